@@ -1,0 +1,36 @@
+# Third-party packages, and the flags that follow from them.
+
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(fmt 9 REQUIRED)
+find_package(nlohmann_json 3.11 REQUIRED)
+find_package(ZLIB REQUIRED)
+if(GRADUS_BUILD_CLI)
+  find_package(Boost 1.74 CONFIG REQUIRED COMPONENTS program_options)
+else()
+  find_package(Boost 1.74 CONFIG REQUIRED)
+endif()
+
+if(GRADUS_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+else()
+  find_package(GTest QUIET)
+endif()
+
+set(GRADUS_OPENMP_TARGET "")
+if(GRADUS_OPENMP)
+  find_package(OpenMP COMPONENTS CXX)
+  if(OpenMP_CXX_FOUND)
+    set(GRADUS_OPENMP_TARGET OpenMP::OpenMP_CXX)
+  endif()
+endif()
+
+# GRADUS_DNNL is what a room links for oneDNN: the target (it also defines GRADUS_HAVE_DNNL) or nothing.
+set(GRADUS_DNNL "")
+if(NOT GRADUS_WITH_DNNL STREQUAL "OFF")
+  find_package(DNNL MODULE)
+  if(DNNL_FOUND)
+    set(GRADUS_DNNL DNNL::dnnl)
+  elseif(NOT GRADUS_WITH_DNNL STREQUAL "AUTO")
+    message(FATAL_ERROR "GRADUS_WITH_DNNL is ${GRADUS_WITH_DNNL}, but oneDNN was not found")
+  endif()
+endif()

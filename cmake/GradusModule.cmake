@@ -1,0 +1,74 @@
+# gradus_target_defaults(target): how everything in this repository is compiled.
+function(gradus_target_defaults target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_features(${target} PRIVATE cxx_std_20)
+  target_compile_options(${target} PRIVATE
+    -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast
+    -fno-math-errno -fno-trapping-math  # nobody reads errno or floating-point flags: loops vectorise
+    $<$<BOOL:${GRADUS_WERROR}>:-Werror>
+    $<$<NOT:$<BOOL:${GRADUS_OPENMP_TARGET}>>:-Wno-unknown-pragmas>)
+endfunction()
+
+# gradus_add_module(NAME ops DEPS graph [PUBLIC_LIBS …] [PRIVATE_LIBS …] [EXPORT set])
+#
+# The library of a room: gradus_<name>, alias gradus::<name>, from src/**.cpp and include/. DEPS names the rooms
+# it builds on. A room without sources is an interface library. EXPORT names the set of exported targets it
+# belongs to, "gradus" unless given.
+function(gradus_add_module)
+  cmake_parse_arguments(arg "" "NAME;EXPORT" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
+  if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gradus_add_module: NAME missing or unknown arguments: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT arg_EXPORT)
+    set(arg_EXPORT gradus)
+  endif()
+  set(target gradus_${arg_NAME})
+  list(TRANSFORM arg_DEPS PREPEND gradus::)
+
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp)
+  if(sources)
+    set(public PUBLIC)
+    add_library(${target} ${sources})
+    gradus_target_defaults(${target})
+    target_include_directories(${target} PRIVATE src)
+    target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LIBS} ${GRADUS_OPENMP_TARGET})
+  else()
+    set(public INTERFACE)
+    add_library(${target} INTERFACE)
+  endif()
+  add_library(gradus::${arg_NAME} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_NAME})
+
+  target_include_directories(${target} ${public}
+    $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(${target} ${public} cxx_std_20)
+  target_compile_definitions(${target} ${public} EIGEN_MPL2_ONLY)
+  if(GRADUS_ARCH)
+    # Public: the layout of Eigen's packets must be the same on both sides of an inline function.
+    target_compile_options(${target} ${public} -march=${GRADUS_ARCH})
+  endif()
+  target_link_libraries(${target} ${public} ${arg_DEPS} ${arg_PUBLIC_LIBS})
+
+  if(GRADUS_INSTALL)
+    install(TARGETS ${target} EXPORT ${arg_EXPORT}-targets)
+    install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} OPTIONAL FILES_MATCHING PATTERN "*.h")
+  endif()
+endfunction()
+
+# gradus_test_properties(test LABELS … [ENVIRONMENT …]): what every test is given.
+function(gradus_test_properties test)
+  cmake_parse_arguments(arg "" "LABELS" "ENVIRONMENT" ${ARGN})
+  set(shared "")
+  if(EXISTS ${GRADUS_SHARED_DIR})
+    set(shared ${GRADUS_SHARED_DIR})
+  endif()
+  # Tests run side by side: two threads each, and idle ones do not spin.
+  set(environment GRADUS_SHARED_DIR=${shared} GRADUS_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+                  OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ${arg_ENVIRONMENT})
+  set_tests_properties(${test} PROPERTIES
+    LABELS "${arg_LABELS}"
+    TIMEOUT 900
+    SKIP_RETURN_CODE 77
+    ENVIRONMENT "${environment}")
+endfunction()

@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Gradus beside libtorch, workload by workload; see usage below.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  cat <<'TEXT'
+usage: scripts/bench.sh [--threads N] [FILTER]
+
+Runs the workloads of Gradus and of libtorch in turn, prints the median times per iteration and
+writes them to build/release/bench.json. The ratio is libtorch's time over Gradus' time.
+
+  --threads N   threads of either side (default 1)
+  FILTER        regular expression of the workloads to run (default all)
+
+  GRADUS_BENCH_ROUNDS   rounds, each running both programs once (default 5)
+
+Builds the programs if they are missing; without libtorch only Gradus is measured.
+TEXT
+}
+
+fail() {
+  echo "bench.sh: $*" >&2
+  exit 1
+}
+
+positive() { [[ $1 =~ ^[1-9][0-9]*$ ]]; }
+
+threads=1
+filter=
+while (($#)); do
+  case $1 in
+    -h | --help) usage; exit ;;
+    --threads) threads=${2-}; shift 2 || fail "--threads needs a number" ;;
+    --threads=*) threads=${1#*=}; shift ;;
+    -*) usage >&2; fail "unknown option $1" ;;
+    *) [[ -z $filter ]] || fail "one filter only, got '$filter' and '$1'"; filter=$1; shift ;;
+  esac
+done
+rounds=${GRADUS_BENCH_ROUNDS:-5}
+positive "$threads" || fail "--threads: expected a positive number, got '$threads'"
+positive "$rounds" || fail "GRADUS_BENCH_ROUNDS: expected a positive number, got '$rounds'"
+
+build=build/release
+gradus=$build/bin/gradus_bench
+libtorch=$build/bin/gradus_bench_libtorch
+compare=$build/bin/gradus_bench_compare
+
+if [[ ! -x $gradus || ! -x $libtorch || ! -x $compare ]]; then
+  cmake --preset release >&2
+  cmake --build --preset release --target gradus_bench_all >&2
+fi
+[[ -x $gradus && -x $compare ]] || fail "$gradus was not built: is Google Benchmark installed?"
+
+programs=("$gradus")
+if [[ -x $libtorch ]]; then
+  programs+=("$libtorch")
+else
+  echo "libtorch is not installed: only Gradus is measured" >&2
+fi
+
+export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+for ((round = 1; round <= rounds; ++round)); do
+  echo "round $round of $rounds, $threads thread(s)" >&2
+  for program in "${programs[@]}"; do
+    output=$results/$(basename "$program").$round
+    "$program" --benchmark_filter="${filter:-.}" --benchmark_out_format=json \
+      --benchmark_out="$output.json" >"$output.log" 2>&1 || {
+      cat "$output.log" >&2
+      fail "$program failed"
+    }
+  done
+done
+
+arguments=(--threads "$threads" --out "$build/bench.json" --gradus "$results"/gradus_bench.*.json)
+if [[ -x $libtorch ]]; then
+  arguments+=(--libtorch "$results"/gradus_bench_libtorch.*.json)
+fi
+"$compare" "${arguments[@]}"

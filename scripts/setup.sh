@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what Gradus needs on Debian 12, by package name; what is there already is left alone.
+# usage: scripts/setup.sh [--bench]     --bench adds libtorch, for the comparison in scripts/bench.sh
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build ccache
+  libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libdnnl-dev
+  libgtest-dev libbenchmark-dev
+  clang-format graphviz
+)
+case "${1-}" in
+  '') ;;
+  --bench) packages+=(libtorch-dev) ;;
+  *) echo "usage: scripts/setup.sh [--bench]" >&2; exit 2 ;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+  echo "setup: this is not a Debian system (no apt-get); install the equivalents of: ${packages[*]}" >&2
+  exit 1
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null) || true
+  [[ $status == installed ]] || missing+=("$package")
+done
+(( ${#missing[@]} )) || exit 0
+
+root=()
+if (( EUID != 0 )); then
+  if ! command -v sudo >/dev/null; then
+    echo "setup: root or sudo is needed to install: ${missing[*]}" >&2
+    exit 1
+  fi
+  root=(sudo)
+fi
+echo "setup: installing ${missing[*]}"
+"${root[@]}" apt-get update -qq
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
