@@ -1,0 +1,84 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// A counter-based generator, Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
+/// 1, 2, 3"). The same seed gives the same numbers whatever the number of threads. Copies continue
+/// independently from the same place.
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed = 0) : seed_(seed) {}
+
+  /// Starts over.
+  void seed(std::uint64_t seed) {
+    seed_ = seed;
+    position_ = 0;
+  }
+  std::uint64_t seed() const { return seed_; }
+
+  /// How far the stream was used, in blocks of four 32-bit words. With the seed this is all its state.
+  std::uint64_t position() const { return position_; }
+  void set_position(std::uint64_t position) { position_ = position; }
+  /// Sets `blocks` aside and returns the position of the first.
+  std::uint64_t reserve(std::uint64_t blocks) {
+    const std::uint64_t first = position_;
+    position_ += blocks;
+    return first;
+  }
+
+  /// The four words at a position: a pure function of seed and position.
+  std::array<std::uint32_t, 4> block(std::uint64_t position) const;
+
+  /// One 64-bit number.
+  std::uint64_t next();
+  /// Uniform in [0, 1).
+  double uniform();
+  /// Uniform in 0 … n - 1, without bias. ArgumentError if n < 1.
+  std::int64_t below(std::int64_t n);
+  /// A generator with its own stream, decided by this one's seed and `key` only.
+  Generator split(std::uint64_t key) const;
+
+ private:
+  std::uint64_t seed_;
+  std::uint64_t position_ = 0;
+};
+
+/// This thread's generator, used where none is given.
+Generator& default_generator();
+/// Seeds this thread's generator.
+void manual_seed(std::uint64_t seed);
+
+/// Uniform in [low, high). ArgumentError if high < low. Floating dtypes.
+Tensor uniform(const Shape& shape,
+               double low = 0,
+               double high = 1,
+               DType dtype = float32,
+               Generator& generator = default_generator());
+/// Normal; ArgumentError if std < 0.
+Tensor normal(const Shape& shape,
+              double mean = 0,
+              double std = 1,
+              DType dtype = float32,
+              Generator& generator = default_generator());
+/// Normal(mean, std) restricted to [low, high] (absolute bounds), by inversion.
+Tensor truncated_normal(const Shape& shape,
+                        double mean,
+                        double std,
+                        double low,
+                        double high,
+                        DType dtype = float32,
+                        Generator& generator = default_generator());
+/// 1 with probability p, else 0. ArgumentError unless 0 <= p <= 1. Any dtype.
+Tensor bernoulli(const Shape& shape,
+                 double p,
+                 DType dtype = float32,
+                 Generator& generator = default_generator());
+/// 0 … n - 1 in random order (Fisher–Yates), int64.
+Tensor permutation(std::int64_t n, Generator& generator = default_generator());
+
+}  // namespace gradus

@@ -1,0 +1,76 @@
+#include "gradus/tensor/runtime.h"
+
+#include "gradus/tensor/error.h"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <string>
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+namespace gradus {
+namespace {
+
+std::atomic<int> threads{0};  // 0: not set yet
+std::atomic<bool> deterministic{false};
+
+}  // namespace
+
+void set_num_threads(int n) {
+  if (n < 1)
+    detail::fail<ArgumentError>("set_num_threads",
+                                "expected at least 1, got " + std::to_string(n));
+  threads = n;
+#ifdef _OPENMP
+  omp_set_num_threads(n);
+#endif
+}
+
+int num_threads() {
+  const int n = threads.load(std::memory_order_relaxed);
+  if (n > 0) return n;
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+void set_deterministic(bool on) { deterministic = on; }
+bool is_deterministic() { return deterministic.load(std::memory_order_relaxed); }
+
+namespace detail {
+
+void parallel_for(std::int64_t n,
+                  std::int64_t grain,
+                  void (*body)(void*, std::int64_t, std::int64_t),
+                  void* closure) {
+  const std::int64_t most = std::max<std::int64_t>(1, (n + grain - 1) / grain);
+  const std::int64_t parts =
+      is_deterministic() ? most : std::min<std::int64_t>(most, num_threads());
+#ifdef _OPENMP
+  if (parts > 1 && num_threads() > 1 && !omp_in_parallel()) {
+    std::exception_ptr error;
+    std::mutex mutex;
+#pragma omp parallel for num_threads(num_threads()) schedule(static)
+    for (std::int64_t i = 0; i < parts; ++i) {
+      try {
+        body(closure, n * i / parts, n * (i + 1) / parts);
+      } catch (...) {
+        const std::scoped_lock lock(mutex);
+        if (!error) error = std::current_exception();
+      }
+    }
+    if (error) std::rethrow_exception(error);
+    return;
+  }
+#endif
+  for (std::int64_t i = 0; i < parts; ++i) body(closure, n * i / parts, n * (i + 1) / parts);
+}
+
+}  // namespace detail
+}  // namespace gradus

@@ -1,0 +1,345 @@
+#include "gradus/tensor/tensor.h"
+
+#include "gradus/tensor/runtime.h"
+#include "gradus/tensor/strided.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace gradus {
+namespace detail {
+
+Storage* Storage::make(std::size_t bytes) {
+  void* block = allocate(kStorageHeader + bytes);
+  auto* storage = new (block) Storage;
+  storage->bytes = bytes;
+  storage->data = static_cast<std::byte*>(block) + kStorageHeader;
+  return storage;
+}
+
+void Storage::release() noexcept {
+  if (refs.decrement()) deallocate(this, kStorageHeader + bytes);
+}
+
+static std::size_t impl_bytes(int rank) {
+  return sizeof(TensorImpl) + 2 * sizeof(std::int64_t) * static_cast<std::size_t>(rank);
+}
+
+TensorImpl* TensorImpl::make(DType dtype, int rank) {
+  auto* impl = new (allocate(impl_bytes(rank))) TensorImpl;
+  impl->dtype = dtype;
+  impl->rank = static_cast<std::uint8_t>(rank);
+  return impl;
+}
+
+void TensorImpl::destroy() noexcept {
+  Attachment* const attached = attachment;
+  if (storage != nullptr) storage->release();
+  const std::size_t bytes = impl_bytes(rank);
+  this->~TensorImpl();
+  deallocate(this, bytes);
+  if (attached != nullptr) attached->release();
+}
+
+/// An impl of that shape without storage; ShapeError for negative or too many elements.
+static TensorImpl* make_shaped(const Shape& shape, DType dtype) {
+  std::int64_t numel = 1;
+  const auto most = std::numeric_limits<std::int64_t>::max() / 16;
+  for (std::int64_t size : shape) {
+    if (size < 0)
+      fail<ShapeError>("empty", "expected sizes of 0 or more, got " + to_string(shape));
+    if (size != 0 && numel > most / size)
+      fail<ShapeError>("empty", "expected a shape that memory can hold, got " + to_string(shape));
+    numel *= size;
+  }
+  TensorImpl* impl = TensorImpl::make(dtype, shape.rank());
+  impl->numel = numel;
+  std::copy(shape.begin(), shape.end(), impl->sizes());
+  std::int64_t step = 1;
+  for (int d = shape.rank() - 1; d >= 0; --d) {
+    impl->strides()[d] = step;
+    step *= shape[d] > 1 ? shape[d] : 1;
+  }
+  return impl;
+}
+
+static void copy_elements(TensorImpl& to, const TensorImpl& from) {
+  auto& source = const_cast<TensorImpl&>(from);
+  dispatch(to.dtype, [&]<class To>() {
+    dispatch(from.dtype, [&]<class From>() {
+      auto* out = reinterpret_cast<To*>(to.data);
+      const auto* in = reinterpret_cast<const From*>(from.data);
+      if (to.contiguous && from.contiguous) {
+        if constexpr (std::is_same_v<To, From>) {
+          if (to.numel > 0) std::memcpy(out, in, sizeof(To) * static_cast<std::size_t>(to.numel));
+        } else {
+          for (std::int64_t i = 0; i < to.numel; ++i) out[i] = static_cast<To>(in[i]);
+        }
+        return;
+      }
+      const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
+      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
+      loops.for_each_row([&](const auto& offset) {
+        To* row = out + offset[0];
+        const From* values = in + offset[1];
+        for (std::int64_t i = 0; i < n; ++i) row[i * a] = static_cast<To>(values[i * b]);
+      });
+    });
+  });
+}
+
+static bool is_row_major(const Shape& sizes, const Shape& strides) {
+  std::int64_t step = 1;
+  for (int d = sizes.rank() - 1; d >= 0; --d) {
+    if (sizes[d] == 0) return true;
+    if (sizes[d] == 1) continue;
+    if (strides[d] != step) return false;
+    step *= sizes[d];
+  }
+  return true;
+}
+
+}  // namespace detail
+
+using detail::fail;
+
+std::int64_t Tensor::size(std::int64_t axis) const {
+  return impl()->sizes()[normalize_axis(axis, impl_->rank, "size")];
+}
+
+template <class T>
+T Tensor::item() const {
+  if (numel() != 1)
+    fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()));
+  return dispatch(dtype(), [&]<class From>() { return static_cast<T>(*data<From>()); });
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const Tensor same = dtype() == dtype_of<T> ? contiguous(*this) : cast(*this, dtype_of<T>);
+  return std::vector<T>(same.data<T>(), same.data<T>() + numel());
+}
+
+template float Tensor::item() const;
+template double Tensor::item() const;
+template std::int64_t Tensor::item() const;
+template bool Tensor::item() const;
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<std::int64_t> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector() const;
+
+// ---- construction --------------------------------------------------------------------------------
+
+Tensor empty(const Shape& shape, DType dtype) {
+  Tensor result(detail::make_shaped(shape, dtype));
+  detail::TensorImpl* impl = result.raw();
+  impl->storage = detail::Storage::make(static_cast<std::size_t>(impl->numel) * size_of(dtype));
+  impl->data = impl->storage->data;
+  return result;
+}
+
+Tensor empty_like(const Tensor& x) {
+  detail::TensorImpl* from = x.impl();
+  if (!from->contiguous) return empty(x.shape(), from->dtype);
+  Tensor result(detail::TensorImpl::make(from->dtype, from->rank));
+  detail::TensorImpl* impl = result.raw();
+  impl->numel = from->numel;
+  std::copy_n(from->sizes(), 2 * from->rank, impl->sizes());
+  impl->storage = detail::Storage::make(static_cast<std::size_t>(impl->numel) * size_of(impl->dtype));
+  impl->data = impl->storage->data;
+  return result;
+}
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor result = empty(shape, dtype);
+  dispatch(dtype, [&]<class T>() {
+    std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value));
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0, x.dtype()); }
+Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
+Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, x.dtype()); }
+Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
+
+Tensor arange(double start, double stop, double step, DType dtype) {
+  if (step == 0 || !std::isfinite(step) || !std::isfinite(start) || !std::isfinite(stop))
+    fail<ArgumentError>(
+        "arange",
+        fmt::format("expected finite bounds and a step other than 0, got {}, {}, {}", start, stop, step));
+  const double count = std::max(0.0, std::ceil((stop - start) / step));
+  if (count > 1e15) fail<ArgumentError>("arange", fmt::format("expected fewer values, got {}", count));
+  Tensor result = empty({static_cast<std::int64_t>(count)}, dtype);
+  dispatch(dtype, [&]<class T>() {
+    T* out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < result.numel(); ++i)
+      out[i] = static_cast<T>(start + step * static_cast<double>(i));
+  });
+  return result;
+}
+
+Tensor arange(std::int64_t n, DType dtype) {
+  return arange(0.0, static_cast<double>(n), 1.0, dtype);
+}
+
+Tensor linspace(double start, double stop, std::int64_t n, DType dtype) {
+  if (n < 0) fail<ArgumentError>("linspace", fmt::format("expected 0 or more values, got {}", n));
+  Tensor result = empty({n}, dtype);
+  dispatch(dtype, [&]<class T>() {
+    T* out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const double t = n == 1 ? 0 : static_cast<double>(i) / static_cast<double>(n - 1);
+      out[i] = static_cast<T>(i == n - 1 && n > 1 ? stop : start + (stop - start) * t);
+    }
+  });
+  return result;
+}
+
+Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {
+  if (m < 0) m = n;
+  Tensor result = zeros({n, m}, dtype);
+  dispatch(dtype, [&]<class T>() {
+    T* out = result.mutable_data<T>();
+    for (std::int64_t i = 0; i < std::min(n, m); ++i) out[i * m + i] = T(1);
+  });
+  return result;
+}
+
+template <class T>
+  requires is_element<T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
+  Tensor result = empty(shape, dtype_of<T>);
+  if (result.numel() != static_cast<std::int64_t>(values.size()))
+    fail<ShapeError>(
+        "from_vector",
+        fmt::format("expected {} values for shape {}, got {}", result.numel(), to_string(shape), values.size()));
+  std::copy(values.begin(), values.end(), result.mutable_data<T>());
+  return result;
+}
+template Tensor from_vector(const std::vector<float>&, const Shape&);
+template Tensor from_vector(const std::vector<double>&, const Shape&);
+template Tensor from_vector(const std::vector<std::int64_t>&, const Shape&);
+template Tensor from_vector(const std::vector<bool>&, const Shape&);
+
+namespace detail {
+
+void Nested::measure(Shape& shape, int depth, DType& dtype) const {
+  const auto ragged = [&](const std::string& got) {
+    fail<ShapeError>("tensor", "expected rows of one length, got " + got);
+  };
+  if (!is_list_) {
+    if (depth != shape.rank()) ragged("a number where a row belongs");
+    dtype = promote(dtype, kind_);
+    return;
+  }
+  const auto n = static_cast<std::int64_t>(items_.size());
+  if (depth >= shape.rank()) ragged("a row where a number belongs");
+  if (shape[depth] != n) ragged(fmt::format("{} and {}", shape[depth], n));
+  for (const Nested& item : items_) item.measure(shape, depth + 1, dtype);
+}
+
+void Nested::collect(std::vector<double>& out) const {
+  if (!is_list_) out.push_back(value_);
+  for (const Nested& item : items_) item.collect(out);
+}
+
+Tensor nested_tensor(const Nested& values, const DType* dtype) {
+  Shape shape;
+  for (const Nested* level = &values; level->is_list_; level = &level->items_.front()) {
+    shape.push_back(static_cast<std::int64_t>(level->items_.size()));
+    if (level->items_.empty()) break;
+  }
+  DType kind = boolean;
+  values.measure(shape, 0, kind);
+  std::vector<double> numbers;
+  values.collect(numbers);
+  if (numbers.empty()) kind = float32;
+  const Tensor all = from_vector(numbers, shape);
+  return cast(all, dtype != nullptr ? *dtype : kind);
+}
+
+}  // namespace detail
+
+// ---- copies and views ----------------------------------------------------------------------------
+
+Tensor view_as(const Tensor& x, const Shape& sizes, const Shape& strides, std::int64_t offset) {
+  detail::TensorImpl* from = x.impl();
+  Tensor result(detail::TensorImpl::make(from->dtype, sizes.rank()));
+  detail::TensorImpl* impl = result.raw();
+  impl->numel = sizes.numel();
+  std::copy(sizes.begin(), sizes.end(), impl->sizes());
+  std::copy(strides.begin(), strides.end(), impl->strides());
+  impl->contiguous = detail::is_row_major(sizes, strides);
+  impl->storage = from->storage;
+  impl->storage->refs.increment();
+  impl->data = from->data + offset * static_cast<std::int64_t>(size_of(from->dtype));
+  return result;
+}
+
+Tensor without_attachment(const Tensor& x) {
+  detail::TensorImpl* from = x.impl();
+  if (from->attachment == nullptr) return x;
+  Tensor result(detail::TensorImpl::make(from->dtype, from->rank));
+  detail::TensorImpl* impl = result.raw();
+  impl->numel = from->numel;
+  impl->contiguous = from->contiguous;
+  std::copy_n(from->sizes(), 2 * from->rank, impl->sizes());
+  impl->storage = from->storage;
+  impl->storage->refs.increment();
+  impl->data = from->data;
+  return result;
+}
+
+Tensor contiguous(const Tensor& x) {
+  return x.is_contiguous() ? without_attachment(x) : clone(x);
+}
+
+Tensor clone(const Tensor& x) { return cast(x, x.dtype()); }
+
+Tensor cast(const Tensor& x, DType dtype) {
+  Tensor result = empty(x.shape(), dtype);
+  detail::copy_elements(*result.raw(), *x.raw());
+  return result;
+}
+
+void copy_into(Tensor& target, const Tensor& source) {
+  if (target.shape() != source.shape())
+    fail<ShapeError>(
+        "copy_into",
+        fmt::format("expected {}, got {}", to_string(target.shape()), to_string(source.shape())));
+  ++target.impl()->storage->version;
+  const bool overlap = target.raw()->storage == source.raw()->storage;
+  detail::copy_elements(*target.raw(), *(overlap ? clone(source) : source).raw());
+}
+
+bool equal(const Tensor& a, const Tensor& b, bool nan_equal) {
+  if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
+  const Tensor x = contiguous(a), y = contiguous(b);
+  return dispatch(a.dtype(), [&]<class T>() {
+    const T *p = x.data<T>(), *q = y.data<T>();
+    for (std::int64_t i = 0; i < x.numel(); ++i) {
+      if (p[i] == q[i]) continue;
+      if (!nan_equal || p[i] == p[i] || q[i] == q[i]) return false;
+    }
+    return true;
+  });
+}
+
+bool all_close(const Tensor& a, const Tensor& b, double rtol, double atol) {
+  if (a.shape() != b.shape()) return false;
+  const auto x = a.to_vector(), y = b.to_vector();
+  for (std::size_t i = 0; i < x.size(); ++i)
+    if (x[i] != y[i] && !(std::abs(x[i] - y[i]) <= atol + rtol * std::abs(y[i]))) return false;
+  return true;
+}
+
+}  // namespace gradus
