@@ -1,0 +1,27 @@
+#pragma once
+
+#include "gradus/graph/view.h"
+
+#include <functional>
+#include <string>
+
+namespace gradus::graph {
+
+struct DotOptions {
+  bool saved = true;  // say on each op what its rule keeps, and how many bytes
+  bool data = true;   // show inputs that require no gradient, where an op keeps them
+  bool color = true;
+  std::string title;  // above the picture
+  /// If given, ops are coloured by it, from pale for 0 to red for the largest: bytes, time, ….
+  std::function<double(const NodeInfo&)> heat;
+};
+
+/// The view as a picture in Graphviz's language: layers as nested boxes, leaves in another form
+/// than ops, the user's line on each op, shapes on the edges, which run in the direction of
+/// computation.
+std::string to_dot(const View& view, const DotOptions& options = {});
+
+/// Writes it to a file, whole or not at all. IoError if that can't be done.
+void write_dot(const View& view, const std::string& path, const DotOptions& options = {});
+
+}  // namespace gradus::graph

@@ -1,0 +1,332 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <span>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "gradus/graph/arg.h"
+#include "gradus/graph/recording.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus {
+
+/// What an op keeps for its rule; combine with |. Only what is named can be asked of a Pullback.
+enum class Saves : std::uint16_t {
+  nothing = 0,
+  input0 = 1,
+  input1 = 2,
+  input2 = 4,
+  input3 = 8,
+  inputs = 0xff,
+  output = 0x100,   // the first output
+  extras = 0x200,   // the outputs behind the differentiable ones
+};
+constexpr Saves operator|(Saves a, Saves b) {
+  return static_cast<Saves>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
+}
+constexpr bool contains(Saves all, Saves some) {
+  return (static_cast<unsigned>(all) & static_cast<unsigned>(some)) != 0;
+}
+
+/// `bilinear`: linear in each input while the others are held.
+enum class Linearity : std::uint8_t { none, linear, bilinear };
+
+/// Where test values are drawn from, and the points in it without a derivative, which they avoid.
+struct Domain {
+  double low = -2, high = 2;
+  std::array<double, 3> kinks{std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::quiet_NaN()};
+};
+constexpr Domain domain(double low, double high, std::initializer_list<double> kinks = {}) {
+  Domain d{low, high};
+  std::size_t i = 0;
+  for (double k : kinks) d.kinks[i++] = k;
+  return d;
+}
+
+inline constexpr int kVariadic = -1;
+
+/// All that is said of an op besides its functions.
+struct OpInfo {
+  const char* name = "";
+  int arity = 1;                    // or kVariadic
+  Saves saves = Saves::nothing;
+  Linearity linearity = Linearity::none;
+  bool differentiable = true;       // false: results never require a gradient
+  int outputs = 1;                  // differentiable ones; forward may return more behind them
+  Domain domain{};
+};
+
+/// A short list of tensors; no allocation up to four.
+class Tensors {
+ public:
+  Tensors() = default;
+  Tensors(std::initializer_list<Tensor> items) {
+    reserve(items.size());
+    for (const Tensor& t : items) push_back(t);
+  }
+  explicit Tensors(std::size_t n) { resize(n); }
+  Tensors(const Tensors& other) {
+    reserve(other.size_);
+    for (const Tensor& t : other) push_back(t);
+  }
+  Tensors(Tensors&& other) noexcept { swap(other); }
+  Tensors& operator=(Tensors other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Tensors();
+
+  void push_back(Tensor t) {
+    if (size_ == capacity_) reserve(2 * capacity_);
+    begin()[size_++] = std::move(t);
+  }
+  void resize(std::size_t n) {
+    reserve(n);
+    while (size_ > n) begin()[--size_].reset();
+    size_ = n;
+  }
+  void reserve(std::size_t n);
+  void swap(Tensors& other) noexcept;
+
+  std::size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+  Tensor* begin() { return heap_ != nullptr ? heap_ : inline_.data(); }
+  Tensor* end() { return begin() + size_; }
+  const Tensor* begin() const { return heap_ != nullptr ? heap_ : inline_.data(); }
+  const Tensor* end() const { return begin() + size_; }
+  template <class I>
+  Tensor& operator[](I i) {
+    return begin()[i];
+  }
+  template <class I>
+  const Tensor& operator[](I i) const {
+    return begin()[i];
+  }
+
+ private:
+  std::size_t size_ = 0, capacity_ = 4;
+  std::array<Tensor, 4> inline_{};
+  Tensor* heap_ = nullptr;
+};
+
+/// One cotangent an input; an undefined tensor stands for zero.
+using Cotangents = Tensors;
+
+class Node;
+struct OpClass;
+
+/// What a rule is given: the cotangent of the result and what the op saved. A rule is pure: it reads this,
+/// returns one cotangent an input and is written with public ops, so it can be differentiated itself.
+class Pullback {
+ public:
+  Pullback(Node& node, std::span<const Tensor> cotangents) : g(cotangents[0]), all(cotangents), node_(node) {}
+
+  /// The cotangent of the (first) result, of its shape and dtype.
+  const Tensor& g;
+  /// Those of all results; undefined where nothing flowed back.
+  std::span<const Tensor> all;
+
+  /// Input i as it was; GradientError if it was not saved or has changed in place since.
+  Tensor in(int i) const;
+  /// Output i as it was; recorded as the op's result, so second derivatives pass through it.
+  Tensor out(int i = 0) const;
+  /// True where the cotangent of input i is wanted; the others may be left undefined.
+  bool needs(int i) const;
+  int arity() const;
+  const OpClass& op() const;
+  /// The shape and dtype of an input whose cotangent is wanted, saved or not.
+  Shape shape(int i = 0) const;
+  DType dtype(int i = 0) const;
+
+ private:
+  Node& node_;
+};
+
+/// Reads the attributes of an op, for pictures and error texts.
+class AttributeVisitor {
+ public:
+  virtual void operator()(std::string_view name, double value) = 0;
+  virtual void operator()(std::string_view name, std::int64_t value) = 0;
+  virtual void operator()(std::string_view name, bool value) = 0;
+  virtual void operator()(std::string_view name, std::string_view value) = 0;
+  virtual void operator()(std::string_view name, const Shape& value) = 0;
+  void operator()(std::string_view name, int value) { (*this)(name, std::int64_t{value}); }
+  void operator()(std::string_view name, const char* value) { (*this)(name, std::string_view(value)); }
+  void operator()(std::string_view name, DType value) { (*this)(name, std::string_view(to_string(value))); }
+
+ protected:
+  ~AttributeVisitor() = default;
+};
+
+/// An op type seen without its type. One constant object each, made by `op_class<O>`.
+struct OpClass {
+  OpInfo info;
+  std::size_t attribute_bytes;
+  void (*copy)(void* to, const void* from);  // null where there are no attributes
+  void (*destroy)(void* attributes);         // null where there is nothing to do
+  Tensors (*forward)(const void* attributes, std::span<const Tensor> inputs);
+  Cotangents (*vjp)(const void* attributes, const Pullback&);  // null: no rule
+  void (*visit)(const void* attributes, AttributeVisitor&);    // null where there are no attributes
+};
+
+/// The base of ops. An op is a struct with
+///   static constexpr OpInfo info
+///   forward(const Tensor&…) const       as many as its arity, or a std::span<const Tensor> if variadic;
+///                                       gives a Tensor, or Tensors if there are several results
+///   Cotangents vjp(const Pullback&) const    unless it is not differentiable
+///   void visit(V&& v) const             v("axis", axis) for each attribute, if it has any
+struct Op {};
+
+namespace detail {
+
+template <class O, std::size_t... I>
+auto call_forward(const O& op, std::span<const Tensor> inputs, std::index_sequence<I...>) {
+  return op.forward(inputs[I]...);
+}
+
+template <class O>
+Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
+  const O& op = *static_cast<const O*>(attributes);
+  const auto call = [&] {
+    if constexpr (O::info.arity == kVariadic)
+      return op.forward(inputs);
+    else
+      return call_forward(op, inputs, std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
+  };
+  if constexpr (std::is_same_v<decltype(call()), Tensor>)
+    return {call()};
+  else
+    return call();
+}
+
+template <class O>
+constexpr OpClass make_op_class() {
+  static_assert(alignof(O) <= alignof(double), "attributes of an op are aligned like double at most");
+  OpClass c{O::info, 0, nullptr, nullptr, &erased_forward<O>, nullptr, nullptr};
+  if constexpr (!std::is_empty_v<O>) {
+    c.attribute_bytes = sizeof(O);
+    c.copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); };
+    if constexpr (!std::is_trivially_destructible_v<O>)
+      c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
+  }
+  if constexpr (requires(const O& op, const Pullback& p) { op.vjp(p); })
+    c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return static_cast<const O*>(op)->vjp(p); };
+  if constexpr (requires(const O& op, AttributeVisitor& v) { op.visit(v); })
+    c.visit = [](const void* op, AttributeVisitor& v) { static_cast<const O*>(op)->visit(v); };
+  return c;
+}
+
+/// Leaves a node for an op that has run; the outputs then require a gradient. The caller has seen that
+/// recording is on and that some input requires a gradient.
+void record(const OpClass& op,
+            const void* attributes,
+            std::span<const Tensor* const> inputs,
+            std::span<Tensor> outputs,
+            CallSite site);
+
+/// While an op's forward runs: nothing is recorded, and errors name the caller.
+class ForwardGuard {
+ public:
+  explicit ForwardGuard(CallSite site) : recording_(false), pin_(site) {}
+
+ private:
+  RecordingGuard recording_;
+  SitePin pin_;
+};
+
+inline bool has_node(const Tensor& x) { return x.raw() != nullptr && x.raw()->attachment != nullptr; }
+
+template <class R>
+void record_result(const OpClass& op,
+                   const void* attributes,
+                   std::span<const Tensor* const> inputs,
+                   R& result,
+                   CallSite site) {
+  if constexpr (std::is_same_v<R, Tensor>)
+    record(op, attributes, inputs, {&result, 1}, site);
+  else
+    record(op, attributes, inputs, {result.begin(), result.size()}, site);
+}
+
+}  // namespace detail
+
+template <class O>
+inline constexpr OpClass op_class = detail::make_op_class<O>();
+
+/// Runs an op of fixed arity and leaves a node where one is due. Gives what `op.forward` gives. An
+/// undefined tensor stands for an input left out.
+template <class O, class... Rest>
+auto apply(const O& op, Arg first, const Rest&... rest) {
+  static_assert(O::info.arity == 1 + sizeof...(Rest), "as many tensors as OpInfo::arity says");
+  auto result = [&] {
+    const detail::ForwardGuard guard(first.site);
+    return op.forward(first.tensor, static_cast<const Tensor&>(rest)...);
+  }();
+  if constexpr (O::info.differentiable) {
+    if (detail::context.recording &&
+        (detail::has_node(first.tensor) || ... || detail::has_node(rest))) {
+      const Tensor* const inputs[] = {&first.tensor, &static_cast<const Tensor&>(rest)...};
+      detail::record_result(op_class<O>, &op, inputs, result, first.site);
+    }
+  }
+  return result;
+}
+
+/// The same for a variadic op.
+template <class O>
+auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
+  auto result = [&] {
+    const detail::ForwardGuard guard(site);
+    return op.forward(inputs);
+  }();
+  bool wanted = false;
+  for (const Tensor& x : inputs) wanted = wanted || detail::has_node(x);
+  if (O::info.differentiable && wanted && detail::context.recording) {
+    Tensors keep;  // only to have addresses
+    std::array<const Tensor*, 16> few{};
+    if (inputs.size() <= few.size()) {
+      for (std::size_t i = 0; i < inputs.size(); ++i) few[i] = &inputs[i];
+      detail::record_result(
+          op_class<O>, &op, std::span<const Tensor* const>(few.data(), inputs.size()), result, site);
+    } else {
+      auto** many = static_cast<const Tensor**>(detail::allocate(inputs.size() * sizeof(void*)));
+      for (std::size_t i = 0; i < inputs.size(); ++i) many[i] = &inputs[i];
+      detail::record_result(
+          op_class<O>, &op, std::span<const Tensor* const>(many, inputs.size()), result, site);
+      detail::deallocate(many, inputs.size() * sizeof(void*));
+    }
+  }
+  return result;
+}
+
+/// An op type as a function: `make_op<Outer>()(a, b)`.
+template <class O>
+struct OpFunction {
+  using op_type = O;
+  O op{};
+
+  template <class... Rest>
+    requires(O::info.arity == 1 + sizeof...(Rest))
+  auto operator()(Arg first, const Rest&... rest) const {
+    return apply(op, first, rest...);
+  }
+  auto operator()(std::span<const Tensor> inputs, CallSite site = CallSite::here()) const
+    requires(O::info.arity == kVariadic)
+  {
+    return apply_list(op, inputs, site);
+  }
+};
+
+template <class O>
+constexpr OpFunction<O> make_op(O op = {}) {
+  return {op};
+}
+
+}  // namespace gradus

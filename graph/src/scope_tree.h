@@ -1,0 +1,22 @@
+#pragma once
+
+#include "gradus/graph/view.h"
+
+#include <vector>
+
+namespace gradus::graph {
+
+/// The scopes of a view in preorder, children as they first appear on the tape.
+struct ScopeTree {
+  struct Row {
+    const Scope* scope = nullptr;  // null in the first row: outside any
+    int depth = 0;
+    std::size_t parent = 0;          // row
+    std::vector<std::size_t> nodes;  // directly in it, in tape order
+  };
+  std::vector<Row> rows;
+
+  explicit ScopeTree(const View& view);
+};
+
+}  // namespace gradus::graph
