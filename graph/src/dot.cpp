@@ -163,7 +163,7 @@ class Writer {
     const auto mix = [t](double pale, double hot) {
       return static_cast<int>(std::lround(pale + t * (hot - pale)));
     };
-    return fmt::format("#{:02x}{:02x}{:02x}", mix(255, 225), mix(247, 70), mix(224, 50));
+    return fmt::format("#{:02x}{:02x}{:02x}", mix(255, 240), mix(247, 110), mix(224, 85));
   }
 
   static std::string small(const std::string& text, const char* color) {
@@ -234,13 +234,16 @@ class Writer {
     const NodeInfo& from = view_[edge.from];
     const Result& result = from.results[edge.output];
     const std::string shape = shape_text(result.shape, result.dtype);
-    std::string label = shape;
-    if (from.results.size() > 1) label = fmt::format("{}: {}", edge.output, shape);
-    put("  n{} -> n{} [label={}, tooltip={}];\n",
-        edge.from,
-        edge.to,
-        quoted(label),
-        quoted(fmt::format("{} to input {}", shape, edge.operand)));
+    const std::string tip = quoted(fmt::format("{} to input {}", shape, edge.operand));
+    // A leaf says its shape itself; its edges give way to those between ops.
+    if (from.is_leaf)
+      put("  n{} -> n{} [tooltip={}];\n", edge.from, edge.to, tip);
+    else
+      put("  n{} -> n{} [weight=6, label={}, tooltip={}];\n",
+          edge.from,
+          edge.to,
+          quoted(from.results.size() > 1 ? fmt::format("{}: {}", edge.output, shape) : shape),
+          tip);
   }
 
   const View& view_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <memory>
 #include <new>
 #include <vector>
@@ -40,11 +41,9 @@ struct Graveyard {
 constinit thread_local Graveyard graveyard{};
 
 [[noreturn]] void fail_at(const Node& node, const std::string& message) {
-  const graph::ScopeGuard scope(node.scope());
-  throw GradientError(node.name(),
-                      message,
-                      node.scope() != nullptr ? node.scope()->path() : std::string(),
-                      node.site());
+  std::string scope;
+  if (node.scope() != nullptr) scope = detail::scope_text(node.scope());
+  throw GradientError(node.name(), message, std::move(scope), node.site());
 }
 
 }  // namespace
@@ -237,13 +236,14 @@ void record(const OpClass& op,
   std::size_t size_count = 0;
   for (std::size_t i = 0; i < differentiable; ++i)
     size_count += static_cast<std::size_t>(outputs[i].rank());
-  if (differentiable > 255 || size_count > 255 || saved_count > 255 || inputs.size() > 65535)
-    fail<ArgumentError>(
-        op.info.name,
-        fmt::format("expected an op that a node can hold (at most 255 results, saved tensors "
-                    "and sizes in all), got {} results",
-                    differentiable),
-        site);
+  constexpr std::size_t most_inputs = std::numeric_limits<std::int16_t>::max();
+  if (differentiable > 255 || inputs.size() > most_inputs)
+    fail<ArgumentError>(op.info.name,
+                        fmt::format("expected at most {} inputs and 255 results, got {} and {}",
+                                    most_inputs,
+                                    inputs.size(),
+                                    differentiable),
+                        site);
   const std::size_t bytes =
       sizeof(Node) + inputs.size() * sizeof(Edge) + saved_count * sizeof(SavedTensor) +
       (op.attribute_bytes + 15) / 16 * 16 + size_count * sizeof(std::int64_t) +
@@ -253,9 +253,9 @@ void record(const OpClass& op,
   node->file_ = where.file;
   node->line_ = where.line;
   node->input_count_ = static_cast<std::uint16_t>(inputs.size());
-  node->saved_count_ = static_cast<std::uint8_t>(saved_count);
+  node->saved_count_ = static_cast<std::uint16_t>(saved_count);
   node->output_count_ = static_cast<std::uint8_t>(differentiable);
-  node->size_count_ = static_cast<std::uint8_t>(size_count);
+  node->size_count_ = static_cast<std::uint16_t>(size_count);
   if (op.copy != nullptr) op.copy(node->attribute_place(), attributes);
 
   SavedTensor* saved = node->saved_tensors();

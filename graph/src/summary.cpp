@@ -12,28 +12,29 @@
 namespace gradus::graph {
 
 ScopeTree::ScopeTree(const View& view) {
-  // Rows as they appear, then in preorder.
+  // Rows as they appear, then in preorder. Leaves come later: they are older than the ops, in any order.
   struct Found {
     Row row;
     std::vector<std::size_t> children;
   };
   std::vector<Found> found(1);
   std::unordered_map<const Scope*, std::size_t> places{{nullptr, 0}};
-  for (std::size_t i = 0; i < view.size(); ++i) {
+  const auto enter = [&](const Scope* scope) {
     std::vector<const Scope*> missing;
-    const Scope* scope = view[i].scope;
-    while (!places.contains(scope)) {
-      missing.push_back(scope);
-      scope = scope->parent();
-    }
+    for (; !places.contains(scope); scope = scope->parent()) missing.push_back(scope);
     for (; !missing.empty(); missing.pop_back()) {
       const std::size_t parent = places.at(missing.back()->parent());
       places.emplace(missing.back(), found.size());
       found[parent].children.push_back(found.size());
       found.push_back({{missing.back(), found[parent].row.depth + 1, 0, {}}, {}});
     }
+  };
+  for (const bool leaves : {false, true})
+    for (const NodeInfo& node : view.nodes())
+      if (node.is_leaf == leaves) enter(node.scope);
+  for (std::size_t i = 0; i < view.size(); ++i)
     found[places.at(view[i].scope)].row.nodes.push_back(i);
-  }
+
   struct Visit {
     std::size_t place, parent;
   };

@@ -115,7 +115,11 @@ Pool& pool() {
 
 void* system_allocate(std::size_t bytes) {
   void* block = std::aligned_alloc(kAlignment, bytes);
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) {
+    release_cached_memory();
+    block = std::aligned_alloc(kAlignment, bytes);
+    if (block == nullptr) throw std::bad_alloc();
+  }
   pool().calls.add(1);
   pool().held.add(static_cast<std::int64_t>(bytes));
   return block;
@@ -130,6 +134,7 @@ void system_free(void* block, std::size_t bytes) {
 struct ThreadLists {
   std::array<List, kClasses> lists;
   bool watched;  // the destructor below is armed
+  bool ended;    // and has run: blocks that other destructors still free go to the pool at once
 };
 constinit thread_local ThreadLists own{};
 
@@ -139,16 +144,21 @@ void give_to_pool() {
 }
 
 struct Farewell {
-  ~Farewell() { give_to_pool(); }
+  ~Farewell() {
+    give_to_pool();
+    own.ended = true;
+  }
 };
+
+void watch_thread() {
+  own.watched = true;
+  thread_local Farewell farewell;
+  (void)farewell;
+}
 
 /// Fills the thread's empty list of a small class, from the pool or with a new chunk.
 void refill(int index) {
-  if (!own.watched) {
-    own.watched = true;
-    thread_local Farewell farewell;
-    (void)farewell;
-  }
+  if (!own.watched) watch_thread();
   const auto c = static_cast<std::size_t>(index);
   const std::size_t size = class_size(index);
   {
@@ -219,7 +229,8 @@ void deallocate(void* block, std::size_t bytes) noexcept {
   } else {
     List& list = own.lists[static_cast<std::size_t>(index)];
     list.push(free_block);
-    if (list.count * size > kThreadLimit) {
+    if (!own.watched) watch_thread();
+    if (list.count * size > kThreadLimit || own.ended) {
       const std::scoped_lock lock(shared.mutex);
       shared.lists[static_cast<std::size_t>(index)].append(std::move(list));
     }
@@ -248,21 +259,24 @@ void release_cached_memory() {
       continue;
     }
     // A chunk goes back once all of its blocks are in the list.
+    if (list.count == 0) continue;
     std::vector<std::byte*> blocks;
     blocks.reserve(list.count);
     while (list.count > 0) blocks.push_back(reinterpret_cast<std::byte*>(list.pop()));
     std::sort(blocks.begin(), blocks.end());
+    std::vector<bool> gone(blocks.size());
     const std::size_t bytes = std::max(size, kChunk / size * size);
     std::erase_if(shared.chunks, [&](const Chunk& chunk) {
       if (chunk.block_size != size) return false;
       const auto first = std::lower_bound(blocks.begin(), blocks.end(), chunk.begin);
       const auto last = std::lower_bound(first, blocks.end(), chunk.begin + bytes);
       if (static_cast<std::size_t>(last - first) != bytes / size) return false;
-      blocks.erase(first, last);
+      std::fill(gone.begin() + (first - blocks.begin()), gone.begin() + (last - blocks.begin()), true);
       system_free(chunk.begin, bytes);
       return true;
     });
-    for (std::byte* block : blocks) list.push(reinterpret_cast<Free*>(block));
+    for (std::size_t i = blocks.size(); i-- > 0;)
+      if (!gone[i]) list.push(reinterpret_cast<Free*>(blocks[i]));
   }
 }
 

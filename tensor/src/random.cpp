@@ -1,5 +1,7 @@
 #include "gradus/tensor/random.h"
 
+#include "make.h"
+
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
@@ -15,9 +17,7 @@ namespace {
 using Words = std::array<std::uint32_t, 4>;
 
 /// Ten rounds of Philox4x32; constants from Salmon et al. 2011, table 2.
-Words philox(std::uint64_t counter, std::uint64_t key) {
-  Words c{static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 0, 0};
-  auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+inline Words rounds(Words c, std::uint32_t k0, std::uint32_t k1) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t a = std::uint64_t{0xD2511F53} * c[0];
     const std::uint64_t b = std::uint64_t{0xCD9E8D57} * c[2];
@@ -29,6 +29,13 @@ Words philox(std::uint64_t counter, std::uint64_t key) {
     k1 += 0xBB67AE85;
   }
   return c;
+}
+
+Words philox(std::uint64_t counter, std::uint64_t key) {
+  return rounds(
+      {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 0, 0},
+      static_cast<std::uint32_t>(key),
+      static_cast<std::uint32_t>(key >> 32));
 }
 
 /// 53 random bits as a number in [0, 1).
@@ -50,10 +57,17 @@ double normal_quantile(double p) {
   if (p <= 0) return -std::numeric_limits<double>::infinity();
   if (p >= 1) return std::numeric_limits<double>::infinity();
   const auto tail = [](double q) {
-    return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e+00) * q -
-              2.549732539343734e+00) * q + 4.374664141464968e+00) * q + 2.938163982698783e+00) /
+    return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e+00) *
+                  q -
+              2.549732539343734e+00) *
+                 q +
+             4.374664141464968e+00) *
+                q +
+            2.938163982698783e+00) /
            ((((7.784695709041462e-03 * q + 3.224671290700398e-01) * q + 2.445134137142996e+00) * q +
-             3.754408661907416e+00) * q + 1);
+             3.754408661907416e+00) *
+                q +
+            1);
   };
   double x = 0;
   if (p < 0.02425) {
@@ -63,9 +77,18 @@ double normal_quantile(double p) {
   } else {
     const double q = p - 0.5, r = q * q;
     x = (((((-3.969683028665376e+01 * r + 2.209460984245205e+02) * r - 2.759285104469687e+02) * r +
-           1.383577518672690e+02) * r - 3.066479806614716e+01) * r + 2.506628277459239e+00) * q /
+           1.383577518672690e+02) *
+              r -
+          3.066479806614716e+01) *
+             r +
+         2.506628277459239e+00) *
+        q /
         (((((-5.447609879822406e+01 * r + 1.615858368580409e+02) * r - 1.556989798598866e+02) * r +
-           6.680131188771972e+01) * r - 1.328068155288572e+01) * r + 1);
+           6.680131188771972e+01) *
+              r -
+          1.328068155288572e+01) *
+             r +
+         1);
   }
   const double error = 0.5 * std::erfc(-x / std::numbers::sqrt2) - p;
   const double step = error * std::sqrt(2 * std::numbers::pi) * std::exp(x * x / 2);
@@ -74,15 +97,21 @@ double normal_quantile(double p) {
 
 double normal_probability(double x) { return 0.5 * std::erfc(-x / std::numbers::sqrt2); }
 
-void check_floating(const char* op, DType dtype) {
+void check_floating(const char* op, DType dtype, CallSite site) {
   if (!is_floating(dtype))
-    detail::fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(dtype)));
+    detail::fail<DTypeError>(
+        op, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
 }
 
 /// Fills a tensor with `make(words)`, two values for each block of four words.
 template <class Make>
-Tensor fill_pairs(const Shape& shape, DType dtype, Generator& generator, Make&& make) {
-  Tensor result = empty(shape, dtype);
+Tensor fill_pairs(const char* op,
+                  const Shape& shape,
+                  DType dtype,
+                  Generator& generator,
+                  CallSite site,
+                  Make&& make) {
+  Tensor result = detail::make_tensor(op, shape, dtype, site);
   const std::int64_t n = result.numel(), blocks = (n + 1) / 2;
   const std::uint64_t first = generator.reserve(static_cast<std::uint64_t>(blocks));
   dispatch(dtype, [&]<class T>() {
@@ -101,6 +130,11 @@ Tensor fill_pairs(const Shape& shape, DType dtype, Generator& generator, Make&& 
 
 }  // namespace
 
+std::array<std::uint32_t, 4> detail::philox(std::array<std::uint32_t, 4> counter,
+                                            std::array<std::uint32_t, 2> key) {
+  return rounds(counter, key[0], key[1]);
+}
+
 std::array<std::uint32_t, 4> Generator::block(std::uint64_t position) const {
   return philox(position, seed_);
 }
@@ -115,8 +149,9 @@ double Generator::uniform() {
   return unit(words[0], words[1]);
 }
 
-std::int64_t Generator::below(std::int64_t n) {
-  if (n < 1) detail::fail<ArgumentError>("below", fmt::format("expected n of 1 or more, got {}", n));
+std::int64_t Generator::below(std::int64_t n, CallSite site) {
+  if (n < 1)
+    detail::fail<ArgumentError>("below", fmt::format("expected n of 1 or more, got {}", n), site);
   const auto range = static_cast<std::uint64_t>(n);
   const std::uint64_t reject_from = std::numeric_limits<std::uint64_t>::max() / range * range;
   std::uint64_t bits = next();
@@ -136,60 +171,93 @@ Generator& default_generator() {
 
 void manual_seed(std::uint64_t seed) { default_generator().seed(seed); }
 
-Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generator& generator) {
-  check_floating("uniform", dtype);
-  if (!(low <= high))
-    detail::fail<ArgumentError>("uniform", fmt::format("expected low <= high, got {} and {}", low, high));
+Tensor uniform(
+    const Shape& shape, double low, double high, DType dtype, Generator& generator, CallSite site) {
+  check_floating("uniform", dtype, site);
+  if (!(low <= high) || !std::isfinite(high - low))
+    detail::fail<ArgumentError>(
+        "uniform",
+        fmt::format("expected low <= high, both finite, got {} and {}", low, high),
+        site);
   // The largest value below `high` in the dtype: rounding to float may otherwise reach it.
-  const double below = dtype == float64 ? std::nextafter(high, low)
-                                        : static_cast<double>(std::nextafter(
-                                              static_cast<float>(high), static_cast<float>(low)));
-  return fill_pairs(shape, dtype, generator, [=](const Words& w) -> std::array<double, 2> {
-    return {std::min(low + (high - low) * unit(w[0], w[1]), below),
-            std::min(low + (high - low) * unit(w[2], w[3]), below)};
-  });
+  const double below =
+      dtype == float64
+          ? std::nextafter(high, low)
+          : static_cast<double>(std::nextafter(static_cast<float>(high), static_cast<float>(low)));
+  return fill_pairs(
+      "uniform", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+        return {std::min(low + (high - low) * unit(w[0], w[1]), below),
+                std::min(low + (high - low) * unit(w[2], w[3]), below)};
+      });
 }
 
-Tensor normal(const Shape& shape, double mean, double std, DType dtype, Generator& generator) {
-  check_floating("normal", dtype);
-  if (!(std >= 0)) detail::fail<ArgumentError>("normal", fmt::format("expected std >= 0, got {}", std));
-  return fill_pairs(shape, dtype, generator, [=](const Words& w) -> std::array<double, 2> {
-    const auto z = box_muller(unit(w[0], w[1]), unit(w[2], w[3]));
-    return {mean + std * z[0], mean + std * z[1]};
-  });
+Tensor normal(
+    const Shape& shape, double mean, double std, DType dtype, Generator& generator, CallSite site) {
+  check_floating("normal", dtype, site);
+  if (!(std >= 0))
+    detail::fail<ArgumentError>("normal", fmt::format("expected std >= 0, got {}", std), site);
+  return fill_pairs(
+      "normal", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+        const auto z = box_muller(unit(w[0], w[1]), unit(w[2], w[3]));
+        return {mean + std * z[0], mean + std * z[1]};
+      });
 }
 
-Tensor truncated_normal(
-    const Shape& shape, double mean, double std, double low, double high, DType dtype, Generator& generator) {
-  check_floating("truncated_normal", dtype);
+Tensor truncated_normal(const Shape& shape,
+                        double mean,
+                        double std,
+                        double low,
+                        double high,
+                        DType dtype,
+                        Generator& generator,
+                        CallSite site) {
+  check_floating("truncated_normal", dtype, site);
   if (!(std > 0) || !(low < high))
     detail::fail<ArgumentError>(
         "truncated_normal",
-        fmt::format("expected std > 0 and low < high, got std {}, low {}, high {}", std, low, high));
+        fmt::format("expected std > 0 and low < high, got std {}, low {}, high {}", std, low, high),
+        site);
   // In the upper tail distribution values round to 1; there the mirror image is drawn.
   const bool mirror = low > mean;
-  const double a = (mirror ? mean - high : low - mean) / std, b = (mirror ? mean - low : high - mean) / std;
+  const double a = (mirror ? mean - high : low - mean) / std,
+               b = (mirror ? mean - low : high - mean) / std;
   const double pa = normal_probability(a), pb = normal_probability(b);
+  if (!(pb > pa))
+    detail::fail<ArgumentError>(
+        "truncated_normal",
+        fmt::format("expected an interval of some probability, got [{}, {}] for mean {} and std {}",
+                    low,
+                    high,
+                    mean,
+                    std),
+        site);
   const auto draw = [=](double u) {
     const double z = std::clamp(normal_quantile(pa + (pb - pa) * u), a, b);
     return std::clamp(mean + (mirror ? -z : z) * std, low, high);
   };
-  return fill_pairs(shape, dtype, generator, [=](const Words& w) -> std::array<double, 2> {
-    return {draw(unit(w[0], w[1])), draw(unit(w[2], w[3]))};
-  });
+  return fill_pairs("truncated_normal",
+                    shape,
+                    dtype,
+                    generator,
+                    site,
+                    [=](const Words& w) -> std::array<double, 2> {
+                      return {draw(unit(w[0], w[1])), draw(unit(w[2], w[3]))};
+                    });
 }
 
-Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator) {
+Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator, CallSite site) {
   if (!(p >= 0 && p <= 1))
-    detail::fail<ArgumentError>("bernoulli", fmt::format("expected 0 <= p <= 1, got {}", p));
-  return fill_pairs(shape, dtype, generator, [=](const Words& w) -> std::array<double, 2> {
-    return {unit(w[0], w[1]) < p ? 1.0 : 0.0, unit(w[2], w[3]) < p ? 1.0 : 0.0};
-  });
+    detail::fail<ArgumentError>("bernoulli", fmt::format("expected 0 <= p <= 1, got {}", p), site);
+  return fill_pairs(
+      "bernoulli", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+        return {unit(w[0], w[1]) < p ? 1.0 : 0.0, unit(w[2], w[3]) < p ? 1.0 : 0.0};
+      });
 }
 
-Tensor permutation(std::int64_t n, Generator& generator) {
-  if (n < 0) detail::fail<ArgumentError>("permutation", fmt::format("expected n >= 0, got {}", n));
-  Tensor result = arange(n);
+Tensor permutation(std::int64_t n, Generator& generator, CallSite site) {
+  if (n < 0)
+    detail::fail<ArgumentError>("permutation", fmt::format("expected n >= 0, got {}", n), site);
+  Tensor result = arange(n, int64, site);
   auto* values = result.mutable_data<std::int64_t>();
   for (std::int64_t i = n - 1; i > 0; --i) std::swap(values[i], values[generator.below(i + 1)]);
   return result;

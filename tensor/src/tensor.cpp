@@ -1,5 +1,7 @@
 #include "gradus/tensor/tensor.h"
 
+#include "make.h"
+
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/strided.h"
 
@@ -46,18 +48,33 @@ void TensorImpl::destroy() noexcept {
   if (attached != nullptr) attached->release();
 }
 
-/// An impl of that shape without storage; ShapeError for negative or too many elements.
-static TensorImpl* make_shaped(const Shape& shape, DType dtype) {
+static void give_storage(TensorImpl& impl, const char* op, CallSite site) {
+  const std::size_t bytes = static_cast<std::size_t>(impl.numel) * size_of(impl.dtype);
+  try {
+    impl.storage = Storage::make(bytes);
+  } catch (const std::bad_alloc&) {
+    const Shape shape(std::span(impl.sizes(), impl.rank));
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected a shape that memory can hold, got {} ({} bytes)", to_string(shape), bytes),
+        site);
+  }
+  impl.data = impl.storage->data;
+}
+
+Tensor make_tensor(const char* op, const Shape& shape, DType dtype, CallSite site) {
   std::int64_t numel = 1;
   const auto most = std::numeric_limits<std::int64_t>::max() / 16;
   for (std::int64_t size : shape) {
     if (size < 0)
-      fail<ShapeError>("empty", "expected sizes of 0 or more, got " + to_string(shape));
+      fail<ShapeError>(op, "expected sizes of 0 or more, got " + to_string(shape), site);
     if (size != 0 && numel > most / size)
-      fail<ShapeError>("empty", "expected a shape that memory can hold, got " + to_string(shape));
+      fail<ShapeError>(op, "expected a shape that memory can hold, got " + to_string(shape), site);
     numel *= size;
   }
-  TensorImpl* impl = TensorImpl::make(dtype, shape.rank());
+  Tensor result(TensorImpl::make(dtype, shape.rank()));
+  TensorImpl* impl = result.raw();
   impl->numel = numel;
   std::copy(shape.begin(), shape.end(), impl->sizes());
   std::int64_t step = 1;
@@ -65,7 +82,21 @@ static TensorImpl* make_shaped(const Shape& shape, DType dtype) {
     impl->strides()[d] = step;
     step *= shape[d] > 1 ? shape[d] : 1;
   }
-  return impl;
+  give_storage(*impl, op, site);
+  return result;
+}
+
+/// A tensor of equal elements; ArgumentError if an int64 does not hold the value.
+static Tensor make_full(
+    const char* op, const Shape& shape, double value, DType dtype, CallSite site) {
+  if (dtype == int64 && !(value >= -0x1p63 && value < 0x1p63))
+    fail<ArgumentError>(
+        op, fmt::format("expected a value that int64 can hold, got {}", value), site);
+  Tensor result = make_tensor(op, shape, dtype, site);
+  dispatch(dtype, [&]<class T>() {
+    std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value));
+  });
+  return result;
 }
 
 static void copy_elements(TensorImpl& to, const TensorImpl& from) {
@@ -83,7 +114,8 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
         return;
       }
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
-      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
+      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0),
+                         b = loops.inner_stride(1);
       loops.for_each_row([&](const auto& offset) {
         To* row = out + offset[0];
         const From* values = in + offset[1];
@@ -108,14 +140,14 @@ static bool is_row_major(const Shape& sizes, const Shape& strides) {
 
 using detail::fail;
 
-std::int64_t Tensor::size(std::int64_t axis) const {
-  return impl()->sizes()[normalize_axis(axis, impl_->rank, "size")];
+std::int64_t Tensor::size(std::int64_t axis, CallSite site) const {
+  return impl()->sizes()[normalize_axis(axis, impl_->rank, "size", site)];
 }
 
 template <class T>
-T Tensor::item() const {
+T Tensor::item(CallSite site) const {
   if (numel() != 1)
-    fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()));
+    fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()), site);
   return dispatch(dtype(), [&]<class From>() { return static_cast<T>(*data<From>()); });
 }
 
@@ -125,10 +157,10 @@ std::vector<T> Tensor::to_vector() const {
   return std::vector<T>(same.data<T>(), same.data<T>() + numel());
 }
 
-template float Tensor::item() const;
-template double Tensor::item() const;
-template std::int64_t Tensor::item() const;
-template bool Tensor::item() const;
+template float Tensor::item(CallSite) const;
+template double Tensor::item(CallSite) const;
+template std::int64_t Tensor::item(CallSite) const;
+template bool Tensor::item(CallSite) const;
 template std::vector<float> Tensor::to_vector() const;
 template std::vector<double> Tensor::to_vector() const;
 template std::vector<std::int64_t> Tensor::to_vector() const;
@@ -136,12 +168,8 @@ template std::vector<bool> Tensor::to_vector() const;
 
 // ---- construction --------------------------------------------------------------------------------
 
-Tensor empty(const Shape& shape, DType dtype) {
-  Tensor result(detail::make_shaped(shape, dtype));
-  detail::TensorImpl* impl = result.raw();
-  impl->storage = detail::Storage::make(static_cast<std::size_t>(impl->numel) * size_of(dtype));
-  impl->data = impl->storage->data;
-  return result;
+Tensor empty(const Shape& shape, DType dtype, CallSite site) {
+  return detail::make_tensor("empty", shape, dtype, site);
 }
 
 Tensor empty_like(const Tensor& x) {
@@ -151,34 +179,39 @@ Tensor empty_like(const Tensor& x) {
   detail::TensorImpl* impl = result.raw();
   impl->numel = from->numel;
   std::copy_n(from->sizes(), 2 * from->rank, impl->sizes());
-  impl->storage = detail::Storage::make(static_cast<std::size_t>(impl->numel) * size_of(impl->dtype));
-  impl->data = impl->storage->data;
+  detail::give_storage(*impl, "empty_like", {});
   return result;
 }
 
-Tensor full(const Shape& shape, double value, DType dtype) {
-  Tensor result = empty(shape, dtype);
-  dispatch(dtype, [&]<class T>() {
-    std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value));
-  });
-  return result;
+Tensor full(const Shape& shape, double value, DType dtype, CallSite site) {
+  return detail::make_full("full", shape, value, dtype, site);
 }
-
-Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
-Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros(const Shape& shape, DType dtype, CallSite site) {
+  return detail::make_full("zeros", shape, 0, dtype, site);
+}
+Tensor ones(const Shape& shape, DType dtype, CallSite site) {
+  return detail::make_full("ones", shape, 1, dtype, site);
+}
 Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0, x.dtype()); }
 Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
 Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, x.dtype()); }
 Tensor scalar(double value, DType dtype) { return full({}, value, dtype); }
 
-Tensor arange(double start, double stop, double step, DType dtype) {
+Tensor arange(double start, double stop, double step, DType dtype, CallSite site) {
   if (step == 0 || !std::isfinite(step) || !std::isfinite(start) || !std::isfinite(stop))
     fail<ArgumentError>(
         "arange",
-        fmt::format("expected finite bounds and a step other than 0, got {}, {}, {}", start, stop, step));
+        fmt::format(
+            "expected finite bounds and a step other than 0, got {}, {}, {}", start, stop, step),
+        site);
+  if (dtype == int64 && std::max(std::abs(start), std::abs(stop)) >= 0x1p63)
+    fail<ArgumentError>("arange",
+                        fmt::format("expected bounds that int64 can hold, got {}, {}", start, stop),
+                        site);
   const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (count > 1e15) fail<ArgumentError>("arange", fmt::format("expected fewer values, got {}", count));
-  Tensor result = empty({static_cast<std::int64_t>(count)}, dtype);
+  if (count > 1e15)
+    fail<ArgumentError>("arange", fmt::format("expected fewer values, got {}", count), site);
+  Tensor result = detail::make_tensor("arange", {static_cast<std::int64_t>(count)}, dtype, site);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
     for (std::int64_t i = 0; i < result.numel(); ++i)
@@ -187,13 +220,19 @@ Tensor arange(double start, double stop, double step, DType dtype) {
   return result;
 }
 
-Tensor arange(std::int64_t n, DType dtype) {
-  return arange(0.0, static_cast<double>(n), 1.0, dtype);
+Tensor arange(std::int64_t n, DType dtype, CallSite site) {
+  return arange(0.0, static_cast<double>(n), 1.0, dtype, site);
 }
 
-Tensor linspace(double start, double stop, std::int64_t n, DType dtype) {
-  if (n < 0) fail<ArgumentError>("linspace", fmt::format("expected 0 or more values, got {}", n));
-  Tensor result = empty({n}, dtype);
+Tensor linspace(double start, double stop, std::int64_t n, DType dtype, CallSite site) {
+  if (n < 0)
+    fail<ArgumentError>("linspace", fmt::format("expected 0 or more values, got {}", n), site);
+  if (dtype == int64 && !(std::max(std::abs(start), std::abs(stop)) < 0x1p63))
+    fail<ArgumentError>(
+        "linspace",
+        fmt::format("expected bounds that int64 can hold, got {} and {}", start, stop),
+        site);
+  Tensor result = detail::make_tensor("linspace", {n}, dtype, site);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
     for (std::int64_t i = 0; i < n; ++i) {
@@ -204,9 +243,9 @@ Tensor linspace(double start, double stop, std::int64_t n, DType dtype) {
   return result;
 }
 
-Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {
+Tensor eye(std::int64_t n, std::int64_t m, DType dtype, CallSite site) {
   if (m < 0) m = n;
-  Tensor result = zeros({n, m}, dtype);
+  Tensor result = detail::make_full("eye", {n, m}, 0, dtype, site);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
     for (std::int64_t i = 0; i < std::min(n, m); ++i) out[i * m + i] = T(1);
@@ -215,26 +254,30 @@ Tensor eye(std::int64_t n, std::int64_t m, DType dtype) {
 }
 
 template <class T>
-  requires is_element<T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape) {
-  Tensor result = empty(shape, dtype_of<T>);
-  if (result.numel() != static_cast<std::int64_t>(values.size()))
-    fail<ShapeError>(
-        "from_vector",
-        fmt::format("expected {} values for shape {}, got {}", result.numel(), to_string(shape), values.size()));
-  std::copy(values.begin(), values.end(), result.mutable_data<T>());
-  return result;
-}
-template Tensor from_vector(const std::vector<float>&, const Shape&);
-template Tensor from_vector(const std::vector<double>&, const Shape&);
-template Tensor from_vector(const std::vector<std::int64_t>&, const Shape&);
-template Tensor from_vector(const std::vector<bool>&, const Shape&);
+  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
+                                            const Shape& shape,
+                                            CallSite site) {
+    Tensor result = detail::make_tensor("from_vector", shape, dtype_of<T>, site);
+    if (result.numel() != static_cast<std::int64_t>(values.size()))
+      fail<ShapeError>("from_vector",
+                       fmt::format("expected {} values for shape {}, got {}",
+                                   result.numel(),
+                                   to_string(shape),
+                                   values.size()),
+                       site);
+    std::copy(values.begin(), values.end(), result.mutable_data<T>());
+    return result;
+  }
+template Tensor from_vector(const std::vector<float>&, const Shape&, CallSite);
+template Tensor from_vector(const std::vector<double>&, const Shape&, CallSite);
+template Tensor from_vector(const std::vector<std::int64_t>&, const Shape&, CallSite);
+template Tensor from_vector(const std::vector<bool>&, const Shape&, CallSite);
 
 namespace detail {
 
-void Nested::measure(Shape& shape, int depth, DType& dtype) const {
+void Nested::measure(Shape& shape, int depth, DType& dtype, CallSite site) const {
   const auto ragged = [&](const std::string& got) {
-    fail<ShapeError>("tensor", "expected rows of one length, got " + got);
+    fail<ShapeError>("tensor", "expected rows of one length, got " + got, site);
   };
   if (!is_list_) {
     if (depth != shape.rank()) ragged("a number where a row belongs");
@@ -244,27 +287,35 @@ void Nested::measure(Shape& shape, int depth, DType& dtype) const {
   const auto n = static_cast<std::int64_t>(items_.size());
   if (depth >= shape.rank()) ragged("a row where a number belongs");
   if (shape[depth] != n) ragged(fmt::format("{} and {}", shape[depth], n));
-  for (const Nested& item : items_) item.measure(shape, depth + 1, dtype);
+  for (const Nested& item : items_) item.measure(shape, depth + 1, dtype, site);
 }
 
-void Nested::collect(std::vector<double>& out) const {
-  if (!is_list_) out.push_back(value_);
-  for (const Nested& item : items_) item.collect(out);
+template <class T>
+void Nested::collect(std::vector<T>& out) const {
+  if (is_list_) {
+    for (const Nested& item : items_) item.collect(out);
+  } else {
+    out.push_back(kind_ == DType::int64 ? static_cast<T>(whole_) : static_cast<T>(value_));
+  }
 }
 
-Tensor nested_tensor(const Nested& values, const DType* dtype) {
+Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site) {
   Shape shape;
   for (const Nested* level = &values; level->is_list_; level = &level->items_.front()) {
+    if (shape.rank() == kMaxRank)
+      fail<ShapeError>(
+          "tensor", fmt::format("expected at most {} levels of braces, got more", kMaxRank), site);
     shape.push_back(static_cast<std::int64_t>(level->items_.size()));
     if (level->items_.empty()) break;
   }
   DType kind = boolean;
-  values.measure(shape, 0, kind);
-  std::vector<double> numbers;
-  values.collect(numbers);
-  if (numbers.empty()) kind = float32;
-  const Tensor all = from_vector(numbers, shape);
-  return cast(all, dtype != nullptr ? *dtype : kind);
+  values.measure(shape, 0, kind, site);
+  if (shape.numel() == 0) kind = float32;
+  return dispatch(dtype != nullptr ? *dtype : kind, [&]<class T>() {
+    std::vector<T> numbers;
+    values.collect(numbers);
+    return from_vector(numbers, shape, site);
+  });
 }
 
 }  // namespace detail
@@ -275,7 +326,11 @@ Tensor view_as(const Tensor& x, const Shape& sizes, const Shape& strides, std::i
   detail::TensorImpl* from = x.impl();
   Tensor result(detail::TensorImpl::make(from->dtype, sizes.rank()));
   detail::TensorImpl* impl = result.raw();
-  impl->numel = sizes.numel();
+  impl->numel = 1;
+  for (std::int64_t size : sizes)
+    if (__builtin_mul_overflow(impl->numel, size, &impl->numel))
+      fail<ShapeError>("view",
+                       "expected a shape whose elements can be counted, got " + to_string(sizes));
   std::copy(sizes.begin(), sizes.end(), impl->sizes());
   std::copy(strides.begin(), strides.end(), impl->strides());
   impl->contiguous = detail::is_row_major(sizes, strides);
@@ -299,9 +354,7 @@ Tensor without_attachment(const Tensor& x) {
   return result;
 }
 
-Tensor contiguous(const Tensor& x) {
-  return x.is_contiguous() ? without_attachment(x) : clone(x);
-}
+Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? without_attachment(x) : clone(x); }
 
 Tensor clone(const Tensor& x) { return cast(x, x.dtype()); }
 
@@ -311,11 +364,12 @@ Tensor cast(const Tensor& x, DType dtype) {
   return result;
 }
 
-void copy_into(Tensor& target, const Tensor& source) {
+void copy_into(Tensor& target, const Tensor& source, CallSite site) {
   if (target.shape() != source.shape())
     fail<ShapeError>(
         "copy_into",
-        fmt::format("expected {}, got {}", to_string(target.shape()), to_string(source.shape())));
+        fmt::format("expected {}, got {}", to_string(target.shape()), to_string(source.shape())),
+        site);
   ++target.impl()->storage->version;
   const bool overlap = target.raw()->storage == source.raw()->storage;
   detail::copy_elements(*target.raw(), *(overlap ? clone(source) : source).raw());

@@ -94,11 +94,10 @@ class Node : public detail::Attachment {
                                     reinterpret_cast<const std::byte*>(this));
   }
 
-  std::uint16_t input_count_ = 0;
-  std::uint8_t saved_count_ = 0, output_count_ = 0;
-  std::uint32_t line_ = 0;
+  std::uint16_t input_count_ = 0, saved_count_ = 0, size_count_ = 0;
   std::uint16_t header_bytes_;
-  std::uint8_t size_count_ = 0;
+  std::uint32_t line_ = 0;
+  std::uint8_t output_count_ = 0;
   bool released_ = false;
   const OpClass* op_;
   std::uint64_t id_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/tensor/error.h"
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -57,11 +59,14 @@ class Shape {
 std::string to_string(const Shape& shape);
 
 /// The shape both broadcast to by NumPy's rule; ShapeError, named by `op`, if there is none.
-Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op = "broadcast_shapes");
+Shape broadcast_shapes(const Shape& a,
+                       const Shape& b,
+                       const char* op = "broadcast_shapes",
+                       CallSite site = {});
 
 /// `axis` counted from the front; negative axes count from the back.
 /// IndexError, named by `op`, if it is out of range.
-int normalize_axis(std::int64_t axis, int rank, const char* op);
+int normalize_axis(std::int64_t axis, int rank, const char* op, CallSite site = {});
 
 /// Row-major strides, in elements.
 Shape contiguous_strides(const Shape& shape);

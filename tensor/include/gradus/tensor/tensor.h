@@ -1,5 +1,10 @@
 #pragma once
 
+#include "gradus/tensor/dtype.h"
+#include "gradus/tensor/error.h"
+#include "gradus/tensor/memory.h"
+#include "gradus/tensor/shape.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
@@ -10,11 +15,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "gradus/tensor/dtype.h"
-#include "gradus/tensor/error.h"
-#include "gradus/tensor/memory.h"
-#include "gradus/tensor/shape.h"
 
 namespace gradus {
 
@@ -107,28 +107,28 @@ class Tensor {
   /// In elements, not bytes.
   Shape strides() const { return Shape(std::span(impl()->strides(), impl()->rank)); }
   /// The size of one dimension; negative axes count from the back. IndexError if out of range.
-  std::int64_t size(std::int64_t axis) const;
+  std::int64_t size(std::int64_t axis, CallSite site = CallSite::here()) const;
   /// Row-major without gaps.
   bool is_contiguous() const { return impl()->contiguous; }
 
   /// The first element. The others follow `strides()`. DTypeError if T is not the element type.
   template <class T>
-  const T* data() const {
-    check_type(dtype_of<T>);
+  const T* data(CallSite site = CallSite::here()) const {
+    check_type(dtype_of<T>, site);
     return reinterpret_cast<const T*>(impl_->data);
   }
   /// The same for writing: an in-place change, which a backward pass that saved this tensor will
   /// notice (GradientError there).
   template <class T>
-  T* mutable_data() {
-    check_type(dtype_of<T>);
+  T* mutable_data(CallSite site = CallSite::here()) {
+    check_type(dtype_of<T>, site);
     ++impl_->storage->version;
     return reinterpret_cast<T*>(impl_->data);
   }
 
   /// The only element, converted. ShapeError unless there is exactly one.
   template <class T = double>
-  T item() const;
+  T item(CallSite site = CallSite::here()) const;
   /// All elements in row-major order, converted.
   template <class T = double>
   std::vector<T> to_vector() const;
@@ -148,8 +148,8 @@ class Tensor {
   detail::TensorImpl* raw() const noexcept { return impl_; }
 
  private:
-  void check_type(DType expected) const {
-    if (impl()->dtype != expected) detail::fail_dtype("data", expected, impl_->dtype);
+  void check_type(DType expected, CallSite site) const {
+    if (impl()->dtype != expected) detail::fail_dtype("data", expected, impl_->dtype, site);
   }
   detail::TensorImpl* impl_ = nullptr;
 };
@@ -157,32 +157,47 @@ class Tensor {
 // ---- construction --------------------------------------------------------------------------------
 
 /// Elements with any values; the caller fills them.
-Tensor empty(const Shape& shape, DType dtype = float32);
+Tensor empty(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
 Tensor empty_like(const Tensor& x);
-Tensor zeros(const Shape& shape, DType dtype = float32);
-Tensor ones(const Shape& shape, DType dtype = float32);
-Tensor full(const Shape& shape, double value, DType dtype = float32);
+Tensor zeros(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
+Tensor ones(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
+Tensor full(const Shape& shape,
+            double value,
+            DType dtype = float32,
+            CallSite site = CallSite::here());
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, double value);
 /// start, start + step, … below (or, with a negative step, above) `stop`. ArgumentError if step is 0
 /// or not finite.
-Tensor arange(double start, double stop, double step = 1, DType dtype = float32);
-Tensor arange(std::int64_t n, DType dtype = int64);
+Tensor arange(double start,
+              double stop,
+              double step = 1,
+              DType dtype = float32,
+              CallSite site = CallSite::here());
+Tensor arange(std::int64_t n, DType dtype = int64, CallSite site = CallSite::here());
 /// `n` values from `start` to `stop`, both included.
-Tensor linspace(double start, double stop, std::int64_t n, DType dtype = float32);
+Tensor linspace(double start,
+                double stop,
+                std::int64_t n,
+                DType dtype = float32,
+                CallSite site = CallSite::here());
 /// Ones on the diagonal of an [n, m] matrix; m is n if left out.
-Tensor eye(std::int64_t n, std::int64_t m = -1, DType dtype = float32);
+Tensor eye(std::int64_t n,
+           std::int64_t m = -1,
+           DType dtype = float32,
+           CallSite site = CallSite::here());
 
 /// Values in row-major order. ShapeError if their number is not that of the shape.
 template <class T>
-  requires is_element<T>
-Tensor from_vector(const std::vector<T>& values, const Shape& shape);
+  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
+                                            const Shape& shape,
+                                            CallSite site = CallSite::here());
 template <class T>
-  requires is_element<T>
-Tensor from_vector(const std::vector<T>& values) {
-  return from_vector(values, {static_cast<std::int64_t>(values.size())});
-}
+  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
+                                            CallSite site = CallSite::here()) {
+    return from_vector(values, {static_cast<std::int64_t>(values.size())}, site);
+  }
 
 namespace detail {
 
@@ -190,35 +205,47 @@ namespace detail {
 class Nested {
  public:
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Nested(T value)
-      : value_(static_cast<double>(value)),
-        kind_(std::is_same_v<T, bool>      ? DType::boolean
-              : std::is_integral_v<T>      ? DType::int64
-                                           : DType::float32) {}
-  Nested(std::initializer_list<Nested> items) : items_(items), is_list_(true) {}
+    requires std::is_arithmetic_v<T> Nested(T value)
+        : value_(static_cast<double>(value)),
+          whole_(whole_part(value)),
+          kind_(std::is_same_v<T, bool> ? DType::boolean
+                : std::is_integral_v<T> ? DType::int64
+                                        : DType::float32) {}
+    Nested(std::initializer_list<Nested> items) : items_(items), is_list_(true) {}
 
- private:
-  friend Tensor nested_tensor(const Nested& values, const DType* dtype);
-  void measure(Shape& shape, int depth, DType& dtype) const;
-  void collect(std::vector<double>& out) const;
+   private:
+    friend Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
+    template <class T>
+    static std::int64_t whole_part(T value) {
+      if constexpr (std::is_integral_v<T>)
+        return static_cast<std::int64_t>(value);
+      else
+        return 0;
+    }
+    void measure(Shape& shape, int depth, DType& dtype, CallSite site) const;
+    template <class T>
+    void collect(std::vector<T>& out) const;
 
-  std::vector<Nested> items_;
-  double value_ = 0;
-  DType kind_ = DType::boolean;
-  bool is_list_ = false;
+    std::vector<Nested> items_;
+    double value_ = 0;
+    std::int64_t whole_ = 0;  // exact where the number is whole
+    DType kind_ = DType::boolean;
+    bool is_list_ = false;
 };
-Tensor nested_tensor(const Nested& values, const DType* dtype);
+Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
 
 }  // namespace detail
 
 /// From nested braces: `tensor({{1.0, 2.0}, {3.0, 4.0}})`. Without a dtype: float32 where a number has
 /// a fraction or point, else int64, or bool. ShapeError if the rows are ragged.
-inline Tensor tensor(std::initializer_list<detail::Nested> values) {
-  return detail::nested_tensor(values, nullptr);
+inline Tensor tensor(std::initializer_list<detail::Nested> values,
+                     CallSite site = CallSite::here()) {
+  return detail::nested_tensor(values, nullptr, site);
 }
-inline Tensor tensor(std::initializer_list<detail::Nested> values, DType dtype) {
-  return detail::nested_tensor(values, &dtype);
+inline Tensor tensor(std::initializer_list<detail::Nested> values,
+                     DType dtype,
+                     CallSite site = CallSite::here()) {
+  return detail::nested_tensor(values, &dtype, site);
 }
 /// One number, of rank zero.
 Tensor scalar(double value, DType dtype = float32);
@@ -238,7 +265,7 @@ Tensor view_as(const Tensor& x, const Shape& sizes, const Shape& strides, std::i
 /// The same array without what is attached to it.
 Tensor without_attachment(const Tensor& x);
 /// Copies `source` (same shape; converted) into `target` in place.
-void copy_into(Tensor& target, const Tensor& source);
+void copy_into(Tensor& target, const Tensor& source, CallSite site = CallSite::here());
 
 /// True where both have the same dtype, shape and elements (NaN equal to NaN if asked).
 bool equal(const Tensor& a, const Tensor& b, bool nan_equal = false);
@@ -248,12 +275,12 @@ bool all_close(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol
 // ---- printing ------------------------------------------------------------------------------------
 
 struct PrintOptions {
-  int precision = 4;        // digits after the point at most
-  int edge_items = 3;       // shown at each end where a dimension is shortened
-  std::int64_t threshold = 1000;  // elements from which dimensions are shortened
-  int line_width = 80;
+  int precision = 8;              // digits after the point at most
+  int edge_items = 3;             // shown at each end where a dimension is shortened
+  std::int64_t threshold = 1000;  // with more elements dimensions are shortened
+  int line_width = 75;
 };
-/// Like NumPy: "[[1.  2. ]\n [3.  4.5]]".
+/// As NumPy's str() writes it: "[[1.  2. ]\n [3.  4.5]]". One element of rank zero has all its digits.
 std::string to_string(const Tensor& x, const PrintOptions& options = {});
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

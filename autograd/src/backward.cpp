@@ -1,0 +1,308 @@
+#include "gradus/autograd/backward.h"
+
+#include "gradus/ops/arithmetic.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+namespace gradus {
+namespace {
+
+template <class T>
+using Vector = std::vector<T, detail::CachingAllocator<T>>;
+
+std::string describe(const Tensor& x) {
+  return std::string(to_string(x.dtype())) + " " + to_string(x.shape());
+}
+
+std::string describe(const Node& node, int output) {
+  return std::string(to_string(node.dtype(output))) + " " + to_string(node.shape(output));
+}
+
+/// True for an array with memory of its own that nobody else sees: not shared with another gradient, not a
+/// view, not repeated.
+bool is_own(const Tensor& a) {
+  return a.raw()->refs.unique() && a.raw()->storage->refs.unique() && a.is_contiguous();
+}
+
+/// a + b, into a's own memory where nobody else sees it.
+Tensor add_up(Tensor a, const Tensor& b) {
+  if (!a.defined()) return b;
+  if (!is_own(a) || is_recording()) return a + b;
+  detail::add_in_place(a, b);
+  return a;
+}
+
+/// One walk backward over the graph behind some results.
+class Pass {
+ public:
+  explicit Pass(BackwardOptions options)
+      : options_(options), id_(next_pass.fetch_add(1, std::memory_order_relaxed)) {}
+  Pass(const Pass&) = delete;
+  Pass& operator=(const Pass&) = delete;
+  ~Pass() {
+    for (const Slot& slot : slots_)
+      if (slot.marked) slot.node->mark.store(0, std::memory_order_release);
+  }
+
+  /// Enters a result with its cotangent.
+  void start(const Tensor& y, const Tensor& cotangent) {
+    Node* node = node_of(y);
+    discover(node);
+    Tensor& place = cotangents_[slots_[find(node)].first + y.raw()->output];
+    place = add_up(std::move(place), cotangent);
+  }
+
+  /// Only nodes on a way to one of these are visited. Their cotangents stay for `take`.
+  void want(const Tensor& x) {
+    const std::size_t i = find(node_of(x));
+    if (i != kAbsent) slots_[i].wanted = true;
+    selective_ = true;
+  }
+
+  void run() {
+    Vector<std::pair<std::uint64_t, std::uint32_t>> order(slots_.size());
+    for (std::uint32_t i = 0; i < slots_.size(); ++i) order[i] = {slots_[i].node->id(), i};
+    if (!std::is_sorted(order.rbegin(), order.rend())) std::sort(order.rbegin(), order.rend());
+    if (selective_) {
+      for (auto at = order.rbegin(); at != order.rend(); ++at) {
+        Slot& slot = slots_[at->second];
+        for (const Edge& edge : slot.node->inputs())
+          slot.passed = slot.passed || (edge.node != nullptr && slots_[find(edge.node)].needed);
+        slot.needed = slot.wanted || slot.passed;
+      }
+    }
+    const RecordingGuard recording(options_.create_graph);
+    for (const auto& [id, i] : order)
+      if (!selective_ || slots_[i].needed) visit(slots_[i]);
+  }
+
+  /// The cotangent of a wanted tensor; undefined where nothing reached it.
+  Tensor take(const Tensor& x) {
+    const std::size_t i = find(node_of(x));
+    return i == kAbsent ? Tensor() : cotangents_[slots_[i].first + x.raw()->output];
+  }
+
+  /// Adds what reached the leaves to their gradients.
+  void accumulate() {
+    const RecordingGuard recording(options_.create_graph);
+    for (const Slot& slot : slots_) {
+      if (!slot.node->is_leaf()) continue;
+      Tensor g = std::move(cotangents_[slot.first]);
+      if (!g.defined()) continue;
+      static_cast<Leaf*>(slot.node)->update_gradient([&](Tensor old) {
+        if (old.defined()) return add_up(std::move(old), g);
+        return options_.create_graph || is_own(g) ? std::move(g) : clone(g);
+      });
+    }
+  }
+
+ private:
+  struct Slot {
+    Node* node;
+    std::uint32_t first;  // of the cotangents of its results
+    bool marked;          // the node's mark is ours; otherwise it stands in others_
+    bool wanted = false, passed = false;  // its cotangent is a result; it goes on to one
+    bool needed = false;                  // either
+  };
+  static constexpr std::size_t kAbsent = ~std::size_t{0};
+  static inline std::atomic<std::uint32_t> next_pass{1};
+
+  std::size_t find(const Node* node) const {
+    const std::uint64_t mark = node->mark.load(std::memory_order_acquire);
+    if (mark >> 32 == id_) return mark & 0xffffffff;
+    if (others_.empty()) return kAbsent;
+    const auto at = others_.find(node);
+    return at == others_.end() ? kAbsent : at->second;
+  }
+
+  /// Gives the node a slot; false if it has one.
+  bool claim(Node* node) {
+    const auto index = static_cast<std::uint32_t>(slots_.size());
+    std::uint64_t mark = 0;
+    const std::uint64_t mine = std::uint64_t{id_} << 32 | index;
+    bool marked = false;
+    if (detail::single_threaded()) {
+      mark = node->mark.load(std::memory_order_relaxed);
+      marked = mark == 0;
+      if (marked) node->mark.store(mine, std::memory_order_relaxed);
+    } else {
+      marked = node->mark.compare_exchange_strong(mark, mine, std::memory_order_acq_rel);
+    }
+    if (!marked) {
+      // Held by this pass already, or by one on another thread, or by an outer pass whose hook runs this.
+      if (mark >> 32 == id_ || !others_.emplace(node, index).second) return false;
+    }
+    slots_.push_back({node, static_cast<std::uint32_t>(cotangents_.size()), marked});
+    cotangents_.resize(cotangents_.size() + static_cast<std::size_t>(node->output_count()));
+    return true;
+  }
+
+  void discover(Node* from) {
+    Vector<Node*> stack;
+    if (claim(from)) stack.push_back(from);
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      for (const Edge& edge : node->inputs())
+        if (edge.node != nullptr && claim(edge.node)) stack.push_back(edge.node);
+    }
+  }
+
+  void visit(const Slot& slot) {
+    Node& node = *slot.node;
+    const std::span<Tensor> all(&cotangents_[slot.first], static_cast<std::size_t>(node.output_count()));
+    bool reached = false;
+    for (const Tensor& g : all) reached = reached || g.defined();
+    if (!reached) return;
+    const Surroundings surroundings(node);
+    if (node.has_hooks()) run_hooks(node, all);
+    if (node.is_leaf() || (selective_ && !slot.passed)) return;
+    if (node.op().vjp == nullptr)
+      detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
+    const Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
+    distribute(node, result);
+    if (!slot.wanted)
+      for (Tensor& g : all) g.reset();
+    if (!options_.retain_graph && !options_.create_graph) node.release_saved();
+  }
+
+  /// Errors and nodes in the rule carry the place of the op.
+  struct Surroundings {
+    explicit Surroundings(const Node& node) : outer(detail::context) {
+      detail::context.site = node.site();
+      detail::context.pinned = true;
+      detail::context.scope = node.scope();
+      detail::context.backward_of = node.name();
+    }
+    ~Surroundings() { detail::context = outer; }
+    Surroundings(const Surroundings&) = delete;
+    Surroundings& operator=(const Surroundings&) = delete;
+    detail::Context outer;
+  };
+
+  static void run_hooks(const Node& node, std::span<Tensor> all) {
+    for (std::size_t k = 0; k < all.size(); ++k) {
+      if (!all[k].defined()) continue;
+      all[k] = node.run_hooks(static_cast<int>(k), std::move(all[k]));
+      check(node, static_cast<int>(k), all[k], "a hook that returns");
+    }
+  }
+
+  static void check(const Node& node, int output, const Tensor& g, const char* what) {
+    const Shape want = node.shape(output);
+    if (g.dtype() == node.dtype(output) && g.shape() == want) return;
+    detail::fail<GradientError>(
+        detail::context.backward_of,
+        fmt::format("expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
+  }
+
+  void distribute(Node& node, const Cotangents& result) {
+    const auto inputs = node.inputs();
+    if (result.size() != inputs.size())
+      detail::fail<GradientError>(
+          node.name(),
+          fmt::format("expected a rule that gives {} cotangents, got {}", inputs.size(), result.size()));
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const Edge& edge = inputs[i];
+      const Tensor& g = result[i];
+      if (edge.node == nullptr || !g.defined()) continue;
+      const Slot& to = slots_[find(edge.node)];
+      if (selective_ && !to.needed) continue;
+      check(*edge.node, static_cast<int>(edge.output), g, "a rule that gives");
+      Tensor& place = cotangents_[to.first + edge.output];
+      place = add_up(std::move(place), g);
+    }
+  }
+
+  BackwardOptions options_;
+  std::uint32_t id_;
+  bool selective_ = false;
+  Vector<Slot> slots_;
+  Vector<Tensor> cotangents_;
+  std::unordered_map<const Node*, std::uint32_t> others_;
+};
+
+/// The cotangent to start from, checked.
+Tensor starting_cotangent(const char* op, const Tensor& y, const Tensor& cotangent, CallSite site) {
+  if (!requires_grad(y))
+    detail::fail<GradientError>(
+        op,
+        "expected a result that requires a gradient, got one that doesn't (no leaf behind it, or recorded "
+        "under NoGrad)",
+        site);
+  if (!cotangent.defined()) {
+    if (y.numel() != 1)
+      detail::fail<GradientError>(
+          op, "expected one element where no cotangent is given, got " + to_string(y.shape()), site);
+    return ones_like(y);
+  }
+  if (cotangent.shape() != y.shape())
+    detail::fail<ShapeError>(
+        op,
+        fmt::format("expected a cotangent {}, got {}", to_string(y.shape()), to_string(cotangent.shape())),
+        site);
+  if (cotangent.dtype() != y.dtype()) detail::fail_dtype(op, y.dtype(), cotangent.dtype(), site);
+  return cotangent;
+}
+
+}  // namespace
+
+void backward(Arg y, const Tensor& cotangent, BackwardOptions options) {
+  Pass pass(options);
+  pass.start(y, starting_cotangent("backward", y, cotangent, y.site));
+  pass.run();
+  pass.accumulate();
+}
+
+std::vector<Tensor> grad(std::span<const Tensor> ys,
+                         std::span<const Tensor> xs,
+                         std::span<const Tensor> cotangents,
+                         BackwardOptions options,
+                         CallSite site) {
+  if (cotangents.size() != ys.size())
+    detail::fail<ArgumentError>(
+        "grad", fmt::format("expected {} cotangents, got {}", ys.size(), cotangents.size()), site);
+  for (const Tensor& x : xs)
+    if (!requires_grad(x))
+      detail::fail<GradientError>(
+          "grad", "expected inputs that require a gradient, got one that doesn't", site);
+  std::vector<Tensor> result(xs.size());
+  Pass pass(options);
+  for (std::size_t k = 0; k < ys.size(); ++k)
+    pass.start(ys[k], starting_cotangent("grad", ys[k], cotangents[k], site));
+  for (const Tensor& x : xs) pass.want(x);
+  pass.run();
+  for (std::size_t i = 0; i < xs.size(); ++i) {
+    result[i] = pass.take(xs[i]);
+    if (!result[i].defined()) result[i] = zeros_like(xs[i]);
+  }
+  return result;
+}
+
+bool detail::reaches_other_leaves(const Tensor& y, std::span<const Tensor> known) {
+  if (!requires_grad(y)) return false;
+  std::unordered_set<const Node*> seen;
+  for (const Tensor& x : known) seen.insert(node_of(x));
+  std::vector<const Node*> stack;
+  const auto enter = [&](const Node* node) {
+    if (node != nullptr && seen.insert(node).second) stack.push_back(node);
+  };
+  enter(node_of(y));
+  while (!stack.empty()) {
+    const Node* node = stack.back();
+    stack.pop_back();
+    if (node->is_leaf()) return true;
+    for (const Edge& edge : node->inputs()) enter(edge.node);
+  }
+  return false;
+}
+
+std::vector<Tensor> grad(Arg y, std::span<const Tensor> xs, const Tensor& cotangent, BackwardOptions options) {
+  return grad({&y.tensor, 1}, xs, {&cotangent, 1}, options, y.site);
+}
+
+}  // namespace gradus

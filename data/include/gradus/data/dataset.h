@@ -1,0 +1,54 @@
+#pragma once
+
+#include "gradus/tensor/random.h"
+#include "gradus/tensor/tensor.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus::data {
+
+/// Examples and what is to be learnt of them. Copies share the tensors.
+struct Dataset {
+  Tensor inputs;   // [N, …]
+  Tensor targets;  // classes as int64 [N], or values [N, …]; may be undefined
+  std::vector<std::string> class_names;    // of class 0, 1, …; may be empty
+  std::vector<std::string> feature_names;  // of the columns of `inputs`; may be empty
+
+  /// The number of rows; 0 without inputs.
+  std::int64_t size() const;
+  /// The number of class names, or without any the largest class + 1; 0 if targets are not int64.
+  std::int64_t num_classes() const;
+
+  /// The rows `begin` … `end` - 1, as views that share the data.
+  ///   errors    IndexError unless 0 <= begin <= end <= size()
+  Dataset slice(std::int64_t begin, std::int64_t end, CallSite site = CallSite::here()) const;
+  /// Copies of the rows listed, in that order; a row may come twice.
+  ///   shapes    indices [M], int64
+  ///   errors    IndexError if an index is not in 0 … size() - 1
+  Dataset subset(const Tensor& indices, CallSite site = CallSite::here()) const;
+};
+
+/// The usual three parts; a part that is not there is empty.
+struct Splits {
+  Dataset train, validation, test;
+};
+
+struct SplitOptions {
+  double validation = 0.1;  // shares of the rows; training gets the rest
+  double test = 0.1;
+  bool shuffle = true;      // without it: training first, then validation, then test, as views
+  bool stratified = false;  // every class has the same shares, as far as whole rows allow
+};
+
+/// Divides a data set in three. With `shuffle` or `stratified` the parts are copies: for large data
+/// prefer views, or a `Loader` over `indices`.
+///   errors    ArgumentError if a share is negative or both exceed 1, or if `stratified` lacks
+///   classes
+Splits split(const Dataset& all,
+             const SplitOptions& options = {},
+             Generator& generator = default_generator(),
+             CallSite site = CallSite::here());
+
+}  // namespace gradus::data

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "gradus/data/dataset.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// Every reader takes plain and gzipped files alike, told apart by their first bytes. A file that is
+// missing, damaged, cut short or longer than it says is an IoError that names the file and the
+// place; memory is asked for only once the file has proved to hold that much.
+
+namespace gradus::data {
+
+/// A column of a table: by position (negative counts from the back) or by its name in the header.
+class Column {
+ public:
+  Column(int position) : value_(position) {}
+  Column(const char* name) : value_(std::string(name)) {}
+  Column(std::string name) : value_(std::move(name)) {}
+
+  /// Null for a column given by name.
+  const int* position() const { return std::get_if<int>(&value_); }
+  /// Null for a column given by position.
+  const std::string* name() const { return std::get_if<std::string>(&value_); }
+
+ private:
+  std::variant<int, std::string> value_;
+};
+
+/// What the first line of a table is.
+enum class CsvHeader : std::uint8_t {
+  detect,  // `names` if no field of it is a number; `counts` if it fits the lines after; else
+           // `none`
+  none,    // a row
+  names,   // the names of the columns
+  counts,  // rows, features and the names of the classes, as in scikit-learn's files
+};
+
+struct CsvOptions {
+  CsvHeader header = CsvHeader::detect;
+  char delimiter = ',';              // ' ' stands for any run of blanks
+  std::optional<Column> label = -1;  // nullopt: every column is a feature, and there are no targets
+  bool regression = false;           // the label is a number to predict, not a class
+  std::vector<std::string> class_names =
+      {};  // fixes their order; a label is one of them or a position
+};
+
+/// Reads a table with a row of numbers on each line. Fields may be quoted ("…"); empty lines count
+/// for nothing. Labels that are all whole numbers from 0 to 65535 are classes as they stand;
+/// otherwise the classes are the distinct labels in order (whole numbers by value, text by
+/// spelling).
+///   shapes    inputs [rows, features] float32; targets int64 [rows], or with `regression` float32
+///   [rows, 1] errors    IoError naming file, line and column for a ragged row, for text where a
+///   number belongs,
+///             or for a label that is not a class; ArgumentError if there is no column `label`
+Dataset csv(const std::string& path,
+            const CsvOptions& options = {},
+            CallSite site = CallSite::here());
+
+/// Reads an IDX file of any of its element types, converted to `dtype`.
+///   errors    DTypeError if `dtype` can't hold the file's elements: bool, or int64 for fractions
+Tensor read_idx(const std::string& path, DType dtype = float32, CallSite site = CallSite::here());
+
+struct ImageOptions {
+  std::int64_t classes = 10;  // labels are less than this; up to 256
+  std::int64_t validation =
+      0;  // the last rows of the training part that become the validation part, as views
+};
+
+/// Reads the four files of MNIST, or of a data set in its form, from a folder:
+/// train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte,
+/// t10k-labels-idx1-ubyte, each also with ".gz".
+///   shapes    inputs [N, 1, H, W] float32 in [0, 1]; targets [N] int64
+///   errors    ArgumentError if `classes` or `validation` is out of range
+Splits mnist(const std::string& folder,
+             const ImageOptions& options = {},
+             CallSite site = CallSite::here());
+
+/// Reads CIFAR-10's binary files from a folder: as many of data_batch_1.bin … data_batch_5.bin as
+/// are there, test_batch.bin, each also with ".gz", and the names in batches.meta.txt if present.
+///   shapes    inputs [N, 3, 32, 32] float32 in [0, 1]; targets [N] int64
+///   errors    as for `mnist`
+Splits cifar10(const std::string& folder,
+               const ImageOptions& options = {},
+               CallSite site = CallSite::here());
+
+}  // namespace gradus::data

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "gradus/tensor/tensor.h"
+
+#include <cstdint>
+#include <span>
+
+namespace gradus::data {
+
+/// Copies of rows of `x`; the caller has checked them.
+Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows);
+
+/// `indices` as a contiguous tensor; DTypeError, ShapeError or IndexError, named by `op`, unless
+/// they are int64 [M], each in 0 … n - 1.
+Tensor check_rows(const char* op, const Tensor& indices, std::int64_t n);
+
+/// The elements of a contiguous int64 tensor.
+inline std::span<const std::int64_t> as_span(const Tensor& indices) {
+  return {indices.data<std::int64_t>(), static_cast<std::size_t>(indices.numel())};
+}
+
+}  // namespace gradus::data

@@ -1,0 +1,10 @@
+#pragma once
+
+// Modules, layers, initialisers, losses, saving.
+#include "gradus/nn/init.h"
+#include "gradus/nn/layers.h"
+#include "gradus/nn/loss.h"
+#include "gradus/nn/model_text.h"
+#include "gradus/nn/module.h"
+#include "gradus/nn/save.h"
+#include "gradus/nn/sequential.h"

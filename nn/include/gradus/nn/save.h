@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "gradus/nn/module.h"
+
+namespace gradus::nn {
+
+/// Tensors by name in a file of the safetensors format: eight bytes of header length, a JSON header, the
+/// values. Written whole or not at all.
+///   errors    IoError if the file can't be written
+void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path);
+/// IoError, naming file and offset, if the file can't be read or contradicts itself.
+std::map<std::string, Tensor> load_tensors(const std::string& path);
+
+namespace detail {
+void save(ModuleRef model, const std::string& path);
+void load(ModuleRef model, const std::string& path);
+}  // namespace detail
+
+/// The parameters and buffers of a model under their names.
+template <Model M>
+void save(M& model, const std::string& path) {
+  detail::save(detail::ref(model), path);
+}
+
+/// Reads them back into the model's own tensors, so optimisers made before go on with them.
+///   errors    IoError as load_tensors; ArgumentError for a name that only one side has; ShapeError and
+///             DTypeError where a tensor differs. After an error the model is as before.
+template <Model M>
+void load(M& model, const std::string& path) {
+  detail::load(detail::ref(model), path);
+}
+
+}  // namespace gradus::nn

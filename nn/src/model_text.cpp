@@ -1,0 +1,259 @@
+#include "gradus/nn/model_text.h"
+
+#include "gradus/nn/init.h"
+#include "gradus/nn/layers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+namespace gradus::nn {
+namespace {
+
+using init::Nonlinearity;
+
+constexpr std::int64_t kMostWeights = std::int64_t{1} << 32;  // of one layer
+
+/// A layer of the text: its word, where that stands, and its numbers.
+struct Item {
+  std::string_view word;
+  std::size_t at = 0;  // from 0
+  std::vector<std::string_view> arguments;
+};
+
+/// What the words build on: the shape of a row so far, and the layers.
+struct Build {
+  Shape shape;
+  Generator& generator;
+  std::vector<AnyModule> layers;
+  Linear* unset = nullptr;  // the last layer, if its weights wait for what follows
+
+  template <class M>
+  M& add(M module) {
+    layers.emplace_back(std::move(module));
+    return *layers.back().get_if<M>();
+  }
+};
+
+/// Reports a mistake, and where in the text it is.
+[[noreturn]] void refuse(const Item& item, const std::string& what) {
+  gradus::detail::fail<ArgumentError>("model", fmt::format("{} at position {}", what, item.at + 1));
+}
+std::string spell(const Item& item) { return fmt::format("{}", fmt::join(item.arguments, " ")); }
+
+template <class M, class T>
+M with(T M::*option, T value) {
+  M module;
+  module.*option = value;
+  return module;
+}
+
+struct Word;
+std::string usage_of(const Word& word);
+
+/// The numbers of a word, checked.
+class Numbers {
+ public:
+  Numbers(const Word& word, const Item& item) : word_(word), item_(item) {}
+
+  bool has(std::size_t i) const { return i + 1 < item_.arguments.size(); }
+  std::int64_t whole(std::size_t i, std::int64_t least) const {
+    const double value = number(i);
+    if (value != std::floor(value) || value < static_cast<double>(least) || value > 1e9)
+      wrong(fmt::format("a whole number of {} or more", least));
+    return static_cast<std::int64_t>(value);
+  }
+  double real(std::size_t i, double otherwise) const { return has(i) ? number(i) : otherwise; }
+  double number(std::size_t i) const {
+    const std::string_view text = item_.arguments[i + 1];
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
+      wrong("a number");
+    return value;
+  }
+  [[noreturn]] void wrong(const std::string& expected) const {
+    refuse(item_,
+           fmt::format("expected {} for '{}', got '{}'", expected, usage_of(word_), spell(item_)));
+  }
+  [[noreturn]] void wrong_shape(const std::string& expected, const Shape& shape) const {
+    refuse(item_,
+           fmt::format(
+               "expected rows of {} for '{}', got {}", expected, spell(item_), to_string(shape)));
+  }
+
+ private:
+  const Word& word_;
+  const Item& item_;
+};
+
+struct Word {
+  std::string_view name;
+  std::string_view numbers;  // "N", or "[slope]" for one that may be left out
+  std::string_view about;
+  void (*build)(Build& b, const Numbers& n);
+  std::optional<Nonlinearity> bends = {};  // what it means to the weights before it
+};
+
+/// Draws the weights of the `fc` that waits for it.
+void settle(Build& b, Nonlinearity nonlinearity) {
+  if (b.unset == nullptr) return;
+  init::he_normal(b.unset->weight, {.nonlinearity = nonlinearity}, b.generator);
+  b.unset = nullptr;
+}
+
+void flatten_rows(Build& b) {
+  if (b.shape.rank() == 1) return;
+  b.add(Flatten{});
+  b.shape = {b.shape.numel()};
+}
+
+void fully_connected(Build& b, const Numbers& n) {
+  const std::int64_t out = n.whole(0, 1);
+  settle(b, Nonlinearity::linear);
+  flatten_rows(b);
+  if (b.shape[0] < 1) n.wrong_shape("1 value or more", b.shape);
+  if (out > kMostWeights / b.shape[0]) n.wrong("a layer that fits in memory");
+  b.unset = &b.add(Linear(b.shape[0], out, {}, b.generator));
+  init::zeros(b.unset->bias);
+  b.shape = {out};
+}
+
+void batch_norm(Build& b, const Numbers& n) {
+  if (b.shape.rank() == 0 || b.shape[0] < 1) n.wrong_shape("1 feature or more", b.shape);
+  b.add(BatchNorm(b.shape[0]));
+}
+
+void max_of_pieces(Build& b, const Numbers& n) {
+  const std::int64_t pieces = n.has(0) ? n.whole(0, 1) : 2;
+  if (b.shape.rank() == 0 || b.shape.back() % pieces != 0)
+    n.wrong_shape(fmt::format("a size that {} divides", pieces), b.shape);
+  b.add(with(&Maxout::pieces, pieces));
+  b.shape[b.shape.rank() - 1] /= pieces;
+}
+
+void drop(Build& b, const Numbers& n) {
+  const double p = n.number(0);
+  if (!(p >= 0 && p < 1)) n.wrong("a probability in [0, 1)");
+  b.add(Dropout(p));
+}
+
+// Adding a word takes a line.
+// clang-format off
+constexpr Word kWords[] = {
+    {"fc", "N", "fully connected, N outputs", fully_connected},
+    {"bn", "", "batch normalisation", batch_norm},
+    {"dropout", "P", "sets values to 0 with probability P in training", drop},
+    {"flatten", "", "all dimensions of a row as one", [](Build& b, const Numbers&) { flatten_rows(b); }},
+    {"relu", "", "max(x, 0)", [](Build& b, const Numbers&) { b.add(ReLU{}); }, Nonlinearity::relu},
+    {"leaky_relu", "[slope]", "x where x > 0, else slope x (0.01)", [](Build& b, const Numbers& n) { b.add(with(&LeakyReLU::negative_slope, n.real(0, 0.01))); }, Nonlinearity::relu},
+    {"prelu", "", "leaky_relu with a learnt slope", [](Build& b, const Numbers&) { b.add(PReLU()); }, Nonlinearity::relu},
+    {"elu", "[alpha]", "x where x > 0, else alpha (e^x - 1) (1)", [](Build& b, const Numbers& n) { b.add(with(&ELU::alpha, n.real(0, 1))); }, Nonlinearity::relu},
+    {"softplus", "", "log(1 + e^x)", [](Build& b, const Numbers&) { b.add(Softplus{}); }, Nonlinearity::relu},
+    {"sigmoid", "", "1 / (1 + e^-x)", [](Build& b, const Numbers&) { b.add(Sigmoid{}); }, Nonlinearity::sigmoid},
+    {"tanh", "", "hyperbolic tangent", [](Build& b, const Numbers&) { b.add(Tanh{}); }, Nonlinearity::tanh},
+    {"maxout", "[K]", "the largest of each K neighbours (2)", max_of_pieces},
+};
+// clang-format on
+
+std::string usage_of(const Word& word) {
+  return word.numbers.empty() ? std::string(word.name)
+                              : fmt::format("{} {}", word.name, word.numbers);
+}
+
+/// Fewest single-letter changes from one word to the other (Levenshtein 1966).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+const Word& find_word(const Item& item) {
+  std::string lower(item.word);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  const Word* nearest = &kWords[0];
+  for (const Word& word : kWords) {
+    if (word.name == item.word) return word;
+    if (distance(lower, word.name) < distance(lower, nearest->name)) nearest = &word;
+  }
+  std::string hint;
+  if (distance(lower, nearest->name) <= std::max<std::size_t>(1, lower.size() / 2)) {
+    hint = fmt::format("did you mean '{}'?", nearest->name);
+  } else {
+    for (const Word& word : kWords)
+      hint += fmt::format("{}{}", hint.empty() ? "known are " : ", ", word.name);
+  }
+  refuse(item, fmt::format("expected a layer, got '{}' ({})", item.word, hint));
+}
+
+void check_count(const Word& word, const Item& item) {
+  const bool optional = word.numbers.starts_with('[');
+  const std::size_t most = word.numbers.empty() ? 0 : 1, least = optional ? 0 : most;
+  const std::size_t got = item.arguments.size() - 1;
+  if (got < least || got > most)
+    refuse(item, fmt::format("expected '{}', got '{}'", usage_of(word), spell(item)));
+}
+
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+std::vector<Item> split_text(std::string_view text) {
+  std::vector<Item> items(1);
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == ',') {
+      items.emplace_back().at = i++;
+    } else if (is_blank(text[i])) {
+      ++i;
+    } else {
+      const std::size_t start = i;
+      while (i < text.size() && text[i] != ',' && !is_blank(text[i])) ++i;
+      Item& item = items.back();
+      item.arguments.push_back(text.substr(start, i - start));
+      if (item.arguments.size() == 1) {
+        item.word = item.arguments[0];
+        item.at = start;
+      }
+    }
+  }
+  for (const Item& item : items)
+    if (item.word.empty())
+      gradus::detail::fail<ArgumentError>(
+          "model",
+          fmt::format("expected a layer at position {} of '{}', got none", item.at + 1, text));
+  return items;
+}
+
+}  // namespace
+
+Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator) {
+  Build b{.shape = input, .generator = generator, .layers = {}};
+  const std::vector<Item> items = split_text(text);
+  for (const Item& item : items) {
+    const Word& word = find_word(item);
+    check_count(word, item);
+    if (word.bends) settle(b, *word.bends);
+    word.build(b, Numbers(word, item));
+  }
+  settle(b, Nonlinearity::linear);
+  return Sequential(std::move(b.layers));
+}
+
+std::vector<ModelWord> model_words() {
+  std::vector<ModelWord> words;
+  for (const Word& word : kWords) words.push_back({usage_of(word), std::string(word.about)});
+  return words;
+}
+
+}  // namespace gradus::nn

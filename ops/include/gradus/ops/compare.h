@@ -1,0 +1,44 @@
+#pragma once
+
+#include "gradus/graph/arg.h"
+
+namespace gradus {
+
+// Comparison, elementwise with promotion and broadcasting; results are bool and take no gradient.
+Tensor equal_to(Arg a, const Tensor& b);
+Tensor equal_to(Arg a, double b);
+Tensor not_equal_to(Arg a, const Tensor& b);
+Tensor not_equal_to(Arg a, double b);
+Tensor less(Arg a, const Tensor& b);
+Tensor less(Arg a, double b);
+Tensor less_equal(Arg a, const Tensor& b);
+Tensor less_equal(Arg a, double b);
+Tensor greater(Arg a, const Tensor& b);
+Tensor greater(Arg a, double b);
+Tensor greater_equal(Arg a, const Tensor& b);
+Tensor greater_equal(Arg a, double b);
+
+inline Tensor operator==(Arg a, const Tensor& b) { return equal_to(a, b); }
+inline Tensor operator==(Arg a, double b) { return equal_to(a, b); }
+inline Tensor operator!=(Arg a, const Tensor& b) { return not_equal_to(a, b); }
+inline Tensor operator!=(Arg a, double b) { return not_equal_to(a, b); }
+inline Tensor operator<(Arg a, const Tensor& b) { return less(a, b); }
+inline Tensor operator<(Arg a, double b) { return less(a, b); }
+inline Tensor operator<(double a, Arg b) { return greater(b, a); }
+inline Tensor operator<=(Arg a, const Tensor& b) { return less_equal(a, b); }
+inline Tensor operator<=(Arg a, double b) { return less_equal(a, b); }
+inline Tensor operator<=(double a, Arg b) { return greater_equal(b, a); }
+inline Tensor operator>(Arg a, const Tensor& b) { return greater(a, b); }
+inline Tensor operator>(Arg a, double b) { return greater(a, b); }
+inline Tensor operator>(double a, Arg b) { return less(b, a); }
+inline Tensor operator>=(Arg a, const Tensor& b) { return greater_equal(a, b); }
+inline Tensor operator>=(Arg a, double b) { return greater_equal(a, b); }
+inline Tensor operator>=(double a, Arg b) { return less_equal(b, a); }
+
+/// a where `condition` (bool) holds, else b; the three broadcast together.
+///   gradient  flows to the one taken
+Tensor where(Arg condition, const Tensor& a, const Tensor& b);
+Tensor where(Arg condition, const Tensor& a, double b);
+Tensor where(Arg condition, double a, const Tensor& b);
+
+}  // namespace gradus

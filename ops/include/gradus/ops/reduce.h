@@ -1,0 +1,68 @@
+#pragma once
+
+#include "gradus/graph/arg.h"
+
+#include <cstdint>
+#include <initializer_list>
+
+namespace gradus {
+
+/// Axes of a reduction, negative ones from the back: `{0, -1}`, one number, or none at all for every axis.
+class Axes {
+ public:
+  Axes() = default;
+  Axes(int axis) : axes_{axis}, all_(false) {}
+  Axes(std::int64_t axis) : axes_{axis}, all_(false) {}
+  Axes(std::initializer_list<std::int64_t> axes) : axes_(axes), all_(false) {}
+  explicit Axes(const Shape& axes) : axes_(axes), all_(false) {}
+
+  /// One bit an axis. IndexError if out of range or named twice.
+  std::uint32_t mask(int rank, const char* op, CallSite site = {}) const;
+
+ private:
+  Shape axes_;
+  bool all_ = true;
+};
+
+// Reductions over any axes; `keepdim` leaves them in the shape with size 1. Results are the same bits
+// whatever the number of threads.
+//   errors    IndexError for an axis out of range or named twice
+
+/// The sum; of bool and int64 as int64, and 0 over no elements.
+Tensor sum(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// The mean. Floating only; NaN over no elements.
+Tensor mean(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// The product; of bool and int64 as int64, and 1 over no elements.
+///   gradient  the product of the others, made without division: exact where elements are zero
+Tensor prod(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// The largest, or smallest, element; NaN wins.
+///   gradient  shared evenly among equal elements
+///   errors    ArgumentError over no elements
+Tensor max(Arg x, const Axes& axes = {}, bool keepdim = false);
+Tensor min(Arg x, const Axes& axes = {}, bool keepdim = false);
+
+/// Where the first largest, or smallest, element of an axis stands, int64; NaN wins.
+///   errors    ArgumentError over no elements
+Tensor argmax(Arg x, std::int64_t axis, bool keepdim = false);
+Tensor argmin(Arg x, std::int64_t axis, bool keepdim = false);
+/// Its place in row-major order.
+Tensor argmax(Arg x);
+Tensor argmin(Arg x);
+
+/// The largest, or smallest, element of an axis and where the first of them stands.
+///   gradient  flows to that one alone
+///   errors    as argmax
+struct Extremum {
+  Tensor values, indices;
+};
+Extremum max_with_index(Arg x, std::int64_t axis, bool keepdim = false);
+Extremum min_with_index(Arg x, std::int64_t axis, bool keepdim = false);
+
+/// The variance, sum (x - mean)^2 / (n - ddof), in two passes. Floating only; no degrees of freedom left
+/// gives NaN, or infinity, as 0 in the denominator does.
+Tensor var(Arg x, const Axes& axes = {}, bool keepdim = false, int ddof = 1);
+/// log sum exp x, without overflow. Floating only; -inf over no elements.
+///   gradient  softmax; 0 where all elements are -inf
+Tensor logsumexp(Arg x, const Axes& axes = {}, bool keepdim = false);
+
+}  // namespace gradus

@@ -1,0 +1,182 @@
+#pragma once
+
+// Elementary functions of one number without branches or calls, so that the compiler vectorises loops over
+// them. Right everywhere: zeros of either sign, infinities, NaN, results that overflow or are subnormal.
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+namespace gradus::detail::elementary {
+
+template <class T>
+struct Format;
+
+template <>
+struct Format<float> {
+  using Bits = std::uint32_t;
+  static constexpr int mantissa = 23;
+  static constexpr float round = 0x1.8p23f;            // (x + round) - round is x as a whole number
+  static constexpr float ln2_hi = 0x1.62e4p-1f;        // ln 2 in two parts; a whole number of exponent
+  static constexpr float ln2_lo = 0x1.7f7d1cp-20f;     // size times the first is exact
+  static constexpr float exp_low = -104, exp_high = 89;  // exp is 0 and infinite from here on
+};
+
+template <>
+struct Format<double> {
+  using Bits = std::uint64_t;
+  static constexpr int mantissa = 52;
+  static constexpr double round = 0x1.8p52;
+  static constexpr double ln2_hi = 0x1.62e42fefa4p-1;
+  static constexpr double ln2_lo = -0x1.8432a1b0e2634p-43;
+  static constexpr double exp_low = -746, exp_high = 710;
+};
+
+template <class T>
+using Bits = typename Format<T>::Bits;
+
+template <class T>
+[[gnu::always_inline]] inline Bits<T> bits(T x) {
+  return std::bit_cast<Bits<T>>(x);
+}
+
+/// c0 + c1 x + c2 x^2 + …
+template <class T, class... C>
+[[gnu::always_inline]] inline T polynomial(T x, T c0, C... rest) {
+  if constexpr (sizeof...(rest) == 0)
+    return c0;
+  else
+    return c0 + x * polynomial(x, static_cast<T>(rest)...);
+}
+
+template <class T>
+[[gnu::always_inline]] inline T round_to_whole(T x) {
+  return (x + Format<T>::round) - Format<T>::round;
+}
+
+/// 2^k for a whole k within the normal exponents.
+template <class T>
+[[gnu::always_inline]] inline T power_of_two(T k) {
+  return std::bit_cast<T>((bits(k + Format<T>::round) << Format<T>::mantissa) + bits(T(1)));
+}
+
+/// x = k ln 2 + r with |r| <= ln 2 / 2, and e^r - 1 by Taylor's series.
+template <class T>
+struct Reduced {
+  T k, expm1_r;
+  [[gnu::always_inline]] explicit Reduced(T x) : k(round_to_whole(x * T(1.4426950408889634))) {
+    const T r = (x - k * Format<T>::ln2_hi) - k * Format<T>::ln2_lo;
+    if constexpr (std::is_same_v<T, float>)
+      expm1_r = r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040);
+    else
+      expm1_r = r + r * r *
+                        polynomial(r,
+                                   1. / 2,
+                                   1. / 6,
+                                   1. / 24,
+                                   1. / 120,
+                                   1. / 720,
+                                   1. / 5040,
+                                   1. / 40320,
+                                   1. / 362880,
+                                   1. / 3628800,
+                                   1. / 39916800,
+                                   1. / 479001600,
+                                   1. / 6227020800);
+  }
+};
+
+template <class T>
+[[gnu::always_inline]] inline T exp(T x) {
+  const T low = Format<T>::exp_low, high = Format<T>::exp_high;
+  const Reduced<T> y(x < low ? low : x > high ? high : x);
+  const T half = round_to_whole(y.k * T(0.5));
+  return (1 + y.expm1_r) * power_of_two(half) * power_of_two(y.k - half);
+}
+
+template <class T>
+[[gnu::always_inline]] inline T expm1(T x) {
+  const T low = -40, high = Format<T>::exp_high;
+  const Reduced<T> y(x < low ? low : x > high ? high : x);
+  const T s = power_of_two(y.k - 1);  // 2^k may be infinite where the result is not
+  const T result = 2 * (s * y.expm1_r + (s - T(0.5)));
+  return std::fabs(x) < std::numeric_limits<T>::epsilon() / 4 ? x : result;
+}
+
+/// log(1 + f) for 1 + f within [sqrt(1/2), sqrt(2)], by the series of 2 atanh(s), s = f / (2 + f).
+template <class T>
+[[gnu::always_inline]] inline T log1p_series(T f) {
+  const T s = f / (2 + f), z = s * s;
+  T rest;
+  if constexpr (std::is_same_v<T, float>)
+    rest = z * polynomial(z, 2.f / 3, 2.f / 5, 2.f / 7, 2.f / 9);
+  else
+    rest = z * polynomial(z,
+                          2. / 3,
+                          2. / 5,
+                          2. / 7,
+                          2. / 9,
+                          2. / 11,
+                          2. / 13,
+                          2. / 15,
+                          2. / 17,
+                          2. / 19,
+                          2. / 21);
+  return f - s * (f - rest);
+}
+
+template <class T>
+[[gnu::always_inline]] inline T log(T x) {
+  using F = Format<T>;
+  constexpr T infinity = std::numeric_limits<T>::infinity();
+  constexpr Bits<T> one = std::bit_cast<Bits<T>>(T(1));
+  constexpr Bits<T> root_half = std::bit_cast<Bits<T>>(T(0.70710678118654752));
+  constexpr Bits<T> shift = std::bit_cast<Bits<T>>(T(Bits<T>(1) << F::mantissa));
+  // x = 2^e m with m in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
+  constexpr T lift = T(Bits<T>(1) << F::mantissa);
+  const bool tiny = x < std::numeric_limits<T>::min();
+  const Bits<T> u = bits(tiny ? x * lift : x) + (one - root_half);
+  const T biased = std::bit_cast<T>((u >> F::mantissa) | shift) - lift;
+  const T e = biased - T((one >> F::mantissa) + 0) - (tiny ? T(F::mantissa) : T(0));
+  const T m = std::bit_cast<T>((u & ((Bits<T>(1) << F::mantissa) - 1)) + root_half);
+  const T y = e * F::ln2_hi + (log1p_series(m - 1) + e * F::ln2_lo);
+  const T above = x < infinity ? y : x;
+  const T at_zero = x == 0 ? -infinity : above;
+  return x < 0 ? std::numeric_limits<T>::quiet_NaN() : at_zero;
+}
+
+template <class T>
+[[gnu::always_inline]] inline T log1p(T x) {
+  const T u = 1 + x;
+  // What rounding took from 1 + x.
+  const T lost = x < 1 ? x - (u - 1) : 1 - (u - x);
+  const T correction = (u > 0) & (x < std::numeric_limits<T>::infinity()) ? lost / u : T(0);
+  const T result = log(u) + correction;
+  return std::fabs(x) < std::numeric_limits<T>::epsilon() / 4 ? x : result;
+}
+
+template <class T>
+[[gnu::always_inline]] inline T tanh(T x) {
+  const T t = expm1(-2 * std::fabs(x));
+  return std::copysign(-t / (2 + t), x);
+}
+
+template <class T>
+[[gnu::always_inline]] inline T sigmoid(T x) {
+  const T e = exp(-std::fabs(x));
+  return (x < 0 ? e : T(1)) / (1 + e);
+}
+
+/// log(1 + e^x)
+template <class T>
+[[gnu::always_inline]] inline T softplus(T x) {
+  const T e = exp(-std::fabs(x));
+  // 1 + e is 1 + f, or 2 (1 + f) where that is nearer to 1.
+  const bool halve = e > T(0.41421356);
+  const T f = halve ? (e - 1) * T(0.5) : e;
+  return (x > 0 ? x : T(0)) + ((halve ? T(0.69314718055994531) : T(0)) + log1p_series(f));
+}
+
+}  // namespace gradus::detail::elementary

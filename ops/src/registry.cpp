@@ -1,0 +1,27 @@
+#include "gradus/ops/registry.h"
+
+#include "kernels.h"
+
+namespace gradus {
+
+std::span<const OpEntry> all_ops() {
+  static const std::vector<OpEntry> table = [] {
+    std::vector<OpEntry> all;
+    for (const auto family : {detail::arithmetic_ops(),
+                              detail::compare_ops(),
+                              detail::elementwise_ops(),
+                              detail::activation_ops(),
+                              detail::reduce_ops(),
+                              detail::shape_ops(),
+                              detail::index_ops(),
+                              detail::linalg_ops(),
+                              detail::norm_ops(),
+                              detail::loss_ops(),
+                              detail::random_ops()})
+      all.insert(all.end(), family.begin(), family.end());
+    return all;
+  }();
+  return table;
+}
+
+}  // namespace gradus

@@ -1,0 +1,4 @@
+#pragma once
+
+// Optimisers.
+#include "gradus/optim/optimizer.h"

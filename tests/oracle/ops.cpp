@@ -1,0 +1,248 @@
+#include "oracle.h"
+
+namespace oracle {
+namespace {
+
+using namespace gradus;
+
+using Unary = Tensor (*)(Arg);
+using Binary = Tensor (*)(Arg, const Tensor&);
+
+Function unary(Unary f) {
+  return [f](const Call& c) { return std::vector<Tensor>{f(c.all().at(0))}; };
+}
+/// A case may give one operand for both.
+Function binary(Binary f) {
+  return [f](const Call& c) {
+    const auto in = c.all();
+    return std::vector<Tensor>{f(in.front(), in.back())};
+  };
+}
+/// One result, computed by `f(call)`.
+template <class F>
+Function one(F f) {
+  return [f](const Call& c) { return std::vector<Tensor>{f(c)}; };
+}
+
+Axes axes(const Call& c) { return c.has("dim") ? Axes(c.shape("dim")) : Axes(); }
+
+template <class F>
+Function reduction(F f) {
+  return one([f](const Call& c) { return f(c("x"), axes(c), c.flag("keepdim")); });
+}
+
+Reduction reduction_of(const Call& c) {
+  const std::string name = c.text("reduction");
+  return name == "mean" ? Reduction::mean : name == "sum" ? Reduction::sum : Reduction::none;
+}
+
+std::optional<std::int64_t> ignored(const Call& c) {
+  if (c.has("ignore_index")) return c.integer("ignore_index");
+  return {};
+}
+
+std::vector<Tensor> batch_norm_case(const Call& c) {
+  const double eps = c.number("eps");
+  if (!c.flag("training"))
+    return {batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
+  const BatchNormResult r = batch_norm(c("x"), c("weight"), c("bias"), eps);
+  std::vector<Tensor> outputs{r.y};
+  if (c("running_mean").defined()) {
+    const double m = c.number("momentum");
+    outputs.push_back(c("running_mean") * (1 - m) + r.mean * m);
+    outputs.push_back(c("running_var") * (1 - m) + r.var * m);
+  }
+  return outputs;
+}
+
+Tensor slice_case(const Call& c) {
+  Tensor x = c("x");
+  std::int64_t axis = 0;
+  for (const Json& range : c.attrs().at("ranges")) {
+    const std::int64_t stop = range[1].is_null() ? kEnd : range[1].get<std::int64_t>();
+    x = slice(x, axis++, range[0].is_null() ? 0 : range[0].get<std::int64_t>(), stop, range[2]);
+  }
+  return x;
+}
+
+Tensor concat_case(const Call& c) {
+  const std::int64_t dim = c.integer("dim");
+  if (c.names().size() > 1) return concat(c.all(), dim);
+  const Tensor x = c("x");  // by the format: x, 2x, x
+  return concat({x, 2.0 * x, x}, dim);
+}
+
+std::vector<Tensor> split_case(const Call& c) {
+  if (c.has("chunks")) {
+    const Tensor x = c("x");
+    const std::int64_t n = c.integer("chunks"), size = x.size(c.integer("dim"));
+    return split(x, (size + n - 1) / n, c.integer("dim"));
+  }
+  return split(c("x"), c.attrs().at("sizes").get<std::vector<std::int64_t>>(), c.integer("dim"));
+}
+
+std::optional<double> bound(const Call& c, const char* key) {
+  if (c.has(key)) return c.number(key);
+  return {};
+}
+
+const std::map<std::string, Function>& functions() {
+  static const std::map<std::string, Function> table{
+      {"abs", unary(abs)},
+      {"add", binary(add)},
+      {"amax", reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
+      {"amin", reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
+      {"argmax", one([](const Call& c) {
+         return c.has("dim") ? argmax(c("x"), c.integer("dim"), c.flag("keepdim")) : argmax(c("x"));
+       })},
+      {"argmin", one([](const Call& c) {
+         return c.has("dim") ? argmin(c("x"), c.integer("dim"), c.flag("keepdim")) : argmin(c("x"));
+       })},
+      {"batch_norm", batch_norm_case},
+      {"bce_with_logits", one([](const Call& c) {
+         return bce_with_logits(
+             c("x"),
+             c("target"),
+             {.weight = c("weight"), .pos_weight = c("pos_weight"), .reduction = reduction_of(c)});
+       })},
+      {"chunk", split_case},
+      {"clamp", one([](const Call& c) { return clamp(c("x"), bound(c, "min"), bound(c, "max")); })},
+      {"concat", one(concat_case)},
+      {"cos", unary(cos)},
+      {"cross_entropy", one([](const Call& c) {
+         return cross_entropy(c("x"),
+                              c("target"),
+                              {.weight = c("weight"),
+                               .ignore_index = ignored(c),
+                               .label_smoothing = c.number("label_smoothing", 0),
+                               .reduction = reduction_of(c)});
+       })},
+      {"div", binary(div)},
+      {"dropout", one([](const Call& c) -> Tensor {
+         if (c.flag("training")) throw Missing{"reference for random numbers"};
+         return dropout(c("x"), c.number("p"), false);
+       })},
+      {"dropout_mask", one([](const Call& c) {
+         return c("x") * to(c("mask"), float64) / (1 - c.number("p"));
+       })},
+      {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha")); })},
+      {"erf", unary(erf)},
+      {"exp", unary(exp)},
+      {"expand", one([](const Call& c) { return broadcast_to(c("x"), c.shape("shape")); })},
+      {"expm1", unary(expm1)},
+      {"gather", one([](const Call& c) { return gather(c("x"), c.integer("dim"), c("index")); })},
+      {"ge", binary(greater_equal)},
+      {"gt", binary(greater)},
+      {"eq", binary(equal_to)},
+      {"le", binary(less_equal)},
+      {"lt", binary(less)},
+      {"ne", binary(not_equal_to)},
+      {"index_select", one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
+      {"l1_loss", one([](const Call& c) { return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
+      {"leaky_relu", one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope")); })},
+      {"linear", one([](const Call& c) { return linear(c("x"), c("weight"), c("bias")); })},
+      {"log", unary(log)},
+      {"log1p", unary(log1p)},
+      {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), c.integer("dim")); })},
+      {"logsumexp", reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
+      {"matmul", binary(matmul)},
+      {"max_dim", [](const Call& c) {
+         const auto r = max_with_index(c("x"), c.integer("dim"), c.flag("keepdim"));
+         return std::vector<Tensor>{r.values, r.indices};
+       }},
+      {"min_dim", [](const Call& c) {
+         const auto r = min_with_index(c("x"), c.integer("dim"), c.flag("keepdim"));
+         return std::vector<Tensor>{r.values, r.indices};
+       }},
+      {"maximum", binary(maximum)},
+      {"maxout", one([](const Call& c) { return maxout(c("x"), c.integer("pieces")); })},
+      {"mean", reduction([](const Tensor& x, const Axes& a, bool keep) { return mean(x, a, keep); })},
+      {"minimum", binary(minimum)},
+      {"mse_loss", one([](const Call& c) { return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
+      {"mul", binary(mul)},
+      {"neg", unary(neg)},
+      {"nll_loss", one([](const Call& c) {
+         return nll_loss(
+             c("x"),
+             c("target"),
+             {.weight = c("weight"), .ignore_index = ignored(c), .reduction = reduction_of(c)});
+       })},
+      {"permute", one([](const Call& c) { return permute(c("x"), c.shape("dims")); })},
+      {"pow", binary(pow)},
+      {"pow_scalar", one([](const Call& c) { return pow(c("x"), c.number("exponent")); })},
+      {"prelu", one([](const Call& c) { return prelu(c("x"), c("weight")); })},
+      {"prod", reduction([](const Tensor& x, const Axes& a, bool keep) { return prod(x, a, keep); })},
+      {"reciprocal", unary(reciprocal)},
+      {"relu", unary(relu)},
+      {"reshape", one([](const Call& c) { return reshape(c("x"), c.shape("shape")); })},
+      {"rsqrt", unary(rsqrt)},
+      {"scatter_add", one([](const Call& c) {
+         return scatter_add(c("x"), c.integer("dim"), c("index"), c("src"));
+       })},
+      {"select", one([](const Call& c) { return select(c("x"), c.integer("dim"), c.integer("index")); })},
+      {"sigmoid", unary(sigmoid)},
+      {"sign", unary(sign)},
+      {"sin", unary(sin)},
+      {"slice", one(slice_case)},
+      {"softmax", one([](const Call& c) { return softmax(c("x"), c.integer("dim")); })},
+      {"softplus", one([](const Call& c) {
+         return softplus(c("x"), c.number("beta", 1), c.number("threshold", 20));
+       })},
+      {"split", split_case},
+      {"sqrt", unary(sqrt)},
+      {"square", unary(square)},
+      {"squeeze", one([](const Call& c) {
+         return c.has("dim") ? squeeze(c("x"), c.integer("dim")) : squeeze(c("x"));
+       })},
+      {"stack", one([](const Call& c) { return stack(c.all(), c.integer("dim")); })},
+      {"sub", binary(sub)},
+      {"sum", reduction([](const Tensor& x, const Axes& a, bool keep) { return sum(x, a, keep); })},
+      {"tanh", unary(tanh)},
+      {"transpose", one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
+      {"unsqueeze", one([](const Call& c) { return unsqueeze(c("x"), c.integer("dim")); })},
+      {"var", one([](const Call& c) {
+         return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased") ? 1 : 0);
+       })},
+      {"where", one([](const Call& c) { return where(c("cond"), c("a"), c("b")); })},
+      {"sequential", one([](const Call& c) {
+         Arrays given;
+         for (const std::string& name : c.names()) given[name] = c(name);
+         return make_net(c.attrs().at("layers"), given, "")(c("x"));
+       })},
+      // Two words of the language of programs.
+      {"add_scalar", one([](const Call& c) { return c.all()[0] + c.number("value"); })},
+      {"stop_gradient", unary([](Arg x) { return detach(x); })},
+  };
+  return table;
+}
+
+}  // namespace
+
+const Function* find_function(const std::string& op) {
+  const auto at = functions().find(op);
+  return at == functions().end() ? nullptr : &at->second;
+}
+
+std::string missing_in_program(const Json& nodes) {
+  for (const Json& node : nodes)
+    if (find_function(node.at("op")) == nullptr) return node.at("op");
+  return "";
+}
+
+std::vector<Tensor> run_program(const Json& nodes, const std::string& result, Arrays values) {
+  for (const Json& node : nodes) {
+    const auto names = node.at("in").get<std::vector<std::string>>();
+    // The functions ask for their inputs by the names that cases use.
+    Arrays inputs;
+    std::vector<std::string> order;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      order.push_back(names.size() == 1 ? "x" : std::string(1, static_cast<char>('a' + i)));
+      inputs[order.back()] = values.at(names[i]);
+    }
+    const Json attrs = node.value("attrs", Json::object());
+    values[node.at("out")] = (*find_function(node.at("op")))(Call(attrs, inputs, order)).at(0);
+  }
+  return {values.at(result)};
+}
+
+}  // namespace oracle

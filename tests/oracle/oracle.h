@@ -1,0 +1,77 @@
+#pragma once
+
+#include "gradus/gradus.h"
+
+#include <nlohmann/json.hpp>
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Runs the cases of an oracle folder (format in its README) against the library.
+namespace oracle {
+
+using gradus::Tensor;
+using Json = nlohmann::json;
+using Arrays = std::map<std::string, Tensor>;
+
+/// A call to reproduce: the arrays given, by name, and the attributes.
+class Call {
+ public:
+  Call(const Json& attrs, const Arrays& inputs, std::vector<std::string> names)
+      : attrs_(attrs), inputs_(inputs), names_(std::move(names)) {}
+
+  /// An input; undefined if the case doesn't list it.
+  Tensor operator()(const std::string& name) const {
+    const auto at = inputs_.find(name);
+    return at == inputs_.end() ? Tensor() : at->second;
+  }
+  /// All inputs in the order of the call.
+  std::vector<Tensor> all() const;
+  const std::vector<std::string>& names() const { return names_; }
+
+  const Json& attrs() const { return attrs_; }
+  bool has(const char* key) const { return attrs_.contains(key) && !attrs_[key].is_null(); }
+  double number(const char* key, double otherwise) const;
+  double number(const char* key) const;
+  std::int64_t integer(const char* key) const { return attrs_.at(key).get<std::int64_t>(); }
+  bool flag(const char* key) const { return attrs_.at(key).get<bool>(); }
+  std::string text(const char* key) const { return attrs_.at(key).get<std::string>(); }
+  gradus::Shape shape(const char* key) const;
+
+ private:
+  const Json& attrs_;
+  const Arrays& inputs_;
+  std::vector<std::string> names_;
+};
+
+/// Outputs in the order the case lists them.
+using Function = std::function<std::vector<Tensor>(const Call&)>;
+
+/// Differentiable functions: kinds op, loss and module. Null if there is none of that name.
+const Function* find_function(const std::string& op);
+/// A layer of a "layers" list; null if there is none of that type.
+using Layer = std::function<gradus::nn::AnyModule(const Json& spec)>;
+const Layer* find_layer(const std::string& type);
+/// An optimiser of parameters; null if there is none of that type.
+using MakeOptimizer =
+    std::function<std::unique_ptr<gradus::optim::Optimizer>(std::vector<gradus::Parameter>, const Json& options)>;
+const MakeOptimizer* find_optimizer(const std::string& type);
+
+/// The program of a case of kind "program": nodes run in order.
+std::vector<Tensor> run_program(const Json& nodes, const std::string& result, Arrays values);
+/// The first op of a program that doesn't exist; empty if all do.
+std::string missing_in_program(const Json& nodes);
+
+/// Cases that are computed as a whole: their outputs by name. Throws Missing where a part doesn't exist.
+struct Missing {
+  std::string what;
+};
+using Procedure = std::function<Arrays(const Json& attrs, const Arrays& given)>;
+const Procedure* find_procedure(const std::string& kind, const std::string& op);
+/// A sequential net from a "layers" list, its parameters replaced by `given[prefix + name]`.
+gradus::nn::Sequential make_net(const Json& layers, const Arrays& given, const std::string& prefix);
+
+}  // namespace oracle
