@@ -8,7 +8,8 @@ namespace gradus::detail {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr int kMostSteps = 10;
+constexpr double kTiny = std::numeric_limits<double>::min();
+constexpr int kMostSteps = 12;
 
 bool all_finite(const std::vector<double>& v) {
   return std::all_of(v.begin(), v.end(), [](double x) { return std::isfinite(x); });
@@ -55,16 +56,17 @@ std::vector<double> Differences::evaluate(const std::vector<double>& direction, 
 }
 
 /// Ridders' scheme: a table of quotients with ever smaller steps, each row extrapolated to step 0, from
-/// which every result takes the value that changed least. Kinks and poles near x only spoil the first rows.
+/// which every result takes the value that changed least for its size. Kinks and poles near x only spoil the
+/// first rows.
 Quotient Differences::derivative(const std::vector<double>& direction) {
   const std::size_t m = value_.size();
   Quotient best{std::vector<double>(m, kNaN), std::vector<double>(m, INFINITY), 0};
-  std::vector<double> steps(m, eps_);  // of the chosen values
+  std::vector<double> rank(m, INFINITY), noises(m);  // of the chosen values
   std::vector<std::vector<double>> row, last;
   double h = eps_;
   for (int k = 0; k < kMostSteps; ++k, h /= 4) {
     const std::vector<double> right = evaluate(direction, h), left = evaluate(direction, -h);
-    if (right.size() != m || left.size() != m) break;  // the caller tells of changing shapes
+    if (right.size() != m || left.size() != m) break;
     last.swap(row);
     row.assign(1, std::vector<double>(m));
     for (std::size_t j = 0; j < m; ++j) row[0][j] = (right[j] - left[j]) / (2 * h);
@@ -72,32 +74,34 @@ Quotient Differences::derivative(const std::vector<double>& direction) {
       row.clear();
       continue;
     }
+    if (last.empty()) continue;
     double factor = 16;
     for (std::size_t c = 1; c <= last.size(); ++c, factor *= 16) {
       row.emplace_back(m);
       for (std::size_t j = 0; j < m; ++j)
         row[c][j] = row[c - 1][j] + (row[c - 1][j] - last[c - 1][j]) / (factor - 1);
     }
-    bool done = !last.empty();
     double largest = 0;
-    for (std::size_t j = 0; j < m; ++j) {
-      for (std::size_t c = 0; c < row.size() && !last.empty(); ++c) {
-        const double before = c == 0 ? last[0][j] : last[c - 1][j];
-        const double error = std::max(std::abs(row[c][j] - before),
-                                      c == 0 ? 0 : std::abs(row[c][j] - row[c - 1][j]));
-        if (error >= best.error[j]) continue;
-        best.value[j] = row[c][j];
-        best.error[j] = error;
-        steps[j] = h;
-      }
-      if (std::isfinite(best.value[j])) largest = std::max(largest, std::abs(best.value[j]));
-    }
+    for (double v : row.back()) largest = std::max(largest, std::abs(v));
     const double noise = 8 * rounding_ * magnitude_ / h;
-    for (std::size_t j = 0; j < m && done; ++j)
-      done = best.error[j] <= 1e-10 * std::max(std::abs(best.value[j]), 0.01 * largest) + noise;
-    if (done) break;
+    bool done = true;
+    for (std::size_t j = 0; j < m; ++j) {
+      for (std::size_t c = 0; c < row.size(); ++c) {
+        const double value = row[c][j];
+        const double error = c == 0 ? std::abs(value - last[0][j])
+                                    : std::max(std::abs(value - last[c - 1][j]), std::abs(value - row[c - 1][j]));
+        const double relative = error / (std::abs(value) + 0.01 * largest + noise + kTiny);
+        if (!(relative < rank[j])) continue;
+        rank[j] = relative;
+        best.value[j] = value;
+        best.error[j] = error;
+        noises[j] = noise;
+      }
+      done = done && best.error[j] <= 1e-10 * (std::abs(best.value[j]) + 0.01 * largest) + noise;
+    }
+    if (done || noise > largest) break;
   }
-  for (double step : steps) best.noise = std::max(best.noise, 8 * rounding_ * magnitude_ / step);
+  for (double noise : noises) best.noise = std::max(best.noise, noise);
   return best;
 }
 
@@ -124,10 +128,10 @@ std::pair<double, double> Differences::one_sided(const std::vector<double>& dire
     }
     return q;
   };
-  const auto wide = quotients(1e-3), narrow = quotients(1e-5);
+  const auto wide = quotients(1e-5), narrow = quotients(1e-7);
   const double gap = std::abs(narrow.first - narrow.second);
   const double size = std::max(std::abs(narrow.first), std::abs(narrow.second));
-  const bool apart = gap > 1e-3 * size && gap > 100 * rounding_ * magnitude_ / 1e-5 &&
+  const bool apart = gap > 1e-3 * size && gap > 100 * rounding_ * magnitude_ / 1e-7 &&
                      gap > 0.2 * std::abs(wide.first - wide.second);
   return apart || !std::isfinite(gap) ? narrow : std::pair{kNaN, kNaN};
 }

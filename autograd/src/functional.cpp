@@ -137,6 +137,13 @@ Tensor jacobian(const Function& f, const Tensor& x, CallSite site) {
   const Evaluated e = evaluate("jacobian", f, {&x, 1}, site);
   const SitePin pin(site);
   Shape shape = e.recorded.shape();
+  if (shape.rank() + x.rank() > kMaxRank)
+    fail<ShapeError>("jacobian",
+                     fmt::format("expected at most {} dimensions of result and input together, got {} and {}",
+                                 kMaxRank,
+                                 to_string(shape),
+                                 to_string(x.shape())),
+                     site);
   for (std::int64_t size : x.shape()) shape.push_back(size);
   if (e.recorded.numel() == 0 || !requires_grad(e.recorded)) return zeros(shape, x.dtype());
   List rows;

@@ -310,9 +310,12 @@ class Check {
       size = p.size;
       noise = std::max(noise, p.noise);
       const double off = finite_or_infinite(std::abs(p.analytic - p.numeric));
-      const double beside = std::max({std::abs(p.analytic), std::abs(p.numeric), 0.01 * p.size});
-      const double beyond = std::max(0.0, off - p.noise - options_.atol);
-      const double relative = beyond == 0 ? 0 : finite_or_infinite(beyond / beside);
+      // What noise or atol would excuse counts as not large enough to be compared.
+      const double beside = std::max({std::abs(p.analytic),
+                                      std::abs(p.numeric),
+                                      0.01 * p.size,
+                                      (p.noise + options_.atol) / options_.rtol});
+      const double relative = off == 0 ? 0 : finite_or_infinite(off / beside);
       const bool bad = relative > options_.rtol;
       if (bad) report_.ok = false;
       report_.max_absolute_error = std::max(report_.max_absolute_error, off);

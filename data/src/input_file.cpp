@@ -115,7 +115,7 @@ std::size_t InputFile::read(void* to, std::size_t bytes) {
 }
 
 bool InputFile::read_line(std::string& line) {
-  constexpr std::size_t kLongest = std::size_t{1} << 26;
+  constexpr std::size_t kLongest = std::size_t{1} << 24;
   line.clear();
   while (true) {
     if (ready_.empty()) refill();
@@ -125,7 +125,7 @@ bool InputFile::read_line(std::string& line) {
     const auto part =
         next(end == nullptr ? ready_.size() : static_cast<std::size_t>(end - ready_.data()) + 1);
     line.append(reinterpret_cast<const char*>(part.data()), part.size());
-    if (line.size() > kLongest) fail("expected lines of at most 64 MiB, got a longer one");
+    if (line.size() > kLongest) fail("expected lines of at most 16 MiB, got a longer one");
     if (end == nullptr) continue;
     line.pop_back();
     return true;

@@ -28,7 +28,7 @@ class InputFile {
   std::span<const unsigned char> next(std::size_t most);
   /// Copies bytes and says how many; fewer than `bytes` only at the end.
   std::size_t read(void* to, std::size_t bytes);
-  /// The next line without its end; false after the last. At most 64 MiB.
+  /// The next line without its end; false after the last. At most 16 MiB.
   bool read_line(std::string& line);
 
   /// How many bytes follow, or limit + 1 if there are more than `limit`. Reads them all, so that

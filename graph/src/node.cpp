@@ -319,7 +319,17 @@ static const SavedTensor& find_saved(Node& node, int slot, const char* what, int
       fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
 }
 
-Tensor Pullback::in(int i) const { return find_saved(node_, i, "input", i).tensor; }
+Tensor Pullback::in(int i) const {
+  const OpInfo& info = node_.op().info;
+  // A factor that no wanted cotangent depends on was not saved: whatever stands for it is not used.
+  if (info.linearity == Linearity::bilinear && info.saves == Saves::inputs && arity() == 2 &&
+      !needs(1 - i) && !node_.is_released()) {
+    Shape none = shape(i);
+    for (std::int64_t& stride : none) stride = 0;
+    return view_as(zeros({1}, dtype(i)), shape(i), none);
+  }
+  return find_saved(node_, i, "input", i).tensor;
+}
 
 Tensor Pullback::out(int i) const {
   const SavedTensor& s = find_saved(node_, -1 - i, "output", i);

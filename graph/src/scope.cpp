@@ -21,7 +21,7 @@ const Scope* Scope::child(const Scope* parent,
   detail::scope_text = &spell;
   const Scope& owner = parent != nullptr ? *parent : top;
   for (const Scope& s : owner.children_)
-    if (s.name_ == name) return &s;
+    if (s.name_ == name && s.description_ == description) return &s;
   owner.children_.push_back(Scope(parent, name, description));
   return &owner.children_.back();
 }

@@ -111,22 +111,30 @@ struct View::Data {
     node->retain();
   }
 
-  /// All nodes behind those kept. Inputs are older than their users, so taking the youngest node
-  /// first meets all uses of a node in a row, and no set of visited nodes is needed.
+  /// All nodes behind those kept. Inputs are older than their users, so taking the youngest node first
+  /// meets all uses of a node in a row, and no set of visited nodes is needed.
   void collect() {
     std::priority_queue<std::pair<std::uint64_t, Node*>> waiting;
     for (Node* node : kept) waiting.emplace(node->id(), node);
-    std::uint64_t last = 0;
+    std::vector<Node*> found;
+    std::size_t edge_count = 0, saved_count = 0;
     while (!waiting.empty()) {
-      const auto [id, node] = waiting.top();
+      Node* node = waiting.top().second;
       waiting.pop();
-      if (id == last) continue;
-      last = id;
-      nodes.push_back(describe(*node));
-      for (const Edge& edge : node->inputs())
-        if (edge.node != nullptr) waiting.emplace(edge.node->id(), edge.node);
+      if (!found.empty() && found.back() == node) continue;
+      found.push_back(node);
+      saved_count += node->saved().size();
+      for (const Edge& edge : node->inputs()) {
+        if (edge.node == nullptr) continue;
+        ++edge_count;
+        waiting.emplace(edge.node->id(), edge.node);
+      }
     }
-    std::reverse(nodes.begin(), nodes.end());
+    nodes.reserve(found.size());
+    edges.reserve(edge_count);
+    saved.reserve(saved_count);
+    for (auto node = found.rbegin(); node != found.rend(); ++node)
+      nodes.push_back(describe(**node));
   }
 
   std::optional<std::size_t> find(const Node* node) const {

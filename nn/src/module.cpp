@@ -38,6 +38,10 @@ void Visitor::child(std::string_view, ModuleRef child) { child.visit(*this); }
 
 namespace detail {
 
+void fail_no_model() {
+  gradus::detail::fail<ArgumentError>("nn", "expected a model, got a null pointer");
+}
+
 IndexName::IndexName(std::size_t index)
     : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr - text_)) {}
 
@@ -215,14 +219,15 @@ class Printer final : public Visitor {
   }
 
   std::string text() const {
+    const std::size_t digits = with_commas(lines_.front().count).size();  // none has more than the whole
     std::size_t width = 0;
-    for (const Line& line : lines_) width = std::max(width, columns(line.text));
+    for (const Line& line : lines_) width = std::max(width, columns(line.text) + 2 + digits);
     std::string all;
     for (const Line& line : lines_) {
       all += line.text;
       if (line.count > 0) {
         const std::string count = with_commas(line.count);
-        all.append(width - columns(line.text) + 2 + (12 - std::min<std::size_t>(12, count.size())), ' ');
+        all.append(width - columns(line.text) - count.size(), ' ');
         all += count;
       }
       all += '\n';
@@ -264,7 +269,7 @@ void print(ModuleRef model) {
 
 namespace {
 
-thread_local constinit const Call* innermost = nullptr;
+thread_local constinit Call* innermost = nullptr;
 
 /// The path to a child, looked for among the fields of a module and, if it is not there, deeper.
 class ChildFinder final : public Visitor {
@@ -308,37 +313,49 @@ std::string scope_name(ModuleRef module) {
   return name;
 }
 
-/// Scopes of children that lie inside their parents: their places decide their names.
+/// Scopes of children whose places in their parents decide their names.
 struct KnownScope {
   const void* around;
   const TypeInfo *parent, *child;
-  std::size_t offset;
+  std::size_t place;  // offset in the parent, or beyond its size, the index
   const graph::Scope* scope;
 };
 thread_local constinit std::array<KnownScope, 128> known_scopes{};
 
 }  // namespace
 
+void Call::expect_child(const void* container, ModuleRef child, std::size_t index) {
+  if (innermost == nullptr || innermost->module_.object() != container) return;
+  innermost->expected_child_ = child.object();
+  innermost->expected_index_ = index;
+}
+
 const graph::Scope* Call::find_scope() const {
   const graph::Scope* around = graph::Scope::current();
-  const TypeInfo* parent = outer_ == nullptr ? nullptr : &outer_->module_.type();
-  const std::size_t offset =
-      parent == nullptr ? 0
-                        : reinterpret_cast<std::uintptr_t>(module_.object()) -
-                              reinterpret_cast<std::uintptr_t>(outer_->module_.object());
-  const bool fixed = parent == nullptr || offset < parent->size;
+  const TypeInfo *type = &module_.type(), *parent = nullptr;
+  std::size_t place = 0;
+  bool fixed = true, indexed = false;
+  if (outer_ != nullptr) {
+    parent = &outer_->module_.type();
+    indexed = outer_->expected_child_ == module_.object();
+    place = indexed ? parent->size + outer_->expected_index_
+                    : reinterpret_cast<std::uintptr_t>(module_.object()) -
+                          reinterpret_cast<std::uintptr_t>(outer_->module_.object());
+    fixed = indexed || place < parent->size;
+  }
   const std::size_t hash = (reinterpret_cast<std::uintptr_t>(around) >> 4) ^
-                           (reinterpret_cast<std::uintptr_t>(&module_.type()) >> 3) ^ (offset >> 3);
+                           (reinterpret_cast<std::uintptr_t>(type) >> 3) ^ (place * 5 / 8);
   KnownScope& known = known_scopes[(hash ^ (hash >> 7)) % known_scopes.size()];
   if (fixed && known.scope != nullptr && known.around == around && known.parent == parent &&
-      known.child == &module_.type() && known.offset == offset)
+      known.child == type && known.place == place)
     return known.scope;
 
   thread_local std::string name;
-  if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_)) name = scope_name(module_);
+  if (indexed) name = std::string_view(IndexName(outer_->expected_index_));
+  else if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_)) name = scope_name(module_);
   const graph::Scope* scope = graph::Scope::child(around, name, module_.type_name());
   gradus::detail::scope_text = &Call::spell;
-  if (fixed) known = {around, parent, &module_.type(), offset, scope};
+  if (fixed) known = {around, parent, type, place, scope};
   return scope;
 }
 

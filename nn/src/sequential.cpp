@@ -32,7 +32,10 @@ ModuleRef AnyModule::held() const {
 
 Tensor Sequential::forward(Arg x) const {
   Tensor y = x.tensor;
-  for (const AnyModule& module : modules_) y = module(Arg(y, x.site));
+  for (std::size_t i = 0; i < modules_.size(); ++i) {
+    if (modules_[i]) detail::Call::expect_child(this, modules_[i].held(), i);
+    y = modules_[i](Arg(y, x.site));
+  }
   return y;
 }
 

@@ -172,12 +172,11 @@ Tensor maxout(Arg x, std::int64_t pieces, std::int64_t axis) {
     fail<ArgumentError>("maxout", fmt::format("expected pieces >= 1, got {}", pieces), x.site);
   Shape shape = x->shape();
   if (shape[at] % pieces != 0)
-    fail<ShapeError>("maxout",
-                     fmt::format("expected dimension {} to be a multiple of {}, got {}",
-                                 at,
-                                 pieces,
-                                 to_string(shape)),
-                     x.site);
+    fail<ShapeError>(
+        "maxout",
+        fmt::format(
+            "expected dimension {} to be a multiple of {}, got {}", at, pieces, to_string(shape)),
+        x.site);
   const SitePin pin(x.site);
   shape[at] /= pieces;
   shape.insert(at + 1, pieces);
@@ -223,11 +222,10 @@ static std::vector<Example> maxout_examples() {
 template <class O>
 static OpEntry fused_entry() {
   return {O::info.name, &op_class<O>, [] {
-            return std::vector<Example>{{"",
-                                         {{}, {.domain = kAroundZero}},
-                                         [](std::span<const Tensor> in) {
-                                           return apply(O{}, in[0], in[1]);
-                                         }}};
+            return std::vector<Example>{
+                {"", {{}, {.domain = kAroundZero}}, [](std::span<const Tensor> in) {
+                   return apply(O{}, in[0], in[1]);
+                 }}};
           }};
 }
 

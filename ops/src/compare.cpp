@@ -62,8 +62,9 @@ struct CompareScalar : Op {
 
   Tensor forward(const Tensor& x) const {
     // Integers stay integers beside a number that is one, and bools are 0 or 1.
-    const bool exact = is_floating(x.dtype()) ||
-                       (x.dtype() == int64 && value == std::trunc(value) && std::fabs(value) < 0x1p63);
+    const bool exact =
+        is_floating(x.dtype()) ||
+        (x.dtype() == int64 && value == std::trunc(value) && std::fabs(value) < 0x1p63);
     const Tensor numbers = exact ? x : cast(x, float64);
     const Shape shape = x.shape();
     Shape strides = shape;
@@ -120,7 +121,8 @@ struct Where : Op {
         y.raw()->sizes(),
         {y.raw()->strides(), condition.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
     const std::int64_t n = loops.inner_size();
-    const std::int64_t r = loops.inner_stride(1), s = loops.inner_stride(2), t = loops.inner_stride(3);
+    const std::int64_t r = loops.inner_stride(1), s = loops.inner_stride(2),
+                       t = loops.inner_stride(3);
     const auto* c = reinterpret_cast<const unsigned char*>(condition.data<bool>());
     dispatch(a.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
@@ -183,13 +185,14 @@ Tensor greater_equal(Arg a, double b) { return compare<GreaterEqual>(a, b); }
 
 Tensor where(Arg condition, const Tensor& a, const Tensor& b) {
   if (condition->dtype() != boolean)
-    fail<DTypeError>("where",
-                     fmt::format("expected a bool condition, got {}", to_string(condition->dtype())),
-                     condition.site);
+    fail<DTypeError>(
+        "where",
+        fmt::format("expected a bool condition, got {}", to_string(condition->dtype())),
+        condition.site);
   const SitePin pin(condition.site);
   const DType dtype = promote(a.dtype(), b.dtype());
-  const Shape shape =
-      broadcast_shapes(condition->shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
+  const Shape shape = broadcast_shapes(
+      condition->shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
   const auto fit = [&](const Tensor& x) { return x.shape() == shape ? x : broadcast_to(x, shape); };
   return apply(Where{},
                Arg(fit(condition), condition.site),

@@ -18,9 +18,9 @@ template <>
 struct Format<float> {
   using Bits = std::uint32_t;
   static constexpr int mantissa = 23;
-  static constexpr float round = 0x1.8p23f;            // (x + round) - round is x as a whole number
-  static constexpr float ln2_hi = 0x1.62e4p-1f;        // ln 2 in two parts; a whole number of exponent
-  static constexpr float ln2_lo = 0x1.7f7d1cp-20f;     // size times the first is exact
+  static constexpr float round = 0x1.8p23f;         // (x + round) - round is x as a whole number
+  static constexpr float ln2_hi = 0x1.62e4p-1f;     // ln 2 in two parts; a whole number of exponent
+  static constexpr float ln2_lo = 0x1.7f7d1cp-20f;  // size times the first is exact
   static constexpr float exp_low = -104, exp_high = 89;  // exp is 0 and infinite from here on
 };
 
@@ -69,7 +69,8 @@ struct Reduced {
   [[gnu::always_inline]] explicit Reduced(T x) : k(round_to_whole(x * T(1.4426950408889634))) {
     const T r = (x - k * Format<T>::ln2_hi) - k * Format<T>::ln2_lo;
     if constexpr (std::is_same_v<T, float>)
-      expm1_r = r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040);
+      expm1_r =
+          r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040);
     else
       expm1_r = r + r * r *
                         polynomial(r,
@@ -133,13 +134,12 @@ template <class T>
   constexpr T infinity = std::numeric_limits<T>::infinity();
   constexpr Bits<T> one = std::bit_cast<Bits<T>>(T(1));
   constexpr Bits<T> root_half = std::bit_cast<Bits<T>>(T(0.70710678118654752));
-  constexpr Bits<T> shift = std::bit_cast<Bits<T>>(T(Bits<T>(1) << F::mantissa));
-  // x = 2^e m with m in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
   constexpr T lift = T(Bits<T>(1) << F::mantissa);
+  // x = 2^e m with m in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
   const bool tiny = x < std::numeric_limits<T>::min();
   const Bits<T> u = bits(tiny ? x * lift : x) + (one - root_half);
-  const T biased = std::bit_cast<T>((u >> F::mantissa) | shift) - lift;
-  const T e = biased - T((one >> F::mantissa) + 0) - (tiny ? T(F::mantissa) : T(0));
+  const T biased = std::bit_cast<T>((u >> F::mantissa) | bits(lift)) - lift;
+  const T e = biased - T(one >> F::mantissa) - (tiny ? T(F::mantissa) : T(0));
   const T m = std::bit_cast<T>((u & ((Bits<T>(1) << F::mantissa) - 1)) + root_half);
   const T y = e * F::ln2_hi + (log1p_series(m - 1) + e * F::ln2_lo);
   const T above = x < infinity ? y : x;
@@ -152,8 +152,8 @@ template <class T>
   const T u = 1 + x;
   // What rounding took from 1 + x.
   const T lost = x < 1 ? x - (u - 1) : 1 - (u - x);
-  const T correction = (u > 0) & (x < std::numeric_limits<T>::infinity()) ? lost / u : T(0);
-  const T result = log(u) + correction;
+  const bool finite = (u > 0) & (x < std::numeric_limits<T>::infinity());
+  const T result = log(u) + (finite ? lost / u : T(0));
   return std::fabs(x) < std::numeric_limits<T>::epsilon() / 4 ? x : result;
 }
 

@@ -287,7 +287,7 @@ void gemm(bool transpose_a,
   }
   const std::int64_t work = m * n * k;
   if (backend == GemmBackend::automatic) {
-    backend = work <= kLoopsUpTo                           ? GemmBackend::loops
+    backend = work <= kLoopsUpTo                       ? GemmBackend::loops
               : has_gemm_backend<T>(GemmBackend::dnnl) ? GemmBackend::dnnl
                                                        : GemmBackend::eigen;
   }
@@ -299,7 +299,33 @@ void gemm(bool transpose_a,
 
 template bool has_gemm_backend<float>(GemmBackend);
 template bool has_gemm_backend<double>(GemmBackend);
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, const float*, std::int64_t, float, float*, std::int64_t, GemmBackend);
-template void gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, double, const double*, std::int64_t, const double*, std::int64_t, double, double*, std::int64_t, GemmBackend);
+template void gemm(bool,
+                   bool,
+                   std::int64_t,
+                   std::int64_t,
+                   std::int64_t,
+                   float,
+                   const float*,
+                   std::int64_t,
+                   const float*,
+                   std::int64_t,
+                   float,
+                   float*,
+                   std::int64_t,
+                   GemmBackend);
+template void gemm(bool,
+                   bool,
+                   std::int64_t,
+                   std::int64_t,
+                   std::int64_t,
+                   double,
+                   const double*,
+                   std::int64_t,
+                   const double*,
+                   std::int64_t,
+                   double,
+                   double*,
+                   std::int64_t,
+                   GemmBackend);
 
 }  // namespace gradus::detail

@@ -31,7 +31,8 @@ template <class In, class Out, class F>
 }
 /// The same where elements of `in` lie apart.
 template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(Out* __restrict out, const In* in, std::int64_t n, std::int64_t stride, F f) {
+[[gnu::noinline]] void map_row(
+    Out* __restrict out, const In* in, std::int64_t n, std::int64_t stride, F f) {
   if (stride == 1) return map_row(out, in, n, f);
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(in[i * stride]);
 }
@@ -81,7 +82,8 @@ Tensor map_array(const Tensor& x, F f) {
   const T* in = dense.data<T>();
   T* out = y.mutable_data<T>();
   parallel_for(x.numel(), kGrain / 4, [=](std::int64_t begin, std::int64_t end) {
-    Eigen::Map<Array>(out + begin, end - begin) = f(Eigen::Map<const Array>(in + begin, end - begin));
+    Eigen::Map<Array>(out + begin, end - begin) =
+        f(Eigen::Map<const Array>(in + begin, end - begin));
   });
   return y;
 }
@@ -178,11 +180,12 @@ OpEntry unary_entry() {
 template <class O, BinaryFunction function, Sample::Kind kind = Sample::Kind::real>
 OpEntry binary_entry() {
   return {O::info.name, &op_class<O>, [] {
-            return std::vector<Example>{{"",
-                                         {{{2, 3}, O::info.domain, kind}, {{2, 3}, O::info.domain, kind}},
-                                         [](std::span<const Tensor> in) { return function(in[0], in[1]); },
-                                         true,
-                                         O::info.differentiable}};
+            return std::vector<Example>{
+                {"",
+                 {{{2, 3}, O::info.domain, kind}, {{2, 3}, O::info.domain, kind}},
+                 [](std::span<const Tensor> in) { return function(in[0], in[1]); },
+                 true,
+                 O::info.differentiable}};
           }};
 }
 

@@ -77,7 +77,8 @@ struct LabelLoss : Op {
       const std::string range =
           classes == 0 ? "no labels" : fmt::format("labels in 0..{}", classes - 1);
       const std::string where = target.rank() == 0 ? "" : " at position " + place(target, r);
-      fail<IndexError>(op, fmt::format("expected {} ({} classes), got {}{}", range, classes, labels[r], where));
+      fail<IndexError>(
+          op, fmt::format("expected {} ({} classes), got {}{}", range, classes, labels[r], where));
     }
   }
 
@@ -88,19 +89,22 @@ struct LabelLoss : Op {
     if (weight == nullptr && !ignores) return static_cast<double>(n);
     double total = 0;
     for (std::int64_t r = 0; r < n; ++r)
-      if (counts(labels[r])) total += weight != nullptr ? static_cast<double>(weight[labels[r]]) : 1;
+      if (counts(labels[r]))
+        total += weight != nullptr ? static_cast<double>(weight[labels[r]]) : 1;
     return total;
   }
 
   /// The loss of log-probabilities, by labels that were checked. All dense.
   Tensor loss(const Tensor& x, const Tensor& target, const Tensor& weight) const {
     const Rows rows(x);
-    Tensor y = reduction == Reduction::none ? empty(target.shape(), x.dtype()) : empty({}, x.dtype());
+    Tensor y =
+        reduction == Reduction::none ? empty(target.shape(), x.dtype()) : empty({}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
       const T *in = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
       const auto* labels = target.data<std::int64_t>();
       T* out = y.mutable_data<T>();
-      const T hard = static_cast<T>(1 - smoothing), soft = static_cast<T>(smoothing / static_cast<double>(rows.classes));
+      const T hard = static_cast<T>(1 - smoothing),
+              soft = static_cast<T>(smoothing / static_cast<double>(rows.classes));
       double total = 0;
       for (std::int64_t r = 0; r < rows.count(); ++r) {
         T sum = 0;
@@ -116,13 +120,17 @@ struct LabelLoss : Op {
         else
           total += static_cast<double>(sum);
       }
-      if (reduction != Reduction::none) *out = static_cast<T>(total / divisor(labels, rows.count(), w));
+      if (reduction != Reduction::none)
+        *out = static_cast<T>(total / divisor(labels, rows.count(), w));
     });
     return y;
   }
 
   /// q of every row, divided as the loss is: [N, C, *] like x.
-  Tensor coefficients(const Shape& shape, DType dtype, const Tensor& target, const Tensor& weight) const {
+  Tensor coefficients(const Shape& shape,
+                      DType dtype,
+                      const Tensor& target,
+                      const Tensor& weight) const {
     Tensor q = zeros(shape, dtype);
     const Rows rows(q);
     dispatch_floating(dtype, [&]<class T>() {
@@ -130,13 +138,15 @@ struct LabelLoss : Op {
       const T* w = weight.defined() ? weight.data<T>() : nullptr;
       const auto* labels = target.data<std::int64_t>();
       const double scale = 1 / divisor(labels, rows.count(), w);
-      const T hard = static_cast<T>(scale * (1 - smoothing)), soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.classes));
+      const T hard = static_cast<T>(scale * (1 - smoothing)),
+              soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.classes));
       for (std::int64_t r = 0; r < rows.count(); ++r) {
         const std::int64_t label = labels[r];
         if (!counts(label)) continue;
         T* row = out + rows.start(r);
         if (smoothing != 0)
-          for (std::int64_t c = 0; c < rows.classes; ++c) row[c * rows.inner] = soft * (w != nullptr ? w[c] : T(1));
+          for (std::int64_t c = 0; c < rows.classes; ++c)
+            row[c * rows.inner] = soft * (w != nullptr ? w[c] : T(1));
         row[label * rows.inner] += hard * (w != nullptr ? w[label] : T(1));
       }
     });
@@ -150,8 +160,10 @@ struct LabelLoss : Op {
 };
 
 struct NllLoss : LabelLoss {
-  static constexpr OpInfo info{
-      .name = "nll_loss", .arity = 3, .saves = Saves::input1 | Saves::input2, .linearity = Linearity::none};
+  static constexpr OpInfo info{.name = "nll_loss",
+                               .arity = 3,
+                               .saves = Saves::input1 | Saves::input2,
+                               .linearity = Linearity::none};
 
   Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight) const {
     const Tensor labels = dense(target);
@@ -177,7 +189,8 @@ struct CrossEntropy : LabelLoss {
     return loss(log_softmax_values(x, axis), labels, dense(weight));
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor(), labels = dense(p.in(1)), x = p.in(0);
+    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor(), labels = dense(p.in(1)),
+                 x = p.in(0);
     const int axis = class_axis(x.rank());
     if (!is_recording()) return {fused_gradient(p.g, x, axis, labels, weight), Tensor(), Tensor()};
     const Tensor q = coefficients(x.shape(), x.dtype(), labels, weight);
@@ -187,7 +200,11 @@ struct CrossEntropy : LabelLoss {
 
  private:
   /// g (softmax(x) sum q - q) in one pass over the softmax.
-  Tensor fused_gradient(const Tensor& g, const Tensor& x, int axis, const Tensor& target, const Tensor& weight) const {
+  Tensor fused_gradient(const Tensor& g,
+                        const Tensor& x,
+                        int axis,
+                        const Tensor& target,
+                        const Tensor& weight) const {
     Tensor dx = softmax_values(x, axis);
     const Tensor factors = dense(g);
     const Rows rows(dx);
@@ -197,9 +214,11 @@ struct CrossEntropy : LabelLoss {
       const auto* labels = target.data<std::int64_t>();
       const std::int64_t classes = rows.classes, step = rows.inner;
       const auto scale = static_cast<T>(1 / divisor(labels, rows.count(), w));
-      const T hard = static_cast<T>(1 - smoothing), soft = static_cast<T>(smoothing / static_cast<double>(classes));
+      const T hard = static_cast<T>(1 - smoothing),
+              soft = static_cast<T>(smoothing / static_cast<double>(classes));
       T all = static_cast<T>(classes);
-      if (w != nullptr) all = static_cast<T>(block_sum<T>(classes, [=](std::int64_t c) { return w[c]; }));
+      if (w != nullptr)
+        all = static_cast<T>(block_sum<T>(classes, [=](std::int64_t c) { return w[c]; }));
       for (std::int64_t r = 0; r < rows.count(); ++r) {
         const std::int64_t label = labels[r];
         T* row = out + rows.start(r);
@@ -212,7 +231,8 @@ struct CrossEntropy : LabelLoss {
         const T along = own + factor * soft * (smoothing != 0 ? all : T(0));
         for (std::int64_t c = 0; c < classes; ++c) row[c * step] *= along;
         if (smoothing != 0)
-          for (std::int64_t c = 0; c < classes; ++c) row[c * step] -= factor * soft * (w != nullptr ? w[c] : T(1));
+          for (std::int64_t c = 0; c < classes; ++c)
+            row[c * step] -= factor * soft * (w != nullptr ? w[c] : T(1));
         row[label * step] -= own;
       }
     });
@@ -225,20 +245,25 @@ struct CrossEntropy : LabelLoss {
 void check_logits(const char* op, Arg x, const Tensor& weight) {
   check_floating(op, x);
   if (x->rank() == 0)
-    fail<ShapeError>(op, fmt::format("expected input [N, C, *] or [C], got {}", to_string(x->shape())), x.site);
+    fail<ShapeError>(
+        op, fmt::format("expected input [N, C, *] or [C], got {}", to_string(x->shape())), x.site);
   if (!weight.defined()) return;
   check_same_dtype(op, x, weight);
   const std::int64_t classes = x->size(class_axis(x->rank()));
   if (weight.rank() != 1 || weight.numel() != classes)
     fail<ShapeError>(
-        op, fmt::format("expected weight [{}], got {}", classes, to_string(weight.shape())), x.site);
+        op,
+        fmt::format("expected weight [{}], got {}", classes, to_string(weight.shape())),
+        x.site);
   if (requires_grad(weight))
-    fail<GradientError>(op, "expected a weight that requires no gradient, got one that does", x.site);
+    fail<GradientError>(
+        op, "expected a weight that requires no gradient, got one that does", x.site);
 }
 
 void check_target(const char* op, Arg x, const Tensor& target) {
   if (target.dtype() != int64)
-    fail<DTypeError>(op, fmt::format("expected labels of int64, got {}", to_string(target.dtype())), x.site);
+    fail<DTypeError>(
+        op, fmt::format("expected labels of int64, got {}", to_string(target.dtype())), x.site);
   Shape want = x->shape();
   want.erase(class_axis(want.rank()));
   if (target.shape() != want)
@@ -265,11 +290,11 @@ Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions
   const char* const op = "cross_entropy";
   check_same_dtype(op, x, target);
   if (target.shape() != x->shape())
-    fail<ShapeError>(op,
-                     fmt::format("expected probabilities {}, got {}",
-                                 to_string(x->shape()),
-                                 to_string(target.shape())),
-                     x.site);
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected probabilities {}, got {}", to_string(x->shape()), to_string(target.shape())),
+        x.site);
   if (options.ignore_index)
     fail<ArgumentError>(op, "expected no ignore_index beside probabilities, got one", x.site);
   const SitePin pin(x.site);
@@ -277,7 +302,8 @@ Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions
   const std::int64_t classes = x->size(axis);
   Tensor q = target;
   if (options.label_smoothing != 0)
-    q = add(mul(q, 1 - options.label_smoothing), options.label_smoothing / static_cast<double>(classes));
+    q = add(mul(q, 1 - options.label_smoothing),
+            options.label_smoothing / static_cast<double>(classes));
   if (options.weight.defined()) {
     Shape shape = x->shape();
     for (int d = 0; d < rank; ++d) shape[d] = d == axis ? classes : 1;
@@ -358,35 +384,36 @@ std::vector<Example> cross_entropy_examples() {
   examples.push_back({"smoothed", {{{4, 3}}, labels}, [](std::span<const Tensor> in) {
                         return cross_entropy(in[0], in[1], {.label_smoothing = 0.1});
                       }});
-  examples.push_back({"smoothed, weighted, none", {{{4, 3}}, labels, weight}, [](std::span<const Tensor> in) {
-                        return cross_entropy(
-                            in[0],
-                            in[1],
-                            {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
-                      }});
+  examples.push_back(
+      {"smoothed, weighted, none", {{{4, 3}}, labels, weight}, [](std::span<const Tensor> in) {
+         return cross_entropy(
+             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
+       }});
   examples.push_back({"probabilities",
                       {{{4, 3}}, {{4, 3}, domain(0, 1)}},
                       [](std::span<const Tensor> in) { return cross_entropy(in[0], in[1]); }});
-  examples.push_back({"probabilities of images, smoothed, weighted, none",
-                      {{{2, 3, 2}}, {{2, 3, 2}, domain(0, 1)}, weight},
-                      [](std::span<const Tensor> in) {
-                        return cross_entropy(
-                            in[0],
-                            in[1],
-                            {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
-                      }});
+  examples.push_back(
+      {"probabilities of images, smoothed, weighted, none",
+       {{{2, 3, 2}}, {{2, 3, 2}, domain(0, 1)}, weight},
+       [](std::span<const Tensor> in) {
+         return cross_entropy(
+             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
+       }});
   return examples;
 }
 
 std::vector<Example> nll_loss_examples() {
-  return label_examples<NllOptions>([](const Tensor& x, const Tensor& target, const NllOptions& options) {
-    return nll_loss(x, target, options);
-  });
+  return label_examples<NllOptions>(
+      [](const Tensor& x, const Tensor& target, const NllOptions& options) {
+        return nll_loss(x, target, options);
+      });
 }
 
 }  // namespace
 
-OpEntry cross_entropy_entry() { return {"cross_entropy", &op_class<CrossEntropy>, cross_entropy_examples}; }
+OpEntry cross_entropy_entry() {
+  return {"cross_entropy", &op_class<CrossEntropy>, cross_entropy_examples};
+}
 OpEntry nll_loss_entry() { return {"nll_loss", &op_class<NllLoss>, nll_loss_examples}; }
 
 }  // namespace detail

@@ -1,5 +1,6 @@
 #include "loss.h"
 
+#include "elementary.h"
 #include "kernels.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -32,7 +33,8 @@ struct ElementLoss : Op {
     }
     Tensor y = empty({}, like.dtype());
     const double sum = block_sum<T>(n, f);
-    *y.mutable_data<T>() = static_cast<T>(reduction == Reduction::mean ? sum / static_cast<double>(n) : sum);
+    *y.mutable_data<T>() =
+        static_cast<T>(reduction == Reduction::mean ? sum / static_cast<double>(n) : sum);
     return y;
   }
 
@@ -68,11 +70,14 @@ struct DifferenceLoss : ElementLoss {
   }
 
  protected:
-  static Cotangents both(const Pullback& p, const Tensor& dx) { return {dx, p.needs(1) ? neg(dx) : Tensor()}; }
+  static Cotangents both(const Pullback& p, const Tensor& dx) {
+    return {dx, p.needs(1) ? neg(dx) : Tensor()};
+  }
 };
 
 struct MseLoss : DifferenceLoss {
-  static constexpr OpInfo info{.name = "mse_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
+  static constexpr OpInfo info{
+      .name = "mse_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
 
   Tensor forward(const Tensor& input, const Tensor& other) const {
     const Tensor x = dense(input), target = dense(other);
@@ -87,14 +92,15 @@ struct MseLoss : DifferenceLoss {
     const double factor = 2 * scale(x.shape());
     if (is_recording()) return both(p, mul(mul(p.g, factor), sub(p.in(0), p.in(1))));
     return both(p, dispatch_floating(x.dtype(), [&]<class T>() {
-      const T *a = x.data<T>(), *b = target.data<T>();
-      return spread<T>(p.g, x, factor, [=](std::int64_t i) { return a[i] - b[i]; });
-    }));
+                  const T *a = x.data<T>(), *b = target.data<T>();
+                  return spread<T>(p.g, x, factor, [=](std::int64_t i) { return a[i] - b[i]; });
+                }));
   }
 };
 
 struct L1Loss : DifferenceLoss {
-  static constexpr OpInfo info{.name = "l1_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
+  static constexpr OpInfo info{
+      .name = "l1_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
 
   Tensor forward(const Tensor& input, const Tensor& other) const {
     const Tensor x = dense(input), target = dense(other);
@@ -109,20 +115,21 @@ struct L1Loss : DifferenceLoss {
     const double factor = scale(x.shape());
     if (is_recording()) return both(p, mul(mul(p.g, factor), sign(sub(p.in(0), p.in(1)))));
     return both(p, dispatch_floating(x.dtype(), [&]<class T>() {
-      const T *a = x.data<T>(), *b = target.data<T>();
-      return spread<T>(p.g, x, factor, [=](std::int64_t i) {
-        const T d = a[i] - b[i];
-        return d > 0 ? T(1) : d < 0 ? T(-1) : d * T(0);  // NaN stays NaN
-      });
-    }));
+                  const T *a = x.data<T>(), *b = target.data<T>();
+                  return spread<T>(p.g, x, factor, [=](std::int64_t i) {
+                    const T d = a[i] - b[i];
+                    return d > 0 ? T(1) : d < 0 ? T(-1) : d * T(0);  // NaN stays NaN
+                  });
+                }));
   }
 };
 
 /// Inputs: x, target, weight and pos_weight, of one shape; the last two may be left out.
 struct BceWithLogits : ElementLoss {
-  static constexpr OpInfo info{.name = "bce_with_logits",
-                               .arity = 4,
-                               .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
+  static constexpr OpInfo info{
+      .name = "bce_with_logits",
+      .arity = 4,
+      .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
   bool has_weight = false, has_pos_weight = false;
 
   template <class V>
@@ -132,7 +139,10 @@ struct BceWithLogits : ElementLoss {
     v("has_pos_weight", has_pos_weight);
   }
 
-  Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight, const Tensor& pos_weight) const {
+  Tensor forward(const Tensor& x,
+                 const Tensor& target,
+                 const Tensor& weight,
+                 const Tensor& pos_weight) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       const Elements<T> e(x, target, weight, pos_weight);
       return reduce<T>(e.x, [&](std::int64_t i) {
@@ -142,15 +152,19 @@ struct BceWithLogits : ElementLoss {
   }
 
   Cotangents vjp(const Pullback& p) const {
-    const Tensor weight = has_weight ? p.in(2) : Tensor(), pos_weight = has_pos_weight ? p.in(3) : Tensor();
+    const Tensor weight = has_weight ? p.in(2) : Tensor(),
+                 pos_weight = has_pos_weight ? p.in(3) : Tensor();
     if (!is_recording() && !p.needs(1) && !p.needs(2) && !p.needs(3))
-      return {fused_gradient(p.g, p.in(0), p.in(1), weight, pos_weight), Tensor(), Tensor(), Tensor()};
+      return {
+          fused_gradient(p.g, p.in(0), p.in(1), weight, pos_weight), Tensor(), Tensor(), Tensor()};
 
     Cotangents result(4);
     const Tensor x = p.in(0), t = p.in(1);
     const Tensor g = mul(p.g, scale(x.shape())), gw = weight.defined() ? mul(g, weight) : g;
     const Tensor positive = pos_weight.defined() ? add(mul(sub(pos_weight, 1), t), 1) : Tensor();
-    const auto times_positive = [&](const Tensor& y) { return positive.defined() ? mul(positive, y) : y; };
+    const auto times_positive = [&](const Tensor& y) {
+      return positive.defined() ? mul(positive, y) : y;
+    };
     const Tensor left = sub(1, t);
     if (p.needs(0)) result[0] = mul(gw, sub(left, times_positive(sigmoid(neg(x)))));
     if (!p.needs(1) && !p.needs(2) && !p.needs(3)) return result;
@@ -188,7 +202,7 @@ struct BceWithLogits : ElementLoss {
 
   template <class T>
   static T softplus_of_minus(T x) {
-    return std::log1p(std::exp(-std::abs(x))) + (x < 0 ? -x : T(0));
+    return elementary::log1p(elementary::exp(-std::abs(x))) + (x < 0 ? -x : T(0));
   }
 
   Tensor fused_gradient(const Tensor& g,
@@ -200,7 +214,7 @@ struct BceWithLogits : ElementLoss {
       const Elements<T> e(input, target, weight, pos_weight);
       return spread<T>(g, e.x, scale(e.x.shape()), [&](std::int64_t i) {
         // 1 / (1 + e^x), without overflow
-        const T v = e.v(i), small = std::exp(-std::abs(v));
+        const T v = e.v(i), small = elementary::exp(-std::abs(v));
         const T sigmoid_of_minus = (v < 0 ? T(1) : small) / (1 + small);
         return e.w(i) * ((1 - e.t(i)) - e.positive(i) * sigmoid_of_minus);
       });
@@ -239,7 +253,8 @@ Tensor factor_like(const char* what, Arg x, const Tensor& factor) {
   if (!fits)
     fail<ShapeError>(
         "bce_with_logits",
-        fmt::format("expected a {} that broadcasts to {}, got {}", what, to_string(want), to_string(have)),
+        fmt::format(
+            "expected a {} that broadcasts to {}, got {}", what, to_string(want), to_string(have)),
         x.site);
   return broadcast_to(Arg(factor, x.site), want);
 }
@@ -291,14 +306,18 @@ OpEntry pair_entry() {
                 {"none", pair({4, 3}), with({.reduction = Reduction::none})},
                 {"scalars", pair({}), with({})},
                 {"empty, none", pair({0, 3}), with({.reduction = Reduction::none})},
-                {"given target", {{{5}, domain(0.1, 2)}, {{5}, domain(-2, -0.1), Sample::Kind::constant}}, with({})},
+                {"given target",
+                 {{{5}, domain(0.1, 2)}, {{5}, domain(-2, -0.1), Sample::Kind::constant}},
+                 with({})},
             };
           }};
 }
 
 std::vector<Example> bce_examples() {
   const auto with = [](Reduction reduction) {
-    return [=](std::span<const Tensor> in) { return bce_with_logits(in[0], in[1], {.reduction = reduction}); };
+    return [=](std::span<const Tensor> in) {
+      return bce_with_logits(in[0], in[1], {.reduction = reduction});
+    };
   };
   const auto weighted = [](std::span<const Tensor> in) {
     return bce_with_logits(

@@ -25,81 +25,98 @@ struct Channels {
   std::int64_t count() const { return outer * inner; }
 };
 
-/// For each channel the sums of f(i, channel), K numbers for element i, as `done(channel, sums)`. They are
-/// added up in short blocks, the blocks in double: float statistics stay accurate over many values. The
-/// result does not depend on the number of threads.
+/// For each channel the sums over its elements i of the K <= 2 numbers that f(i, channel, first, second) sets,
+/// as `done(channel, sums)`. They are added up in short blocks, the blocks in double: float statistics stay
+/// accurate over many values. The result does not depend on the number of threads.
 template <class T, int K, class F, class Done>
 void sum_channels(const Channels& at, F f, Done done) {
-  using Totals = std::array<double, K>;
+  using Totals = std::array<double, 2>;
   constexpr std::int64_t kStrip = 64, kRows = 64, kRun = 512;
+
+  // [N, C]: some neighbouring channels at a time, row by row.
+  const auto sum_strip = [=](std::int64_t first, std::int64_t width) {
+    Totals totals[kStrip] = {};
+    for (std::int64_t n = 0; n < at.outer; n += kRows) {
+      T part0[kStrip] = {}, part1[kStrip] = {};
+      for (std::int64_t r = n; r < std::min(at.outer, n + kRows); ++r) {
+        const std::int64_t row = r * at.channels + first;
+#pragma omp simd
+        for (std::int64_t j = 0; j < width; ++j) {
+          T a = 0, b = 0;
+          f(row + j, first + j, a, b);
+          part0[j] += a;
+          if constexpr (K == 2) part1[j] += b;
+        }
+      }
+      for (std::int64_t j = 0; j < width; ++j) {
+        totals[j][0] += static_cast<double>(part0[j]);
+        totals[j][1] += static_cast<double>(part1[j]);
+      }
+    }
+    for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
+  };
+
+  // [N, C, *]: channel by channel.
+  const auto sum_channel = [=](std::int64_t c) {
+    Totals totals{};
+    for (std::int64_t n = 0; n < at.outer; ++n) {
+      const std::int64_t begin = (n * at.channels + c) * at.inner, end = begin + at.inner;
+      for (std::int64_t i = begin; i < end; i += kRun) {
+        const std::int64_t stop = std::min(end, i + kRun);
+        T part0 = 0, part1 = 0;
+#pragma omp simd reduction(+ : part0, part1)
+        for (std::int64_t j = i; j < stop; ++j) {
+          T a = 0, b = 0;
+          f(j, c, a, b);
+          part0 += a;
+          if constexpr (K == 2) part1 += b;
+        }
+        totals[0] += static_cast<double>(part0);
+        totals[1] += static_cast<double>(part1);
+      }
+    }
+    done(c, totals);
+  };
+
   if (at.inner == 1) {
     const std::int64_t strips = (at.channels + kStrip - 1) / kStrip;
-    parallel_for(strips, 1 + kGrain / (1 + 4 * at.outer * kStrip), [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t strip = begin; strip < end; ++strip) {
-        const std::int64_t first = strip * kStrip, width = std::min(kStrip, at.channels - first);
-        std::array<Totals, kStrip> totals{};
-        for (std::int64_t n = 0; n < at.outer; n += kRows) {
-          T part[K][kStrip] = {};
-          for (std::int64_t r = n; r < std::min(at.outer, n + kRows); ++r) {
-            const std::int64_t row = r * at.channels;
-#pragma omp simd
-            for (std::int64_t j = 0; j < width; ++j) {
-              const std::array<T, K> values = f(row + first + j, first + j);
-              for (int k = 0; k < K; ++k) part[k][j] += values[static_cast<std::size_t>(k)];
-            }
-          }
-          for (std::int64_t j = 0; j < width; ++j)
-            for (int k = 0; k < K; ++k)
-              totals[static_cast<std::size_t>(j)][static_cast<std::size_t>(k)] += static_cast<double>(part[k][j]);
-        }
-        for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[static_cast<std::size_t>(j)]);
-      }
+    const std::int64_t grain = 1 + 2 * kGrain / (1 + at.outer * kStrip);
+    parallel_for(strips, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t s = begin; s < end; ++s)
+        sum_strip(s * kStrip, std::min(kStrip, at.channels - s * kStrip));
     });
-    return;
+  } else {
+    const std::int64_t grain = 1 + 2 * kGrain / (1 + at.count());
+    parallel_for(at.channels, grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t c = begin; c < end; ++c) sum_channel(c);
+    });
   }
-  parallel_for(at.channels, 1 + kGrain / (1 + 4 * at.count()), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      Totals totals{};
-      for (std::int64_t n = 0; n < at.outer; ++n) {
-        const std::int64_t start = (n * at.channels + c) * at.inner;
-        for (std::int64_t i = start; i < start + at.inner; i += kRun) {
-          const std::int64_t stop = std::min(start + at.inner, i + kRun);
-          T first = 0, second = 0;
-#pragma omp simd reduction(+ : first, second)
-          for (std::int64_t j = i; j < stop; ++j) {
-            const std::array<T, K> values = f(j, c);
-            first += values[0];
-            if constexpr (K == 2) second += values[1];
-          }
-          totals[0] += static_cast<double>(first);
-          if constexpr (K == 2) totals[1] += static_cast<double>(second);
-        }
-      }
-      done(c, totals);
-    }
-  });
 }
 
 /// out[i] = f(i, channel of i)
 template <class T, class F>
 void map_channels(const Channels& at, T* out, F f) {
   if (at.inner == 1) {
-    parallel_for(at.outer, 1 + kGrain / (1 + at.channels), [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t n = begin; n < end; ++n) {
-        const std::int64_t row = n * at.channels;
+    parallel_for(
+        at.outer, 1 + kGrain / (1 + at.channels), [=](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t n = begin; n < end; ++n) {
+            const std::int64_t row = n * at.channels;
 #pragma omp simd
-        for (std::int64_t c = 0; c < at.channels; ++c) out[row + c] = f(row + c, c);
-      }
-    });
+            for (std::int64_t c = 0; c < at.channels; ++c) out[row + c] = f(row + c, c);
+          }
+        });
     return;
   }
-  parallel_for(at.outer * at.channels, 1 + kGrain / (1 + at.inner), [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t s = begin; s < end; ++s) {
-      const std::int64_t c = s % at.channels;
+  parallel_for(at.outer * at.channels,
+               1 + kGrain / (1 + at.inner),
+               [=](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t s = begin; s < end; ++s) {
+                   const std::int64_t c = s % at.channels;
 #pragma omp simd
-      for (std::int64_t i = s * at.inner; i < (s + 1) * at.inner; ++i) out[i] = f(i, c);
-    }
-  });
+                   for (std::int64_t i = s * at.inner; i < (s + 1) * at.inner; ++i)
+                     out[i] = f(i, c);
+                 }
+               });
 }
 
 template <class T>
@@ -110,7 +127,13 @@ Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : c
 
 /// y = (x - mean) factor + offset; `center`, `factor` and `offset` are one number a channel.
 template <class T>
-void normalise(const Channels& at, const T* x, const T* center, const T* factor, const Tensor& weight, const Tensor& bias, T* y) {
+void normalise(const Channels& at,
+               const T* x,
+               const T* center,
+               const T* factor,
+               const Tensor& weight,
+               const Tensor& bias,
+               T* y) {
   const Tensor w = dense(weight), b = dense(bias);
   const T *scale = data_or_null<T>(w), *shift = data_or_null<T>(b);
   Tensor table = empty({2, at.channels}, dtype_of<T>);
@@ -119,7 +142,8 @@ void normalise(const Channels& at, const T* x, const T* center, const T* factor,
     a[i] = scale != nullptr ? factor[i] * scale[i] : factor[i];
     c[i] = shift != nullptr ? shift[i] : T(0);
   }
-  map_channels(at, y, [=](std::int64_t i, std::int64_t k) { return (x[i] - center[k]) * a[k] + c[k]; });
+  map_channels(
+      at, y, [=](std::int64_t i, std::int64_t k) { return (x[i] - center[k]) * a[k] + c[k]; });
 }
 
 /// The gradients of x, weight and bias as far as wanted; `slots` are their places. With statistics of the batch
@@ -152,7 +176,8 @@ Cotangents fused_gradients(const Pullback& p,
       const auto inverse_std = static_cast<double>(r[k]);
       if (dw != nullptr) dw[k] = static_cast<T>(sums[1] * inverse_std);
       if (db != nullptr) db[k] = static_cast<T>(sums[0]);
-      const double factor = scale != nullptr ? inverse_std * static_cast<double>(scale[k]) : inverse_std;
+      const double factor =
+          scale != nullptr ? inverse_std * static_cast<double>(scale[k]) : inverse_std;
       a[k] = static_cast<T>(factor);
       b[k] = static_cast<T>(-factor * inverse_std * inverse_std * sums[1] / n);
       c[k] = static_cast<T>(-factor * sums[0] / n);
@@ -160,7 +185,10 @@ Cotangents fused_gradients(const Pullback& p,
     if (of_batch || need_w || need_b) {
       sum_channels<T, 2>(
           at,
-          [=](std::int64_t i, std::int64_t k) { return std::array<T, 2>{gs[i], gs[i] * (in[i] - m[k])}; },
+          [=](std::int64_t i, std::int64_t k, T& sum, T& along) {
+            sum = gs[i];
+            along = gs[i] * (in[i] - m[k]);
+          },
           finish);
     } else {
       for (std::int64_t k = 0; k < at.channels; ++k) finish(k, {});
@@ -209,20 +237,23 @@ struct BatchNorm : NormOp {
   Tensors forward(const Tensor& input, const Tensor& weight, const Tensor& bias) const {
     const Tensor x = dense(input);
     const Channels at(x);
-    Tensor y = empty_like(x), mean = empty({at.channels}, x.dtype()), var = empty_like(mean), inverse = empty_like(mean);
+    Tensor y = empty_like(x), mean = empty({at.channels}, x.dtype()), var = empty_like(mean),
+           inverse = empty_like(mean);
     dispatch_floating(x.dtype(), [&]<class T>() {
       const T* in = x.data<T>();
       T *m = mean.mutable_data<T>(), *v = var.mutable_data<T>(), *r = inverse.mutable_data<T>();
       const auto n = static_cast<double>(at.count());
       sum_channels<T, 1>(
           at,
-          [=](std::int64_t i, std::int64_t) { return std::array<T, 1>{in[i]}; },
-          [=](std::int64_t k, const std::array<double, 1>& sums) { m[k] = static_cast<T>(sums[0] / n); });
+          [=](std::int64_t i, std::int64_t, T& sum, T&) { sum = in[i]; },
+          [=](std::int64_t k, const std::array<double, 2>& sums) {
+            m[k] = static_cast<T>(sums[0] / n);
+          });
       sum_channels<T, 2>(
           at,
-          [=](std::int64_t i, std::int64_t k) {
-            const T d = in[i] - m[k];
-            return std::array<T, 2>{d, d * d};
+          [=](std::int64_t i, std::int64_t k, T& sum, T& squares) {
+            sum = in[i] - m[k];
+            squares = sum * sum;
           },
           [=, e = eps](std::int64_t k, const std::array<double, 2>& sums) {
             // The first sum is what rounding the mean has left.
@@ -257,15 +288,21 @@ struct BatchNorm : NormOp {
 };
 
 struct BatchNormEval : NormOp {
-  static constexpr OpInfo info{.name = "batch_norm_eval",
-                               .arity = 5,
-                               .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
+  static constexpr OpInfo info{
+      .name = "batch_norm_eval",
+      .arity = 5,
+      .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
 
-  Tensor forward(const Tensor& input, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias) const {
+  Tensor forward(const Tensor& input,
+                 const Tensor& mean,
+                 const Tensor& var,
+                 const Tensor& weight,
+                 const Tensor& bias) const {
     const Tensor x = dense(input), m = dense(mean), r = inverse_std(var);
     Tensor y = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      normalise<T>(Channels(x), x.data<T>(), m.data<T>(), r.data<T>(), weight, bias, y.mutable_data<T>());
+      normalise<T>(
+          Channels(x), x.data<T>(), m.data<T>(), r.data<T>(), weight, bias, y.mutable_data<T>());
     });
     return y;
   }
@@ -302,8 +339,10 @@ struct BatchNormEval : NormOp {
 void check_input(const char* op, Arg x, double eps) {
   check_floating(op, x);
   if (x->rank() < 2)
-    fail<ShapeError>(op, fmt::format("expected input [N, C, *], got {}", to_string(x->shape())), x.site);
-  if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps of 0 or more, got {}", eps), x.site);
+    fail<ShapeError>(
+        op, fmt::format("expected input [N, C, *], got {}", to_string(x->shape())), x.site);
+  if (!(eps >= 0))
+    fail<ArgumentError>(op, fmt::format("expected eps of 0 or more, got {}", eps), x.site);
 }
 
 /// An optional tensor of one number a channel.
@@ -311,14 +350,13 @@ void check_channels(const char* op, const char* what, Arg x, const Tensor& value
   if (!values.defined()) return;
   check_same_dtype(op, x, values);
   if (values.rank() != 1 || values.numel() != x->size(1))
-    fail<ShapeError>(
-        op,
-        fmt::format("expected {} [{}] for input {}, got {}",
-                    what,
-                    x->size(1),
-                    to_string(x->shape()),
-                    to_string(values.shape())),
-        x.site);
+    fail<ShapeError>(op,
+                     fmt::format("expected {} [{}] for input {}, got {}",
+                                 what,
+                                 x->size(1),
+                                 to_string(x->shape()),
+                                 to_string(values.shape())),
+                     x.site);
 }
 
 }  // namespace
@@ -333,8 +371,9 @@ BatchNormResult batch_norm(Arg x, const Tensor& weight, const Tensor& bias, doub
   if (const std::int64_t n = Channels(x).count(); n < 2)
     fail<ArgumentError>(
         "batch_norm",
-        fmt::format(
-            "expected at least 2 values a channel in training, got {} in {}", n, to_string(x->shape())),
+        fmt::format("expected at least 2 values a channel in training, got {} in {}",
+                    n,
+                    to_string(x->shape())),
         x.site);
   BatchNorm op;
   op.eps = eps;
@@ -343,8 +382,12 @@ BatchNormResult batch_norm(Arg x, const Tensor& weight, const Tensor& bias, doub
   return {std::move(results[0]), std::move(results[1]), std::move(results[2])};
 }
 
-Tensor batch_norm_eval(
-    Arg x, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor batch_norm_eval(Arg x,
+                       const Tensor& mean,
+                       const Tensor& var,
+                       const Tensor& weight,
+                       const Tensor& bias,
+                       double eps) {
   check_input("batch_norm_eval", x, eps);
   check_channels("batch_norm_eval", "mean", x, mean);
   check_channels("batch_norm_eval", "var", x, var);

@@ -5,6 +5,7 @@
 #include "gradus/ops/arithmetic.h"
 
 #include <bit>
+#include <cmath>
 
 namespace gradus {
 namespace detail {
@@ -24,18 +25,23 @@ struct Dropout : Op {
 
   /// y, and the factors 0 and 1 / (1 - p).
   Tensors forward(const Tensor& x) const {
-    Generator generator(seed);
-    Tensor mask = bernoulli(x.shape(), 1 - p, x.dtype(), generator);
     const Tensor dense = x.is_contiguous() ? x : clone(x);
-    Tensor y = empty_like(dense);
+    Tensor y = empty_like(dense), mask = empty_like(dense);
+    const Generator generator(seed);
+    // An element stays if its 32 random bits, as a number, are below this.
+    const auto keep_below = static_cast<std::uint64_t>(std::llround((1 - p) * 0x1p32));
     dispatch_floating(x.dtype(), [&]<class T>() {
       const T factor = static_cast<T>(p < 1 ? 1 / (1 - p) : 0);
       const T* in = dense.data<T>();
       T *out = y.mutable_data<T>(), *factors = mask.mutable_data<T>();
-      parallel_for(y.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          factors[i] *= factor;
-          out[i] = in[i] * factors[i];
+      const std::int64_t n = y.numel();
+      parallel_for((n + 3) / 4, kGrain / 16, [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t b = begin; b < end; ++b) {
+          const auto words = generator.block(static_cast<std::uint64_t>(b));
+          for (std::int64_t i = 4 * b; i < std::min(n, 4 * b + 4); ++i) {
+            factors[i] = words[static_cast<std::size_t>(i % 4)] < keep_below ? factor : T(0);
+            out[i] = in[i] * factors[i];
+          }
         }
       });
     });

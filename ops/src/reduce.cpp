@@ -215,13 +215,12 @@ struct LogSumExp : Reduction {
   Tensor forward(const Tensor& x) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-      Tensor top = max_over(x, mask, reduced_shape(x, mask, true));
-      T* most = top.mutable_data<T>();
-      for (std::int64_t i = 0; i < top.numel(); ++i) most[i] = std::isfinite(most[i]) ? most[i] : T(0);
+      const Tensor top = max_over(x, mask, reduced_shape(x, mask, true));
       const Tensor terms = map_array<T>(centred<T>(x, top, mask), [](const auto& a) { return a.exp(); });
       Tensor y = sum_over(terms, mask, result_shape(x));
+      const Eigen::Map<const Array> most(top.data<T>(), y.numel());
       Eigen::Map<Array> out(y.mutable_data<T>(), y.numel());
-      out = out.log() + Eigen::Map<const Array>(most, y.numel());
+      out = most.isFinite().select(most + out.log(), most);
       return y;
     });
   }
@@ -437,7 +436,9 @@ std::span<const OpEntry> reduce_ops() {
          all.push_back({"unbiased", {{{3, 4}}}, [](In in) { return var(in[0], 0); }});
          return all;
        }},
-      {"logsumexp", &op_class<LogSumExp>, [] { return sum_examples<&gradus::logsumexp>(); }},
+      {"logsumexp",
+       &op_class<LogSumExp>,
+       [] { return common_examples<&gradus::logsumexp>({}, Sample::Kind::real); }},
   };
   return table;
 }

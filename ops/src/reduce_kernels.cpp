@@ -122,14 +122,17 @@ struct Extreme {
 
 // ---- loops --------------------------------------------------------------------------------------
 
-/// Lanes of a block, and elements that a lane takes before it is joined into the total.
-constexpr int kLanes = 64, kDepth = 32;
+/// Lanes of a row, columns of a block of rows, and elements that a Part takes.
+constexpr int kLanes = 64, kWidth = 1024, kDepth = 16;
 /// Elements that make up a part of one result worth a thread, and the most such parts.
 constexpr std::int64_t kPart = 1 << 16, kMostParts = 64;
 
 /// Takes up as many whole groups of `lanes` elements as there are.
 template <class R, int lanes>
 void take_up(const typename R::Value*& p, std::int64_t& n, typename R::Total& total) {
+  if (n < lanes) return;
+  typename R::Total wide[lanes];
+  for (int j = 0; j < lanes; ++j) wide[j] = R::kStart;
   while (n >= lanes) {
     typename R::Part part[lanes];
     for (int j = 0; j < lanes; ++j) part[j] = R::kStart;
@@ -137,12 +140,11 @@ void take_up(const typename R::Value*& p, std::int64_t& n, typename R::Total& to
     for (std::int64_t i = 0; i < groups; ++i, p += lanes)
       for (int j = 0; j < lanes; ++j) part[j] = R::step(part[j], p[j]);
     n -= groups * lanes;
-    typename R::Total wide[lanes];
-    for (int j = 0; j < lanes; ++j) wide[j] = part[j];
-    for (int half = lanes / 2; half > 0; half /= 2)
-      for (int j = 0; j < half; ++j) wide[j] = R::join(wide[j], wide[j + half]);
-    total = R::join(total, wide[0]);
+    for (int j = 0; j < lanes; ++j) wide[j] = R::join(wide[j], part[j]);
   }
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int j = 0; j < half; ++j) wide[j] = R::join(wide[j], wide[j + half]);
+  total = R::join(total, wide[0]);
 }
 
 /// One row of elements.
@@ -150,14 +152,15 @@ template <class R>
 typename R::Total reduce_row(const typename R::Value* p, std::int64_t n, std::int64_t stride) {
   typename R::Total total = R::kStart;
   if (stride == 1) {
-    take_up<R, kLanes>(p, n, total);
-    take_up<R, 8>(p, n, total);
+    if (n >= kLanes * kDepth) take_up<R, kLanes>(p, n, total);
+    take_up<R, 16>(p, n, total);
+    take_up<R, 4>(p, n, total);
   }
   for (std::int64_t i = 0; i < n; ++i) total = R::join(total, R::step(R::kStart, p[i * stride]));
   return total;
 }
 
-/// Rows begin … end of `rows`, each `width` <= kLanes wide, column by column onto `total`.
+/// Rows begin … end of `rows`, each `width` <= kWidth wide, column by column onto `total`.
 template <class R>
 void reduce_columns(const typename R::Value* base,
                     const Grid& rows,
@@ -166,16 +169,15 @@ void reduce_columns(const typename R::Value* base,
                     int width,
                     typename R::Total* total) {
   while (begin < end) {
-    typename R::Part part[kLanes];
-    for (int j = 0; j < kLanes; ++j) part[j] = R::kStart;
+    typename R::Part part[kWidth];
+    for (int j = 0; j < width; ++j) part[j] = R::kStart;
     const std::int64_t stop = std::min<std::int64_t>(end, begin + kDepth);
     for (; begin < stop; ++begin) {
       const typename R::Value* row = base + rows.offset(begin);
-      if (width == kLanes) {
-        for (int j = 0; j < kLanes; ++j) part[j] = R::step(part[j], row[j]);
-      } else {
-        for (int j = 0; j < width; ++j) part[j] = R::step(part[j], row[j]);
-      }
+      int i = 0;
+      for (; i + kLanes <= width; i += kLanes)
+        for (int j = i; j < i + kLanes; ++j) part[j] = R::step(part[j], row[j]);
+      for (; i < width; ++i) part[i] = R::step(part[i], row[i]);
     }
     for (int j = 0; j < width; ++j) total[j] = R::join(total[j], part[j]);
   }
@@ -256,11 +258,11 @@ void reduce_outer(const R& r,
   using Total = typename R::Total;
   const Grid blocks = kept.outer();
   const std::int64_t columns = kept.inner_size(), n = reduced.count;
-  const std::int64_t tiles = (columns + kLanes - 1) / kLanes, items = blocks.count * tiles;
+  const std::int64_t tiles = (columns + kWidth - 1) / kWidth, items = blocks.count * tiles;
   const bool narrow = reduced.rank == 1 && reduced.strides[0] == columns && columns <= kLanes / 2;
-  const auto first_column = [&](std::int64_t item) { return item % tiles * kLanes; };
+  const auto first_column = [&](std::int64_t item) { return item % tiles * kWidth; };
   const auto width = [&](std::int64_t item) {
-    return static_cast<int>(std::min<std::int64_t>(kLanes, columns - first_column(item)));
+    return static_cast<int>(std::min<std::int64_t>(kWidth, columns - first_column(item)));
   };
   const auto reduce = [&](std::int64_t item, std::int64_t begin, std::int64_t end, Total* total) {
     const typename R::Value* base = x + blocks.offset(item / tiles) + first_column(item);
@@ -275,11 +277,11 @@ void reduce_outer(const R& r,
     for (int j = 0; j < width(item); ++j) to[j] = r.finish(total[j]);
   };
 
-  const std::int64_t work = n * std::min<std::int64_t>(columns, kLanes);
+  const std::int64_t work = n * std::min<std::int64_t>(columns, kWidth);
   if (items >= 16 || work < 2 * kPart) {
     const std::int64_t grain = std::max<std::int64_t>(1, kGrain / work);
     parallel_for(items, grain, [&](std::int64_t begin, std::int64_t end) {
-      Total total[kLanes];
+      Total total[kWidth];
       for (std::int64_t item = begin; item < end; ++item) {
         reduce(item, 0, n, total);
         store(item, total);
@@ -288,7 +290,7 @@ void reduce_outer(const R& r,
     return;
   }
   const std::int64_t parts = std::min(work / kPart, kMostParts);
-  using Totals = std::array<Total, kLanes>;
+  using Totals = std::array<Total, kWidth>;
   std::vector<Totals, CachingAllocator<Totals>> totals(static_cast<std::size_t>(parts));
   for (std::int64_t item = 0; item < items; ++item) {
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {

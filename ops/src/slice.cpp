@@ -320,13 +320,16 @@ std::vector<Tensor> split(Arg x, const std::vector<std::int64_t>& sizes, std::in
     fits = fits && size >= 0 && size <= left;
     if (fits) left -= size;
   }
-  if (!fits || left != 0)
+  if (!fits || left != 0) {
+    std::string got;
+    for (std::int64_t size : sizes) got += fmt::format("{}{}", got.empty() ? "" : ", ", size);
     fail<ShapeError>("split",
                      fmt::format("expected sizes with the sum of axis {} of {}, got [{}]",
                                  d,
                                  to_string(x->shape()),
-                                 fmt::join(sizes, ", ")),
+                                 got),
                      x.site);
+  }
   return sizes.empty() ? std::vector<Tensor>() : split_into(x, sizes, d);
 }
 
@@ -380,6 +383,8 @@ Tensor select(Arg x, std::int64_t axis, std::int64_t index) {
   Select op;
   op.axis = d;
   op.index = index < 0 ? index + n : index;
+  if (n == 0)
+    fail<IndexError>("select", fmt::format("expected no index into size 0, got {}", index), x.site);
   if (op.index < 0 || op.index >= n)
     fail<IndexError>(
         "select", fmt::format("expected an index in {}..{}, got {}", -n, n - 1, index), x.site);

@@ -126,9 +126,9 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
 }
 
 static bool is_row_major(const Shape& sizes, const Shape& strides) {
+  if (sizes.numel() == 0) return true;
   std::int64_t step = 1;
   for (int d = sizes.rank() - 1; d >= 0; --d) {
-    if (sizes[d] == 0) return true;
     if (sizes[d] == 1) continue;
     if (strides[d] != step) return false;
     step *= sizes[d];

@@ -173,7 +173,7 @@ TEST(Csv, SurvivesDamagedFiles) {
   variants.push_back(flipped);
   variants.push_back(gzipped(random_bytes(5000, 3)));
   variants.push_back("\x1f\x8b" + random_bytes(500, 4));
-  variants.push_back(gzipped(std::string(80'000'000, '1')));  // one line
+  variants.push_back(gzipped(std::string(17'000'000, '1')));  // one line
   for (std::size_t i = 0; i < variants.size(); ++i) {
     SCOPED_TRACE(i);
     expect_error<IoError>([&] { csv(folder.write("bad", variants[i])); }, {folder.path("bad")});

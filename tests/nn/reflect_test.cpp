@@ -193,6 +193,12 @@ TEST(Reflect, ClassesSayTheirFields) {
 struct Extended : Net {
   int more;
 };
+struct Plain : Base<Plain> {
+  int x;
+};
+struct ExtendedOnce : Plain {
+  int y;
+};
 struct Reference {
   int& other;
 };
@@ -208,6 +214,7 @@ TEST(Reflect, KnowsWhatItCannotTakeApart) {
   EXPECT_TRUE(Reflectable<Net>);
   EXPECT_TRUE(Reflectable<Private>);
   EXPECT_FALSE(Reflectable<Extended>);
+  EXPECT_FALSE(Reflectable<ExtendedOnce>);
   EXPECT_FALSE(Reflectable<Reference>);
   EXPECT_FALSE(Reflectable<Constructor>);
   EXPECT_FALSE(Reflectable<Either>);

@@ -21,13 +21,13 @@ const std::map<std::string, Layer>& layers() {
          return nn::BatchNorm(s.at("num_features"), options);
        }},
       {"ReLU", [](const Json&) { return nn::ReLU(); }},
-      {"LeakyReLU", [](const Json& s) { return nn::LeakyReLU{.negative_slope = s.value("negative_slope", 0.01)}; }},
-      {"ELU", [](const Json& s) { return nn::ELU{.alpha = s.value("alpha", 1.0)}; }},
+      {"LeakyReLU", [](const Json& s) { return nn::LeakyReLU(s.value("negative_slope", 0.01)); }},
+      {"ELU", [](const Json& s) { return nn::ELU(s.value("alpha", 1.0)); }},
       {"PReLU", [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
       {"Sigmoid", [](const Json&) { return nn::Sigmoid(); }},
       {"Tanh", [](const Json&) { return nn::Tanh(); }},
       {"Softplus", [](const Json& s) {
-         return nn::Softplus{.beta = s.value("beta", 1.0), .threshold = s.value("threshold", 20.0)};
+         return nn::Softplus(s.value("beta", 1.0), s.value("threshold", 20.0));
        }},
       {"Flatten", [](const Json&) { return nn::Flatten(); }},
       {"Dropout", [](const Json& s) { return nn::Dropout(s.value("p", 0.5)); }},
@@ -171,7 +171,7 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
     net.push_back((*layer)(spec));
   }
   // The case's own tensors become the parameters, so that gradients reach them.
-  struct Replace : nn::Visitor {
+  struct Replace final : nn::Visitor {
     const Arrays& given;
     std::string path;
     Replace(const Arrays& arrays, std::string prefix_) : given(arrays), path(std::move(prefix_)) {}

@@ -78,6 +78,7 @@ std::vector<Tensor> split_case(const Call& c) {
     const std::int64_t n = c.integer("chunks"), size = x.size(c.integer("dim"));
     return split(x, (size + n - 1) / n, c.integer("dim"));
   }
+  if (c.attrs().at("sizes").is_number()) return split(c("x"), c.integer("sizes"), c.integer("dim"));
   return split(c("x"), c.attrs().at("sizes").get<std::vector<std::int64_t>>(), c.integer("dim"));
 }
 

@@ -11,9 +11,9 @@ struct DotOptions {
   bool saved = true;  // say on each op what its rule keeps, and how many bytes
   bool data = true;   // show inputs that require no gradient, where an op keeps them
   bool color = true;
-  std::string title;  // above the picture
+  std::string title{};  // above the picture
   /// If given, ops are coloured by it, from pale for 0 to red for the largest: bytes, time, ….
-  std::function<double(const NodeInfo&)> heat;
+  std::function<double(const NodeInfo&)> heat{};
 };
 
 /// The view as a picture in Graphviz's language: layers as nested boxes, leaves in another form

@@ -1,20 +1,22 @@
 #pragma once
 
+#include "gradus/tensor/error.h"
+
 #include <deque>
 #include <string>
 #include <string_view>
 
-#include "gradus/tensor/error.h"
-
 namespace gradus::graph {
 
 /// The path of the layer being evaluated, "net.block2.fc". Scopes are interned: one object for each
-/// path, alive to the end of the program, so nodes and errors may point to it.
+/// path and description, alive to the end of the program, so nodes and errors may point to it.
 class Scope {
  public:
   /// The scope `name` inside `parent` (null: at the top). `description` is said in errors:
-  /// "Linear 784 → 256"; the first one given stays.
-  static const Scope* child(const Scope* parent, std::string_view name, std::string_view description = {});
+  /// "Linear 784 → 256".
+  static const Scope* child(const Scope* parent,
+                            std::string_view name,
+                            std::string_view description = {});
   /// This thread's innermost scope; null outside any.
   static const Scope* current() { return static_cast<const Scope*>(detail::context.scope); }
 

@@ -105,8 +105,11 @@ struct ReLU : Module<ReLU> {
   Tensor forward(Arg x) const { return relu(x); }
 };
 struct LeakyReLU : Module<LeakyReLU> {
-  double negative_slope = 0.01;
+  explicit LeakyReLU(double slope = 0.01) : negative_slope(slope) {}
   Tensor forward(Arg x) const { return leaky_relu(x, negative_slope); }
+  auto fields() { return nn::fields(); }
+
+  double negative_slope;
 };
 /// One learnt slope for all channels, or one for each.
 class PReLU : public Module<PReLU> {
@@ -118,8 +121,11 @@ class PReLU : public Module<PReLU> {
   Parameter weight;
 };
 struct ELU : Module<ELU> {
-  double alpha = 1;
+  explicit ELU(double alpha_ = 1) : alpha(alpha_) {}
   Tensor forward(Arg x) const { return elu(x, alpha); }
+  auto fields() { return nn::fields(); }
+
+  double alpha;
 };
 struct Sigmoid : Module<Sigmoid> {
   Tensor forward(Arg x) const { return sigmoid(x); }
@@ -128,13 +134,19 @@ struct Tanh : Module<Tanh> {
   Tensor forward(Arg x) const { return tanh(x); }
 };
 struct Softplus : Module<Softplus> {
-  double beta = 1, threshold = 20;
+  explicit Softplus(double beta_ = 1, double threshold_ = 20) : beta(beta_), threshold(threshold_) {}
   Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
+  auto fields() { return nn::fields(); }
+
+  double beta, threshold;
 };
 /// The largest of each group of neighbours along the last dimension; a Linear before it gives the pieces.
 struct Maxout : Module<Maxout> {
-  std::int64_t pieces = 2;
+  explicit Maxout(std::int64_t pieces_ = 2) : pieces(pieces_) {}
   Tensor forward(Arg x) const { return maxout(x, pieces); }
+  auto fields() { return nn::fields(); }
+
+  std::int64_t pieces;
 };
 
 }  // namespace gradus::nn

@@ -62,7 +62,7 @@ namespace detail {
 struct TypeInfo {
   std::string_view name;  // "Linear"; empty for containers and for functions
   std::size_t size;
-  bool is_module;  // or a plain struct, or a container
+  bool is_module;  // not merely a plain struct or a container
   void (*visit)(void* object, Visitor& visitor);
   std::string (*describe)(void* object);        // null where there is no describe()
   void (*set_training)(void* object, bool on);  // null where there is no such mode
@@ -280,13 +280,20 @@ const TypeInfo& type_info() {
   return type_info_object<T>;
 }
 
-/// `object` without its type; of a pointer or AnyModule, what it holds.
+[[noreturn]] void fail_no_model();
+
+/// `object` without its type; of a pointer or AnyModule, what it holds. ArgumentError if that is nothing.
 template <class T>
 ModuleRef ref(T& object) {
   using U = std::remove_const_t<T>;
-  if constexpr (kind_of<U>() == Kind::pointer) return detail::ref(*object);
-  else if constexpr (kind_of<U>() == Kind::erased) return object.held();
-  else return {const_cast<U*>(&object), type_info<U>()};
+  if constexpr (kind_of<U>() == Kind::pointer) {
+    if (!object) fail_no_model();
+    return detail::ref(*object);
+  } else if constexpr (kind_of<U>() == Kind::erased) {
+    return object.held();
+  } else {
+    return {const_cast<U*>(&object), type_info<U>()};
+  }
 }
 
 }  // namespace detail
@@ -308,12 +315,17 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
+  /// Said by a container module before it calls its child number `index`, which then need not be looked for.
+  static void expect_child(const void* container, ModuleRef child, std::size_t index);
+
  private:
   const graph::Scope* find_scope() const;
   static std::string spell(const void* scope);
 
   ModuleRef module_;
-  const Call* outer_;
+  Call* outer_;
+  const void* expected_child_ = nullptr;
+  std::size_t expected_index_ = 0;
   gradus::detail::Context before_;
   const graph::Scope* scope_;
 };

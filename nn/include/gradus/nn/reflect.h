@@ -41,17 +41,11 @@ struct Any {
     __builtin_unreachable();  // never called, but Clang wants it for types without linkage
   }
 };
-/// Converts only to bases of T.
-template <class T>
+/// Converts only to bases of T; to those with fields only, if asked.
+template <class T, bool WithFields>
 struct AnyBase {
   template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T>)
-  operator Base() const;
-};
-template <class T>
-struct AnyEmptyBase {
-  template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> && std::is_empty_v<Base>)
+    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> && !(WithFields && std::is_empty_v<Base>))
   operator Base() const;
 };
 template <class T, std::size_t>
@@ -69,9 +63,10 @@ template <class T, std::size_t... I, std::size_t... K, std::size_t... J>
 consteval bool takes(std::index_sequence<I...>, std::index_sequence<K...>, std::index_sequence<J...>) {
   return requires { T{Repeat<Any, I>{}..., {Repeat<Any, K>{}...}, Repeat<Any, J>{}...}; };
 }
-template <class T, class Base, std::size_t... I, std::size_t... J>
-consteval bool takes_bases(std::index_sequence<I...>, std::index_sequence<J...>) {
-  return requires { T{Repeat<Base, I>{}..., Repeat<Any, J>{}...}; };
+/// With another value in the middle.
+template <class T, class Value, std::size_t... I, std::size_t... J>
+consteval bool takes_value(std::index_sequence<I...>, std::index_sequence<J...>) {
+  return requires { T{Repeat<Any, I>{}..., Value{}, Repeat<Any, J>{}...}; };
 }
 
 /// The largest number of values that T{…} takes; kMaxValues and more mean none, or too many. Some smaller
@@ -85,14 +80,21 @@ consteval std::size_t most_values() {
   else return most_values<T, N + 1, Found, Refused + 1>();
 }
 
-template <class T, class Base, std::size_t N = 0>
+/// Bases come before fields.
+template <class T, std::size_t N = 0>
 consteval std::size_t base_count() {
   constexpr std::size_t all = most_values<T>();
   if constexpr (N < all) {
-    if constexpr (takes_bases<T, Base>(Indices<N + 1>{}, Indices<all - N - 1>{}))
-      return base_count<T, Base, N + 1>();
+    if constexpr (takes_value<T, AnyBase<T, false>>(Indices<N>{}, Indices<all - N - 1>{}))
+      return base_count<T, N + 1>();
   }
   return N;
+}
+template <class T>
+consteval bool has_base_with_fields() {
+  return []<std::size_t... I>(std::index_sequence<I...>) {
+    return (takes_value<T, AnyBase<T, true>>(Indices<I>{}, Indices<most_values<T>() - I - 1>{}) || ...);
+  }(Indices<base_count<T>()>{});
 }
 
 /// How many values the field at value `At` swallows: more than one for a C array, whose elements may be
@@ -113,13 +115,13 @@ consteval std::size_t count_fields() {
 }
 
 template <class T>
-inline constexpr std::size_t field_count = count_fields<T, base_count<T, AnyBase<T>>()>();
+inline constexpr std::size_t field_count = count_fields<T, base_count<T>()>();
 
 template <class T>
 consteval bool can_take_apart() {
   if constexpr (!std::is_class_v<T> || !std::is_aggregate_v<T>) return false;
   else if constexpr (most_values<T>() == kMaxValues) return false;
-  else if constexpr (base_count<T, AnyBase<T>>() != base_count<T, AnyEmptyBase<T>>()) return false;
+  else if constexpr (has_base_with_fields<T>()) return false;
   else return field_count<T> <= kMaxFields;
 }
 

@@ -49,6 +49,9 @@ struct Function : Module<Function<F>> {
 
 }  // namespace detail
 
+template <class F>
+inline constexpr std::string_view type_name<detail::Function<F>> = "";
+
 /// Any module or function from a tensor to a tensor, or an owning pointer to one (ArgumentError if that
 /// is null). A copy holds a copy of it; to share a module, give a std::shared_ptr.
 class AnyModule {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cstdint>
-
 #include "gradus/graph/arg.h"
+
+#include <cstdint>
 
 namespace gradus {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <optional>
-
 #include "gradus/graph/arg.h"
+
+#include <optional>
 
 namespace gradus {
 

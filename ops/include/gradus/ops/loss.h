@@ -1,9 +1,9 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
+
 #include <cstdint>
 #include <optional>
-
-#include "gradus/graph/arg.h"
 
 namespace gradus {
 
@@ -11,9 +11,9 @@ namespace gradus {
 enum class Reduction : std::uint8_t { mean, sum, none };
 
 struct CrossEntropyOptions {
-  Tensor weight{};                              // one factor a class [C], or undefined for 1; takes no gradient
-  std::optional<std::int64_t> ignore_index{};   // samples with this label don't count
-  double label_smoothing = 0;                   // this part of a label is spread over all classes
+  Tensor weight{};  // one factor a class [C], or undefined for 1; takes no gradient
+  std::optional<std::int64_t> ignore_index{};  // samples with this label don't count
+  double label_smoothing = 0;                  // this part of a label is spread over all classes
   Reduction reduction = Reduction::mean;
 };
 

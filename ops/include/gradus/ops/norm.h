@@ -17,7 +17,10 @@ struct BatchNormResult {
 ///   errors    ShapeError if x has no second dimension, weight or bias is not [C]; DTypeError unless all are of
 ///             one floating dtype; ArgumentError if a channel has fewer than 2 values, or eps < 0
 ///   source    Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1
-BatchNormResult batch_norm(Arg x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
+BatchNormResult batch_norm(Arg x,
+                           const Tensor& weight = {},
+                           const Tensor& bias = {},
+                           double eps = 1e-5);
 
 /// The same with given statistics [C]: running ones, in evaluation.
 Tensor batch_norm_eval(Arg x,

@@ -10,6 +10,9 @@ namespace gradus {
 ///   gradient  flows through the elements kept, with the same factor
 ///   errors    ArgumentError unless 0 <= p <= 1; DTypeError unless x is floating
 ///   source    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting"
-Tensor dropout(Arg x, double p = 0.5, bool training = true, Generator& generator = default_generator());
+Tensor dropout(Arg x,
+               double p = 0.5,
+               bool training = true,
+               Generator& generator = default_generator());
 
 }  // namespace gradus

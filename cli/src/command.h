@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/program_options.hpp>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace gradus::cli {
+
+namespace po = boost::program_options;
+
+/// A mistake on the command line: one line on stderr, exit code 2.
+class UsageError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Training was stopped by a signal.
+struct Interrupted {
+  int signal;
+};
+
+/// A subcommand. What follows its name is in `arguments`; the result is the exit code.
+struct Command {
+  const char* name;
+  const char* about;
+  int (*run)(const std::vector<std::string>& arguments);
+};
+
+int run_train(const std::vector<std::string>& arguments);
+int run_graph(const std::vector<std::string>& arguments);
+int run_gradcheck(const std::vector<std::string>& arguments);
+
+/// What was given on a command line.
+class Options {
+ public:
+  /// UsageError for an option that is unknown, incomplete or given twice, and for arguments beyond `most`.
+  /// Prints the help, `usage` with a table of the options between it and `examples`, if that is asked for.
+  Options(const char* command,
+          const po::options_description& known,
+          const std::vector<std::string>& arguments,
+          const char* usage,
+          const std::string& examples,
+          std::size_t most = 0);
+
+  bool help_shown() const { return help_shown_; }
+  const std::vector<std::string>& arguments() const { return rest_; }
+  bool has(const char* name) const { return map_.count(name) > 0 && !map_[name].defaulted(); }
+  /// Empty if it was not given.
+  std::string text(const char* name) const;
+
+  /// A number in that range, `otherwise` if the option was not given. UsageError for anything else.
+  double number(const char* name, double otherwise, double least, double most) const;
+  std::int64_t whole(const char* name,
+                     std::int64_t otherwise,
+                     std::int64_t least,
+                     std::int64_t most) const;
+
+ private:
+  po::variables_map map_;
+  std::vector<std::string> rest_;
+  bool help_shown_ = false;
+};
+
+}  // namespace gradus::cli

@@ -1,0 +1,105 @@
+#include "command.h"
+
+#include "gradus/tensor/error.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus::cli {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"train", "train a model on a data set", run_train},
+    {"graph", "draw the graph of a model", run_graph},
+    {"gradcheck", "check the derivatives of every op", run_gradcheck},
+};
+
+void print_help() {
+  fmt::print(
+      "Gradus: automatic differentiation and neural networks.\n\nusage: gradus COMMAND "
+      "[options]\n\n");
+  for (const Command& command : kCommands) fmt::print("  {:<12}{}\n", command.name, command.about);
+  fmt::print("  {:<12}{}\n  {:<12}{}\n\n",
+             "help",
+             "this text, or that of a command",
+             "--version",
+             "the version");
+  fmt::print(
+      "'gradus COMMAND --help' tells the options of a command. 'gradus train' alone trains on "
+      "built-in data.\n");
+}
+
+const Command& find_command(std::string_view name) {
+  std::string known;
+  for (const Command& command : kCommands) {
+    if (name == command.name) return command;
+    known += fmt::format("{}{}", known.empty() ? "" : ", ", command.name);
+  }
+  throw UsageError(fmt::format("expected a command ({}), got '{}'", known, name));
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    print_help();
+    return 0;
+  }
+  if (arguments[0] == "--version") {
+    fmt::print("gradus {}\n", GRADUS_VERSION);
+    return 0;
+  }
+  if (arguments[0] == "help") {
+    if (arguments.size() == 1)
+      print_help();
+    else
+      return find_command(arguments[1]).run({"--help"});
+    return 0;
+  }
+  return find_command(arguments[0]).run({arguments.begin() + 1, arguments.end()});
+}
+
+/// On one line, whatever the message holds.
+void complain(std::string_view message) {
+  std::string line;
+  for (const char c : message) {
+    const bool blank = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    if (!blank)
+      line += c;
+    else if (!line.empty() && line.back() != ' ')
+      line += ' ';
+  }
+  std::fflush(stdout);
+  fmt::print(stderr, "gradus: {}\n", line);
+}
+
+/// The library's own source lines mean nothing here; the layer does.
+std::string spell(const Error& error) {
+  std::string text = fmt::format("{}: {}", error.op(), error.message());
+  if (!error.scope().empty()) text += fmt::format(" (in {})", error.scope());
+  return text;
+}
+
+}  // namespace
+}  // namespace gradus::cli
+
+int main(int count, char** values) {
+  using namespace gradus::cli;
+  try {
+    return run({values + 1, values + count});
+  } catch (const Interrupted& interrupted) {
+    complain("interrupted, nothing was written");
+    return 128 + interrupted.signal;
+  } catch (const gradus::Error& error) {
+    complain(spell(error));
+  } catch (const std::bad_alloc&) {
+    complain("not enough memory");
+  } catch (const std::exception& error) {
+    complain(error.what());
+  }
+  return 2;
+}

@@ -1,0 +1,170 @@
+#include "source.h"
+
+#include "gradus/data/generated.h"
+#include "gradus/data/readers.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace gradus::cli {
+namespace {
+
+/// Generated data and the division of a table do not depend on --seed.
+constexpr std::uint64_t kDataSeed = 0;
+
+struct Request {
+  std::string path;
+  double validation;  // share of the rows
+  const Options& options;
+};
+
+data::Splits divide(const data::Dataset& all, double test, double validation) {
+  Generator generator(kDataSeed);
+  return data::split(all,
+                     {.validation = validation * (1 - test),
+                      .test = test,
+                      .stratified = all.targets.dtype() == int64},
+                     generator);
+}
+
+/// The last training rows become the validation part; all stay where they are in memory.
+data::Splits hold_out(data::Splits splits, double validation) {
+  const std::int64_t rows = splits.train.size();
+  const auto held = static_cast<std::int64_t>(static_cast<double>(rows) * validation);
+  splits.validation = splits.train.slice(rows - held, rows);
+  splits.train = splits.train.slice(0, rows - held);
+  return splits;
+}
+
+Source digits(const Request& r) {
+  Generator generator(kDataSeed);
+  return {.splits = divide(data::drawn_digits({}, generator), 1.0 / 6, r.validation),
+          .model = "fc 128, bn, relu, fc 10",
+          .epochs = 8};
+}
+
+Source plane(const data::Dataset& all, const Request& r) {
+  return {.splits = divide(all, 0.2, r.validation),
+          .model = fmt::format("fc 64, relu, fc 64, relu, fc {}", all.num_classes()),
+          .epochs = 30,
+          .lr = 0.01};
+}
+Source spiral(const Request& r) {
+  Generator generator(kDataSeed);
+  return plane(data::spiral({.points = 500}, generator), r);
+}
+Source moons(const Request& r) {
+  Generator generator(kDataSeed);
+  return plane(data::two_moons({.points = 500}, generator), r);
+}
+
+Source mnist(const Request& r) {
+  return {.splits = hold_out(data::mnist(r.path), r.validation),
+          .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10"};
+}
+Source cifar10(const Request& r) {
+  return {.splits = hold_out(data::cifar10(r.path), r.validation),
+          .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10",
+          .epochs = 10};
+}
+
+data::Column column(const std::string& text) {
+  const bool number =
+      text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos;
+  if (number && text.size() < 9 && text != "-") return std::stoi(text);
+  return text;
+}
+
+Source csv(const Request& r) {
+  data::CsvOptions csv{.regression = r.options.has("regression")};
+  if (r.options.has("label")) csv.label = column(r.options.text("label"));
+  if (const std::string text = r.options.text("delimiter"); !text.empty()) {
+    if (text.size() != 1 && text != "\\t")
+      throw UsageError(fmt::format("--delimiter: expected one character or \\t, got '{}'", text));
+    csv.delimiter = text.size() == 1 ? text[0] : '\t';
+  }
+  const data::Dataset all = data::csv(r.path, csv);
+  return {.splits = divide(all, 0.2, r.validation),
+          .model = fmt::format("fc 64, relu, fc {}", csv.regression ? 1 : all.num_classes()),
+          .epochs = 50,
+          .lr = 0.01};
+}
+
+struct Kind {
+  std::string_view name;
+  std::string_view path;  // what stands behind the colon; empty for generated data
+  std::string_view about;
+  Source (*load)(const Request& request);
+};
+
+constexpr Kind kKinds[] = {
+    {"digits", "", "6,000 generated pictures of drawn digits, 16 x 16 (the default)", digits},
+    {"spiral", "", "1,500 points on three spiral arms in the plane", spiral},
+    {"moons", "", "1,000 points on two half circles in the plane", moons},
+    {"mnist", "DIR", "the four IDX files of MNIST, or of a set in its form, gzipped or not", mnist},
+    {"cifar10", "DIR", "the binary files of CIFAR-10, gzipped or not", cifar10},
+    {"csv", "FILE", "a table, gzipped or not, one row in five to test on", csv},
+};
+
+std::string spell(const Kind& kind) {
+  return kind.path.empty() ? std::string(kind.name) : fmt::format("{}:{}", kind.name, kind.path);
+}
+
+}  // namespace
+
+void add_data_options(po::options_description& known) {
+  known.add_options()("data",
+                      po::value<std::string>()->value_name("SOURCE"),
+                      "what to train on, see below (digits)");
+  known.add_options()(
+      "validation",
+      po::value<std::string>()->value_name("SHARE"),
+      "share of the training rows that decides which epoch's weights are kept (0: the last's)");
+  known.add_options()(
+      "label",
+      po::value<std::string>()->value_name("COLUMN"),
+      "of a table: what to predict, by name or place, from the back if negative (-1)");
+  known.add_options()("regression", "of a table: the label is a number, not a class");
+  known.add_options()("delimiter",
+                      po::value<std::string>()->value_name("C"),
+                      "of a table: between fields; a blank stands for any number of blanks (,)");
+}
+
+std::string source_help() {
+  std::string text = "data\n";
+  for (const Kind& kind : kKinds) text += fmt::format("  {:<14}{}\n", spell(kind), kind.about);
+  return text;
+}
+
+Source load_source(const Options& options) {
+  const std::string asked = options.has("data") ? options.text("data") : "digits";
+  const std::size_t colon = asked.find(':');
+  const std::string_view name = std::string_view(asked).substr(0, colon);
+  Request request{.path = colon == std::string::npos ? "" : asked.substr(colon + 1),
+                  .validation = options.number("validation", 0, 0, 0.9),
+                  .options = options};
+  std::string known;
+  for (const Kind& kind : kKinds) {
+    known += (known.empty() ? "" : ", ") + spell(kind);
+    if (kind.name != name) continue;
+    if (kind.path.empty() != request.path.empty() ||
+        (kind.path.empty() && colon != std::string::npos))
+      throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
+    if (name != "csv")
+      for (const char* option : {"label", "regression", "delimiter"})
+        if (options.has(option))
+          throw UsageError(
+              fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
+    Source source = kind.load(request);
+    source.classes = source.splits.train.num_classes();
+    for (const data::Dataset* part : {&source.splits.validation, &source.splits.test})
+      if (part->size() > 0) source.classes = std::max(source.classes, part->num_classes());
+    return source;
+  }
+  throw UsageError(fmt::format("--data: expected one of {}, got '{}'", known, asked));
+}
+
+}  // namespace gradus::cli

@@ -1,0 +1,240 @@
+#include "command.h"
+#include "source.h"
+
+#include "gradus/data/preprocess.h"
+#include "gradus/graph/recording.h"
+#include "gradus/nn/model_text.h"
+#include "gradus/optim/optimizer.h"
+#include "gradus/tensor/random.h"
+#include "gradus/tensor/runtime.h"
+#include "gradus/train/fit.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <csignal>
+#include <initializer_list>
+#include <limits>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gradus::cli {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr std::int64_t kMany = 1'000'000'000;
+
+constexpr const char* kUsage =
+    "Trains a model on a data set, and writes the run: config.json, metrics.jsonl, summary.json "
+    "and\n"
+    "weights.safetensors.\n\n"
+    "usage: gradus train [options]";
+
+std::string examples() {
+  std::string text = source_help();
+  text += "\nmodel: layers separated by commas; sizes follow from the data\n";
+  for (const nn::ModelWord& word : nn::model_words())
+    text += fmt::format("  {:<18}{}\n", word.usage, word.about);
+  text +=
+      "\nexamples\n"
+      "  gradus train\n"
+      "  gradus train --data spiral --model \"fc 64, tanh, fc 3\" --lr 0.01 --epochs 50\n"
+      "  gradus train --data mnist:DIR --model \"fc 512, bn, relu, fc 10\" --epochs 3 --seed 1 "
+      "--out my-run\n"
+      "  gradus train --data csv:FILE --label species --validation 0.2\n"
+      "  gradus train --data mnist:DIR --optimizer sgd --lr 0.1 --momentum 0.9 --weight-decay "
+      "1e-4\n";
+  return text;
+}
+
+po::options_description known_options() {
+  po::options_description known("");
+  const auto add = [&known](const char* name, const char* value, const char* about) {
+    known.add_options()(name, po::value<std::string>()->value_name(value), about);
+  };
+  add_data_options(known);
+  add("model", "TEXT", "the layers, see below (depends on the data)");
+  add("optimizer", "NAME", "adam or sgd (adam)");
+  add("lr", "RATE", "learning rate (adam: 0.001, or 0.01 for small data; sgd: 0.05)");
+  add("momentum", "M", "of sgd (0.9)");
+  add("weight-decay", "D", "L2 penalty on all parameters (0)");
+  add("batch", "N", "rows in a batch (64)");
+  add("epochs", "N", "passes over the training rows (depends on the data)");
+  add("seed", "N", "of initial weights, order of rows and dropout (0)");
+  add("threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");
+  known.add_options()("deterministic", "results that do not depend on the number of threads");
+  add("out",
+      "DIR",
+      "the run's folder: new, empty, or of an earlier run, which is replaced (runs/0001, …)");
+  return known;
+}
+
+volatile std::sig_atomic_t caught_signal = 0;
+
+/// While it lives, a signal to end is noted instead of obeyed; a second one is obeyed.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    struct sigaction note {};
+    note.sa_handler = [](int signal) { caught_signal = signal; };
+    note.sa_flags = static_cast<int>(SA_RESETHAND);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+      struct sigaction before {};
+      sigaction(signal, nullptr, &before);
+      if (before.sa_handler == SIG_IGN) continue;  // as nohup wants it
+      sigaction(signal, &note, nullptr);
+      before_.emplace_back(signal, before);
+    }
+  }
+  ~SignalGuard() {
+    for (const auto& [signal, action] : before_) sigaction(signal, &action, nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+ private:
+  std::vector<std::pair<int, struct sigaction>> before_;
+};
+
+class StopOnSignal : public train::Observer {
+ public:
+  void after_step(const train::Step&) override { stop(); }
+  bool after_epoch(const train::EpochRecord&) override {
+    stop();
+    return true;
+  }
+
+ private:
+  static void stop() {
+    if (caught_signal != 0) throw Interrupted{caught_signal};
+  }
+};
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const Options& options,
+                                                 std::vector<Parameter> parameters,
+                                                 double adam_rate,
+                                                 train::FitOptions& fit) {
+  const std::string name = options.has("optimizer") ? options.text("optimizer") : "adam";
+  if (name != "adam" && name != "sgd")
+    throw UsageError(fmt::format("--optimizer: expected adam or sgd, got '{}'", name));
+  const double lr = options.number("lr", name == "adam" ? adam_rate : 0.05, 0, 1e6);
+  const double decay = options.number("weight-decay", 0, 0, kInfinity);
+  fit.notes["optimizer"] = name;
+  fit.notes["weight_decay"] = decay;
+  if (name == "adam") {
+    if (options.has("momentum"))
+      throw UsageError("--momentum: expected with --optimizer sgd only, got adam");
+    return std::make_unique<optim::Adam>(std::move(parameters),
+                                         optim::AdamOptions{.lr = lr, .weight_decay = decay});
+  }
+  const double momentum = options.number("momentum", 0.9, 0, 1);
+  fit.notes["momentum"] = momentum;
+  return std::make_unique<optim::Sgd>(
+      std::move(parameters),
+      optim::SgdOptions{.lr = lr, .momentum = momentum, .weight_decay = decay});
+}
+
+/// Compares what the model gives for a row with what the data ask for.
+void check_outputs(nn::Sequential& net, const std::string& model, const Source& source) {
+  const data::Dataset& rows = source.splits.train;
+  nn::eval(net);
+  const Shape got = no_grad([&] { return net(rows.slice(0, 1).inputs); }).shape();
+  nn::train(net);
+  if (source.classes == 0) {
+    Shape wanted = rows.targets.shape();
+    wanted[0] = 1;
+    if (got != wanted)
+      throw UsageError(
+          fmt::format("--model: expected {} output, as the label is a number, got {} from '{}'",
+                      wanted.numel(),
+                      got.numel(),
+                      model));
+  } else if (got.rank() != 2 || got[1] < source.classes) {
+    throw UsageError(
+        fmt::format("--model: expected {} outputs, one a class, got {} from '{}'",
+                    source.classes,
+                    got.rank() == 2 ? std::to_string(got[1]) : "rows of several dimensions",
+                    model));
+  }
+}
+
+void note_preprocessing(const data::Standardize& standardize,
+                        const data::Dataset& rows,
+                        train::FitOptions& fit) {
+  Shape shape = rows.inputs.shape();
+  shape.erase(0);
+  fit.notes["input_shape"] = std::vector<std::int64_t>(shape.begin(), shape.end());
+  fit.notes["standardize_per"] = standardize.per() == data::Per::channel ? "channel" : "feature";
+  fit.notes["standardize_mean"] = standardize.mean().to_vector();
+  fit.notes["standardize_std"] = standardize.std().to_vector();
+  if (!rows.class_names.empty()) fit.notes["class_names"] = rows.class_names;
+}
+
+void print_score(const char* name, const train::Score& score) {
+  if (std::isnan(score.loss)) return;
+  if (std::isnan(score.accuracy))
+    fmt::print("{} loss {:.4f}\n", name, score.loss);
+  else
+    fmt::print("{} accuracy {:.4f}, loss {:.4f}\n", name, score.accuracy, score.loss);
+}
+
+}  // namespace
+
+int run_train(const std::vector<std::string>& arguments) {
+  const Options options("train", known_options(), arguments, kUsage, examples());
+  if (options.help_shown()) return 0;
+
+  train::FitOptions fit;
+  fit.batch = options.whole("batch", 64, 1, kMany);
+  fit.seed = static_cast<std::uint64_t>(
+      options.whole("seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
+  if (options.has("threads"))
+    set_num_threads(static_cast<int>(options.whole("threads", 1, 1, 1024)));
+  if (options.has("deterministic")) set_deterministic(true);
+  if (!options.has("out"))
+    fit.runs = "runs";
+  else if ((fit.out = options.text("out")).empty())
+    throw UsageError("--out: expected a folder, got ''");
+
+  const Source source = load_source(options);
+  const data::Dataset& rows = source.splits.train;
+  if (rows.size() == 0) throw UsageError("--data: expected rows to train on, got none");
+  fit.epochs = static_cast<int>(options.whole("epochs", source.epochs, 1, kMany));
+  const auto standardize = data::Standardize().fit(rows.inputs);
+  fit.transform = standardize;
+
+  const std::string model = options.has("model") ? options.text("model") : source.model;
+  Shape shape = rows.inputs.shape();
+  shape.erase(0);
+  Generator generator(*fit.seed);
+  nn::Sequential net = nn::model_from_text(model, shape, generator);
+  check_outputs(net, model, source);
+  const auto optimizer = make_optimizer(options, parameters(net), source.lr, fit);
+  fit.optimizer = *optimizer;
+
+  fit.notes["version"] = GRADUS_VERSION;
+  fit.notes["data"] = options.has("data") ? options.text("data") : "digits";
+  fit.notes["model"] = model;
+  note_preprocessing(standardize, rows, fit);
+  fmt::print("{} rows to train on, {} to validate, {} to test\nmodel \"{}\", {} parameters\n",
+             rows.size(),
+             source.splits.validation.size(),
+             source.splits.test.size(),
+             model,
+             nn::parameter_count(net));
+
+  StopOnSignal observer;
+  fit.observer = observer;
+  const SignalGuard signals;
+  const train::Record record = train::fit(net, source.splits, fit);
+  if (source.splits.validation.size() > 0)
+    fmt::print("weights of epoch {} kept, the best on the validation rows\n", record.best_epoch);
+  print_score("validation", record.validation);
+  print_score("test", record.test);
+  fmt::print("{:.1f} s, run written to {}\n", record.seconds, record.folder);
+  return 0;
+}
+
+}  // namespace gradus::cli

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gradus/autograd/functional.h"
+#include "gradus/ops/registry.h"
+
+/// The properties that every op has, as functions that say what is wrong. No test framework in here; the
+/// macro GRADUS_TEST_OP of <gradus/testing.h> makes tests of it.
+namespace gradus::op_suite {
+
+/// One op called in one way.
+struct Subject {
+  std::string name;             // "mul"
+  const OpClass* op = nullptr;  // null if it is made of other ops
+  Example example;
+  bool library = false;  // of all_ops(): then all that it records must be, too
+};
+
+/// A property, with the check that collects sentences about what violates it.
+struct Property {
+  const char* name;     // "second_order"
+  const char* meaning;  // "second derivatives agree with differences of first ones"
+  void (*check)(const Subject&, std::vector<std::string>& failures);
+};
+
+std::span<const Property> properties();
+
+/// What is wrong with the subject; empty if nothing. An exception is a failure too.
+std::vector<std::string> failures(const Property& property, const Subject& subject);
+/// The same for all properties, each sentence with the property's name in front.
+std::vector<std::string> failures(const Subject& subject);
+
+/// An op of the table in each of its examples.
+std::vector<Subject> subjects(const OpEntry& entry);
+
+namespace detail {
+
+template <class F>
+constexpr bool is_elementwise = requires(const F& f) {
+  F::arity();
+  { f.op() } -> std::convertible_to<const OpClass&>;
+};
+template <class F>
+constexpr bool is_op_function = requires { F::op_type::info; };
+
+template <class F>
+std::vector<Subject> of(const char* text, const F& f, const std::vector<Sample>& inputs, int results) {
+  std::vector<Subject> all;
+  for (int k = 0; k < results; ++k) {
+    Subject s{text, nullptr, {results == 1 ? "" : "result " + std::to_string(k), inputs, {}}};
+    s.example.call = [f, k](std::span<const Tensor> in) {
+      return gradus::detail::function_of(f)(in).at(static_cast<std::size_t>(k));
+    };
+    if constexpr (is_elementwise<F>) {
+      s.name = f.name();
+      s.op = &f.op();
+      s.example.elementwise = true;
+    } else if constexpr (is_op_function<F>) {
+      s.name = F::op_type::info.name;
+      s.op = &op_class<typename F::op_type>;
+      s.example.differentiable = F::op_type::info.differentiable;
+    }
+    all.push_back(std::move(s));
+  }
+  return all;
+}
+
+}  // namespace detail
+
+// Subjects from a user's function: an `elementwise` lambda, an op made by `make_op`, or any callable that takes
+// tensors. `text` names those that have no name of their own.
+
+/// With inputs as the samples say.
+template <class F>
+std::vector<Subject> subjects(const char* text, const F& f, const std::vector<Sample>& inputs) {
+  int results = 1;
+  if constexpr (detail::is_op_function<F>) results = F::op_type::info.outputs;
+  return detail::of(text, f, inputs, results);
+}
+template <class F, class... More>
+std::vector<Subject> subjects(const char* text, const F& f, const Sample& first, const More&... more) {
+  return subjects(text, f, std::vector<Sample>{first, more...});
+}
+/// With inputs [2, 3], drawn from one domain each, or all from one. An op that is no lambda then has to take
+/// inputs of that shape.
+template <class F, class... More>
+  requires(detail::is_elementwise<F> || detail::is_op_function<F>)
+std::vector<Subject> subjects(const char* text, const F& f, const Domain& first, const More&... more) {
+  std::vector<Domain> domains{first, more...};
+  int arity = 1;
+  if constexpr (detail::is_elementwise<F>)
+    arity = F::arity();
+  else if constexpr (F::op_type::info.arity > 0)
+    arity = F::op_type::info.arity;
+  std::vector<Sample> inputs;
+  for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
+    inputs.push_back({{2, 3}, domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
+  return subjects(text, f, inputs);
+}
+/// With inputs [2, 3] from the op's own domain.
+template <class F>
+  requires(detail::is_elementwise<F> || detail::is_op_function<F>)
+std::vector<Subject> subjects(const char* text, const F& f) {
+  if constexpr (detail::is_elementwise<F>)
+    return subjects(text, f, f.op().info.domain);
+  else
+    return subjects(text, f, F::op_type::info.domain);
+}
+
+}  // namespace gradus::op_suite

@@ -1,0 +1,125 @@
+#include "gradus/autograd/functional.h"
+
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/linalg.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace gradus {
+namespace {
+
+const auto cube_sum = [](const Tensor& x) { return sum(pow(x, 3)); };
+
+Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
+
+void expect_close(const Tensor& got, const Tensor& expected) {
+  EXPECT_EQ(got.shape(), expected.shape());
+  EXPECT_TRUE(all_close(got, expected, 1e-12, 1e-12)) << got << " instead of " << expected;
+}
+
+TEST(Functional, GivesTheDerivativesOfACube) {
+  const Tensor x = vector({1.0, -2.0, 0.5}), v = vector({1.0, 0.5, 2.0});
+  expect_close(grad(cube_sum)(x), 3.0 * x * x);
+  expect_close(hvp(cube_sum, x, v), 6.0 * x * v);
+  expect_close(hessian(cube_sum)(x), vector({{6.0, 0.0, 0.0}, {0.0, -12.0, 0.0}, {0.0, 0.0, 3.0}}));
+  const auto [y, dy] = jvp(cube_sum, x, v);
+  expect_close(y, cube_sum(x));
+  expect_close(dy, sum(3.0 * x * x * v));
+  const auto [value, dx] = vjp(cube_sum, x, scalar(2, float64));
+  expect_close(value, y);
+  expect_close(dx, 6.0 * x * x);
+  EXPECT_FALSE(requires_grad(y) || requires_grad(dy) || requires_grad(dx));
+}
+
+TEST(Functional, JacobianHasTheShapesOfBoth) {
+  const Tensor x = vector({{1.0, 2.0}, {3.0, 4.0}});
+  const Tensor j = jacobian([](const Tensor& t) { return sum(t * t, {0}); })(x);
+  expect_close(j, vector({{{2.0, 0.0}, {6.0, 0.0}}, {{0.0, 4.0}, {0.0, 8.0}}}));
+  EXPECT_EQ(jacobian([](const Tensor& t) { return slice(t, 0, 0, 0); })(x).shape(), (Shape{0, 2, 2, 2}));
+  expect_close(jacobian([](const Tensor& t) { return detach(t); })(x), zeros({2, 2, 2, 2}, float64));
+}
+
+TEST(Functional, TakesSeveralInputs) {
+  const Tensor a = vector({1.0, 2.0}), b = vector({3.0, 5.0}), mask = tensor({true, false});
+  const Tensor va = vector({1.0, 0.0}), vb = vector({0.5, 1.0});
+  const auto f = [](std::span<const Tensor> in) { return in[0] * in[0] * in[1]; };
+  const auto [y, dy] = jvp(f, std::vector{a, b, mask}, std::vector{va, vb, Tensor()});
+  expect_close(dy, 2.0 * a * b * va + a * a * vb);
+  const auto [z, dx] = vjp(f, std::vector{a, b, mask}, va);
+  expect_close(dx[0], 2.0 * a * b * va);
+  expect_close(dx[1], a * a * va);
+  EXPECT_FALSE(dx[2].defined());
+  const auto h = hvp([&](std::span<const Tensor> in) { return sum(f(in)); }, std::vector{a, b}, std::vector{va, vb});
+  expect_close(h[0], 2.0 * b * va + 2.0 * a * vb);
+  expect_close(h[1], 2.0 * a * va);
+}
+
+TEST(Functional, ResultsThatDoNotDependGiveZeros) {
+  const Tensor x = vector({1.0, 2.0});
+  const auto constant = [](const Tensor&) { return ones({3}, float64); };
+  expect_close(jvp(constant, x, x).second, zeros({3}, float64));
+  expect_close(vjp(constant, x, ones({3}, float64)).second, zeros({2}, float64));
+  expect_close(hvp([](const Tensor& t) { return sum(t); }, x, x), zeros({2}, float64));
+  expect_close(jvp([](const Tensor& t) { return t * 3.0; }, x, x).second, 3.0 * x);
+}
+
+TEST(Functional, CanBeDifferentiatedFurther) {
+  const Tensor x = leaf(vector({1.0, -2.0, 0.5})), v = vector({1.0, 0.5, 2.0});
+  expect_close(grad(sum(jvp(cube_sum, x, v).second), x), 6.0 * detach(x) * v);
+  expect_close(grad(sum(hvp(cube_sum, x, v)), x), 6.0 * v);
+  expect_close(grad(sum(hessian(cube_sum)(x)), x), full({3}, 6, float64));
+  expect_close(grad(grad(grad([](const Tensor& t) { return pow(t, 4); })))(scalar(2, float64)), scalar(48, float64));
+}
+
+TEST(Functional, CanBeDifferentiatedByWhatTheFunctionUses) {
+  // d/dw of u'(x) for u = tanh(w x) is 1 - tanh^2 - 2 w x tanh (1 - tanh^2).
+  const Tensor w = leaf(scalar(0.7, float64)), x = scalar(0.4, float64);
+  const auto u = [&](const Tensor& t) { return tanh(w * t); };
+  const Tensor y = tanh(detach(w) * x), s = 1.0 - y * y;
+  const Tensor expected = s - 2.0 * detach(w) * x * y * s;
+  expect_close(grad(grad(u)(x), w), expected);
+  expect_close(grad(jvp(u, x, ones({}, float64)).second, w), expected);
+  expect_close(grad(jacobian(u)(x), w), expected);
+  const NoGrad guard;
+  EXPECT_FALSE(requires_grad(grad(u)(x)));
+}
+
+TEST(Functional, JvpOfAMatrixProduct) {
+  const Tensor a = vector({{1.0, 2.0}, {3.0, 4.0}}), v = vector({{0.0, 1.0}, {1.0, 1.0}});
+  const auto [y, dy] = jvp([](const Tensor& m) { return matmul(m, m); }, a, v);
+  expect_close(dy, matmul(a, v) + matmul(v, a));
+}
+
+template <class E, class F>
+std::string message(F f) {
+  try {
+    f();
+  } catch (const E& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Functional, ErrorsNameFunctionAndLine) {
+  const Tensor x = vector({1.0, 2.0});
+  const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const std::string shape = message<ShapeError>([&] { jvp(cube_sum, x, ones({3}, float64)); });
+  EXPECT_TRUE(contains(shape, "jvp: expected a direction [2], got [3]")) << shape;
+  EXPECT_TRUE(contains(shape, "functional_test.cpp")) << shape;
+  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }), "expected float64, got float32"));
+  EXPECT_TRUE(contains(message<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }), "vjp: expected a cotangent []"));
+  EXPECT_TRUE(contains(message<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
+                       "hvp: expected a function with one element"));
+  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, tensor({1, 2}), tensor({1, 2})); }),
+                       "expected an input of float32 or float64"));
+  EXPECT_TRUE(contains(message<ShapeError>([&] { jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64)); }),
+                       "jacobian")) << "more than eight dimensions";
+}
+
+}  // namespace
+}  // namespace gradus

@@ -1,0 +1,99 @@
+# Each kind of bad input gives one line and exit code 2, and changes nothing.
+source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+
+# ---- the command line
+refused "expected a command \(train, graph, gradcheck\), got 'trian'" trian
+refused "train: unrecognised option '--modle'" train --modle "fc 10"
+refused "train: .*'--lr'.*missing" train --lr
+refused "train: unexpected argument 'mnist'" train mnist
+refused "--lr: expected a number from 0 to .*, got 'fast'" train --lr fast
+refused "--lr: expected .*got '-1'" train --lr=-1
+refused "--lr: expected .*got 'nan'" train --lr nan
+refused "--epochs: expected a whole number from 1 to .*, got '0'" train --epochs 0
+refused "--epochs: expected .*got '2.5'" train --epochs 2.5
+refused "--batch: expected .*got '0'" train --batch 0
+refused "--seed: expected .*got '-1'" train --seed=-1
+refused "--threads: expected .*got '0'" train --threads 0
+refused "--weight-decay: expected .*got '-1'" train --weight-decay=-1
+refused "--momentum: expected a number from 0 to 1, got '2'" train --optimizer sgd --momentum 2
+refused "--momentum: expected with --optimizer sgd only" train --momentum 0.9
+refused "--optimizer: expected adam or sgd, got 'adma'" train --optimizer adma
+refused "--validation: expected .*got '1'" train --validation 1
+refused "--label: expected with --data csv:FILE only" train --label x
+
+# ---- the model
+refused "expected a layer, got 'rleu' \(did you mean 'relu'\?\) at position 9" train --model "fc 512, rleu, fc 10"
+refused "expected 'fc N', got 'fc' at position 7" train --model "relu, fc"
+refused "expected a whole number of 1 or more for 'fc N', got 'fc ten'" train --model "fc ten"
+refused "expected a layer at position 1 of '', got none" train --model ""
+refused "--model: expected 10 outputs, one a class, got 5 from 'fc 5'" train --model "fc 5"
+
+# ---- data
+refused "--data: expected one of digits, .*got 'mnits'" train --data mnits
+refused "--data: expected 'mnist:DIR', got 'mnist'" train --data mnist
+refused "--data: expected 'spiral', got 'spiral:3'" train --data spiral:3
+refused "nowhere" train --data mnist:nowhere
+refused "nothing.csv" train --data csv:nothing.csv
+
+mnist_folder good
+gradus train --data mnist:good --epochs 1 --out ok >/dev/null || fail "the small data set is good"
+rm -rf ok
+
+mnist_folder cut
+gzip cut/train-images-idx3-ubyte
+truncate -s -20 cut/train-images-idx3-ubyte.gz
+refused "cut/train-images-idx3-ubyte.gz" train --data mnist:cut
+mnist_folder short
+truncate -s -20 short/t10k-images-idx3-ubyte
+refused "short/t10k-images-idx3-ubyte" train --data mnist:short
+mnist_folder kind
+cp kind/train-labels-idx1-ubyte kind/train-images-idx3-ubyte
+refused "kind/train-images-idx3-ubyte" train --data mnist:kind
+mnist_folder text
+echo "not an IDX file at all" >text/train-labels-idx1-ubyte
+refused "text/train-labels-idx1-ubyte" train --data mnist:text
+mnist_folder labels 11
+refused "labels/train-labels-idx1-ubyte.*11" train --data mnist:labels
+
+rows() { for i in 1 2 3 4 5 6 7 8 9; do echo "$i,0.5,$((i % 2))"; done; }
+{ rows; echo "1,2"; rows; } >ragged.csv
+refused "ragged.csv.*10" train --data csv:ragged.csv
+{ rows; echo "1,two,0"; rows; } >words.csv
+refused "words.csv.*10.*two" train --data csv:words.csv
+rows >fine.csv
+refused "species" train --data csv:fine.csv --label species
+refused "--delimiter: expected one character" train --data csv:fine.csv --delimiter ";;"
+: >empty.csv
+refused "empty.csv" train --data csv:empty.csv
+
+# ---- where the run goes
+echo precious >file
+refused "'file' \(not a folder\)" train --data spiral --out file
+refused "'file/run'" train --data spiral --out file/run
+refused "/proc/" train --data spiral --out /proc/no/run
+mkdir other
+echo precious >other/summary.json
+refused "'other' \(it holds other files" train --data spiral --out other
+refused "--out: expected a folder, got ''" train --data spiral --out ""
+mkdir occupied
+echo precious >occupied/runs
+(cd occupied && refused "'runs' \(not a folder\)" train --data spiral && finish >/dev/null) || fail "runs is a file"
+
+# ---- training itself
+refused "fit: expected a finite loss, got .* in epoch [0-9]+, step [0-9]+; a learning rate below 100000 may help" \
+  train --data spiral --optimizer sgd --lr 1e5 --weight-decay 1e5 --out wild
+refused "--lr: expected a number from 0 to .*, got '1e400'" train --data spiral --lr 1e400
+
+# ---- graph and gradcheck
+refused "graph: expected --model" graph --input 3
+refused "graph: expected --input" graph --model "fc 3"
+for shape in "" x 3, 0 -3 3,,3 99999999,99999999 1,1,1,1,1,1,1,1; do
+  refused "--input: expected the shape of a row, such as 1,28,28, got '$shape'" graph --model "fc 3" "--input=$shape"
+done
+refused "--out: expected a name in .dot, .svg, .png or .pdf, got 'net.txt'" graph --model "fc 3" --input 3 -o net.txt
+refused "nowhere/net.dot" graph --model "fc 3" --input 3 -o nowhere/net.dot
+refused "nowhere/net.svg" graph --model "fc 3" --input 3 -o nowhere/net.svg
+refused "got 'rleu'" graph --model "rleu" --input 3
+refused "gradcheck: expected a part of the name of an op, got 'rleu'" gradcheck rleu
+
+finish

@@ -1,0 +1,145 @@
+#pragma once
+
+#include "gradus/data/dataset.h"
+#include "gradus/data/loader.h"
+#include "gradus/nn/module.h"
+#include "gradus/optim/optimizer.h"
+#include "gradus/train/observer.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace gradus::train {
+
+/// A mean over the rows of a batch, as a tensor of one element.
+using Loss = std::function<Tensor(const Tensor& output, const Tensor& targets)>;
+
+/// Something of the caller's that outlives the call, or nothing: `.optimizer = adam`.
+template <class T>
+class Ref {
+ public:
+  Ref() = default;
+  Ref(T& object) : object_(&object) {}
+  T* get() const { return object_; }
+
+ private:
+  T* object_ = nullptr;
+};
+
+/// How `fit` speaks on standard output.
+enum class Progress : std::uint8_t {
+  automatic,  // a bar if it is a terminal, else lines
+  bar,
+  lines,  // one an epoch
+  none,
+};
+
+/// A value that is put down in a run's config.json.
+using Note = std::variant<bool,
+                          std::int64_t,
+                          double,
+                          std::string,
+                          std::vector<double>,
+                          std::vector<std::int64_t>,
+                          std::vector<std::string>>;
+
+struct FitOptions {
+  int epochs = 5;
+  std::int64_t batch = 64;
+  /// Of the model's parameters; Adam with its default options if left out.
+  Ref<optim::Optimizer> optimizer = {};
+  /// Cross-entropy where targets are classes (int64), else the mean squared error.
+  Loss loss = nullptr;
+  /// What the model is given instead of a batch of inputs, in training and evaluation alike.
+  data::Transform transform = {};
+  /// Decides the order of rows and what layers such as dropout draw; drawn from the default generator if
+  /// left out. The default generator itself is left as it was.
+  std::optional<std::uint64_t> seed = std::nullopt;
+  bool shuffle = true;
+  Ref<Observer> observer = {};
+  /// The folder to write the run to: new, empty, or holding an earlier run, which is replaced.
+  std::string out = {};
+  /// Instead: a folder in which the run gets a folder of its own, 0001, 0002, …, and which a link `latest` names.
+  std::string runs = {};
+  /// What else to put down in config.json: {{"model", "fc 10"}}.
+  std::map<std::string, Note> notes = {};
+  Progress progress = Progress::automatic;
+};
+
+/// What came of a run.
+struct Record {
+  std::vector<EpochRecord> history;
+  int best_epoch = 0;           // whose weights were kept
+  Score train;                  // of that epoch
+  Score validation, test;       // with those weights
+  std::int64_t parameters = 0;  // their elements
+  std::uint64_t seed = 0;
+  double seconds = 0;
+  std::string folder;  // where the run was written; empty if nowhere
+};
+
+struct EvaluateOptions {
+  std::int64_t batch = 256;
+  Loss loss = nullptr;
+  data::Transform transform = {};
+};
+
+namespace detail {
+
+/// A model without its type.
+struct AnyModel {
+  nn::ModuleRef module;
+  void* object;
+  Tensor (*forward)(void* object, const Tensor& x);
+};
+template <class M>
+AnyModel any_model(M& model) {
+  return {nn::detail::ref(model), &model, [](void* object, const Tensor& x) -> Tensor {
+            return (*static_cast<M*>(object))(x);
+          }};
+}
+
+Record fit(const AnyModel& model,
+           const data::Splits& data,
+           const FitOptions& options,
+           CallSite site);
+Score evaluate(const AnyModel& model,
+               const data::Dataset& data,
+               const EvaluateOptions& options,
+               CallSite site);
+
+}  // namespace detail
+
+/// Trains a model, shows how it goes, and keeps the best weights: of the epoch with the highest accuracy (or,
+/// without classes, the lowest loss) on the validation part, or the last where there is none. Modules are in
+/// training mode while they train and afterwards as they were. If the last batch of a pass would be a single
+/// row, which batch normalisation can't take, it is left out.
+///   record    with `out` or `runs`, a folder with config.json, metrics.jsonl (a line an epoch), summary.json and
+///             weights.safetensors, complete or not at all
+///   errors    ArgumentError for options out of range, no training rows, targets that are no class of the
+///             model's, a parameter used but not trained, a loss that is not finite; IoError, before training, if the folder
+///             can't be written. After an error the weights and files are as before the call.
+template <nn::Model M>
+Record fit(M& model,
+           const data::Splits& data,
+           const FitOptions& options = {},
+           CallSite site = CallSite::here()) {
+  return detail::fit(detail::any_model(model), data, options, site);
+}
+
+/// Loss and accuracy in evaluation mode, without recording; modules are afterwards in the mode they had.
+///   errors    ArgumentError if there are no rows, or targets that are no class of the model's
+template <nn::Model M>
+Score evaluate(M& model,
+               const data::Dataset& data,
+               const EvaluateOptions& options = {},
+               CallSite site = CallSite::here()) {
+  return detail::evaluate(detail::any_model(model), data, options, site);
+}
+
+}  // namespace gradus::train

@@ -1,0 +1,53 @@
+#pragma once
+
+#include "gradus/data/loader.h"
+#include "gradus/nn/module.h"
+#include "gradus/optim/optimizer.h"
+
+#include <cstdint>
+#include <limits>
+
+namespace gradus::train {
+
+/// Means over a number of rows. NaN where nothing was measured.
+struct Score {
+  double loss = std::numeric_limits<double>::quiet_NaN();
+  /// The share of rows whose largest output is that of their class; NaN where targets are not classes.
+  double accuracy = std::numeric_limits<double>::quiet_NaN();
+};
+
+/// What one pass over the training rows gave.
+struct EpochRecord {
+  int epoch = 0;          // from 1
+  Score train = {};       // over the pass: in training mode, while the weights changed
+  Score validation = {};  // after it
+  Score test = {};        // after it, where there is no validation part to look at
+  double lr = 0;          // at its end
+  double seconds = 0;
+};
+
+/// Where training stands after the backward pass of a batch.
+struct Step {
+  int epoch = 0;             // from 1
+  std::int64_t step = 0;     // of the epoch, from 1
+  std::int64_t steps = 0;    // in an epoch
+  const data::Batch& batch;  // as the model is given it
+  const Tensor& output;      // of the model, recorded
+  double loss = 0;
+  nn::ModuleRef model;  // its parameters have their gradients
+  optim::Optimizer& optimizer;
+};
+
+/// Watches a run: `fit(net, data, {.observer = mine})`. What it throws ends the run and reaches the caller.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  /// The gradients are there, the weights still as they were.
+  virtual void after_backward(const Step&) {}
+  /// The weights have changed.
+  virtual void after_step(const Step&) {}
+  /// False ends the training here, as if no more epochs had been asked for.
+  virtual bool after_epoch(const EpochRecord&) { return true; }
+};
+
+}  // namespace gradus::train

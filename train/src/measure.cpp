@@ -1,0 +1,106 @@
+#include "measure.h"
+
+#include "gradus/graph/recording.h"
+#include "gradus/ops/loss.h"
+#include "gradus/ops/reduce.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace gradus::train {
+
+using gradus::detail::fail;
+
+std::int64_t classes_of(const Tensor& output) { return output.rank() == 2 ? output.size(1) : -1; }
+
+void Tally::add(double loss, const Tensor& output, const data::Batch& batch) {
+  const std::int64_t rows = batch.inputs.size(0);
+  rows_ += rows;
+  loss_ += loss * static_cast<double>(rows);
+  const Tensor& targets = batch.targets;
+  classes_ = classes_ && targets.defined() && targets.dtype() == int64 && targets.rank() == 1 &&
+             classes_of(output) > 1 && output.size(0) == rows;
+  if (!classes_) return;
+  const NoGrad guard;
+  const Tensor guesses = argmax(output, -1), wanted = contiguous(targets);
+  const std::int64_t *const guess = guesses.data<std::int64_t>(), *const want =
+                                                                      wanted.data<std::int64_t>();
+  for (std::int64_t i = 0; i < rows; ++i) correct_ += guess[i] == want[i];
+}
+
+Score Tally::score() const {
+  if (rows_ == 0) return {};
+  const auto n = static_cast<double>(rows_);
+  Score score{.loss = loss_ / n};
+  if (classes_) score.accuracy = static_cast<double>(correct_) / n;
+  return score;
+}
+
+ModeGuard::ModeGuard(nn::ModuleRef model) {
+  for (const nn::NamedModule& named : nn::detail::named_modules(model))
+    if (named.module.has_training_mode())
+      modes_.emplace_back(named.module, named.module.is_training());
+}
+
+ModeGuard::~ModeGuard() {
+  for (const auto& [module, on] : modes_) module.set_training(on);
+}
+
+Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site) {
+  if (given) return given;
+  if (!data.targets.defined())
+    fail<ArgumentError>(op, "expected targets, or a loss that needs none, got neither", site);
+  if (data.targets.dtype() == int64)
+    return
+        [](const Tensor& output, const Tensor& targets) { return cross_entropy(output, targets); };
+  return [](const Tensor& output, const Tensor& targets) { return mse_loss(output, targets); };
+}
+
+void check_classes(const Tensor& targets, std::int64_t classes, const char* op, CallSite site) {
+  if (!targets.defined() || targets.dtype() != int64) return;
+  const Tensor all = contiguous(targets);
+  const std::int64_t* const label = all.data<std::int64_t>();
+  const std::int64_t end = classes < 0 ? std::numeric_limits<std::int64_t>::max() : classes;
+  for (std::int64_t i = 0; i < all.numel(); ++i) {
+    if (label[i] >= 0 && label[i] < end) continue;
+    const std::string range =
+        classes < 0 ? "of 0 or more" : fmt::format("below {}, as the model has outputs,", classes);
+    fail<ArgumentError>(
+        op, fmt::format("expected classes {} got {} in row {}", range, label[i], i), site);
+  }
+}
+
+Score measure(const detail::AnyModel& model,
+              const data::Dataset& data,
+              const Loss& loss,
+              const data::Transform& transform,
+              std::int64_t batch) {
+  const ModeGuard mode(model.module);
+  nn::detail::set_training(model.module, false);
+  const NoGrad guard;
+  Tally tally;
+  for (const data::Batch& b : data::Loader(data, {.batch = batch, .transform = transform})) {
+    const Tensor output = model.forward(model.object, b.inputs);
+    tally.add(loss(output, b.targets).item<double>(), output, b);
+  }
+  return tally.score();
+}
+
+Score detail::evaluate(const AnyModel& model,
+                       const data::Dataset& data,
+                       const EvaluateOptions& options,
+                       CallSite site) {
+  if (data.size() == 0) fail<ArgumentError>("evaluate", "expected rows, got none", site);
+  const Loss loss = loss_for(options.loss, data, "evaluate", site);
+  if (!options.loss) check_classes(data.targets, -1, "evaluate", site);
+  const Loss checked = [&](const Tensor& output, const Tensor& targets) {
+    if (!options.loss) check_classes(targets, classes_of(output), "evaluate", site);
+    return loss(output, targets);
+  };
+  return measure(model, data, checked, options.transform, options.batch);
+}
+
+}  // namespace gradus::train

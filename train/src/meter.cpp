@@ -1,0 +1,88 @@
+#include "meter.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+namespace gradus::train {
+namespace {
+
+constexpr double kInterval = 0.1;  // seconds between two states of the bar
+
+std::size_t terminal_width() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string in_words(const Score& score) {
+  std::string text = fmt::format("loss {:.4f}", score.loss);
+  if (!std::isnan(score.accuracy)) text += fmt::format(", accuracy {:.4f}", score.accuracy);
+  return text;
+}
+
+std::string clock(double seconds) {
+  const auto s = static_cast<std::int64_t>(std::lround(std::min(seconds, 1e9)));
+  if (s >= 3600) return fmt::format("{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60);
+  return fmt::format("{}:{:02}", s / 60, s % 60);
+}
+
+}  // namespace
+
+Meter::Meter(Progress progress, int epochs, std::int64_t steps)
+    : progress_(progress), epochs_(epochs), steps_(steps) {
+  if (progress_ == Progress::automatic)
+    progress_ = isatty(STDOUT_FILENO) != 0 ? Progress::bar : Progress::lines;
+}
+
+Meter::~Meter() {
+  if (dirty_) show("");
+}
+
+void Meter::show(const std::string& text) {
+  fmt::print("\r\x1b[K{}", text);
+  std::fflush(stdout);
+  dirty_ = !text.empty();
+}
+
+void Meter::start_epoch(int epoch) {
+  epoch_ = epoch;
+  start_ = Clock::now();
+}
+
+void Meter::update(std::int64_t step, const Score& so_far) {
+  if (progress_ != Progress::bar) return;
+  const Clock::time_point now = Clock::now();
+  if (dirty_ && std::chrono::duration<double>(now - shown_).count() < kInterval) return;
+  shown_ = now;
+  const double passed = seconds_since(start_);
+  const double left = passed / static_cast<double>(step) *
+                      static_cast<double>(steps_ - step + steps_ * (epochs_ - epoch_));
+  const std::string head = fmt::format("epoch {}/{} ", epoch_, epochs_);
+  std::string tail = fmt::format(" {}/{}  {}  ETA {}", step, steps_, in_words(so_far), clock(left));
+  const std::size_t width = terminal_width() - 1, used = head.size() + tail.size() + 2;
+  std::string bar;
+  if (width >= used + 4) {
+    const std::size_t length = std::min<std::size_t>(width - used, 30);
+    const auto full = static_cast<std::size_t>(
+        static_cast<double>(length) * static_cast<double>(step) / static_cast<double>(steps_));
+    bar = "[" + std::string(full, '=') + std::string(length - full, ' ') + "]";
+  }
+  show((head + bar + tail).substr(0, width));
+}
+
+void Meter::finish_epoch(const EpochRecord& record) {
+  if (progress_ == Progress::none) return;
+  if (dirty_) show("");
+  std::string line =
+      fmt::format("epoch {}/{}  train {}", record.epoch, epochs_, in_words(record.train));
+  if (!std::isnan(record.validation.loss)) line += "  validation " + in_words(record.validation);
+  if (!std::isnan(record.test.loss)) line += "  test " + in_words(record.test);
+  fmt::print("{}  {:.1f} s\n", line, record.seconds);
+  std::fflush(stdout);
+}
+
+}  // namespace gradus::train

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "gradus/train/fit.h"
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gradus::train {
+
+/// The folder of a run. Files are written to a folder inside it, whose making proves that it can be written
+/// to, and take their places together at the end. Without `publish`, all that was made goes again.
+class RunFolder {
+ public:
+  /// Nowhere if both are empty. IoError if the folder can't be made, can't be written to, or holds something
+  /// else than a run; ArgumentError if both are given.
+  RunFolder(const std::string& out, const std::string& runs);
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  bool exists() const { return !folder_.empty(); }
+  /// Where the run will be.
+  std::string path() const { return folder_.string(); }
+  /// Where to write a file of it.
+  std::string file(std::string_view name) const { return (unfinished_ / name).string(); }
+  void write(std::string_view name, std::string_view text) const;
+  /// Moves all files to their places, and has the link `latest` point here.
+  void publish();
+
+ private:
+  void make(const std::filesystem::path& folder);
+  void make_numbered(const std::filesystem::path& runs);
+  void open();
+  void give_up() noexcept;
+
+  std::filesystem::path folder_, unfinished_, latest_;
+  std::vector<std::filesystem::path> made_;  // outermost first
+};
+
+/// Those files of a run that are text.
+std::string config_json(const FitOptions& options,
+                        const data::Splits& data,
+                        const Record& record,
+                        double lr);
+std::string metrics_jsonl(const Record& record);
+std::string summary_json(const Record& record);
+
+}  // namespace gradus::train
