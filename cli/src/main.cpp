@@ -5,10 +5,12 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <vector>
 
 namespace gradus::cli {
@@ -63,6 +65,14 @@ int run(const std::vector<std::string>& arguments) {
   return find_command(arguments[0]).run({arguments.begin() + 1, arguments.end()});
 }
 
+/// Has idle threads sleep instead of spin, unless the user has decided: beside other work, spinning takes many
+/// times as long. OpenMP reads this as it is loaded, so the program starts itself again.
+void let_threads_sleep(char** values) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  setenv("OMP_WAIT_POLICY", "PASSIVE", 1);
+  execv("/proc/self/exe", values);  // if that fails, all goes on as it is
+}
+
 /// On one line, whatever the message holds.
 void complain(std::string_view message) {
   std::string line;
@@ -89,6 +99,7 @@ std::string spell(const Error& error) {
 
 int main(int count, char** values) {
   using namespace gradus::cli;
+  let_threads_sleep(values);
   try {
     return run({values + 1, values + count});
   } catch (const Interrupted& interrupted) {

@@ -166,7 +166,8 @@ void note_preprocessing(const data::Standardize& standardize,
   Shape shape = rows.inputs.shape();
   shape.erase(0);
   fit.notes["input_shape"] = std::vector<std::int64_t>(shape.begin(), shape.end());
-  fit.notes["standardize_per"] = standardize.per() == data::Per::channel ? "channel" : "feature";
+  const bool per_channel = standardize.per() == data::Per::channel;
+  fit.notes["standardize_per"] = std::string(per_channel ? "channel" : "feature");
   fit.notes["standardize_mean"] = standardize.mean().to_vector();
   fit.notes["standardize_std"] = standardize.std().to_vector();
   if (!rows.class_names.empty()) fit.notes["class_names"] = rows.class_names;

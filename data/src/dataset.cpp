@@ -36,6 +36,15 @@ Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows) {
   return result;
 }
 
+void check_targets(const char* op, const Dataset& dataset) {
+  const Tensor& targets = dataset.targets;
+  if (targets.defined() && (targets.rank() == 0 || targets.size(0) != dataset.size()))
+    fail<ShapeError>(op,
+                     fmt::format("expected targets [{}, …] like the inputs, got {}",
+                                 dataset.size(),
+                                 to_string(targets.shape())));
+}
+
 Tensor check_rows(const char* op, const Tensor& indices, std::int64_t n) {
   if (indices.dtype() != int64) gradus::detail::fail_dtype(op, int64, indices.dtype());
   if (indices.rank() != 1)
@@ -104,6 +113,7 @@ std::int64_t Dataset::num_classes() const {
 
 Dataset Dataset::slice(std::int64_t begin, std::int64_t end, CallSite site) const {
   const gradus::detail::SitePin pin(site);
+  check_targets("slice", *this);
   if (begin < 0 || begin > end || end > size())
     fail<IndexError>("slice",
                      fmt::format("expected rows within 0 … {}, got {} … {}", size(), begin, end));
@@ -113,6 +123,7 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end, CallSite site) cons
 
 Dataset Dataset::subset(const Tensor& indices, CallSite site) const {
   const gradus::detail::SitePin pin(site);
+  check_targets("subset", *this);
   const Tensor rows = check_rows("subset", indices, size());
   Dataset result{{}, {}, class_names, feature_names};
   if (inputs.defined()) result.inputs = gather_rows(inputs, as_span(rows));
@@ -122,6 +133,7 @@ Dataset Dataset::subset(const Tensor& indices, CallSite site) const {
 
 Splits split(const Dataset& all, const SplitOptions& options, Generator& generator, CallSite site) {
   const gradus::detail::SitePin pin(site);
+  check_targets("split", all);
   const double v = options.validation, t = options.test;
   if (!(v >= 0) || !(t >= 0) || !(v + t <= 1))
     fail<ArgumentError>(

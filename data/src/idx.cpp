@@ -104,8 +104,9 @@ void read_elements(InputFile& file, T* out, std::int64_t n, double divisor) {
     if (file.read(buffer.data(), bytes) < bytes)
       file.fail("expected more values, got the end of the file");
     for (std::int64_t k = 0; k < count; ++k) {
-      const auto value = std::bit_cast<Value>(
-          big_endian<Bits>(buffer.data() + static_cast<std::size_t>(k) * sizeof(Bits)));
+      const auto bits =
+          big_endian<Bits>(buffer.data() + static_cast<std::size_t>(k) * sizeof(Bits));
+      const auto value = std::bit_cast<Value>(bits);
       if constexpr (std::is_floating_point_v<T>) {
         out[i + k] = static_cast<T>(value) / scale;
       } else {

@@ -16,16 +16,11 @@ using gradus::detail::fail;
 Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site)
     : dataset_(std::move(dataset)), options_(std::move(options)), site_(site) {
   const gradus::detail::SitePin pin(site);
-
   if (options_.batch < 1)
     fail<ArgumentError>("loader",
                         fmt::format("expected a batch of 1 or more, got {}", options_.batch));
   const std::int64_t n = dataset_.size();
-  if (dataset_.targets.defined() && (dataset_.targets.rank() == 0 || dataset_.targets.size(0) != n))
-    fail<ShapeError>("loader",
-                     fmt::format("expected targets [{}, …] like the inputs, got {}",
-                                 n,
-                                 to_string(dataset_.targets.shape())));
+  check_targets("loader", dataset_);
   if (options_.indices.defined()) options_.indices = check_rows("loader", options_.indices, n);
   // Rows are copied by the byte.
   if (dataset_.inputs.defined()) dataset_.inputs = contiguous(dataset_.inputs);
@@ -47,7 +42,6 @@ LoaderState Loader::state() const {
 
 void Loader::restore(const LoaderState& state, CallSite site) {
   const gradus::detail::SitePin pin(site);
-
   if (state.epoch < 0 || state.position < 0 || state.position > rows())
     fail<ArgumentError>(
         "loader",
@@ -72,12 +66,12 @@ std::optional<Batch> Loader::next() {
     if (options_.indices.defined()) order_ = gather_rows(options_.indices, as_span(order_));
   }
   const std::int64_t count = std::min(options_.batch, rows() - state_.position);
-  const auto rows = as_span(order_).subspan(static_cast<std::size_t>(state_.position),
-                                            static_cast<std::size_t>(count));
+  const auto chosen = as_span(order_).subspan(static_cast<std::size_t>(state_.position),
+                                              static_cast<std::size_t>(count));
   Batch batch;
-  batch.inputs = gather_rows(dataset_.inputs, rows);
+  batch.inputs = gather_rows(dataset_.inputs, chosen);
   if (options_.transform) batch.inputs = options_.transform(batch.inputs, site_);
-  if (dataset_.targets.defined()) batch.targets = gather_rows(dataset_.targets, rows);
+  if (dataset_.targets.defined()) batch.targets = gather_rows(dataset_.targets, chosen);
   state_.position += count;
   return batch;
 }

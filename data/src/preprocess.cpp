@@ -57,7 +57,6 @@ Standardize::Standardize(const StandardizeOptions& options) : options_(options) 
 Standardize::Standardize(const Tensor& mean, const Tensor& std, Per per, CallSite site)
     : options_{.per = per} {
   const gradus::detail::SitePin pin(site);
-
   if (per == Per::automatic)
     fail<ArgumentError>("standardize", "expected per feature, channel or all, got automatic");
   if (mean.shape() != std.shape())

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "gradus/tensor/tensor.h"
+#include "gradus/data/dataset.h"
 
 #include <cstdint>
 #include <span>
@@ -9,6 +9,9 @@ namespace gradus::data {
 
 /// Copies of rows of `x`; the caller has checked them.
 Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows);
+
+/// ShapeError, named by `op`, if there are targets but not one for each row of the inputs.
+void check_targets(const char* op, const Dataset& dataset);
 
 /// `indices` as a contiguous tensor; DTypeError, ShapeError or IndexError, named by `op`, unless
 /// they are int64 [M], each in 0 … n - 1.

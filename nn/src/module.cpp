@@ -43,11 +43,12 @@ void fail_no_model() {
 }
 
 IndexName::IndexName(std::size_t index)
-    : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr - text_)) {}
+    : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr -
+                                       text_)) {}
 
 namespace {
 
-// ---- walks ---------------------------------------------------------------------------------------
+// ---- walks --------------------------------------------------------------------------------------
 
 /// All that is in a model, with the paths to it.
 class Inventory final : public Visitor {
@@ -89,8 +90,12 @@ class Inventory final : public Visitor {
 std::vector<NamedParameter> named_parameters(ModuleRef model) {
   return std::move(Inventory(model).parameters);
 }
-std::vector<NamedBuffer> named_buffers(ModuleRef model) { return std::move(Inventory(model).buffers); }
-std::vector<NamedModule> named_modules(ModuleRef model) { return std::move(Inventory(model).modules); }
+std::vector<NamedBuffer> named_buffers(ModuleRef model) {
+  return std::move(Inventory(model).buffers);
+}
+std::vector<NamedModule> named_modules(ModuleRef model) {
+  return std::move(Inventory(model).modules);
+}
 
 std::vector<Parameter> parameters(ModuleRef model) {
   std::vector<Parameter> list;
@@ -119,12 +124,12 @@ void zero_grad(ModuleRef model) {
     if (is_leaf(p)) gradus::zero_grad(p);
 }
 
-// ---- changing tensors ----------------------------------------------------------------------------
+// ---- changing tensors ---------------------------------------------------------------------------
 
 namespace {
 
-/// Gives the array of `fresh`, of the same shape, to all handles of `x`. A backward pass that saved `x`
-/// sees the change.
+/// Gives the array of `fresh`, of the same shape, to all handles of `x`. A backward pass that saved
+/// `x` sees the change.
 void replace_array(Tensor& x, const Tensor& fresh) {
   gradus::detail::TensorImpl &to = *x.impl(), &from = *fresh.impl();
   from.storage->version = to.storage->version + 1;
@@ -184,7 +189,7 @@ void separate(ModuleRef copy) {
   copy.visit(walk);
 }
 
-// ---- printing ------------------------------------------------------------------------------------
+// ---- printing -----------------------------------------------------------------------------------
 
 namespace {
 
@@ -215,11 +220,13 @@ class Printer final : public Visitor {
     child.visit(*this);
     --depth_;
     tensors_ = outer;
-    if (!child.is_module() && lines_.size() == before + 1 && depth_ > 0) lines_.pop_back();  // holds nothing
+    if (!child.is_module() && lines_.size() == before + 1 && depth_ > 0)
+      lines_.pop_back();  // holds nothing
   }
 
   std::string text() const {
-    const std::size_t digits = with_commas(lines_.front().count).size();  // none has more than the whole
+    const std::size_t digits =
+        with_commas(lines_.front().count).size();  // none has more than the whole
     std::size_t width = 0;
     for (const Line& line : lines_) width = std::max(width, columns(line.text) + 2 + digits);
     std::string all;
@@ -265,7 +272,7 @@ void print(ModuleRef model) {
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-// ---- scopes --------------------------------------------------------------------------------------
+// ---- scopes -------------------------------------------------------------------------------------
 
 namespace {
 
@@ -324,6 +331,14 @@ thread_local constinit std::array<KnownScope, 128> known_scopes{};
 
 }  // namespace
 
+void label_parameters(ModuleRef model) {
+  const std::string root = scope_name(model);
+  for (const NamedParameter& named : named_parameters(model))
+    if (is_leaf(named.parameter))
+      static_cast<Leaf*>(node_of(named.parameter))->label =
+          root.empty() ? named.name : root + '.' + named.name;
+}
+
 void Call::expect_child(const void* container, ModuleRef child, std::size_t index) {
   if (innermost == nullptr || innermost->module_.object() != container) return;
   innermost->expected_child_ = child.object();
@@ -351,15 +366,18 @@ const graph::Scope* Call::find_scope() const {
     return known.scope;
 
   thread_local std::string name;
-  if (indexed) name = std::string_view(IndexName(outer_->expected_index_));
-  else if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_)) name = scope_name(module_);
+  if (indexed)
+    name = std::string_view(IndexName(outer_->expected_index_));
+  else if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_))
+    name = scope_name(module_);
   const graph::Scope* scope = graph::Scope::child(around, name, module_.type_name());
   gradus::detail::scope_text = &Call::spell;
   if (fixed) known = {around, parent, type, place, scope};
   return scope;
 }
 
-/// A module that is being evaluated is described as it is now: its scope may have been another's before.
+/// A module that is being evaluated is described as it is now: its scope may have been another's
+/// before.
 std::string Call::spell(const void* scope) {
   const auto* s = static_cast<const graph::Scope*>(scope);
   std::string what = s->description();
@@ -389,7 +407,7 @@ Call::~Call() {
   innermost = outer_;
 }
 
-// ---- parameters left out -------------------------------------------------------------------------
+// ---- parameters left out ------------------------------------------------------------------------
 
 std::vector<UnreachableParameter> unreachable_parameters(ModuleRef model, const Tensor& loss) {
   std::vector<UnreachableParameter> left_out;
@@ -432,7 +450,8 @@ std::vector<UnreachableParameter> unreachable_parameters(ModuleRef model, const 
 }  // namespace detail
 
 std::string to_string(const UnreachableParameter& parameter) {
-  std::string text = fmt::format("a parameter {} used by {}", to_string(parameter.shape), parameter.op);
+  std::string text =
+      fmt::format("a parameter {} used by {}", to_string(parameter.shape), parameter.op);
   if (!parameter.scope.empty()) text += " in " + parameter.scope;
   if (parameter.site.file != nullptr) text += " at " + to_string(parameter.site);
   return text;

@@ -8,7 +8,9 @@ using gradus::detail::fail;
 
 namespace detail {
 
-void fail_null_module() { fail<ArgumentError>("AnyModule", "expected a module, got a null pointer"); }
+void fail_null_module() {
+  fail<ArgumentError>("AnyModule", "expected a module, got a null pointer");
+}
 
 }  // namespace detail
 
@@ -16,12 +18,14 @@ AnyModule::AnyModule(const AnyModule& other) {
   if (!other) return;
   held_ = other.held_->copy();
   if (!held_)
-    fail<ArgumentError>("AnyModule",
-                        fmt::format("expected a module that can be copied, got {}", other.held().describe()));
+    fail<ArgumentError>(
+        "AnyModule",
+        fmt::format("expected a module that can be copied, got {}", other.held().describe()));
 }
 
 Tensor AnyModule::operator()(Arg x) const {
-  if (!held_) fail<ArgumentError>("AnyModule", "expected a module to call, got an empty AnyModule", x.site);
+  if (!held_)
+    fail<ArgumentError>("AnyModule", "expected a module to call, got an empty AnyModule", x.site);
   return held_->call(x);
 }
 

@@ -48,10 +48,10 @@ struct Grid {
   }
 };
 
-// ---- what is reduced
-// ----------------------------------------------------------------------------- Elements are taken
-// up into a Part, of which there is one a lane; after a block of them Parts are joined into a wider
-// Total.
+// ---- what is reduced -----------------------------------------------------------------------------
+
+// Elements are taken up into a Part, of which there is one a lane; after a few of them Parts are joined
+// into a wider Total.
 
 template <class T>
 using TotalOf = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
@@ -122,8 +122,9 @@ struct Extreme {
 
 // ---- loops --------------------------------------------------------------------------------------
 
-/// Lanes of a row, columns of a block of rows, and elements that a Part takes.
-constexpr int kLanes = 64, kWidth = 1024, kDepth = 16;
+/// Lanes of a row, columns of a block of rows, and elements that a Part takes: so few that the rounding of
+/// float sums doesn't show.
+constexpr int kLanes = 64, kWidth = 1024, kDepth = 4;
 /// Elements that make up a part of one result worth a thread, and the most such parts.
 constexpr std::int64_t kPart = 1 << 16, kMostParts = 64;
 

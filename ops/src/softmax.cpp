@@ -62,10 +62,7 @@ void for_each_run(const Around& at, F f) {
 
 template <class T>
 T largest(const T* x, std::int64_t n) {
-  T most = -std::numeric_limits<T>::infinity();
-#pragma omp simd reduction(max : most)
-  for (std::int64_t i = 0; i < n; ++i) most = x[i] > most ? x[i] : most;
-  return most;
+  return Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>(x, n).maxCoeff();
 }
 
 template <class T>

@@ -47,7 +47,7 @@ Tensor with_gaps(const Tensor& x) {
 Tensor reversed(const Tensor& x) {
   Shape strides = contiguous_strides(x.shape());
   for (std::int64_t& s : strides) s = -s;
-  return x.rank() == 0 ? Tensor() : laid_out(x, x.numel() + 1, strides, std::max<std::int64_t>(x.numel() - 1, 0));
+  return x.rank() == 0 ? Tensor() : laid_out(x, 2 * x.numel() + 1, strides, std::max<std::int64_t>(x.numel() - 1, 0));
 }
 
 constexpr Layout kLayouts[] = {

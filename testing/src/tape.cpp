@@ -145,6 +145,17 @@ std::vector<Node*> tape_of(std::span<const Tensor> ys) {
   return nodes;
 }
 
+std::vector<const OpClass*> recorded_ops(const Subject& subject) {
+  std::vector<const OpClass*> ops;
+  for (DType dtype : {float64, float32}) {
+    const Point point = draw(subject, dtype);
+    const Recorded r = record(subject, point.inputs, point.real);
+    for (const Node* node : tape_of({&r.y, 1}))
+      if (!node->is_leaf()) ops.push_back(&node->op());
+  }
+  return ops;
+}
+
 void check_linearity(const Subject& subject, Failures& failures) {
   const Point point = draw(subject);
   const Recorded r = record(subject, point.inputs, point.real);

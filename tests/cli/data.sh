@@ -27,7 +27,7 @@ refused "--model: expected 1 output, as the label is a number, got 3 from 'fc 3'
 
 shared=${GRADUS_SHARED_DIR:-}/data
 if [[ -d $shared ]]; then
-  learns 0.9 --data "csv:$shared/tabular/iris.csv"
+  learns 0.8 --data "csv:$shared/tabular/iris.csv"
   learns 0.9 --data "csv:$shared/tabular/wine_data.csv" --label -1
   learns 0.92 --data "csv:$shared/tabular/breast_cancer.csv" --epochs 20
   learns 0.92 --data "csv:$shared/tabular/digits.csv.gz" --epochs 20

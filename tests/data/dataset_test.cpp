@@ -60,6 +60,13 @@ TEST(Dataset, SubsetsCopyTheRowsListed) {
   EXPECT_THROW(Dataset().subset(tensor({0})), IndexError);
 }
 
+TEST(Dataset, HasATargetForEachRow) {
+  const Dataset bad{zeros({3, 2}), zeros({2}, int64), {}, {}};
+  expect_error<ShapeError>([&] { bad.slice(0, 3); }, {"slice", "[3, …]", "[2]"});
+  EXPECT_THROW(bad.subset(tensor({2})), ShapeError);
+  EXPECT_THROW(split(bad), ShapeError);
+}
+
 TEST(Dataset, CountsItsClasses) {
   Dataset all = numbered(10);
   all.class_names.push_back("never seen");

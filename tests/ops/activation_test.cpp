@@ -31,7 +31,8 @@ TEST(Elu, Values) {
   expect_tensor(elu(values({-2, 3})), float64, {2}, {std::expm1(-2), 3}, 1e-15);
   expect_tensor(elu(values({-1e-12, -40}), 2), float64, {2}, {2 * std::expm1(-1e-12), -2}, 1e-15);
   expect_tensor(elu(values(kSpecial), 2), float64, {7}, {0, -0.0, 1000, -2, kInfinity, -2, kNaN});
-  expect_tensor(elu(values({-1e-6, -3}, float32)), float32, {2}, {std::expm1(-1e-6), std::expm1(-3)}, 3e-7);
+  expect_tensor(
+      elu(values({-1e-6, -3}, float32)), float32, {2}, {std::expm1(-1e-6), std::expm1(-3)}, 3e-7);
 }
 
 TEST(Prelu, ASlopeForEachChannelOrOne) {

@@ -2,6 +2,7 @@
 
 #include "gradus/data/generated.h"
 #include "gradus/data/preprocess.h"
+#include "gradus/graph/node.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/ops/arithmetic.h"

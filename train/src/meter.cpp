@@ -20,7 +20,7 @@ std::size_t terminal_width() {
 
 std::string in_words(const Score& score) {
   std::string text = fmt::format("loss {:.4f}", score.loss);
-  if (!std::isnan(score.accuracy)) text += fmt::format(", accuracy {:.4f}", score.accuracy);
+  if (!std::isnan(score.accuracy)) text += fmt::format(" acc {:.4f}", score.accuracy);
   return text;
 }
 
@@ -69,7 +69,7 @@ void Meter::update(std::int64_t step, const Score& so_far) {
     const std::size_t length = std::min<std::size_t>(width - used, 30);
     const auto full = static_cast<std::size_t>(
         static_cast<double>(length) * static_cast<double>(step) / static_cast<double>(steps_));
-    bar = "[" + std::string(full, '=') + std::string(length - full, ' ') + "]";
+    bar = fmt::format("[{:<{}}]", std::string(full, '='), length);
   }
   show((head + bar + tail).substr(0, width));
 }

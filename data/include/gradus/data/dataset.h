@@ -22,17 +22,18 @@ struct Dataset {
   std::int64_t num_classes() const;
 
   /// The rows `begin` … `end` - 1, as views that share the data.
-  ///   errors    IndexError unless 0 <= begin <= end <= size()
+  ///   errors    IndexError unless 0 <= begin <= end <= size(); ShapeError if there are targets but
+  ///             not one for each row
   Dataset slice(std::int64_t begin, std::int64_t end, CallSite site = CallSite::here()) const;
   /// Copies of the rows listed, in that order; a row may come twice.
   ///   shapes    indices [M], int64
-  ///   errors    IndexError if an index is not in 0 … size() - 1
+  ///   errors    IndexError if an index is not in 0 … size() - 1; ShapeError as for `slice`
   Dataset subset(const Tensor& indices, CallSite site = CallSite::here()) const;
 };
 
 /// The usual three parts; a part that is not there is empty.
 struct Splits {
-  Dataset train, validation, test;
+  Dataset train{}, validation{}, test{};
 };
 
 struct SplitOptions {
@@ -44,8 +45,8 @@ struct SplitOptions {
 
 /// Divides a data set in three. With `shuffle` or `stratified` the parts are copies: for large data
 /// prefer views, or a `Loader` over `indices`.
-///   errors    ArgumentError if a share is negative or both exceed 1, or if `stratified` lacks
-///   classes
+///   errors    ArgumentError if a share is negative, if both exceed 1, or if there are no classes
+///             to stratify by
 Splits split(const Dataset& all,
              const SplitOptions& options = {},
              Generator& generator = default_generator(),

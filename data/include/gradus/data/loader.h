@@ -17,27 +17,26 @@ struct Batch {
   Tensor inputs, targets;
 };
 
-/// Anything that turns the inputs of a batch into others: callable as `f(x)` or `f(x, site)`, where the
-/// site is the line to name in an error.
+/// Anything that turns the inputs of a batch into others: callable as `f(x)`, or as `f(x, site)`
+/// where `site` is the line to name in an error.
 class Transform {
  public:
   Transform() = default;
-  template <class F>
-    requires std::is_invocable_r_v<Tensor, F&, const Tensor&> &&
-        (!std::is_same_v<std::remove_cvref_t<F>, Transform>)Transform(F f)
-        : call_([f = std::move(f)](const Tensor& x, CallSite site) mutable -> Tensor {
-            if constexpr (std::is_invocable_v<F&, const Tensor&, CallSite>) {
-              return f(x, site);
-            } else {
-              return f(x);
-            }
-          }) {}
+  template <class F, class = std::enable_if_t<std::is_invocable_r_v<Tensor, F&, const Tensor&>>>
+  Transform(F f)
+      : call_([f = std::move(f)](const Tensor& x, CallSite site) mutable -> Tensor {
+          if constexpr (std::is_invocable_v<F&, const Tensor&, CallSite>) {
+            return f(x, site);
+          } else {
+            return f(x);
+          }
+        }) {}
 
-    explicit operator bool() const { return static_cast<bool>(call_); }
-    Tensor operator()(const Tensor& x, CallSite site) const { return call_(x, site); }
+  explicit operator bool() const { return static_cast<bool>(call_); }
+  Tensor operator()(const Tensor& x, CallSite site) const { return call_(x, site); }
 
-   private:
-    std::function<Tensor(const Tensor&, CallSite)> call_;
+ private:
+  std::function<Tensor(const Tensor&, CallSite)> call_;
 };
 
 struct LoaderOptions {
@@ -45,9 +44,8 @@ struct LoaderOptions {
   bool shuffle = false;
   bool drop_last = false;  // leave out a last batch that is not full
   Transform transform = {};
-  std::optional<std::uint64_t> seed =
-      std::nullopt;     // of the order; else drawn from the default generator
-  Tensor indices = {};  // int64 [M], the rows to use; all if undefined
+  std::optional<std::uint64_t> seed = {};  // of the order; else from the default generator
+  Tensor indices = {};                     // int64 [M], the rows to use; all if undefined
 };
 
 /// Where a loader is. With the same data and options it decides every batch to come.
@@ -63,9 +61,8 @@ class Loader {
  public:
   class Iterator;
 
-  ///   errors    ArgumentError if `batch` is less than 1; ShapeError if inputs and targets have
-  ///   different
-  ///             numbers of rows; IndexError if one of `indices` is not a row
+  ///   errors    ArgumentError if `batch` is less than 1; ShapeError if there are targets but not
+  ///             one for each row; IndexError if one of `indices` is not a row
   explicit Loader(Dataset dataset, LoaderOptions options = {}, CallSite site = CallSite::here());
 
   /// Batches in a pass.

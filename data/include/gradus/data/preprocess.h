@@ -22,17 +22,15 @@ struct StandardizeOptions {
 /// Shifts and scales to mean 0 and variance 1, as measured on the training inputs. What is constant
 /// there is only shifted. Callable, so a loader's `.transform`.
 ///   value     (x - mean) / std, computed in float64
-///   shapes    inputs [N, …]; mean and std float64, of shape […] per feature, [C] per channel, []
-///   for all errors    ArgumentError if used before `fit`; ShapeError if rows are not shaped like
-///   those fitted
-///             (per channel: if the number of channels differs); DTypeError unless the inputs are
-///             float32 or float64
+///   shapes    inputs [N, …]; mean and std […] per feature, [C] per channel, [] for all
+///   errors    ArgumentError if used before `fit`; ShapeError if rows are not shaped like those
+///             fitted (per channel: if there are not as many channels); DTypeError unless the
+///             inputs are float32 or float64
 class Standardize {
  public:
   explicit Standardize(const StandardizeOptions& options = {});
   /// With values measured before.
-  ///   errors    ArgumentError if `per` is automatic; ShapeError unless `mean` and `std` have one
-  ///   shape
+  ///   errors    ArgumentError if `per` is automatic; ShapeError if the shapes of both differ
   Standardize(const Tensor& mean, const Tensor& std, Per per, CallSite site = CallSite::here());
 
   /// Measures. A failed fit leaves everything as it was.
@@ -46,7 +44,7 @@ class Standardize {
   /// Undoes `transform`.
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
 
-  /// Undefined before `fit`.
+  /// In float64; undefined before `fit`.
   const Tensor& mean() const { return mean_; }
   const Tensor& std() const { return std_; }
   Per per() const { return options_.per; }

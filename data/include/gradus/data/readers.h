@@ -9,7 +9,7 @@
 #include <variant>
 #include <vector>
 
-// Every reader takes plain and gzipped files alike, told apart by their first bytes. A file that is
+// Every reader takes plain and gzipped files, told apart by their first bytes. A file that is
 // missing, damaged, cut short or longer than it says is an IoError that names the file and the
 // place; memory is asked for only once the file has proved to hold that much.
 
@@ -33,8 +33,7 @@ class Column {
 
 /// What the first line of a table is.
 enum class CsvHeader : std::uint8_t {
-  detect,  // `names` if no field of it is a number; `counts` if it fits the lines after; else
-           // `none`
+  detect,  // names if no field of it is a number, counts if the next line fits it, else none
   none,    // a row
   names,   // the names of the columns
   counts,  // rows, features and the names of the classes, as in scikit-learn's files
@@ -45,18 +44,15 @@ struct CsvOptions {
   char delimiter = ',';              // ' ' stands for any run of blanks
   std::optional<Column> label = -1;  // nullopt: every column is a feature, and there are no targets
   bool regression = false;           // the label is a number to predict, not a class
-  std::vector<std::string> class_names =
-      {};  // fixes their order; a label is one of them or a position
+  std::vector<std::string> class_names = {};  // if given: a label is one of them or its position
 };
 
 /// Reads a table with a row of numbers on each line. Fields may be quoted ("…"); empty lines count
-/// for nothing. Labels that are all whole numbers from 0 to 65535 are classes as they stand;
-/// otherwise the classes are the distinct labels in order (whole numbers by value, text by
-/// spelling).
-///   shapes    inputs [rows, features] float32; targets int64 [rows], or with `regression` float32
-///   [rows, 1] errors    IoError naming file, line and column for a ragged row, for text where a
-///   number belongs,
-///             or for a label that is not a class; ArgumentError if there is no column `label`
+/// for nothing. Labels that are all whole numbers from 0 to 65535 are classes as they stand; else
+/// the classes are the distinct labels in order (whole numbers by value, text by spelling).
+///   shapes    inputs float32 [N, features]; targets int64 [N], or for `regression` float32 [N, 1]
+///   errors    IoError naming file, line and column for a ragged row, for text where a number
+///             belongs, or for a label that is no class; ArgumentError if there is no such column
 Dataset csv(const std::string& path,
             const CsvOptions& options = {},
             CallSite site = CallSite::here());
@@ -66,9 +62,8 @@ Dataset csv(const std::string& path,
 Tensor read_idx(const std::string& path, DType dtype = float32, CallSite site = CallSite::here());
 
 struct ImageOptions {
-  std::int64_t classes = 10;  // labels are less than this; up to 256
-  std::int64_t validation =
-      0;  // the last rows of the training part that become the validation part, as views
+  std::int64_t classes = 10;    // labels are less than this; up to 256
+  std::int64_t validation = 0;  // rows that move from the end of train to validation, as views
 };
 
 /// Reads the four files of MNIST, or of a data set in its form, from a folder:

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
+#include "gradus/nn/reflect.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -8,9 +11,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "gradus/graph/arg.h"
-#include "gradus/nn/reflect.h"
 
 namespace gradus {
 
@@ -45,10 +45,11 @@ class Scope;
 ///       Tensor forward(const Tensor& x) { return fc2(relu(fc1(x))); }
 ///     };
 ///
-/// Its parameters are found through its fields: parameters, buffers, modules, other structs of these,
-/// and containers, optionals, owning pointers and tuples of these; numbers, strings, options, plain tensors
-/// and raw pointers are passed over. A copy of a model shares its parameters and buffers and has everything
-/// else (flags, structure) of its own; `clone` makes an independent one.
+/// Its parameters are found through its fields: parameters, buffers, modules, other structs of
+/// these, and containers, optionals, owning pointers and tuples of these; numbers, strings,
+/// options, plain tensors and raw pointers are passed over. A copy of a model shares its parameters
+/// and buffers and has everything else (flags, structure) of its own; `clone` makes an independent
+/// one.
 namespace gradus::nn {
 
 template <class Self>
@@ -81,7 +82,8 @@ class ModuleRef {
   bool is_module() const { return type_->is_module; }
   /// "Linear".
   std::string_view type_name() const { return type_->name; }
-  /// "Linear 784 → 256": the type's name and what its `std::string describe() const` says, if it has one.
+  /// "Linear 784 → 256": the type's name and what its `std::string describe() const` says, if it
+  /// has one.
   std::string describe() const;
   /// The module if it is an M, else null.
   template <class M>
@@ -111,8 +113,8 @@ class Visitor {
  public:
   virtual void parameter(std::string_view name, Parameter& parameter);
   virtual void buffer(std::string_view name, Buffer& buffer);
-  /// A module or container; goes on into it unless overridden. Where `name` is empty, what is inside
-  /// bears no prefix.
+  /// A module or container; goes on into it unless overridden. Where `name` is empty, what is
+  /// inside bears no prefix.
   virtual void child(std::string_view name, ModuleRef child);
   /// True if modules that are shared with a copy of the model are to be copied too.
   virtual bool separates() const { return false; }
@@ -121,14 +123,26 @@ class Visitor {
   ~Visitor() = default;
 };
 
-// ---- what can be visited -------------------------------------------------------------------------
+// ---- what can be visited ------------------------------------------------------------------------
 
 namespace detail {
 
 template <class T>
-concept IsModule = requires(std::remove_cv_t<T>& object) { []<class Self>(Module<Self>&) {}(object); };
+concept IsModule = requires(std::remove_cv_t<T>& object) {
+  []<class Self>(Module<Self>&) {}(object);
+};
 
-enum class Kind : std::uint8_t { none, parameter, buffer, module, erased, range, pointer, tuple, structure };
+enum class Kind : std::uint8_t {
+  none,
+  parameter,
+  buffer,
+  module,
+  erased,
+  range,
+  pointer,
+  tuple,
+  structure
+};
 
 /// How a field of type T is visited; `none` if there can't be a parameter in it.
 template <class T>
@@ -140,9 +154,12 @@ template <class T>
 concept Range = requires(T& t) {
   t.begin() != t.end();
   *t.begin();
-} && !std::is_same_v<Element<T>, T>;
+  requires !std::is_same_v<Element<T>, T>;
+};
 template <class T>
-concept Map = Range<T> && requires { typename T::mapped_type; };
+concept Map = Range<T> && requires {
+  typename T::mapped_type;
+};
 template <class T>
 concept OwningPointer = std::is_class_v<T> && requires(T& t) {
   static_cast<bool>(t);
@@ -150,7 +167,9 @@ concept OwningPointer = std::is_class_v<T> && requires(T& t) {
   t.reset();
 };
 template <class T>
-concept TupleLike = requires { std::tuple_size<T>::value; };
+concept TupleLike = requires {
+  std::tuple_size<T>::value;
+};
 
 template <class T, std::size_t... I>
 consteval bool any_element(std::index_sequence<I...>) {
@@ -160,23 +179,52 @@ consteval bool any_element(std::index_sequence<I...>) {
 template <class T>
 consteval Kind kind_of() {
   using U = std::remove_cv_t<T>;
-  if constexpr (std::is_base_of_v<Parameter, U>) return Kind::parameter;
-  else if constexpr (std::is_base_of_v<Buffer, U>) return Kind::buffer;
-  else if constexpr (std::is_same_v<U, AnyModule>) return Kind::erased;
+  if constexpr (std::is_base_of_v<Parameter, U>)
+    return Kind::parameter;
+  else if constexpr (std::is_base_of_v<Buffer, U>)
+    return Kind::buffer;
+  else if constexpr (std::is_same_v<U, AnyModule>)
+    return Kind::erased;
   else if constexpr (std::is_array_v<U>)
     return kind_of<std::remove_extent_t<U>>() == Kind::none ? Kind::none : Kind::range;
-  else if constexpr (!std::is_class_v<U> || std::is_base_of_v<Tensor, U>) return Kind::none;
-  else if constexpr (IsModule<U> || HasFields<U>) return Kind::module;
+  else if constexpr (!std::is_class_v<U> || std::is_base_of_v<Tensor, U>)
+    return Kind::none;
+  else if constexpr (IsModule<U> || HasFields<U>)
+    return Kind::module;
   else if constexpr (Map<U>)
     return kind_of<typename U::mapped_type>() == Kind::none ? Kind::none : Kind::range;
-  else if constexpr (Range<U>) return kind_of<Element<U>>() == Kind::none ? Kind::none : Kind::range;
+  else if constexpr (Range<U>)
+    return kind_of<Element<U>>() == Kind::none ? Kind::none : Kind::range;
   else if constexpr (OwningPointer<U>)
     return kind_of<std::remove_reference_t<decltype(*std::declval<U&>())>>() == Kind::none
                ? Kind::none
                : Kind::pointer;
   else if constexpr (TupleLike<U>)
     return any_element<U>(Indices<std::tuple_size_v<U>>{}) ? Kind::tuple : Kind::none;
-  else return can_take_apart<U>() ? Kind::structure : Kind::none;
+  else
+    return can_take_apart<U>() ? Kind::structure : Kind::none;
+}
+
+/// std::is_copy_constructible, but right for containers of what can't be copied.
+template <class T>
+consteval bool is_copyable() {
+  using U = std::remove_cv_t<std::remove_all_extents_t<T>>;
+  constexpr auto every = [](auto&... field) {
+    return std::bool_constant<(is_copyable<std::remove_reference_t<decltype(field)>>() && ...)>{};
+  };
+  if constexpr (std::is_same_v<U, AnyModule>)
+    return true;  // says so when it is copied
+  else if constexpr (!std::is_copy_constructible_v<U>)
+    return false;
+  else if constexpr (kind_of<U>() == Kind::range)
+    return is_copyable<Element<U>>();
+  else if constexpr (kind_of<U>() == Kind::structure ||
+                     (kind_of<U>() == Kind::module && !HasFields<U>))
+    return decltype(with_fields(std::declval<U&>(), every))::value;
+  else if constexpr (HasFields<U>)
+    return decltype(std::apply(every, std::declval<U&>().fields()))::value;
+  else
+    return true;
 }
 
 /// "0", "1", …
@@ -206,7 +254,7 @@ void visit_value(std::string_view name, T& object, Visitor& visitor) {
   } else if constexpr (kind == Kind::pointer) {
     if (!value) return;
     using E = std::remove_cvref_t<decltype(*value)>;
-    if constexpr (requires { value.use_count(); } && std::is_copy_constructible_v<E>)
+    if constexpr (requires { value.use_count(); } && is_copyable<E>())
       if (visitor.separates()) value = std::make_shared<E>(*value);
     visit_value(name, *value, visitor);
   } else if constexpr (kind != Kind::none) {
@@ -231,25 +279,30 @@ void visit_inside(T& object, Visitor& visitor) {
   if constexpr (kind == Kind::range) {
     std::size_t i = 0;
     for (auto& element : object) {
-      if constexpr (!Map<T>) visit_value(IndexName(i), element, visitor);
+      if constexpr (!Map<T>)
+        visit_value(IndexName(i), element, visitor);
       else if constexpr (std::is_convertible_v<const typename T::key_type&, std::string_view>)
         visit_value(element.first, element.second, visitor);
-      else visit_value(IndexName(i), element.second, visitor);
+      else
+        visit_value(IndexName(i), element.second, visitor);
       ++i;
     }
   } else if constexpr (kind == Kind::tuple) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit_value(IndexName(I), std::get<I>(object), visitor), ...);
-    }(Indices<std::tuple_size_v<T>>{});
+    }
+    (Indices<std::tuple_size_v<T>>{});
   } else if constexpr (!Reflectable<T>) {
-    static_assert(Reflectable<T>,
-                  "the fields of this module can't be found: it has a constructor, private members, a "
-                  "reference, a base with fields, or more than 64 fields. Say what they are in one "
-                  "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
+    static_assert(
+        Reflectable<T>,
+        "the fields of this module can't be found: it has a constructor, private members, a "
+        "reference, a base with fields, or more than 64 fields. Say what they are in one "
+        "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
   } else {
-    static_assert(!misses_fields<T>,
-                  "this module has fields of its own but inherits fields() from a base: say what all of them "
-                  "are, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
+    static_assert(
+        !misses_fields<T>,
+        "this module has fields of its own but inherits fields() from a base: say what all of them "
+        "are, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
     visit_fields(object, [&](std::string_view name, auto& field) {
       if constexpr (kind_of<std::remove_reference_t<decltype(field)>>() != Kind::none)
         visit_value(name, field, visitor);
@@ -263,13 +316,13 @@ constexpr TypeInfo make_type_info() {
   TypeInfo info{{}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
   if constexpr (kind == Kind::module || kind == Kind::structure) info.name = type_name<T>;
   info.visit = [](void* object, Visitor& v) { visit_inside(*static_cast<T*>(object), v); };
-  if constexpr (requires(T& m) { std::string(m.describe()); })
+  if constexpr (requires(T & m) { std::string(m.describe()); })
     info.describe = [](void* object) { return std::string(static_cast<T*>(object)->describe()); };
-  if constexpr (requires(T& m, bool on) { m.train(on); })
+  if constexpr (requires(T & m, bool on) { m.train(on); })
     info.set_training = [](void* object, bool on) { static_cast<T*>(object)->train(on); };
-  else if constexpr (requires(T& m) { requires std::is_same_v<decltype(m.training), bool>; })
+  else if constexpr (requires(T & m) { requires std::is_same_v<decltype(m.training), bool>; })
     info.set_training = [](void* object, bool on) { static_cast<T*>(object)->training = on; };
-  if constexpr (requires(T& m) { requires std::is_same_v<decltype(m.training), bool>; })
+  if constexpr (requires(T & m) { requires std::is_same_v<decltype(m.training), bool>; })
     info.is_training = [](void* object) { return static_cast<T*>(object)->training; };
   return info;
 }
@@ -282,7 +335,8 @@ const TypeInfo& type_info() {
 
 [[noreturn]] void fail_no_model();
 
-/// `object` without its type; of a pointer or AnyModule, what it holds. ArgumentError if that is nothing.
+/// `object` without its type; of a pointer or AnyModule, what it holds. ArgumentError if that is
+/// nothing.
 template <class T>
 ModuleRef ref(T& object) {
   using U = std::remove_const_t<T>;
@@ -300,9 +354,9 @@ ModuleRef ref(T& object) {
 
 /// Whatever the functions below walk through.
 template <class T>
-concept Model = detail::kind_of<T>() > detail::Kind::buffer;
+concept Model = (detail::kind_of<T>() > detail::Kind::buffer);
 
-// ---- modules -------------------------------------------------------------------------------------
+// ---- modules ------------------------------------------------------------------------------------
 
 namespace detail {
 
@@ -315,7 +369,8 @@ class Call {
   Call(const Call&) = delete;
   Call& operator=(const Call&) = delete;
 
-  /// Said by a container module before it calls its child number `index`, which then need not be looked for.
+  /// Said by a container module before it calls its child number `index`, which then need not be
+  /// looked for.
   static void expect_child(const void* container, ModuleRef child, std::size_t index);
 
  private:
@@ -342,8 +397,8 @@ Takes<First> first_of(R (C::*)(First, Rest...) const);
 template <class R, class First, class... Rest>
 Takes<First> first_of(R (*)(First, Rest...));
 
-/// What the first parameter of F (a module, a function or a function object) is: an Arg, something else, or
-/// unknown, where it is a template or overloaded.
+/// What the first parameter of F (a module, a function or a function object) is: an Arg, something
+/// else, or unknown, where it is a template or overloaded.
 struct TakesUnknown {
   static constexpr bool arg = false, tensor = false;
 };
@@ -353,7 +408,8 @@ template <class F>
   requires requires { first_of(&F::forward); }
 struct FirstParameter<F> : decltype(first_of(&F::forward)) {};
 template <class F>
-  requires(!requires { &F::forward; } && requires { first_of(&F::operator()); })
+  requires(
+      !requires { &F::forward; } && requires { first_of(&F::operator()); })
 struct FirstParameter<F> : decltype(first_of(&F::operator())) {};
 template <class F>
   requires requires(F* f) { first_of(f); }
@@ -361,14 +417,16 @@ struct FirstParameter<F> : decltype(first_of(std::declval<F*>())) {};
 template <class F>
 struct FirstParameter<F*> : FirstParameter<F> {};
 
-/// Ops of a module that takes an Arg bear the line that the module is called on; of one that takes tensors,
-/// their own.
+/// Ops of a module that takes an Arg bear the line that the module is called on; of one that takes
+/// tensors, their own.
 template <class M, class... Rest>
 decltype(auto) call_module(M& module, const Arg& x, Rest&&... rest) {
   using First = FirstParameter<std::remove_const_t<M>>;
   const Call call(detail::ref(module), First::tensor ? nullptr : &x.site);
-  if constexpr (First::arg) return module.forward(x, std::forward<Rest>(rest)...);
-  else return module.forward(x.tensor, std::forward<Rest>(rest)...);
+  if constexpr (First::arg)
+    return module.forward(x, std::forward<Rest>(rest)...);
+  else
+    return module.forward(x.tensor, std::forward<Rest>(rest)...);
 }
 template <class M, class... Inputs>
 decltype(auto) call_module_with(M& module, Inputs&&... inputs) {
@@ -378,7 +436,8 @@ decltype(auto) call_module_with(M& module, Inputs&&... inputs) {
 
 }  // namespace detail
 
-/// The base of modules; Self is the module itself and has a function `forward`, which a call evaluates.
+/// The base of modules; Self is the module itself and has a function `forward`, which a call
+/// evaluates.
 template <class Self>
 struct Module {
   template <class... Rest>
@@ -404,9 +463,9 @@ struct Module {
   }
 };
 
-// ---- walks ---------------------------------------------------------------------------------------
-// In the order of declaration. A tensor that occurs twice (tied weights) is listed once, under its first
-// name. Names are those of fields and the indices in containers: "blocks.0.fc.weight".
+// ---- walks --------------------------------------------------------------------------------------
+// In the order of declaration. A tensor that occurs twice (tied weights) is listed once, under its
+// first name. Names are those of fields and the indices in containers: "blocks.0.fc.weight".
 
 struct NamedParameter {
   std::string name;
@@ -432,6 +491,7 @@ std::int64_t parameter_count(ModuleRef model);
 void set_training(ModuleRef model, bool on);
 void convert(ModuleRef model, DType dtype);
 void zero_grad(ModuleRef model);
+void label_parameters(ModuleRef model);
 void separate(ModuleRef copy);
 std::string spell(ModuleRef model);
 void print(ModuleRef model);
@@ -476,8 +536,8 @@ void eval(M& model) {
   detail::set_training(detail::ref(model), false);
 }
 
-/// Converts parameters, their gradients and floating buffers in place: every handle to them, those of an
-/// optimiser too, sees the new type. DTypeError unless `dtype` is floating.
+/// Converts parameters, their gradients and floating buffers in place: every handle to them, those
+/// of an optimiser too, sees the new type. DTypeError unless `dtype` is floating.
 template <Model M>
 void to(M& model, DType dtype) {
   detail::convert(detail::ref(model), dtype);
@@ -489,15 +549,23 @@ void zero_grad(const M& model) {
   detail::zero_grad(detail::ref(model));
 }
 
+/// Writes its name on each parameter, "net.fc1.weight", for pictures of graphs and messages.
+template <Model M>
+void label_parameters(const M& model) {
+  detail::label_parameters(detail::ref(model));
+}
+
 /// A copy that shares nothing with the model. Tied weights stay tied.
 template <Model M>
 M clone(const M& model) {
+  static_assert(detail::is_copyable<M>(), "this model can't be copied: it holds a std::unique_ptr");
   M copy(model);
   detail::separate(detail::ref(copy));
   return copy;
 }
 
-/// A line for each module, with its name, type, what it says of itself and its number of parameters.
+/// A line for each module, with its name, type, what it says of itself and its number of
+/// parameters.
 template <Model M>
 std::string to_string(const M& model) {
   return detail::spell(detail::ref(model));
@@ -508,10 +576,10 @@ void print(const M& model) {
   detail::print(detail::ref(model));
 }
 
-// ---- parameters left out -------------------------------------------------------------------------
+// ---- parameters left out ------------------------------------------------------------------------
 
-/// A parameter that a result depends on but that is none of the model's, so no optimiser of the model's
-/// parameters will train it.
+/// A parameter that a result depends on but that is none of the model's, so no optimiser of the
+/// model's parameters will train it.
 struct UnreachableParameter {
   Shape shape;
   std::string op;     // the first op that used it

@@ -9,9 +9,9 @@
 
 /// The fields of a plain struct and their names, without registration.
 ///
-/// An aggregate (no constructor, nothing private, no base but empty ones) is taken apart by structured
-/// bindings; the names are read from the compiler's spelling of a pointer to each field. Any other
-/// class says in one line what its fields are:
+/// An aggregate (no constructor, nothing private, no base but empty ones) is taken apart by
+/// structured bindings; the names are read from the compiler's spelling of a pointer to each field.
+/// Any other class says in one line what its fields are:
 ///
 ///     auto fields() { return nn::fields("weight", weight, "bias", bias); }
 namespace gradus::nn {
@@ -27,12 +27,13 @@ constexpr auto fields(NamesAndFields&... names_and_fields) {
 }
 
 template <class T>
-concept HasFields =
-    requires(std::remove_const_t<T>& object) { std::tuple_size<decltype(object.fields())>::value; };
+concept HasFields = requires(std::remove_const_t<T>& object) {
+  std::tuple_size<decltype(object.fields())>::value;
+};
 
 namespace detail {
 
-// ---- counting ------------------------------------------------------------------------------------
+// ---- counting -----------------------------------------------------------------------------------
 // T{a, b, …} is tried with more and more values that convert to anything.
 
 struct Any {
@@ -45,7 +46,8 @@ struct Any {
 template <class T, bool WithFields>
 struct AnyBase {
   template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> && !(WithFields && std::is_empty_v<Base>))
+    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> &&
+             !(WithFields && std::is_empty_v<Base>))
   operator Base() const;
 };
 template <class T, std::size_t>
@@ -60,7 +62,9 @@ consteval bool takes(std::index_sequence<I...>) {
 }
 /// With the K values in the middle in braces of their own.
 template <class T, std::size_t... I, std::size_t... K, std::size_t... J>
-consteval bool takes(std::index_sequence<I...>, std::index_sequence<K...>, std::index_sequence<J...>) {
+consteval bool takes(std::index_sequence<I...>,
+                     std::index_sequence<K...>,
+                     std::index_sequence<J...>) {
   return requires { T{Repeat<Any, I>{}..., {Repeat<Any, K>{}...}, Repeat<Any, J>{}...}; };
 }
 /// With another value in the middle.
@@ -69,15 +73,19 @@ consteval bool takes_value(std::index_sequence<I...>, std::index_sequence<J...>)
   return requires { T{Repeat<Any, I>{}..., Value{}, Repeat<Any, J>{}...}; };
 }
 
-/// The largest number of values that T{…} takes; kMaxValues and more mean none, or too many. Some smaller
-/// numbers are refused: where a field without default, or only a part of a C array of such, would
-/// be left over. So the search goes on for a while after a refusal, and from the start to the limit.
+/// The largest number of values that T{…} takes; kMaxValues and more mean none, or too many. Some
+/// smaller numbers are refused: where a field without default, or only a part of a C array of such,
+/// would be left over. So the search goes on for a while after a refusal, and from the start to the
+/// limit.
 inline constexpr std::size_t kMaxValues = 128, kPatience = 8;
 template <class T, std::size_t N = 0, std::size_t Found = kMaxValues, std::size_t Refused = 0>
 consteval std::size_t most_values() {
-  if constexpr (N == kMaxValues || (Found < N && Refused == kPatience)) return Found;
-  else if constexpr (takes<T>(Indices<N>{})) return most_values<T, N + 1, N, 0>();
-  else return most_values<T, N + 1, Found, Refused + 1>();
+  if constexpr (N == kMaxValues || (Found < N && Refused == kPatience))
+    return Found;
+  else if constexpr (takes<T>(Indices<N>{}))
+    return most_values<T, N + 1, N, 0>();
+  else
+    return most_values<T, N + 1, Found, Refused + 1>();
 }
 
 /// Bases come before fields.
@@ -93,25 +101,33 @@ consteval std::size_t base_count() {
 template <class T>
 consteval bool has_base_with_fields() {
   return []<std::size_t... I>(std::index_sequence<I...>) {
-    return (takes_value<T, AnyBase<T, true>>(Indices<I>{}, Indices<most_values<T>() - I - 1>{}) || ...);
-  }(Indices<base_count<T>()>{});
+    return (takes_value<T, AnyBase<T, true>>(Indices<I>{}, Indices<most_values<T>() - I - 1>{}) ||
+            ...);
+  }
+  (Indices<base_count<T>()>{});
 }
 
-/// How many values the field at value `At` swallows: more than one for a C array, whose elements may be
-/// given without braces. With K values in braces of its own, such an array leaves less room for the
-/// rest than any other field.
+/// How many values the field at value `At` swallows: more than one for a C array, whose elements
+/// may be given without braces. With K values in braces of its own, such an array leaves less room
+/// for the rest than any other field.
 template <class T, std::size_t At, std::size_t K = 0>
 consteval std::size_t values_of_field() {
   constexpr std::size_t rest = most_values<T>() - At;
-  if constexpr (rest < 2 || K > rest) return 1;
-  else if constexpr (takes<T>(Indices<At>{}, Indices<K>{}, Indices<rest - 1>{})) return 1;
-  else if constexpr (K > 1 && takes<T>(Indices<At>{}, Indices<K>{}, Indices<rest - K>{})) return K;
-  else return values_of_field<T, At, K + 1>();
+  if constexpr (rest < 2 || K > rest)
+    return 1;
+  else if constexpr (takes<T>(Indices<At>{}, Indices<K>{}, Indices<rest - 1>{}))
+    return 1;
+  else if constexpr (K > 1 && takes<T>(Indices<At>{}, Indices<K>{}, Indices<rest - K>{}))
+    return K;
+  else
+    return values_of_field<T, At, K + 1>();
 }
 template <class T, std::size_t At>
 consteval std::size_t count_fields() {
-  if constexpr (At >= most_values<T>()) return 0;
-  else return 1 + count_fields<T, At + values_of_field<T, At>()>();
+  if constexpr (At >= most_values<T>())
+    return 0;
+  else
+    return 1 + count_fields<T, At + values_of_field<T, At>()>();
 }
 
 template <class T>
@@ -119,13 +135,17 @@ inline constexpr std::size_t field_count = count_fields<T, base_count<T>()>();
 
 template <class T>
 consteval bool can_take_apart() {
-  if constexpr (!std::is_class_v<T> || !std::is_aggregate_v<T>) return false;
-  else if constexpr (most_values<T>() == kMaxValues) return false;
-  else if constexpr (has_base_with_fields<T>()) return false;
-  else return field_count<T> <= kMaxFields;
+  if constexpr (!std::is_class_v<T> || !std::is_aggregate_v<T>)
+    return false;
+  else if constexpr (most_values<T>() == kMaxValues)
+    return false;
+  else if constexpr (has_base_with_fields<T>())
+    return false;
+  else
+    return field_count<T> <= kMaxFields;
 }
 
-// ---- taking apart --------------------------------------------------------------------------------
+// ---- taking apart -------------------------------------------------------------------------------
 
 // clang-format off
 #define GRADUS_FIELDS1(x) x##1
@@ -189,7 +209,7 @@ constexpr auto with_fields(T& object, F&& f) {
 #undef GRADUS_G
 // clang-format on
 
-// ---- naming --------------------------------------------------------------------------------------
+// ---- naming -------------------------------------------------------------------------------------
 
 template <std::size_t I, class T>
 struct Pointer {
@@ -218,8 +238,8 @@ struct Holder {
 template <class T>
 extern const Holder<T> unborn;
 
-// "… = detail::Pointer<0, const Linear>{(& unborn<Net>.detail::Holder<Net>::value.Net::fc1)}]" with GCC,
-// "… = {&unborn.value.fc1}]" with Clang.
+// With GCC "… = Pointer<0, const Linear>{(& unborn<Net>.Holder<Net>::value.Net::fc1)}; …]",
+// with Clang "… = {&unborn.value.fc1}]".
 template <auto P>
 consteval std::string_view spelled_field() {
   std::string_view text = __PRETTY_FUNCTION__;
@@ -235,7 +255,8 @@ consteval auto name_fields() {
   });
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<std::string_view, sizeof...(I)>{spelled_field<pointer_at<I>(pointers)>()...};
-  }(Indices<field_count<T>>{});
+  }
+  (Indices<field_count<T>>{});
 }
 template <class T>
 inline constexpr auto field_names = name_fields<T>();
@@ -275,7 +296,8 @@ constexpr void visit_fields(T& object, F&& visit) {
     const auto list = const_cast<std::remove_const_t<T>&>(object).fields();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit(std::string_view(std::get<2 * I>(list)), std::get<2 * I + 1>(list)), ...);
-    }(detail::Indices<std::tuple_size_v<decltype(list)> / 2>{});
+    }
+    (detail::Indices<std::tuple_size_v<decltype(list)> / 2>{});
   } else {
     detail::with_fields(object, [&](auto&... field) {
       std::size_t i = 0;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/nn/module.h"
+
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -8,8 +10,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "gradus/nn/module.h"
 
 namespace gradus::nn {
 
@@ -22,7 +22,8 @@ concept TensorFunction = requires(F& f, const Tensor& x) {
 
 /// An owning pointer to one.
 template <class P>
-concept TensorFunctionPointer = kind_of<P>() == Kind::pointer && TensorFunction<decltype(*std::declval<P&>())>;
+concept TensorFunctionPointer =
+    (kind_of<P>() == Kind::pointer) && TensorFunction<decltype(*std::declval<P&>())>;
 
 [[noreturn]] void fail_null_module();
 
@@ -33,17 +34,23 @@ struct Function : Module<Function<F>> {
   std::string name;
 
   Function(F function, std::string name_) : f(std::move(function)), name(std::move(name_)) {
+    if (!name.empty()) return;
     if constexpr (requires { F::op_type::info.name; })
-      if (name.empty()) name = F::op_type::info.name;
-    if (name.empty()) name = "function";
+      name = F::op_type::info.name;
+    else if constexpr (requires { std::string(f.name()); })
+      name = f.name();
+    else
+      name = "function";
   }
   auto fields() { return nn::fields(); }
   const std::string& describe() const { return name; }
 
   using Input = std::conditional_t<FirstParameter<F>::tensor, const Tensor&, Arg>;
   Tensor forward(Input x) {
-    if constexpr (FirstParameter<F>::arg) return f(x);
-    else return f(static_cast<const Tensor&>(x));
+    if constexpr (FirstParameter<F>::arg)
+      return f(x);
+    else
+      return f(static_cast<const Tensor&>(x));
   }
 };
 
@@ -52,14 +59,15 @@ struct Function : Module<Function<F>> {
 template <class F>
 inline constexpr std::string_view type_name<detail::Function<F>> = "";
 
-/// Any module or function from a tensor to a tensor, or an owning pointer to one (ArgumentError if that
-/// is null). A copy holds a copy of it; to share a module, give a std::shared_ptr.
+/// Any module or function from a tensor to a tensor, or an owning pointer to one (ArgumentError if
+/// that is null). A copy holds a copy of it; to share a module, give a std::shared_ptr.
 class AnyModule {
  public:
   AnyModule() = default;
   template <class M>
     requires(!std::is_same_v<std::remove_cvref_t<M>, AnyModule> &&
-             (detail::TensorFunction<std::decay_t<M>> || detail::TensorFunctionPointer<std::decay_t<M>>))
+             (detail::TensorFunction<std::decay_t<M>> ||
+              detail::TensorFunctionPointer<std::decay_t<M>>))
   AnyModule(M&& module) {
     using T = std::decay_t<M>;
     if constexpr (!detail::TensorFunction<T>)
@@ -101,14 +109,18 @@ class AnyModule {
     explicit Holder(M&& m) : module(std::forward<M>(m)) {}
 
     auto& get() {
-      if constexpr (detail::kind_of<T>() == detail::Kind::pointer) return *module;
-      else return module;
+      if constexpr (detail::kind_of<T>() == detail::Kind::pointer)
+        return *module;
+      else
+        return module;
     }
     Tensor call(Arg x) override { return get()(x); }
     ModuleRef ref() override { return detail::ref(get()); }
     std::unique_ptr<Base> copy() const override {
-      if constexpr (std::is_copy_constructible_v<T>) return std::make_unique<Holder>(module);
-      else return nullptr;
+      if constexpr (detail::is_copyable<T>())
+        return std::make_unique<Holder>(module);
+      else
+        return nullptr;
     }
     T module;
   };
@@ -117,14 +129,16 @@ class AnyModule {
 };
 
 /// A function as a module, with a name for printing: `nn::fn(relu, "relu")`.
-template <class F>
-  requires detail::TensorFunction<F>
+template <detail::TensorFunction F>
 AnyModule fn(F function, std::string name = {}) {
   return detail::Function<F>(std::move(function), std::move(name));
 }
 
 /// Modules and functions in a row, each given the result of the one before:
-/// `nn::Sequential net{nn::Linear{784, 256}, relu, nn::Linear{256, 10}}`. Names are "0.weight", "2.weight".
+///
+///     nn::Sequential net{nn::Linear{784, 256}, relu, nn::Linear{256, 10}};
+///
+/// The parameters are "0.weight", "0.bias", "2.weight", "2.bias".
 class Sequential : public Module<Sequential> {
  public:
   Sequential() = default;

@@ -4,7 +4,9 @@
 
 namespace gradus {
 
-// Comparison, elementwise with promotion and broadcasting; results are bool and take no gradient.
+// Comparison, elementwise with promotion and broadcasting; results are bool and take no gradient. A number takes
+// the tensor's dtype, but a fraction, or a number out of range, is compared with int64 as float64.
+//   errors    ShapeError if the shapes don't broadcast; DTypeError where bools are put in order
 Tensor equal_to(Arg a, const Tensor& b);
 Tensor equal_to(Arg a, double b);
 Tensor not_equal_to(Arg a, const Tensor& b);
@@ -37,6 +39,7 @@ inline Tensor operator>=(double a, Arg b) { return less_equal(b, a); }
 
 /// a where `condition` (bool) holds, else b; the three broadcast together.
 ///   gradient  flows to the one taken
+///   errors    DTypeError unless condition is bool; ShapeError if the shapes don't broadcast
 Tensor where(Arg condition, const Tensor& a, const Tensor& b);
 Tensor where(Arg condition, const Tensor& a, double b);
 Tensor where(Arg condition, double a, const Tensor& b);

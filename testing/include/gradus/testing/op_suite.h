@@ -37,6 +37,9 @@ std::vector<std::string> failures(const Property& property, const Subject& subje
 /// The same for all properties, each sentence with the property's name in front.
 std::vector<std::string> failures(const Subject& subject);
 
+/// The ops that calls of the subject leave on the tape, in either floating dtype.
+std::vector<const OpClass*> recorded_ops(const Subject& subject);
+
 /// An op of the table in each of its examples.
 std::vector<Subject> subjects(const OpEntry& entry);
 

@@ -1,0 +1,138 @@
+#include "gradus/optim.h"
+
+#include "gradus/autograd.h"
+#include "gradus/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace gradus {
+namespace {
+
+using Parameters = std::vector<Parameter>;
+
+Parameter one(double value) { return Parameter(full({1}, value, float64)); }
+
+/// Gives `p` these gradients, one a step, and returns where it ends.
+double after(optim::Optimizer& optimizer, const Parameter& p, std::initializer_list<double> gradients) {
+  for (double g : gradients) {
+    set_gradient(p, full({1}, g, float64));
+    optimizer.step();
+  }
+  return p.item();
+}
+
+TEST(Sgd, PlainStepsAreTheRateTimesTheGradient) {
+  Parameter p = one(1);
+  optim::Sgd sgd(Parameters{p}, {.lr = 0.1});
+  EXPECT_DOUBLE_EQ(after(sgd, p, {2, -1}), 1 - 0.1 * 2 + 0.1);
+}
+
+TEST(Sgd, MomentumGathersGradients) {
+  Parameter p = one(0);
+  optim::Sgd sgd(Parameters{p}, {.lr = 1, .momentum = 0.5});
+  EXPECT_DOUBLE_EQ(after(sgd, p, {1, 1, 1}), -(1 + 1.5 + 1.75));
+}
+
+TEST(Sgd, NesterovLooksAhead) {
+  Parameter p = one(0);
+  optim::Sgd sgd(Parameters{p}, {.lr = 1, .momentum = 0.5, .nesterov = true});
+  EXPECT_DOUBLE_EQ(after(sgd, p, {1, 1}), -(1.5 + 1.75));
+}
+
+TEST(Sgd, DampeningSparesTheFirstStep) {
+  Parameter p = one(0);
+  optim::Sgd sgd(Parameters{p}, {.lr = 1, .momentum = 0.5, .dampening = 0.5});
+  EXPECT_DOUBLE_EQ(after(sgd, p, {1, 1}), -(1 + (0.5 + 0.5)));
+}
+
+TEST(Sgd, DecayAndMaximize) {
+  Parameter p = one(2);
+  optim::Sgd sgd(Parameters{p}, {.lr = 0.1, .weight_decay = 0.5, .maximize = true});
+  EXPECT_DOUBLE_EQ(after(sgd, p, {1}), 2 - 0.1 * (-1 + 0.5 * 2));
+}
+
+TEST(Adam, TheFirstStepIsTheRateWhateverTheGradient) {
+  for (double g : {1e-3, 1.0, 1e3, -5.0}) {
+    Parameter p = one(0);
+    optim::Adam adam(Parameters{p}, {.lr = 0.01});
+    EXPECT_NEAR(after(adam, p, {g}), -std::copysign(0.01, g), 1e-6);
+  }
+}
+
+TEST(Adam, FollowsThePaper) {
+  const double g[] = {0.5, -2, 1, 3};
+  for (bool amsgrad : {false, true}) {
+    Parameter p = one(1);
+    optim::Adam adam(Parameters{p}, {.lr = 0.1, .beta1 = 0.8, .beta2 = 0.9, .amsgrad = amsgrad});
+    double x = 1, m = 0, v = 0, largest = 0;
+    for (int t = 1; t <= 4; ++t) {
+      m = 0.8 * m + 0.2 * g[t - 1];
+      v = 0.9 * v + 0.1 * g[t - 1] * g[t - 1];
+      largest = std::max(largest, v);
+      const double hat = (amsgrad ? largest : v) / (1 - std::pow(0.9, t));
+      x -= 0.1 * m / (1 - std::pow(0.8, t)) / (std::sqrt(hat) + 1e-8);
+      EXPECT_NEAR(after(adam, p, {g[t - 1]}), x, 1e-12) << t;
+    }
+  }
+}
+
+TEST(Optimizer, PassesOverParametersWithoutAGradient) {
+  Parameter p = one(1), q = one(1);
+  optim::Adam adam(Parameters{p, q});
+  after(adam, p, {1});
+  EXPECT_NE(p.item(), 1);
+  EXPECT_EQ(q.item(), 1);
+  adam.zero_grad();
+  EXPECT_FALSE(gradient(p).defined());
+  EXPECT_EQ(adam.steps(), 1);
+}
+
+TEST(Optimizer, TakesGradientsThatAreViews) {
+  Parameter p = Parameter(zeros({2, 3}, float64));
+  optim::Sgd sgd(Parameters{p}, {.lr = 1});
+  set_gradient(p, transpose(tensor({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}}, float64)));
+  sgd.step();
+  EXPECT_TRUE(equal(detach(p), tensor({{-1.0, -3.0, -5.0}, {-2.0, -4.0, -6.0}}, float64)));
+}
+
+TEST(Optimizer, AStepMakesSavedTensorsStale) {
+  Parameter p = one(2);
+  optim::Sgd sgd(Parameters{p}, {.lr = 1});
+  const Tensor y = p * p;
+  after(sgd, p, {1});
+  EXPECT_THROW(backward(y), GradientError);
+}
+
+TEST(Optimizer, FindsTheMinimum) {
+  for (int kind = 0; kind < 2; ++kind) {
+    Parameter x = Parameter(tensor({-1.0, 2.0}, float64));
+    std::unique_ptr<optim::Optimizer> optimizer;
+    if (kind == 0) optimizer = std::make_unique<optim::Sgd>(Parameters{x}, optim::SgdOptions{.lr = 0.02, .momentum = 0.9});
+    else optimizer = std::make_unique<optim::Adam>(Parameters{x}, optim::AdamOptions{.lr = 0.1});
+    for (int i = 0; i < 500; ++i) {
+      optimizer->zero_grad();
+      backward(sum(pow(x - 3.0, 2.0) * tensor({1.0, 10.0}, float64)));
+      optimizer->step();
+    }
+    EXPECT_TRUE(all_close(detach(x), tensor({3.0, 3.0}, float64), 1e-3)) << to_string(x);
+  }
+}
+
+TEST(Optimizer, RefusesWhatMakesNoSense) {
+  Parameter p = one(1);
+  EXPECT_THROW(optim::Sgd(Parameters{}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p, p}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{Parameter()}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.lr = -1}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.lr = std::nan("")}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.momentum = -1}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.nesterov = true}), ArgumentError);
+  EXPECT_THROW(optim::Adam(Parameters{p}, {.beta1 = 1}), ArgumentError);
+  EXPECT_THROW(optim::Adam(Parameters{p}, {.beta2 = -0.1}), ArgumentError);
+  EXPECT_THROW(optim::Adam(Parameters{p}, {.eps = -1}), ArgumentError);
+}
+
+}  // namespace
+}  // namespace gradus
