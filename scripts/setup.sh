@@ -11,7 +11,7 @@ packages=(
 )
 case "${1-}" in
   '') ;;
-  --bench) packages+=(libtorch-dev) ;;
+  --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
   *) echo "usage: scripts/setup.sh [--bench]" >&2; exit 2 ;;
 esac
 

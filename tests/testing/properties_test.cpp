@@ -182,7 +182,7 @@ struct Violation {
 };
 
 std::vector<Violation> violations() {
-  const Sample two{{2, 3}, domain(0.5, 2)}, flag{{2, 3}, {}, Sample::Kind::flag};
+  const Sample two{{2, 3}, domain(0.5, 2)};
   std::vector<Violation> v{
       {"gradient", subject_of<OffByALittle>()},
       {"second_order", subject_of<FirstOrderOnly>()},

@@ -1,6 +1,7 @@
 // A user's test file: one line an op.
 
 #include <gradus/ops/compare.h>
+#include <gradus/ops/compare.h>
 #include <gradus/ops/lambda.h>
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/shape.h>
