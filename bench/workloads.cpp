@@ -65,7 +65,8 @@ void train_steps(benchmark::State& state, optim::Optimizer& optimizer, Loss loss
 }
 
 void mlp_2_16_16_1_b1(benchmark::State& state) {
-  Mlp model = mlp(bench::kSmallInput, bench::kSmallHidden, bench::kSmallHidden, bench::kSmallOutput);
+  Mlp model =
+      mlp(bench::kSmallInput, bench::kSmallHidden, bench::kSmallHidden, bench::kSmallOutput);
   optim::Sgd sgd(parameters(model), {.lr = bench::kSgdRate});
   const Tensor x = normal({1, bench::kSmallInput});
   const Tensor target = ones({1, bench::kSmallOutput});
@@ -76,7 +77,8 @@ BENCHMARK(mlp_2_16_16_1_b1)->Unit(benchmark::kMicrosecond);
 template <class Model>
 void train_mnist(benchmark::State& state, Model& model, optim::Optimizer& optimizer) {
   const Tensor x = normal({bench::kBatch, bench::kPixels});
-  const Tensor labels = cast(uniform({bench::kBatch}, 0, static_cast<double>(bench::kClasses)), int64);
+  const Tensor labels =
+      cast(uniform({bench::kBatch}, 0, static_cast<double>(bench::kClasses)), int64);
   train_steps(state, optimizer, [&] { return cross_entropy(model(x), labels); });
 }
 

@@ -103,8 +103,8 @@ class Pass {
  private:
   struct Slot {
     Node* node;
-    std::uint32_t first;  // of the cotangents of its results
-    bool marked;          // the node's mark is ours; otherwise it stands in others_
+    std::uint32_t first;                  // of the cotangents of its results
+    bool marked;                          // the node's mark is ours; otherwise it stands in others_
     bool wanted = false, passed = false;  // its cotangent is a result; it goes on to one
     bool needed = false;                  // either
   };
@@ -154,7 +154,8 @@ class Pass {
 
   void visit(const Slot& slot) {
     Node& node = *slot.node;
-    const std::span<Tensor> all(&cotangents_[slot.first], static_cast<std::size_t>(node.output_count()));
+    const std::span<Tensor> all(&cotangents_[slot.first],
+                                static_cast<std::size_t>(node.output_count()));
     bool reached = false;
     for (const Tensor& g : all) reached = reached || g.defined();
     if (!reached) return;
@@ -197,7 +198,8 @@ class Pass {
     if (g.dtype() == node.dtype(output) && g.shape() == want) return;
     detail::fail<GradientError>(
         detail::context.backward_of,
-        fmt::format("expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
+        fmt::format(
+            "expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
   }
 
   void distribute(Node& node, const Cotangents& result) {
@@ -205,7 +207,8 @@ class Pass {
     if (result.size() != inputs.size())
       detail::fail<GradientError>(
           node.name(),
-          fmt::format("expected a rule that gives {} cotangents, got {}", inputs.size(), result.size()));
+          fmt::format(
+              "expected a rule that gives {} cotangents, got {}", inputs.size(), result.size()));
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const Edge& edge = inputs[i];
       const Tensor& g = result[i];
@@ -229,21 +232,24 @@ class Pass {
 /// The cotangent to start from, checked.
 Tensor starting_cotangent(const char* op, const Tensor& y, const Tensor& cotangent, CallSite site) {
   if (!requires_grad(y))
-    detail::fail<GradientError>(
-        op,
-        "expected a result that requires a gradient, got one that doesn't (no leaf behind it, or recorded "
-        "under NoGrad)",
-        site);
+    detail::fail<GradientError>(op,
+                                "expected a result that requires a gradient, got one that doesn't "
+                                "(no leaf behind it, or recorded "
+                                "under NoGrad)",
+                                site);
   if (!cotangent.defined()) {
     if (y.numel() != 1)
       detail::fail<GradientError>(
-          op, "expected one element where no cotangent is given, got " + to_string(y.shape()), site);
+          op,
+          "expected one element where no cotangent is given, got " + to_string(y.shape()),
+          site);
     return ones_like(y);
   }
   if (cotangent.shape() != y.shape())
     detail::fail<ShapeError>(
         op,
-        fmt::format("expected a cotangent {}, got {}", to_string(y.shape()), to_string(cotangent.shape())),
+        fmt::format(
+            "expected a cotangent {}, got {}", to_string(y.shape()), to_string(cotangent.shape())),
         site);
   if (cotangent.dtype() != y.dtype()) detail::fail_dtype(op, y.dtype(), cotangent.dtype(), site);
   return cotangent;
@@ -301,7 +307,10 @@ bool detail::reaches_other_leaves(const Tensor& y, std::span<const Tensor> known
   return false;
 }
 
-std::vector<Tensor> grad(Arg y, std::span<const Tensor> xs, const Tensor& cotangent, BackwardOptions options) {
+std::vector<Tensor> grad(Arg y,
+                         std::span<const Tensor> xs,
+                         const Tensor& cotangent,
+                         BackwardOptions options) {
   return grad({&y.tensor, 1}, xs, {&cotangent, 1}, options, y.site);
 }
 

@@ -88,8 +88,9 @@ Quotient Differences::derivative(const std::vector<double>& direction) {
     for (std::size_t j = 0; j < m; ++j) {
       for (std::size_t c = 0; c < row.size(); ++c) {
         const double value = row[c][j];
-        const double error = c == 0 ? std::abs(value - last[0][j])
-                                    : std::max(std::abs(value - last[c - 1][j]), std::abs(value - row[c - 1][j]));
+        const double error =
+            c == 0 ? std::abs(value - last[0][j])
+                   : std::max(std::abs(value - last[c - 1][j]), std::abs(value - row[c - 1][j]));
         const double relative = error / (std::abs(value) + 0.01 * largest + noise + kTiny);
         if (!(relative < rank[j])) continue;
         rank[j] = relative;

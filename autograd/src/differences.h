@@ -1,8 +1,8 @@
 #pragma once
 
-#include <vector>
-
 #include "gradus/autograd/functional.h"
+
+#include <vector>
 
 namespace gradus::detail {
 
@@ -17,7 +17,10 @@ struct Quotient {
 class Differences {
  public:
   /// `xs` are contiguous; those of `moved` are float64 and are counted as one row of numbers.
-  Differences(const Function& f, std::vector<Tensor> xs, std::vector<std::size_t> moved, double eps);
+  Differences(const Function& f,
+              std::vector<Tensor> xs,
+              std::vector<std::size_t> moved,
+              double eps);
 
   /// f(x).
   const std::vector<double>& value() const { return value_; }

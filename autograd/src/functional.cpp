@@ -13,12 +13,12 @@ namespace {
 
 /// f evaluated where it can be differentiated.
 struct Evaluated {
-  List at;                           // the inputs: leaves of our own unless the caller differentiates further
-  Tensor y;                          // the result, cut off from those leaves unless `further`
+  List at;   // the inputs: leaves of our own unless the caller differentiates further
+  Tensor y;  // the result, cut off from those leaves unless `further`
   std::vector<std::size_t> floating;  // which inputs take a gradient
-  List roots;                        // those
-  bool further = false;              // something beyond our leaves requires a gradient
-  Tensor recorded;                   // the result on the tape
+  List roots;                         // those
+  bool further = false;               // something beyond our leaves requires a gradient
+  Tensor recorded;                    // the result on the tape
 };
 
 Evaluated evaluate(const char* name, const Function& f, std::span<const Tensor> xs, CallSite site) {
@@ -37,23 +37,26 @@ Evaluated evaluate(const char* name, const Function& f, std::span<const Tensor> 
     fail<DTypeError>(name, "expected an input of float32 or float64, got none", site);
   List ys = f(e.at);
   if (ys.size() != 1)
-    fail<ArgumentError>(name, fmt::format("expected a function with one result, got {}", ys.size()), site);
+    fail<ArgumentError>(
+        name, fmt::format("expected a function with one result, got {}", ys.size()), site);
   e.recorded = std::move(ys[0]);
   if (!is_floating(e.recorded.dtype()))
-    fail<DTypeError>(
-        name,
-        fmt::format("expected a result of float32 or float64, got {}", to_string(e.recorded.dtype())),
-        site);
+    fail<DTypeError>(name,
+                     fmt::format("expected a result of float32 or float64, got {}",
+                                 to_string(e.recorded.dtype())),
+                     site);
   e.further = e.further || (was_recording && reaches_other_leaves(e.recorded, e.roots));
   e.y = e.further ? e.recorded : without_attachment(e.recorded);
   return e;
 }
 
-void check_like(const char* name, const char* what, const Tensor& expected, const Tensor& got, CallSite site) {
+void check_like(
+    const char* name, const char* what, const Tensor& expected, const Tensor& got, CallSite site) {
   if (got.shape() != expected.shape())
     fail<ShapeError>(
         name,
-        fmt::format("expected a {} {}, got {}", what, to_string(expected.shape()), to_string(got.shape())),
+        fmt::format(
+            "expected a {} {}, got {}", what, to_string(expected.shape()), to_string(got.shape())),
         site);
   if (got.dtype() != expected.dtype()) fail_dtype(name, expected.dtype(), got.dtype(), site);
 }
@@ -65,7 +68,8 @@ List directions(const char* name,
                 std::span<const Tensor> vs,
                 CallSite site) {
   if (vs.size() != xs.size())
-    fail<ArgumentError>(name, fmt::format("expected {} directions, got {}", xs.size(), vs.size()), site);
+    fail<ArgumentError>(
+        name, fmt::format("expected {} directions, got {}", xs.size(), vs.size()), site);
   List result;
   for (std::size_t i : e.floating) {
     check_like(name, "direction", xs[i], vs[i], site);
@@ -91,7 +95,8 @@ List gradients(std::span<const Tensor> ys,
 }
 
 void fail_argument_count(std::size_t got) {
-  fail<ArgumentError>("call", fmt::format("expected a function of {} tensors, got one of another number", got));
+  fail<ArgumentError>(
+      "call", fmt::format("expected a function of {} tensors, got one of another number", got));
 }
 
 std::pair<Tensor, List> vjp(const Function& f,
@@ -100,7 +105,8 @@ std::pair<Tensor, List> vjp(const Function& f,
                             CallSite site) {
   const Evaluated e = evaluate("vjp", f, xs, site);
   check_like("vjp", "cotangent", e.recorded, cotangent, site);
-  List dx = gradients({&e.recorded, 1}, e.roots, {&cotangent, 1}, {.create_graph = e.further}, site);
+  List dx =
+      gradients({&e.recorded, 1}, e.roots, {&cotangent, 1}, {.create_graph = e.further}, site);
   List result(xs.size());
   for (std::size_t k = 0; k < dx.size(); ++k) result[e.floating[k]] = std::move(dx[k]);
   return {e.y, std::move(result)};
@@ -138,22 +144,21 @@ Tensor jacobian(const Function& f, const Tensor& x, CallSite site) {
   const SitePin pin(site);
   Shape shape = e.recorded.shape();
   if (shape.rank() + x.rank() > kMaxRank)
-    fail<ShapeError>("jacobian",
-                     fmt::format("expected at most {} dimensions of result and input together, got {} and {}",
-                                 kMaxRank,
-                                 to_string(shape),
-                                 to_string(x.shape())),
-                     site);
+    fail<ShapeError>(
+        "jacobian",
+        fmt::format("expected at most {} dimensions of result and input together, got {} and {}",
+                    kMaxRank,
+                    to_string(shape),
+                    to_string(x.shape())),
+        site);
   for (std::int64_t size : x.shape()) shape.push_back(size);
   if (e.recorded.numel() == 0 || !requires_grad(e.recorded)) return zeros(shape, x.dtype());
   List rows;
   for (std::int64_t i = 0; i < e.recorded.numel(); ++i) {
     Tensor unit = zeros_like(e.recorded);
     dispatch_floating(unit.dtype(), [&]<class T>() { unit.mutable_data<T>()[i] = T(1); });
-    rows.push_back(grad(e.recorded,
-                        e.roots[0],
-                        unit,
-                        {.retain_graph = true, .create_graph = e.further}));
+    rows.push_back(
+        grad(e.recorded, e.roots[0], unit, {.retain_graph = true, .create_graph = e.further}));
   }
   return reshape(stack(rows), shape);
 }

@@ -42,14 +42,18 @@ Tensor draw_shape(const Shape& shape, Generator& random) {
   return result;
 }
 
-Subject make_subject(const Function& f, std::span<const Tensor> xs, const char* what, CallSite site) {
+Subject make_subject(const Function& f,
+                     std::span<const Tensor> xs,
+                     const char* what,
+                     CallSite site) {
   Subject s{f, {}, {}, {}, "result"};
   for (std::size_t k = 0; k < xs.size(); ++k) {
     s.xs.push_back(cast(xs[k], is_floating(xs[k].dtype()) ? float64 : xs[k].dtype()));
     if (is_floating(xs[k].dtype())) s.moved.push_back(k);
     s.inputs.push_back(xs.size() == 1 ? "input" : fmt::format("input {}", k));
   }
-  if (s.moved.empty()) fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
+  if (s.moved.empty())
+    fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
   return s;
 }
 
@@ -79,12 +83,14 @@ Subject gradient_of(const Subject& s, Generator& random) {
   }
   next.result = s.result == "result" ? "gradient" : "second gradient";
   next.f = [s, given = s.xs.size()](std::span<const Tensor> all) {
-    const bool outer =
-        is_recording() && std::any_of(all.begin(), all.end(), [](auto& x) { return requires_grad(x); });
+    const bool outer = is_recording() && std::any_of(all.begin(), all.end(), [](auto& x) {
+                         return requires_grad(x);
+                       });
     const RecordingGuard on(true);
     const List at = as_leaves(s, all.first(given)), ys = s.f(at);
     List cotangents;
-    for (std::size_t k = 0; k < ys.size(); ++k) cotangents.push_back(to(all[given + k], ys[k].dtype()));
+    for (std::size_t k = 0; k < ys.size(); ++k)
+      cotangents.push_back(to(all[given + k], ys[k].dtype()));
     return gradients(ys, pick(at, s.moved), cotangents, {.create_graph = outer}, {});
   };
   return next;
@@ -196,7 +202,8 @@ class Check {
       compare_entries();
     else if (n <= options_.entries)
       compare_combination();
-    if (const auto name = tape_.changed(s_)) find(fmt::format("the {} was changed in place", *name));
+    if (const auto name = tape_.changed(s_))
+      find(fmt::format("the {} was changed in place", *name));
     return finish();
   }
 
@@ -215,9 +222,16 @@ class Check {
   /// Two evaluations and two passes must agree to the last bit.
   bool repeatable() {
     const Tape again(s_);
-    const auto same = [](const Tensor& a, const Tensor& b) { return equal(contiguous(a), contiguous(b), true); };
-    if (!std::equal(tape_.results().begin(), tape_.results().end(), again.results().begin(), again.results().end(), same)) {
-      find(fmt::format("the {} differs from run to run (seed the generator that f draws from)", s_.result));
+    const auto same = [](const Tensor& a, const Tensor& b) {
+      return equal(contiguous(a), contiguous(b), true);
+    };
+    if (!std::equal(tape_.results().begin(),
+                    tape_.results().end(),
+                    again.results().begin(),
+                    again.results().end(),
+                    same)) {
+      find(fmt::format("the {} differs from run to run (seed the generator that f draws from)",
+                       s_.result));
       return false;
     }
     const Row c = draw_row(tape_.size()), first = tape_.pull(c);
@@ -291,7 +305,8 @@ class Check {
   void judge_by_input(std::vector<Pair>& pairs, std::size_t per_entry) {
     std::size_t from = 0;
     for (const Tensor& x : tape_.inputs()) {
-      const std::span<Pair> block(pairs.data() + from, static_cast<std::size_t>(x.numel()) * per_entry);
+      const std::span<Pair> block(pairs.data() + from,
+                                  static_cast<std::size_t>(x.numel()) * per_entry);
       double size = 0;
       for (const Pair& p : block)
         for (double value : {p.analytic, p.numeric})
@@ -326,12 +341,13 @@ class Check {
       worst_ = p;
       worst_rank_ = rank;
     }
-    if (noise > 1e-4 * size && analytic > 100 * differences_.rounding() * differences_.magnitude() &&
-        !inconclusive_) {
+    if (noise > 1e-4 * size &&
+        analytic > 100 * differences_.rounding() * differences_.magnitude() && !inconclusive_) {
       inconclusive_ = true;
-      find(fmt::format("nothing can be said: derivatives of {:.2g} are lost in the rounding of values of {:.2g}",
-                       size,
-                       differences_.magnitude()));
+      find(fmt::format(
+          "nothing can be said: derivatives of {:.2g} are lost in the rounding of values of {:.2g}",
+          size,
+          differences_.magnitude()));
     }
   }
 
@@ -349,9 +365,10 @@ class Check {
       std::string of = "a combination of all results", by = "a random direction";
       if (p.output != kMixed) {
         std::tie(e.output, e.output_at) = locate(tape_.results(), p.output);
-        of = name_of(tape_.results(),
-                     p.output,
-                     tape_.results().size() == 1 ? s_.result : fmt::format("{} {}", s_.result, e.output));
+        of = name_of(
+            tape_.results(),
+            p.output,
+            tape_.results().size() == 1 ? s_.result : fmt::format("{} {}", s_.result, e.output));
       }
       if (p.input != kMixed) {
         const auto [k, at] = locate(tape_.inputs(), p.input);
@@ -384,12 +401,15 @@ class Check {
     }
     const auto [right, left] = differences_.one_sided(direction, weights);
     if (!std::isnan(right) || !std::isnan(left))
-      find(fmt::format("not differentiable here? The difference quotients are {:.6g} to the right and {:.6g} "
-                       "to the left",
-                       right,
-                       left));
+      find(fmt::format(
+          "not differentiable here? The difference quotients are {:.6g} to the right and {:.6g} "
+          "to the left",
+          right,
+          left));
     else if (p.error > options_.rtol * std::max(std::abs(p.numeric), p.size))
-      find(fmt::format("the numeric value is uncertain by {:.2g}: f is not smooth, or not precise, enough", p.error));
+      find(fmt::format(
+          "the numeric value is uncertain by {:.2g}: f is not smooth, or not precise, enough",
+          p.error));
   }
 
   const Subject& s_;
@@ -426,8 +446,10 @@ void compare_float32(const Subject& s, const CheckOptions& options, Report& repo
         fmt::format("the {} in float32 is off by {:.2g} beside values of {:.2g}", what, off, size));
   };
   Row x, y;
-  for (const Tensor& t : a.results()) for (double v : t.to_vector()) x.push_back(v);
-  for (const Tensor& t : b.results()) for (double v : t.to_vector()) y.push_back(v);
+  for (const Tensor& t : a.results())
+    for (double v : t.to_vector()) x.push_back(v);
+  for (const Tensor& t : b.results())
+    for (double v : t.to_vector()) y.push_back(v);
   compare("value", x, y);
   if (a.size() == b.size()) compare("gradient", a.pull(c), b.pull(c));
 }
@@ -455,12 +477,13 @@ Report check_derivative(int order,
 }  // namespace detail
 
 std::string to_string(const Report& r) {
-  std::string text = fmt::format("{}: {}, {} derivatives compared, largest relative error {:.2g} (accepted {:.2g})\n",
-                                 r.what,
-                                 r.ok ? "ok" : "failed",
-                                 r.compared,
-                                 r.max_relative_error,
-                                 r.accepted);
+  std::string text = fmt::format(
+      "{}: {}, {} derivatives compared, largest relative error {:.2g} (accepted {:.2g})\n",
+      r.what,
+      r.ok ? "ok" : "failed",
+      r.compared,
+      r.max_relative_error,
+      r.accepted);
   if (!r.worst.name.empty())
     text += fmt::format("  worst: {} is {:.10g} by the rule, {:.10g} by differences\n",
                         r.worst.name,
@@ -470,6 +493,8 @@ std::string to_string(const Report& r) {
   return text;
 }
 
-std::ostream& operator<<(std::ostream& out, const Report& report) { return out << to_string(report); }
+std::ostream& operator<<(std::ostream& out, const Report& report) {
+  return out << to_string(report);
+}
 
 }  // namespace gradus

@@ -20,7 +20,8 @@ std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight) {
   const Shape shape = weight.shape();
   if (shape.rank() < 2)
     gradus::detail::fail<ShapeError>(
-        "init", fmt::format("expected a weight of two or more dimensions, got {}", to_string(shape)));
+        "init",
+        fmt::format("expected a weight of two or more dimensions, got {}", to_string(shape)));
   std::int64_t field = 1;
   for (int d = 2; d < shape.rank(); ++d) field *= shape[d];
   return {shape[1] * field, shape[0] * field};

@@ -1,9 +1,9 @@
 #include "gradus/nn/layers.h"
 
 #include "gradus/nn/init.h"
-#include "gradus/ops/random.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/norm.h"
+#include "gradus/ops/random.h"
 
 #include <fmt/format.h>
 
@@ -15,7 +15,8 @@ namespace {
 void check_sizes(const char* op, std::initializer_list<std::int64_t> sizes) {
   for (std::int64_t size : sizes)
     if (size < 1)
-      gradus::detail::fail<ArgumentError>(op, fmt::format("expected sizes of 1 or more, got {}", size));
+      gradus::detail::fail<ArgumentError>(op,
+                                          fmt::format("expected sizes of 1 or more, got {}", size));
 }
 
 }  // namespace
@@ -30,14 +31,16 @@ Linear::Linear(std::int64_t in, std::int64_t out, LinearOptions options, Generat
 Tensor Linear::forward(Arg x) const { return linear(x, weight, bias); }
 
 std::string Linear::describe() const {
-  return fmt::format("{} → {}{}", weight.size(1), weight.size(0), bias.defined() ? "" : ", no bias");
+  return fmt::format(
+      "{} → {}{}", weight.size(1), weight.size(0), bias.defined() ? "" : ", no bias");
 }
 
-BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options) : features_(features), options_(options) {
+BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
+    : features_(features), options_(options) {
   check_sizes("batch_norm", {features});
   if (!(options.eps >= 0))
-    gradus::detail::fail<ArgumentError>("batch_norm",
-                                        fmt::format("expected eps of 0 or more, got {}", options.eps));
+    gradus::detail::fail<ArgumentError>(
+        "batch_norm", fmt::format("expected eps of 0 or more, got {}", options.eps));
   if (options.momentum && !(*options.momentum >= 0 && *options.momentum <= 1))
     gradus::detail::fail<ArgumentError>(
         "batch_norm", fmt::format("expected a momentum in [0, 1], got {}", *options.momentum));
@@ -54,10 +57,12 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options) : features
 
 Tensor BatchNorm::forward(Arg x) {
   if (x->rank() < 2 || x->size(1) != features_)
-    gradus::detail::fail<ShapeError>(
-        "batch_norm",
-        fmt::format("expected input [N, {}] or [N, {}, *], got {}", features_, features_, to_string(x->shape())),
-        x.site);
+    gradus::detail::fail<ShapeError>("batch_norm",
+                                     fmt::format("expected input [N, {}] or [N, {}, *], got {}",
+                                                 features_,
+                                                 features_,
+                                                 to_string(x->shape())),
+                                     x.site);
   if (!training && running_mean.defined())
     return batch_norm_eval(x, running_mean, running_var, weight, bias, options_.eps);
   BatchNormResult result = batch_norm(x, weight, bias, options_.eps);

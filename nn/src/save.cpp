@@ -19,7 +19,9 @@ using Json = nlohmann::json;
 constexpr std::pair<DType, std::string_view> kNames[] = {
     {float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {boolean, "BOOL"}};
 
-[[noreturn]] void fail_file(const std::string& path, std::uint64_t offset, const std::string& message) {
+[[noreturn]] void fail_file(const std::string& path,
+                            std::uint64_t offset,
+                            const std::string& message) {
   gradus::detail::fail<IoError>("load", fmt::format("{} in {} at byte {}", message, path, offset));
 }
 
@@ -54,20 +56,25 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
 
 std::map<std::string, Tensor> load_tensors(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
-  if (!in) gradus::detail::fail<IoError>("load", fmt::format("expected a readable file, got {}", path));
+  if (!in)
+    gradus::detail::fail<IoError>("load", fmt::format("expected a readable file, got {}", path));
   const std::string bytes(std::istreambuf_iterator<char>(in), {});
   std::uint64_t length = 0;
-  if (bytes.size() < sizeof(length)) fail_file(path, 0, "expected 8 bytes of header length, got fewer");
+  if (bytes.size() < sizeof(length))
+    fail_file(path, 0, "expected 8 bytes of header length, got fewer");
   std::memcpy(&length, bytes.data(), sizeof(length));
   if (length > bytes.size() - sizeof(length))
-    fail_file(path, 0, fmt::format("expected a header no longer than the file, got {} bytes", length));
+    fail_file(
+        path, 0, fmt::format("expected a header no longer than the file, got {} bytes", length));
   const std::uint64_t start = sizeof(length) + length;
   const std::uint64_t room = bytes.size() - start;
 
   std::map<std::string, Tensor> tensors;
   try {
-    const Json header = Json::parse(bytes.begin() + sizeof(length), bytes.begin() + static_cast<std::ptrdiff_t>(start));
-    if (!header.is_object()) fail_file(path, sizeof(length), "expected a JSON object as the header, got another value");
+    const Json header = Json::parse(bytes.begin() + sizeof(length),
+                                    bytes.begin() + static_cast<std::ptrdiff_t>(start));
+    if (!header.is_object())
+      fail_file(path, sizeof(length), "expected a JSON object as the header, got another value");
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") continue;
       const auto sizes = entry.at("shape").get<std::vector<std::int64_t>>();
@@ -78,11 +85,16 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
       for (const auto& known : kNames)
         if (known.second == dtype_name) dtype = &known;
       if (dtype == nullptr)
-        fail_file(path, sizeof(length), fmt::format("expected dtype F32, F64, I64 or BOOL for {}, got {}", name, dtype_name));
+        fail_file(
+            path,
+            sizeof(length),
+            fmt::format("expected dtype F32, F64, I64 or BOOL for {}, got {}", name, dtype_name));
       std::uint64_t numel = 1;
       for (std::int64_t size : sizes) {
         if (size < 0 || (size > 0 && numel > room / static_cast<std::uint64_t>(size)))
-          fail_file(path, sizeof(length), fmt::format("expected a shape that the file can hold for {}", name));
+          fail_file(path,
+                    sizeof(length),
+                    fmt::format("expected a shape that the file can hold for {}", name));
         numel *= static_cast<std::uint64_t>(size);
       }
       if (from > to || to > room || to - from != numel * size_of(dtype->first))
@@ -106,7 +118,9 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
       tensors[name] = std::move(x);
     }
   } catch (const Json::exception& error) {
-    fail_file(path, sizeof(length), fmt::format("expected a safetensors header, got one with {}", error.what()));
+    fail_file(path,
+              sizeof(length),
+              fmt::format("expected a safetensors header, got one with {}", error.what()));
   }
   return tensors;
 }
@@ -130,13 +144,19 @@ void load(ModuleRef model, const std::string& path) {
           "load", fmt::format("expected {} in {}, got a file without it", name, path));
     const Tensor& x = at->second;
     if (x.shape() != own.shape())
-      gradus::detail::fail<ShapeError>(
-          "load",
-          fmt::format("expected {} {}, got {} in {}", name, to_string(own.shape()), to_string(x.shape()), path));
+      gradus::detail::fail<ShapeError>("load",
+                                       fmt::format("expected {} {}, got {} in {}",
+                                                   name,
+                                                   to_string(own.shape()),
+                                                   to_string(x.shape()),
+                                                   path));
     if (x.dtype() != own.dtype())
-      gradus::detail::fail<DTypeError>(
-          "load",
-          fmt::format("expected {} {}, got {} in {}", name, to_string(own.dtype()), to_string(x.dtype()), path));
+      gradus::detail::fail<DTypeError>("load",
+                                       fmt::format("expected {} {}, got {} in {}",
+                                                   name,
+                                                   to_string(own.dtype()),
+                                                   to_string(x.dtype()),
+                                                   path));
     copies.emplace_back(own, x);
     given.erase(at);
   };

@@ -36,7 +36,8 @@ Tensors match_lambda(const char* name, std::span<const Tensor* const> inputs, Ca
     same = same && same_layout(first, *x);
   }
   if (!is_floating(dtype))
-    fail<DTypeError>(name, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
+    fail<DTypeError>(
+        name, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
   Tensors result;
   if (same) {
     for (const Tensor* x : inputs) result.push_back(*x);
@@ -52,12 +53,12 @@ Tensors match_lambda(const char* name, std::span<const Tensor* const> inputs, Ca
 }
 
 void fail_lambda_order(const char* name) {
-  fail<GradientError>(
-      name,
-      fmt::format("expected derivatives of an elementwise lambda up to order {}, got one of order {} (an op "
-                  "with a rule has all orders)",
-                  kLambdaOrder,
-                  kLambdaOrder + 1));
+  fail<GradientError>(name,
+                      fmt::format("expected derivatives of an elementwise lambda up to order {}, "
+                                  "got one of order {} (an op "
+                                  "with a rule has all orders)",
+                                  kLambdaOrder,
+                                  kLambdaOrder + 1));
 }
 
 Tensor apply_lambda(const OpClass& op_class,
@@ -71,7 +72,8 @@ Tensor apply_lambda(const OpClass& op_class,
     const ForwardGuard guard(site);
     return op_class.forward(op, list);
   }();
-  if (wanted && is_recording()) record(op_class, op, inputs, {results.begin(), results.size()}, site);
+  if (wanted && is_recording())
+    record(op_class, op, inputs, {results.begin(), results.size()}, site);
   return results[0];
 }
 

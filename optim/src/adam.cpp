@@ -1,7 +1,6 @@
-#include "gradus/optim/optimizer.h"
-
 #include "checks.h"
 
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/runtime.h"
 
 #include <algorithm>
@@ -42,20 +41,21 @@ void Adam::update(Parameter& parameter, const Tensor& gradient, State& state) {
       v[i] = b2 * v[i] + c2 * step * step;
     };
     T* const largest = options_.amsgrad ? state.third.mutable_data<T>() : nullptr;
-    gradus::detail::parallel_for(parameter.numel(), 1 << 14, [=](std::int64_t begin, std::int64_t end) {
-      if (largest == nullptr) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          moments(i);
-          p[i] -= a * m[i] / (std::sqrt(v[i]) * r + eps);
-        }
-      } else {
-        for (std::int64_t i = begin; i < end; ++i) {
-          moments(i);
-          largest[i] = std::max(largest[i], v[i]);
-          p[i] -= a * m[i] / (std::sqrt(largest[i]) * r + eps);
-        }
-      }
-    });
+    gradus::detail::parallel_for(
+        parameter.numel(), 1 << 14, [=](std::int64_t begin, std::int64_t end) {
+          if (largest == nullptr) {
+            for (std::int64_t i = begin; i < end; ++i) {
+              moments(i);
+              p[i] -= a * m[i] / (std::sqrt(v[i]) * r + eps);
+            }
+          } else {
+            for (std::int64_t i = begin; i < end; ++i) {
+              moments(i);
+              largest[i] = std::max(largest[i], v[i]);
+              p[i] -= a * m[i] / (std::sqrt(largest[i]) * r + eps);
+            }
+          }
+        });
   });
 }
 

@@ -1,8 +1,8 @@
 #include "gradus/optim/optimizer.h"
 
-#include "gradus/graph/node.h"
-
 #include "checks.h"
+
+#include "gradus/graph/node.h"
 
 #include <algorithm>
 

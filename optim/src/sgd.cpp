@@ -1,7 +1,6 @@
-#include "gradus/optim/optimizer.h"
-
 #include "checks.h"
 
+#include "gradus/optim/optimizer.h"
 #include "gradus/tensor/runtime.h"
 
 namespace gradus::optim {

@@ -64,7 +64,8 @@ template void fail<GradientError>(std::string_view, const std::string&, CallSite
 template void fail<IoError>(std::string_view, const std::string&, CallSite);
 
 void fail_dtype(const char* op, DType expected, DType got, CallSite site) {
-  fail<DTypeError>(op, fmt::format("expected {}, got {}", to_string(expected), to_string(got)), site);
+  fail<DTypeError>(
+      op, fmt::format("expected {}, got {}", to_string(expected), to_string(got)), site);
 }
 
 void fail_undefined(const char* op) {

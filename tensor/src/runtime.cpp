@@ -22,8 +22,7 @@ std::atomic<bool> deterministic{false};
 
 void set_num_threads(int n) {
   if (n < 1)
-    detail::fail<ArgumentError>("set_num_threads",
-                                "expected at least 1, got " + std::to_string(n));
+    detail::fail<ArgumentError>("set_num_threads", "expected at least 1, got " + std::to_string(n));
   threads = n;
 #ifdef _OPENMP
   omp_set_num_threads(n);

@@ -11,10 +11,16 @@ namespace {
 
 constexpr double kAccepted = 1e-7;
 
-void check_order(int order, const Subject& subject, const CheckOptions& options, Failures& failures) {
+void check_order(int order,
+                 const Subject& subject,
+                 const CheckOptions& options,
+                 Failures& failures) {
   const Point point = draw(subject);
-  const Report report = gradus::detail::check_derivative(
-      order, function_at(subject, point), pick(point.inputs, point.real), options, CallSite::here());
+  const Report report = gradus::detail::check_derivative(order,
+                                                         function_at(subject, point),
+                                                         pick(point.inputs, point.real),
+                                                         options,
+                                                         CallSite::here());
   if (!report) failures.push_back(to_string(report));
 }
 
@@ -67,13 +73,14 @@ void check_forward_mode(const Subject& subject, Failures& failures) {
 
   const double h = 1e-3;
   const auto near = [&](double t) { return no_grad([&] { return f(shifted(xs, vs, t))[0]; }); };
-  const Tensor numeric =
-      no_grad([&] { return ((near(h) - near(-h)) * 8.0 - (near(2 * h) - near(-2 * h))) / (12 * h); });
+  const Tensor numeric = no_grad(
+      [&] { return ((near(h) - near(-h)) * 8.0 - (near(2 * h) - near(-2 * h))) / (12 * h); });
   const double size = std::max(largest(numeric), 1e-5 * largest(y));
   if (difference(dy, numeric, 1e-6) && largest(no_grad([&] { return dy - numeric; })) > 1e-6 * size)
     fail(failures, "jvp beside differences of values: {}", *difference(dy, numeric, 1e-6));
 
-  const Tensor c = draw_cotangent(y.shape(), y.dtype()), d = draw_cotangent(y.shape(), y.dtype(), 4);
+  const Tensor c = draw_cotangent(y.shape(), y.dtype()),
+               d = draw_cotangent(y.shape(), y.dtype(), 4);
   const auto pull = [&](const Tensor& cotangent) {
     return gradus::detail::vjp(f, xs, cotangent, CallSite::here()).second;
   };

@@ -34,9 +34,13 @@ bool register_tests(const char* text, Make make, const char* file, int line) {
   const auto shared = std::make_shared<Make>(std::move(make));
   for (const Property& property : properties())
     ::testing::RegisterTest(
-        name.c_str(), property.name, nullptr, nullptr, file, line, [&property, shared]() -> ::testing::Test* {
-          return new PropertyTest(property, shared);
-        });
+        name.c_str(),
+        property.name,
+        nullptr,
+        nullptr,
+        file,
+        line,
+        [&property, shared]() -> ::testing::Test* { return new PropertyTest(property, shared); });
   return true;
 }
 

@@ -36,7 +36,8 @@ std::vector<double> draw_distinct(const Domain& domain, std::int64_t n, Generato
     if (!near_kink(domain, x)) values.push_back(x);
   }
   for (std::size_t i = values.size(); i > 1; --i)
-    std::swap(values[i - 1], values[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+    std::swap(values[i - 1],
+              values[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
   return values;
 }
 
@@ -50,7 +51,9 @@ Tensor draw_sample(const Sample& sample, const Shape& shape, DType dtype, Genera
     case Sample::Kind::index: {
       const auto low = static_cast<std::int64_t>(sample.domain.low);
       const auto high = static_cast<std::int64_t>(sample.domain.high);
-      fill([&] { return static_cast<double>(low + random.below(std::max<std::int64_t>(high - low, 1))); });
+      fill([&] {
+        return static_cast<double>(low + random.below(std::max<std::int64_t>(high - low, 1)));
+      });
       return cast(from_vector(values, shape), int64);
     }
     default: fill([&] { return draw_real(sample.domain, random); });
@@ -63,7 +66,9 @@ Tensor draw_sample(const Sample& sample, const Shape& shape, DType dtype, Genera
 Point draw(const Subject& subject, DType dtype, std::span<const Shape> shapes) {
   Generator random(2);
   const std::vector<Sample>& samples = subject.example.inputs;
-  const auto shape_of = [&](std::size_t i) { return shapes.empty() ? samples[i].shape : shapes[i]; };
+  const auto shape_of = [&](std::size_t i) {
+    return shapes.empty() ? samples[i].shape : shapes[i];
+  };
   std::int64_t distinct = 0;
   const Domain* domain = nullptr;
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -164,9 +169,11 @@ std::optional<std::string> difference(const Tensor& got, const Tensor& expected,
   for (double v : b)
     if (std::isfinite(v)) size = std::max(size, std::abs(v));
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])) || std::abs(a[i] - b[i]) <= rtol * size)
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])) ||
+        std::abs(a[i] - b[i]) <= rtol * size)
       continue;
-    return fmt::format("expected {:.9g} at place {} of {}, got {:.9g}", b[i], i, describe(expected), a[i]);
+    return fmt::format(
+        "expected {:.9g} at place {} of {}, got {:.9g}", b[i], i, describe(expected), a[i]);
   }
   return {};
 }
@@ -176,9 +183,14 @@ void compare(Failures& failures,
              const Outcome& got,
              const Outcome& expected,
              double rtol) {
-  if (const auto d = difference(got.y, expected.y, rtol)) fail(failures, "{}: value: {}", where, *d);
+  if (const auto d = difference(got.y, expected.y, rtol))
+    fail(failures, "{}: value: {}", where, *d);
   if (got.gradients.size() != expected.gradients.size()) {
-    fail(failures, "{}: expected {} gradients, got {}", where, expected.gradients.size(), got.gradients.size());
+    fail(failures,
+         "{}: expected {} gradients, got {}",
+         where,
+         expected.gradients.size(),
+         got.gradients.size());
     return;
   }
   for (std::size_t k = 0; k < got.gradients.size(); ++k)

@@ -69,7 +69,8 @@ Values replay(std::span<const Tensor> ys,
   Values values;
   for (const Tensor& x : leaves) values[{node_of(x), 0}] = detach(x);
   const std::vector<Node*> tape = tape_of(ys);
-  const auto ops = std::count_if(tape.begin(), tape.end(), [](Node* node) { return !node->is_leaf(); });
+  const auto ops =
+      std::count_if(tape.begin(), tape.end(), [](Node* node) { return !node->is_leaf(); });
   for (Node* node : tape) {
     if (node->is_leaf()) continue;
     const auto inputs = inputs_of(*node, values, ops == 1 ? given : std::span<const Tensor>());
@@ -110,15 +111,18 @@ void check_affine(const Node& node,
     zero[i] = zeros_like(inputs[i]);
   }
   const auto values = [&](const List& in) { return forward_of(node, in)[0].to_vector(); };
-  const auto fx = values(x), fy = values(y), fsum = values(sum), ftriple = values(triple), f0 = values(zero);
+  const auto fx = values(x), fy = values(y), fsum = values(sum), ftriple = values(triple),
+             f0 = values(zero);
   const double accepted = inputs[moved[0]].dtype() == float32 ? 1e-4 : 1e-11;
   double size = 1;
   for (double v : fsum) size = std::max(size, std::abs(v));
   for (std::size_t k = 0; k < fx.size(); ++k) {
-    const double sums = fsum[k] - fx[k] - fy[k] + f0[k], multiples = ftriple[k] - 3 * fx[k] + 2 * f0[k];
+    const double sums = fsum[k] - fx[k] - fy[k] + f0[k],
+                 multiples = ftriple[k] - 3 * fx[k] + 2 * f0[k];
     if (std::abs(sums) <= accepted * size && std::abs(multiples) <= accepted * size) continue;
     fail(failures,
-         "{} is declared {}, but f(x + y) - f(x) - f(y) + f(0) is {:.3g} and f(3x) - 3f(x) + 2f(0) is {:.3g}",
+         "{} is declared {}, but f(x + y) - f(x) - f(y) + f(0) is {:.3g} and f(3x) - 3f(x) + 2f(0) "
+         "is {:.3g}",
          node.name(),
          node.op().info.linearity == Linearity::linear ? "linear" : "bilinear",
          sums,
@@ -209,18 +213,27 @@ void check_tape(const Subject& subject, Failures& failures) {
       const OpClass& op = node->op();
       if (subject.library && !known.contains(&op) && &op != subject.op)
         fail(failures, "{} uses {}, which is not in all_ops()", where, node->name());
-      if (op.info.name == nullptr || *op.info.name == '\0') fail(failures, "{} uses an op without a name", where);
+      if (op.info.name == nullptr || *op.info.name == '\0')
+        fail(failures, "{} uses an op without a name", where);
       if (op.attribute_bytes > 0 && op.visit == nullptr)
         fail(failures, "{} has attributes, but no visit() that shows them", node->name());
-      if (node->site().file == nullptr) fail(failures, "{}: no call site on {}", where, describe(*node));
+      if (node->site().file == nullptr)
+        fail(failures, "{}: no call site on {}", where, describe(*node));
       for (const Edge& edge : node->inputs())
         if (edge.node != nullptr && edge.node->id() >= node->id())
-          fail(failures, "{} uses {}, which is not before it on the tape", describe(*node), describe(*edge.node));
+          fail(failures,
+               "{} uses {}, which is not before it on the tape",
+               describe(*node),
+               describe(*edge.node));
     }
   };
   check_nodes("the op", {r.y});
-  if (node_of(r.y)->shape(r.y.raw()->output) != r.y.shape() || node_of(r.y)->dtype(r.y.raw()->output) != r.y.dtype())
-    fail(failures, "the node says {}, the result is {}", to_string(node_of(r.y)->shape()), to_string(r.y.shape()));
+  if (node_of(r.y)->shape(r.y.raw()->output) != r.y.shape() ||
+      node_of(r.y)->dtype(r.y.raw()->output) != r.y.dtype())
+    fail(failures,
+         "the node says {}, the result is {}",
+         to_string(node_of(r.y)->shape()),
+         to_string(r.y.shape()));
   if (has_derivative(subject)) {
     List gradients = pull(r, {.create_graph = true});
     std::erase_if(gradients, [](const Tensor& g) { return !requires_grad(g); });
@@ -236,7 +249,8 @@ void check_subsets(const Subject& subject, Failures& failures) {
     List inputs = point.inputs;
     for (std::size_t i : point.real) inputs[i] = leaf(detach(inputs[i]));
     const Tensor y = call(subject, inputs);
-    const bool itself = std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& x) { return x.is_same(y); });
+    const bool itself =
+        std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& x) { return x.is_same(y); });
     if (requires_grad(y) && !itself) fail(failures, "the result requires a gradient under NoGrad");
   }
   if (requires_grad(record(subject, point.inputs, {}).y))
@@ -278,7 +292,8 @@ void check_saved(const Subject& subject, Failures& failures) {
       pull(r);
       if (saved) fail(failures, "{} is saved, but the rule does not use it", what);
     } catch (const GradientError& e) {
-      if (!saved) fail(failures, "{} is not saved, but a change of it is an error: {}", what, e.what());
+      if (!saved)
+        fail(failures, "{} is not saved, but a change of it is an error: {}", what, e.what());
       if (e.op().empty() || e.site().file == nullptr)
         fail(failures, "the error of a changed {} names no op or no line: {}", what, e.what());
     }
@@ -292,7 +307,8 @@ void check_twice(const Subject& subject, Failures& failures) {
   const bool saves = !saved_storages(r.y).empty();
   const List first = pull(r, {.retain_graph = true}), second = pull(r);
   for (std::size_t k = 0; k < first.size(); ++k)
-    if (const auto d = difference(second[k], first[k], 0)) fail(failures, "a second pass: gradient {}: {}", k, *d);
+    if (const auto d = difference(second[k], first[k], 0))
+      fail(failures, "a second pass: gradient {}: {}", k, *d);
   try {
     pull(r);
     if (saves) fail(failures, "a pass over a graph that was used up gives no error");
@@ -308,13 +324,15 @@ void check_memory(const Subject& subject, Failures& failures) {
     if (!has_derivative(subject)) return;
     List gradients = pull(r, {.create_graph = true});
     std::erase_if(gradients, [](const Tensor& g) { return !requires_grad(g); });
-    if (!gradients.empty()) grad(gradients[0], r.leaves, draw_cotangent(gradients[0].shape(), float64));
+    if (!gradients.empty())
+      grad(gradients[0], r.leaves, draw_cotangent(gradients[0].shape(), float64));
   };
   once();
   const std::int64_t before = memory_stats().live;
   once();
   const std::int64_t kept = memory_stats().live - before;
-  if (kept != 0) fail(failures, "{} bytes stay in use after the last handle is gone (a cycle?)", kept);
+  if (kept != 0)
+    fail(failures, "{} bytes stay in use after the last handle is gone (a cycle?)", kept);
 }
 
 }  // namespace gradus::op_suite

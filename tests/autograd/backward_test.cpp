@@ -36,7 +36,9 @@ std::string message(F f) {
   return "no error";
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 // ---- backward ------------------------------------------------------------------------------------
 
@@ -160,13 +162,16 @@ TEST(Backward, AnErrorLeavesEveryGradientAsItWas) {
 
 TEST(Backward, RefusesWhatHasNoGradient) {
   const Tensor x = leaf(vector({1.0, 2.0}));
-  EXPECT_TRUE(contains(message<GradientError>([&] { backward(detach(x)); }), "backward: expected a result that requires"));
+  EXPECT_TRUE(contains(message<GradientError>([&] { backward(detach(x)); }),
+                       "backward: expected a result that requires"));
   EXPECT_TRUE(contains(message<GradientError>([&] { backward(x * 2.0); }), "expected one element"));
   EXPECT_TRUE(contains(message<ShapeError>([&] { backward(x * 2.0, ones({3}, float64)); }),
                        "backward: expected a cotangent [2], got [3]"));
-  EXPECT_TRUE(contains(message<DTypeError>([&] { backward(x * 2.0, ones({2})); }), "expected float64, got float32"));
+  EXPECT_TRUE(contains(message<DTypeError>([&] { backward(x * 2.0, ones({2})); }),
+                       "expected float64, got float32"));
   EXPECT_TRUE(contains(message<GradientError>([&] { backward(x * 2.0); }), "backward_test.cpp"));
-  EXPECT_TRUE(contains(message<GradientError>([&] { grad(sum(x), detach(x)); }), "grad: expected inputs that require"));
+  EXPECT_TRUE(contains(message<GradientError>([&] { grad(sum(x), detach(x)); }),
+                       "grad: expected inputs that require"));
   EXPECT_THROW(gradient(x * 2.0), GradientError);
 }
 
@@ -291,7 +296,8 @@ TEST(Hooks, AWrongShapeIsAnError) {
   const Tensor y = x * x;
   on_gradient(y, [](const Tensor&) { return number(1); });
   const std::string text = message<GradientError>([&] { backward(sum(y)); });
-  EXPECT_TRUE(contains(text, "a hook that returns a cotangent float64 [2], got float64 []")) << text;
+  EXPECT_TRUE(contains(text, "a hook that returns a cotangent float64 [2], got float64 []"))
+      << text;
   EXPECT_FALSE(gradient(x).defined());
   EXPECT_THROW(on_gradient(detach(x), [](const Tensor& g) { return g; }), GradientError);
 }
@@ -299,9 +305,14 @@ TEST(Hooks, AWrongShapeIsAnError) {
 // ---- ops of users --------------------------------------------------------------------------------
 
 struct Outer : Op {  // y[i,j] = a[i] b[j]
-  static constexpr OpInfo info{.name = "outer", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
-  Tensor forward(const Tensor& a, const Tensor& b) const { return matmul(unsqueeze(a, 1), unsqueeze(b, 0)); }
-  Cotangents vjp(const Pullback& p) const { return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))}; }
+  static constexpr OpInfo info{
+      .name = "outer", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  Tensor forward(const Tensor& a, const Tensor& b) const {
+    return matmul(unsqueeze(a, 1), unsqueeze(b, 0));
+  }
+  Cotangents vjp(const Pullback& p) const {
+    return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))};
+  }
 };
 constexpr auto outer = make_op<Outer>();
 
@@ -344,8 +355,12 @@ TEST(UserOp, AFaultyRuleIsAnErrorThatNamesIt) {
     EXPECT_FALSE(gradient(x).defined());
     return text;
   };
-  EXPECT_TRUE(contains(attempt([](const Pullback& p) { return Cotangents{p.g, p.g}; }), "gives 1 cotangents, got 2"));
-  EXPECT_TRUE(contains(attempt([](const Pullback&) { return Cotangents{}; }), "gives 1 cotangents, got 0"));
+  EXPECT_TRUE(contains(attempt([](const Pullback& p) {
+                         return Cotangents{p.g, p.g};
+                       }),
+                       "gives 1 cotangents, got 2"));
+  EXPECT_TRUE(
+      contains(attempt([](const Pullback&) { return Cotangents{}; }), "gives 1 cotangents, got 0"));
   EXPECT_TRUE(contains(attempt([](const Pullback& p) { return Cotangents{sum(p.g)}; }),
                        "gives a cotangent float64 [2], got float64 []"));
   EXPECT_TRUE(contains(attempt([](const Pullback& p) { return Cotangents{to(p.g, float32)}; }),
@@ -378,7 +393,8 @@ TEST(UserOp, ErrorsInARuleNameTheOpAndItsLine) {
 
 /// Two results, of which the rule may see one cotangent only.
 struct SumAndProduct : Op {
-  static constexpr OpInfo info{.name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
+  static constexpr OpInfo info{
+      .name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
   Tensors forward(const Tensor& a, const Tensor& b) const { return {a + b, a * b}; }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);
@@ -460,7 +476,8 @@ TEST(Threads, RunPassesOverOneGraph) {
   std::vector<double> results(4);
   for (double& result : results)
     threads.emplace_back([&] {
-      for (int i = 0; i < 20; ++i) result = grad(y, x, {}, {.retain_graph = true}).item() / y.item();
+      for (int i = 0; i < 20; ++i)
+        result = grad(y, x, {}, {.retain_graph = true}).item() / y.item();
     });
   for (std::thread& t : threads) t.join();
   for (double result : results) EXPECT_NEAR(result, 17, 1e-9);

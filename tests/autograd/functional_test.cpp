@@ -40,8 +40,10 @@ TEST(Functional, JacobianHasTheShapesOfBoth) {
   const Tensor x = vector({{1.0, 2.0}, {3.0, 4.0}});
   const Tensor j = jacobian([](const Tensor& t) { return sum(t * t, {0}); })(x);
   expect_close(j, vector({{{2.0, 0.0}, {6.0, 0.0}}, {{0.0, 4.0}, {0.0, 8.0}}}));
-  EXPECT_EQ(jacobian([](const Tensor& t) { return slice(t, 0, 0, 0); })(x).shape(), (Shape{0, 2, 2, 2}));
-  expect_close(jacobian([](const Tensor& t) { return detach(t); })(x), zeros({2, 2, 2, 2}, float64));
+  EXPECT_EQ(jacobian([](const Tensor& t) { return slice(t, 0, 0, 0); })(x).shape(),
+            (Shape{0, 2, 2, 2}));
+  expect_close(jacobian([](const Tensor& t) { return detach(t); })(x),
+               zeros({2, 2, 2, 2}, float64));
 }
 
 TEST(Functional, TakesSeveralInputs) {
@@ -54,7 +56,9 @@ TEST(Functional, TakesSeveralInputs) {
   expect_close(dx[0], 2.0 * a * b * va);
   expect_close(dx[1], a * a * va);
   EXPECT_FALSE(dx[2].defined());
-  const auto h = hvp([&](std::span<const Tensor> in) { return sum(f(in)); }, std::vector{a, b}, std::vector{va, vb});
+  const auto h = hvp([&](std::span<const Tensor> in) { return sum(f(in)); },
+                     std::vector{a, b},
+                     std::vector{va, vb});
   expect_close(h[0], 2.0 * b * va + 2.0 * a * vb);
   expect_close(h[1], 2.0 * a * va);
 }
@@ -73,7 +77,8 @@ TEST(Functional, CanBeDifferentiatedFurther) {
   expect_close(grad(sum(jvp(cube_sum, x, v).second), x), 6.0 * detach(x) * v);
   expect_close(grad(sum(hvp(cube_sum, x, v)), x), 6.0 * v);
   expect_close(grad(sum(hessian(cube_sum)(x)), x), full({3}, 6, float64));
-  expect_close(grad(grad(grad([](const Tensor& t) { return pow(t, 4); })))(scalar(2, float64)), scalar(48, float64));
+  expect_close(grad(grad(grad([](const Tensor& t) { return pow(t, 4); })))(scalar(2, float64)),
+               scalar(48, float64));
 }
 
 TEST(Functional, CanBeDifferentiatedByWhatTheFunctionUses) {
@@ -107,18 +112,29 @@ std::string message(F f) {
 
 TEST(Functional, ErrorsNameFunctionAndLine) {
   const Tensor x = vector({1.0, 2.0});
-  const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  const auto contains = [](const std::string& text, const char* part) {
+    return text.find(part) != std::string::npos;
+  };
   const std::string shape = message<ShapeError>([&] { jvp(cube_sum, x, ones({3}, float64)); });
   EXPECT_TRUE(contains(shape, "jvp: expected a direction [2], got [3]")) << shape;
   EXPECT_TRUE(contains(shape, "functional_test.cpp")) << shape;
-  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }), "expected float64, got float32"));
-  EXPECT_TRUE(contains(message<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }), "vjp: expected a cotangent []"));
-  EXPECT_TRUE(contains(message<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
-                       "hvp: expected a function with one element"));
-  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, tensor({1, 2}), tensor({1, 2})); }),
+  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }),
+                       "expected float64, got float32"));
+  EXPECT_TRUE(contains(message<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }),
+                       "vjp: expected a cotangent []"));
+  EXPECT_TRUE(
+      contains(message<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
+               "hvp: expected a function with one element"));
+  EXPECT_TRUE(contains(message<DTypeError>([&] {
+                         jvp(cube_sum, tensor({1, 2}), tensor({1, 2}));
+                       }),
                        "expected an input of float32 or float64"));
-  EXPECT_TRUE(contains(message<ShapeError>([&] { jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64)); }),
-                       "jacobian")) << "more than eight dimensions";
+  EXPECT_TRUE(
+      contains(message<ShapeError>([&] {
+                 jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64));
+               }),
+               "jacobian"))
+      << "more than eight dimensions";
 }
 
 }  // namespace

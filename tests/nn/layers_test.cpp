@@ -1,15 +1,14 @@
-#include "gradus/nn.h"
-
 #include "gradus/autograd.h"
+#include "gradus/nn.h"
 #include "gradus/ops.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 namespace gradus {
 namespace {
@@ -27,7 +26,11 @@ Moments moments(const Tensor& x) {
   double mean = 0, two = 0, four = 0;
   for (double a : v) mean += a / n;
   for (double a : v) two += (a - mean) * (a - mean) / n, four += std::pow(a - mean, 4) / n;
-  return {mean, std::sqrt(two), four / two / two, *std::min_element(v.begin(), v.end()), *std::max_element(v.begin(), v.end())};
+  return {mean,
+          std::sqrt(two),
+          four / two / two,
+          *std::min_element(v.begin(), v.end()),
+          *std::max_element(v.begin(), v.end())};
 }
 
 /// Standard deviation and shape of the distribution, within 5 standard errors.
@@ -56,7 +59,8 @@ TEST(Init, XavierAndHe) {
   expect_normal(init::he_normal(w), 0.0883883476483);
   expect_uniform(init::he_uniform(w), 0.153093108924);
   expect_normal(init::he_normal(w, {.fan = init::Fan::out}), 0.0625);
-  expect_normal(init::he_normal(w, {.nonlinearity = init::Nonlinearity::leaky_relu, .slope = 0.1}), 0.0879496930913);
+  expect_normal(init::he_normal(w, {.nonlinearity = init::Nonlinearity::leaky_relu, .slope = 0.1}),
+                0.0879496930913);
   Tensor k = empty({64, 3, 7, 7}, float64);
   expect_normal(init::he_normal(k), 0.116642368704);
   expect_normal(init::xavier_normal(k), 0.0246819550166);
@@ -120,7 +124,8 @@ TEST(Linear, AWrongInputNamesTheLayerAndTheLine) {
     FAIL();
   } catch (const ShapeError& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("linear: expected input [*, 784], got [64, 28, 28]"), std::string::npos) << text;
+    EXPECT_NE(text.find("linear: expected input [*, 784], got [64, 28, 28]"), std::string::npos)
+        << text;
     EXPECT_NE(text.find("fc1 (Linear 784 → 256) at layers_test.cpp:"), std::string::npos) << text;
   }
 }
@@ -265,7 +270,8 @@ TEST_F(Save, DamagedFilesAreRefused) {
   Generator random(3);
   for (int i = 0; i < 300; ++i) {  // a flipped byte is an error or another value, never a crash
     std::string bad = good;
-    bad[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(good.size())))] = static_cast<char>(random.below(256));
+    bad[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(good.size())))] =
+        static_cast<char>(random.below(256));
     write(bad);
     try {
       nn::load_tensors(path);

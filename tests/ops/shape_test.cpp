@@ -194,9 +194,10 @@ TEST(SumTo, UndoesBroadcasting) {
   EXPECT_EQ(ints(sum_to(zeros({0, 2}), {1, 2})), (Ints{0, 0}));
   EXPECT_EQ(sum_to(count({2, 2}, int64), {}).dtype(), int64);
   EXPECT_TRUE(sum_to(x, x.shape()).is_same(x));
-  expect_error<ShapeError>("sum_to", "expected a shape that broadcasts to [2, 3, 2], got [2, 2]", [] {
-    sum_to(count({2, 3, 1}) + zeros({2}), {2, 2});
-  });
+  expect_error<ShapeError>(
+      "sum_to", "expected a shape that broadcasts to [2, 3, 2], got [2, 2]", [] {
+        sum_to(count({2, 3, 1}) + zeros({2}), {2, 2});
+      });
 }
 
 TEST(Flip, ReversesWithoutCopying) {

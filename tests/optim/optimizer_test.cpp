@@ -1,7 +1,6 @@
-#include "gradus/optim.h"
-
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
+#include "gradus/optim.h"
 
 #include <gtest/gtest.h>
 
@@ -15,7 +14,9 @@ using Parameters = std::vector<Parameter>;
 Parameter one(double value) { return Parameter(full({1}, value, float64)); }
 
 /// Gives `p` these gradients, one a step, and returns where it ends.
-double after(optim::Optimizer& optimizer, const Parameter& p, std::initializer_list<double> gradients) {
+double after(optim::Optimizer& optimizer,
+             const Parameter& p,
+             std::initializer_list<double> gradients) {
   for (double g : gradients) {
     set_gradient(p, full({1}, g, float64));
     optimizer.step();
@@ -109,8 +110,11 @@ TEST(Optimizer, FindsTheMinimum) {
   for (int kind = 0; kind < 2; ++kind) {
     Parameter x = Parameter(tensor({-1.0, 2.0}, float64));
     std::unique_ptr<optim::Optimizer> optimizer;
-    if (kind == 0) optimizer = std::make_unique<optim::Sgd>(Parameters{x}, optim::SgdOptions{.lr = 0.02, .momentum = 0.9});
-    else optimizer = std::make_unique<optim::Adam>(Parameters{x}, optim::AdamOptions{.lr = 0.1});
+    if (kind == 0)
+      optimizer = std::make_unique<optim::Sgd>(Parameters{x},
+                                               optim::SgdOptions{.lr = 0.02, .momentum = 0.9});
+    else
+      optimizer = std::make_unique<optim::Adam>(Parameters{x}, optim::AdamOptions{.lr = 0.1});
     for (int i = 0; i < 500; ++i) {
       optimizer->zero_grad();
       backward(sum(pow(x - 3.0, 2.0) * tensor({1.0, 10.0}, float64)));

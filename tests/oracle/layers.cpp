@@ -9,11 +9,16 @@ using namespace gradus;
 
 const std::map<std::string, Layer>& layers() {
   static const std::map<std::string, Layer> table{
-      {"Linear", [](const Json& s) {
-         return nn::Linear(s.at("in_features"), s.at("out_features"), {.bias = s.value("bias", true), .dtype = float64});
+      {"Linear",
+       [](const Json& s) {
+         return nn::Linear(s.at("in_features"),
+                           s.at("out_features"),
+                           {.bias = s.value("bias", true), .dtype = float64});
        }},
-      {"BatchNorm1d", [](const Json& s) {
-         nn::BatchNormOptions options{.eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64};
+      {"BatchNorm1d",
+       [](const Json& s) {
+         nn::BatchNormOptions options{
+             .eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64};
          if (s.contains("momentum")) {
            options.momentum.reset();
            if (!s["momentum"].is_null()) options.momentum = s["momentum"].get<double>();
@@ -23,10 +28,12 @@ const std::map<std::string, Layer>& layers() {
       {"ReLU", [](const Json&) { return nn::ReLU(); }},
       {"LeakyReLU", [](const Json& s) { return nn::LeakyReLU(s.value("negative_slope", 0.01)); }},
       {"ELU", [](const Json& s) { return nn::ELU(s.value("alpha", 1.0)); }},
-      {"PReLU", [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
+      {"PReLU",
+       [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
       {"Sigmoid", [](const Json&) { return nn::Sigmoid(); }},
       {"Tanh", [](const Json&) { return nn::Tanh(); }},
-      {"Softplus", [](const Json& s) {
+      {"Softplus",
+       [](const Json& s) {
          return nn::Softplus(s.value("beta", 1.0), s.value("threshold", 20.0));
        }},
       {"Flatten", [](const Json&) { return nn::Flatten(); }},
@@ -37,16 +44,19 @@ const std::map<std::string, Layer>& layers() {
 
 const std::map<std::string, MakeOptimizer>& optimizers() {
   static const std::map<std::string, MakeOptimizer> table{
-      {"sgd", [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
-         return std::make_unique<optim::Sgd>(std::move(parameters),
-                                             optim::SgdOptions{.lr = o.at("lr"),
-                                                               .momentum = o.value("momentum", 0.0),
-                                                               .weight_decay = o.value("weight_decay", 0.0),
-                                                               .nesterov = o.value("nesterov", false),
-                                                               .dampening = o.value("dampening", 0.0),
-                                                               .maximize = o.value("maximize", false)});
+      {"sgd",
+       [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
+         return std::make_unique<optim::Sgd>(
+             std::move(parameters),
+             optim::SgdOptions{.lr = o.at("lr"),
+                               .momentum = o.value("momentum", 0.0),
+                               .weight_decay = o.value("weight_decay", 0.0),
+                               .nesterov = o.value("nesterov", false),
+                               .dampening = o.value("dampening", 0.0),
+                               .maximize = o.value("maximize", false)});
        }},
-      {"adam", [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
+      {"adam",
+       [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
          optim::AdamOptions options{.lr = o.value("lr", 1e-3),
                                     .eps = o.value("eps", 1e-8),
                                     .weight_decay = o.value("weight_decay", 0.0),
@@ -85,7 +95,8 @@ Arrays run_optimizer(const std::string& type, const Json& attrs, const Arrays& g
 }
 
 Arrays run_batch_norm_steps(const Json& attrs, const Arrays& given) {
-  nn::BatchNormOptions options{.eps = attrs.at("eps"), .affine = attrs.at("affine"), .dtype = float64};
+  nn::BatchNormOptions options{
+      .eps = attrs.at("eps"), .affine = attrs.at("affine"), .dtype = float64};
   options.track_running_stats = attrs.at("track_running_stats");
   options.momentum.reset();
   if (!attrs.at("momentum").is_null()) options.momentum = attrs.at("momentum").get<double>();
@@ -122,7 +133,8 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
   std::vector<double> losses, norms;
   for (std::int64_t t = 0; t < given.at("batches").size(0); ++t) {
     const Tensor rows = contiguous(select(given.at("batches"), 0, t));
-    Arrays inputs{{"x", net(index_select(given.at("X"), 0, rows))}, {"target", index_select(given.at("Y"), 0, rows)}};
+    Arrays inputs{{"x", net(index_select(given.at("X"), 0, rows))},
+                  {"target", index_select(given.at("Y"), 0, rows)}};
     const Json options{{"reduction", "mean"}};
     const Tensor value = (*loss_function)(Call(options, inputs, {"x", "target"})).at(0);
     optimizer->zero_grad();
@@ -177,7 +189,8 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
     Replace(const Arrays& arrays, std::string prefix_) : given(arrays), path(std::move(prefix_)) {}
     void parameter(std::string_view name, Parameter& p) override {
       const auto at = given.find(path + std::string(name));
-      if (at != given.end()) static_cast<Tensor&>(p) = requires_grad(at->second) ? at->second : leaf(clone(at->second));
+      if (at != given.end())
+        static_cast<Tensor&>(p) = requires_grad(at->second) ? at->second : leaf(clone(at->second));
     }
     void child(std::string_view name, nn::ModuleRef module) override {
       const std::string outer = path;
@@ -198,7 +211,9 @@ const Procedure* find_procedure(const std::string& kind, const std::string& op) 
   if (kind == "optimizer") {
     Procedure& procedure = optimizer_procedures[op];
     if (!procedure)
-      procedure = [op](const Json& attrs, const Arrays& given) { return run_optimizer(op, attrs, given); };
+      procedure = [op](const Json& attrs, const Arrays& given) {
+        return run_optimizer(op, attrs, given);
+      };
     return &procedure;
   }
   const auto at = table.find(op);

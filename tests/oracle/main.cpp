@@ -23,7 +23,9 @@ double Call::number(const char* key) const {
   return value.get<double>();
 }
 
-double Call::number(const char* key, double otherwise) const { return has(key) ? number(key) : otherwise; }
+double Call::number(const char* key, double otherwise) const {
+  return has(key) ? number(key) : otherwise;
+}
 
 gradus::Shape Call::shape(const char* key) const {
   gradus::Shape shape;
@@ -39,12 +41,17 @@ struct Tolerance {
 };
 
 /// "" if `got` is `want` within the tolerance, else by how much it is not.
-std::string difference(const std::string& what, const Tensor& got, const Tensor& want, Tolerance tolerance) {
+std::string difference(const std::string& what,
+                       const Tensor& got,
+                       const Tensor& want,
+                       Tolerance tolerance) {
   if (!got.defined()) return what + ": missing";
   if (got.shape() != want.shape())
-    return fmt::format("{}: shape {}, expected {}", what, to_string(got.shape()), to_string(want.shape()));
+    return fmt::format(
+        "{}: shape {}, expected {}", what, to_string(got.shape()), to_string(want.shape()));
   if (is_floating(got.dtype()) != is_floating(want.dtype()))
-    return fmt::format("{}: {}, expected {}", what, to_string(got.dtype()), to_string(want.dtype()));
+    return fmt::format(
+        "{}: {}, expected {}", what, to_string(got.dtype()), to_string(want.dtype()));
   const auto a = got.to_vector(), b = want.to_vector();
   double worst = 0;
   std::size_t at = 0;
@@ -55,7 +62,12 @@ std::string difference(const std::string& what, const Tensor& got, const Tensor&
     if (excess > worst) worst = excess, at = i;
   }
   if (worst <= 1) return "";
-  return fmt::format("{}[{}]: {:.12g}, expected {:.12g} ({:.2g} times the tolerance)", what, at, a[at], b[at], worst);
+  return fmt::format("{}[{}]: {:.12g}, expected {:.12g} ({:.2g} times the tolerance)",
+                     what,
+                     at,
+                     a[at],
+                     b[at],
+                     worst);
 }
 
 /// The steps of a view, as differentiable ops.
@@ -112,7 +124,8 @@ std::vector<std::string> run_differentiable(const Json& c, const Arrays& arrays)
   } else {
     const Function* function = find_function(c.at("op"));
     if (function == nullptr) throw Missing{c.at("op")};
-    outputs = (*function)(Call(c.at("attrs"), inputs, c.at("inputs").get<std::vector<std::string>>()));
+    outputs =
+        (*function)(Call(c.at("attrs"), inputs, c.at("inputs").get<std::vector<std::string>>()));
   }
 
   std::vector<Tensor> results, cotangents;
@@ -131,7 +144,8 @@ std::vector<std::string> run_differentiable(const Json& c, const Arrays& arrays)
   if (grads.empty()) return failures;
   if (results.empty()) {
     for (const auto& [name, array] : grads.items())
-      compare("grad " + name, gradus::zeros_like(inputs[name]), arrays.at(array.get<std::string>()));
+      compare(
+          "grad " + name, gradus::zeros_like(inputs[name]), arrays.at(array.get<std::string>()));
     return failures;
   }
 
@@ -142,7 +156,8 @@ std::vector<std::string> run_differentiable(const Json& c, const Arrays& arrays)
   const bool second = c.value("hvp", false);
   // Once as a training step does it, and once recorded: the rules may take different ways.
   const auto plain = gradus::grad(results, wanted, cotangents, {.retain_graph = true});
-  const auto recorded = second ? gradus::grad(results, wanted, cotangents, {.create_graph = true}) : plain;
+  const auto recorded =
+      second ? gradus::grad(results, wanted, cotangents, {.create_graph = true}) : plain;
   std::vector<Tensor> first, directions;
   std::size_t i = 0;
   for (const auto& [name, array] : grads.items()) {
@@ -156,17 +171,22 @@ std::vector<std::string> run_differentiable(const Json& c, const Arrays& arrays)
   }
   for (const auto& [name, base] : bases)
     if (grads.contains(name))
-      compare("grad of the base of " + name, plain[i++], arrays.at(views[name].at("grad").get<std::string>()));
+      compare("grad of the base of " + name,
+              plain[i++],
+              arrays.at(views[name].at("grad").get<std::string>()));
   if (!second) return failures;
 
   i = 0;
   const std::size_t count = grads.size();
-  const std::vector<Tensor> keys(wanted.begin(), wanted.begin() + static_cast<std::ptrdiff_t>(count));
+  const std::vector<Tensor> keys(wanted.begin(),
+                                 wanted.begin() + static_cast<std::ptrdiff_t>(count));
   const std::vector<Tensor> hv =
       first.empty() ? std::vector<Tensor>(count) : gradus::grad(first, keys, directions);
   for (const auto& [name, array] : grads.items()) {
     const Tensor& got = hv[i++];
-    compare("hvp " + name, got.defined() ? got : gradus::zeros_like(inputs[name]), arrays.at("hv." + name));
+    compare("hvp " + name,
+            got.defined() ? got : gradus::zeros_like(inputs[name]),
+            arrays.at("hv." + name));
   }
   return failures;
 }
@@ -178,10 +198,12 @@ std::vector<std::string> run_procedure(const Json& c, const Arrays& arrays) {
   std::vector<std::string> failures;
   for (const std::string name : c.at("outputs")) {
     Tolerance tolerance;
-    if (c.at("kind") == "train") tolerance = name == "loss" ? Tolerance{1e-8, 1e-8} : Tolerance{1e-7, 1e-7};
+    if (c.at("kind") == "train")
+      tolerance = name == "loss" ? Tolerance{1e-8, 1e-8} : Tolerance{1e-7, 1e-7};
     const auto at = got.find(name);
     if (!arrays.contains(name)) continue;
-    std::string text = difference(name, at == got.end() ? Tensor() : at->second, arrays.at(name), tolerance);
+    std::string text =
+        difference(name, at == got.end() ? Tensor() : at->second, arrays.at(name), tolerance);
     if (!text.empty()) failures.push_back(std::move(text));
   }
   return failures;
@@ -189,7 +211,9 @@ std::vector<std::string> run_procedure(const Json& c, const Arrays& arrays) {
 
 int run(const std::string& folder) {
   std::ifstream file(folder + "/index.json");
-  if (!file) gradus::detail::fail<gradus::IoError>("oracle", "expected " + folder + "/index.json, got no such file");
+  if (!file)
+    gradus::detail::fail<gradus::IoError>("oracle",
+                                          "expected " + folder + "/index.json, got no such file");
   const Json index = Json::parse(file);
   std::map<std::string, std::map<std::string, Arrays>> files;  // file -> case -> arrays
   std::map<std::string, std::vector<std::string>> skipped;     // what is missing -> cases
@@ -206,9 +230,11 @@ int run(const std::string& folder) {
         }
       }
       const Arrays& arrays = files[npz][name];
-      const auto failures = c.contains("grads") ? run_differentiable(c, arrays) : run_procedure(c, arrays);
+      const auto failures =
+          c.contains("grads") ? run_differentiable(c, arrays) : run_procedure(c, arrays);
       ++ran;
-      if (!failures.empty()) failed.push_back(fmt::format("{}: {}", name, fmt::join(failures, "; ")));
+      if (!failures.empty())
+        failed.push_back(fmt::format("{}: {}", name, fmt::join(failures, "; ")));
     } catch (const Missing& missing) {
       skipped[missing.what].push_back(name);
     } catch (const std::exception& error) {

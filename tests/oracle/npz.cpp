@@ -23,12 +23,15 @@ class Reader {
   }
   std::string_view view(std::size_t at, std::size_t n) const {
     if (at > bytes_.size() || n > bytes_.size() - at)
-      fail(at, fmt::format("expected {} more bytes, got {}", n, bytes_.size() - std::min(at, bytes_.size())));
+      fail(at,
+           fmt::format(
+               "expected {} more bytes, got {}", n, bytes_.size() - std::min(at, bytes_.size())));
     return std::string_view(bytes_).substr(at, n);
   }
   std::size_t size() const { return bytes_.size(); }
   [[noreturn]] void fail(std::size_t at, const std::string& message) const {
-    gradus::detail::fail<gradus::IoError>("npz", fmt::format("{} (in {} at byte {})", message, path_, at));
+    gradus::detail::fail<gradus::IoError>("npz",
+                                          fmt::format("{} (in {} at byte {})", message, path_, at));
   }
 
  private:
@@ -68,7 +71,8 @@ Tensor read_npy(const Reader& in, std::size_t at, std::size_t n) {
   if (header_size + 10 + bytes != n) in.fail(at, fmt::format("expected {} bytes of data", bytes));
   const std::string_view data = in.view(at + 10 + header_size, bytes);
   Tensor result = gradus::empty(shape, dtype);
-  gradus::dispatch(dtype, [&]<class T>() { std::memcpy(result.mutable_data<T>(), data.data(), bytes); });
+  gradus::dispatch(dtype,
+                   [&]<class T>() { std::memcpy(result.mutable_data<T>(), data.data(), bytes); });
   return result;
 }
 
@@ -91,11 +95,12 @@ std::map<std::string, Tensor> read_npz(const std::string& path) {
     if (in.number<std::uint16_t>(at + 10) != 0) in.fail(at, "expected a stored member");
     const std::size_t bytes = in.number<std::uint32_t>(at + 24);
     const std::size_t name_size = in.number<std::uint16_t>(at + 28);
-    const std::size_t skip = in.number<std::uint16_t>(at + 30) + std::size_t{in.number<std::uint16_t>(at + 32)};
+    const std::size_t skip =
+        in.number<std::uint16_t>(at + 30) + std::size_t{in.number<std::uint16_t>(at + 32)};
     const std::size_t local = in.number<std::uint32_t>(at + 42);
     std::string name(in.view(at + 46, name_size));
-    const std::size_t data =
-        local + 30 + in.number<std::uint16_t>(local + 26) + std::size_t{in.number<std::uint16_t>(local + 28)};
+    const std::size_t data = local + 30 + in.number<std::uint16_t>(local + 26) +
+                             std::size_t{in.number<std::uint16_t>(local + 28)};
     in.view(data, bytes);
     if (name.ends_with(".npy")) name.resize(name.size() - 4);
     members[name] = read_npy(in, data, bytes);

@@ -44,7 +44,8 @@ std::optional<std::int64_t> ignored(const Call& c) {
 std::vector<Tensor> batch_norm_case(const Call& c) {
   const double eps = c.number("eps");
   if (!c.flag("training"))
-    return {batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
+    return {
+        batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
   const BatchNormResult r = batch_norm(c("x"), c("weight"), c("bias"), eps);
   std::vector<Tensor> outputs{r.y};
   if (c("running_mean").defined()) {
@@ -91,8 +92,10 @@ const std::map<std::string, Function>& functions() {
   static const std::map<std::string, Function> table{
       {"abs", unary(abs)},
       {"add", binary(add)},
-      {"amax", reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
-      {"amin", reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
+      {"amax",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
+      {"amin",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
       {"argmax", one([](const Call& c) {
          return c.has("dim") ? argmax(c("x"), c.integer("dim"), c.flag("keepdim")) : argmax(c("x"));
        })},
@@ -123,9 +126,8 @@ const std::map<std::string, Function>& functions() {
          if (c.flag("training")) throw Missing{"reference for random numbers"};
          return dropout(c("x"), c.number("p"), false);
        })},
-      {"dropout_mask", one([](const Call& c) {
-         return c("x") * to(c("mask"), float64) / (1 - c.number("p"));
-       })},
+      {"dropout_mask",
+       one([](const Call& c) { return c("x") * to(c("mask"), float64) / (1 - c.number("p")); })},
       {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha")); })},
       {"erf", unary(erf)},
       {"exp", unary(exp)},
@@ -138,28 +140,38 @@ const std::map<std::string, Function>& functions() {
       {"le", binary(less_equal)},
       {"lt", binary(less)},
       {"ne", binary(not_equal_to)},
-      {"index_select", one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
-      {"l1_loss", one([](const Call& c) { return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
-      {"leaky_relu", one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope")); })},
+      {"index_select",
+       one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
+      {"l1_loss", one([](const Call& c) {
+         return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
+       })},
+      {"leaky_relu",
+       one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope")); })},
       {"linear", one([](const Call& c) { return linear(c("x"), c("weight"), c("bias")); })},
       {"log", unary(log)},
       {"log1p", unary(log1p)},
       {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), c.integer("dim")); })},
-      {"logsumexp", reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
+      {"logsumexp",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
       {"matmul", binary(matmul)},
-      {"max_dim", [](const Call& c) {
+      {"max_dim",
+       [](const Call& c) {
          const auto r = max_with_index(c("x"), c.integer("dim"), c.flag("keepdim"));
          return std::vector<Tensor>{r.values, r.indices};
        }},
-      {"min_dim", [](const Call& c) {
+      {"min_dim",
+       [](const Call& c) {
          const auto r = min_with_index(c("x"), c.integer("dim"), c.flag("keepdim"));
          return std::vector<Tensor>{r.values, r.indices};
        }},
       {"maximum", binary(maximum)},
       {"maxout", one([](const Call& c) { return maxout(c("x"), c.integer("pieces")); })},
-      {"mean", reduction([](const Tensor& x, const Axes& a, bool keep) { return mean(x, a, keep); })},
+      {"mean",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return mean(x, a, keep); })},
       {"minimum", binary(minimum)},
-      {"mse_loss", one([](const Call& c) { return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
+      {"mse_loss", one([](const Call& c) {
+         return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
+       })},
       {"mul", binary(mul)},
       {"neg", unary(neg)},
       {"nll_loss", one([](const Call& c) {
@@ -172,7 +184,8 @@ const std::map<std::string, Function>& functions() {
       {"pow", binary(pow)},
       {"pow_scalar", one([](const Call& c) { return pow(c("x"), c.number("exponent")); })},
       {"prelu", one([](const Call& c) { return prelu(c("x"), c("weight")); })},
-      {"prod", reduction([](const Tensor& x, const Axes& a, bool keep) { return prod(x, a, keep); })},
+      {"prod",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return prod(x, a, keep); })},
       {"reciprocal", unary(reciprocal)},
       {"relu", unary(relu)},
       {"reshape", one([](const Call& c) { return reshape(c("x"), c.shape("shape")); })},
@@ -180,7 +193,8 @@ const std::map<std::string, Function>& functions() {
       {"scatter_add", one([](const Call& c) {
          return scatter_add(c("x"), c.integer("dim"), c("index"), c("src"));
        })},
-      {"select", one([](const Call& c) { return select(c("x"), c.integer("dim"), c.integer("index")); })},
+      {"select",
+       one([](const Call& c) { return select(c("x"), c.integer("dim"), c.integer("index")); })},
       {"sigmoid", unary(sigmoid)},
       {"sign", unary(sign)},
       {"sin", unary(sin)},
@@ -199,7 +213,8 @@ const std::map<std::string, Function>& functions() {
       {"sub", binary(sub)},
       {"sum", reduction([](const Tensor& x, const Axes& a, bool keep) { return sum(x, a, keep); })},
       {"tanh", unary(tanh)},
-      {"transpose", one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
+      {"transpose",
+       one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
       {"unsqueeze", one([](const Call& c) { return unsqueeze(c("x"), c.integer("dim")); })},
       {"var", one([](const Call& c) {
          return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased") ? 1 : 0);

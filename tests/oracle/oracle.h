@@ -56,8 +56,8 @@ const Function* find_function(const std::string& op);
 using Layer = std::function<gradus::nn::AnyModule(const Json& spec)>;
 const Layer* find_layer(const std::string& type);
 /// An optimiser of parameters; null if there is none of that type.
-using MakeOptimizer =
-    std::function<std::unique_ptr<gradus::optim::Optimizer>(std::vector<gradus::Parameter>, const Json& options)>;
+using MakeOptimizer = std::function<std::unique_ptr<gradus::optim::Optimizer>(
+    std::vector<gradus::Parameter>, const Json& options)>;
 const MakeOptimizer* find_optimizer(const std::string& type);
 
 /// The program of a case of kind "program": nodes run in order.

@@ -46,11 +46,14 @@ struct SecondOrderOnly : Op {
 };
 
 struct NotLinearInG : Square {
-  Cotangents vjp(const Pullback& p) const { return {where(p.g > 0, p.g, p.g * 1.5) * p.in(0) * 2.0}; }
+  Cotangents vjp(const Pullback& p) const {
+    return {where(p.g > 0, p.g, p.g * 1.5) * p.in(0) * 2.0};
+  }
 };
 
 struct NotLinear : Square {
-  static constexpr OpInfo info{.name = "not_linear", .saves = Saves::input0, .linearity = Linearity::linear};
+  static constexpr OpInfo info{
+      .name = "not_linear", .saves = Saves::input0, .linearity = Linearity::linear};
 };
 
 struct NotBilinear : Op {
@@ -109,7 +112,9 @@ struct Product : Op {
 };
 
 struct NeedsTheFirst : Product {
-  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(1), p.needs(0) ? p.g * p.in(0) : Tensor()}; }
+  Cotangents vjp(const Pullback& p) const {
+    return {p.g * p.in(1), p.needs(0) ? p.g * p.in(0) : Tensor()};
+  }
 };
 
 struct SavesTooMuch : Op {
@@ -120,7 +125,9 @@ struct SavesTooMuch : Op {
 
 struct RemembersPasses : Square {
   static inline int passes = 0;
-  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(0) * (++passes % 2 == 0 ? 2.0 : 2.001)}; }
+  Cotangents vjp(const Pullback& p) const {
+    return {p.g * p.in(0) * (++passes % 2 == 0 ? 2.0 : 2.001)};
+  }
 };
 
 struct KeepsStateOutside : Square {
@@ -166,13 +173,17 @@ struct Sign : Op {
 
 template <class O>
 Subject subject_of(bool elementwise = true, std::vector<Sample> inputs = {}) {
-  if (inputs.empty()) inputs.assign(static_cast<std::size_t>(O::info.arity), Sample{{2, 3}, domain(-2, 2)});
+  if (inputs.empty())
+    inputs.assign(static_cast<std::size_t>(O::info.arity), Sample{{2, 3}, domain(-2, 2)});
   Subject s = op_suite::subjects(O::info.name, make_op<O>(), inputs)[0];
   s.example.elementwise = elementwise;
   return s;
 }
 
-Subject calling(const char* name, std::vector<Sample> inputs, std::function<Tensor(Inputs)> f, bool differentiable = true) {
+Subject calling(const char* name,
+                std::vector<Sample> inputs,
+                std::function<Tensor(Inputs)> f,
+                bool differentiable = true) {
   return {name, nullptr, {"", std::move(inputs), std::move(f), true, differentiable}};
 }
 
@@ -193,21 +204,28 @@ std::vector<Violation> violations() {
       {"float32", subject_of<LosesDigits>()},
       {"float32", subject_of<AlwaysFloat32>()},
       {"broadcasting",
-       calling("takes_the_first", {two, two}, [](Inputs in) { return in[0] * reshape(in[1], in[0].shape()); })},
+       calling("takes_the_first",
+               {two, two},
+               [](Inputs in) { return in[0] * reshape(in[1], in[0].shape()); })},
       {"broadcasting",
-       calling("wrong_gradient", {two, two}, [](Inputs in) {
-         return in[1].numel() == 1 ? in[0] * detach(in[1]) : in[0] * in[1];
-       })},
+       calling(
+           "wrong_gradient",
+           {two, two},
+           [](Inputs in) { return in[1].numel() == 1 ? in[0] * detach(in[1]) : in[0] * in[1]; })},
       {"sizes", subject_of<ForgetsTheTail>()},
       {"sizes", calling("not_elementwise", {two}, [](Inputs in) { return in[0] / sum(in[0]); })},
-      {"sizes", calling("flattens", {two}, [](Inputs in) { return reshape(in[0], {in[0].numel()}) * 1.0; })},
+      {"sizes",
+       calling("flattens", {two}, [](Inputs in) { return reshape(in[0], {in[0].numel()}) * 1.0; })},
       {"strides", subject_of<IgnoresStrides>()},
       {"strides", subject_of<IgnoresStridesOfG>()},
       {"subsets", subject_of<NeedsTheFirst>(false)},
-      {"subsets", calling("always_a_leaf", {two}, [](Inputs in) {
-         const Tensor y = in[0] * 1.0;
-         return requires_grad(y) ? y : leaf(y);
-       })},
+      {"subsets",
+       calling("always_a_leaf",
+               {two},
+               [](Inputs in) {
+                 const Tensor y = in[0] * 1.0;
+                 return requires_grad(y) ? y : leaf(y);
+               })},
       {"saved", subject_of<SavesTooMuch>()},
       {"twice", subject_of<RemembersPasses>()},
       {"replay", subject_of<KeepsStateOutside>()},
@@ -217,28 +235,45 @@ std::vector<Violation> violations() {
       {"purity", subject_of<WritesToItsInput>()},
       {"purity", subject_of<KeepsStateOutside>()},
       {"wrong_inputs",
-       calling("throws", {two, two}, [](Inputs in) -> Tensor {
-         if (in[0].shape() != in[1].shape()) throw std::runtime_error("shapes");
-         return in[0] * in[1];
-       })},
-      {"wrong_inputs", calling("takes_any", {two, two}, [](Inputs in) { return in[0] * sum(in[1]); })},
+       calling("throws",
+               {two, two},
+               [](Inputs in) -> Tensor {
+                 if (in[0].shape() != in[1].shape()) throw std::runtime_error("shapes");
+                 return in[0] * in[1];
+               })},
       {"wrong_inputs",
-       calling("no_range", {two, {{2}, domain(0, 3), Sample::Kind::index}}, [](Inputs in) {
-         return in[0] + to(sum(in[1]), in[0].dtype());
-       })},
-      {"not_differentiable", calling("it_is", {two}, [](Inputs in) { return in[0] * 2.0; }, false)},
+       calling("takes_any", {two, two}, [](Inputs in) { return in[0] * sum(in[1]); })},
+      {"wrong_inputs",
+       calling("no_range",
+               {two, {{2}, domain(0, 3), Sample::Kind::index}},
+               [](Inputs in) { return in[0] + to(sum(in[1]), in[0].dtype()); })},
+      {"not_differentiable",
+       calling(
+           "it_is", {two}, [](Inputs in) { return in[0] * 2.0; }, false)},
   };
   for (Violation& violation : v)
-    if (violation.subject.name == "square_here") violation.subject.library = true;  // not in all_ops()
+    if (violation.subject.name == "square_here")
+      violation.subject.library = true;  // not in all_ops()
   return v;
 }
 
 std::vector<Subject> right_ones() {
-  std::vector<Subject> all{subject_of<Square>(), subject_of<Product>(false), subject_of<Sign>(false)};
-  const auto add = [&](std::vector<Subject> more) { all.insert(all.end(), more.begin(), more.end()); };
-  add(op_suite::subjects("f", elementwise("f", [](auto x) { return x * tanh(log1p(exp(x))); }), domain(-5, 5)));
-  add(op_suite::subjects("g", elementwise("g", [](auto x, auto y) { return x * y / (x + y); }), domain(0.5, 2), domain(1, 3)));
-  add(op_suite::subjects("matmul", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, Sample{{2, 3}}, Sample{{3, 4}}));
+  std::vector<Subject> all{
+      subject_of<Square>(), subject_of<Product>(false), subject_of<Sign>(false)};
+  const auto add = [&](std::vector<Subject> more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+  add(op_suite::subjects(
+      "f", elementwise("f", [](auto x) { return x * tanh(log1p(exp(x))); }), domain(-5, 5)));
+  add(op_suite::subjects("g",
+                         elementwise("g", [](auto x, auto y) { return x * y / (x + y); }),
+                         domain(0.5, 2),
+                         domain(1, 3)));
+  add(op_suite::subjects(
+      "matmul",
+      [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
+      Sample{{2, 3}},
+      Sample{{3, 4}}));
   return all;
 }
 
@@ -250,7 +285,8 @@ TEST(Properties, EachFindsItsViolation) {
       const auto failures = op_suite::failures(p, v.subject);
       EXPECT_FALSE(failures.empty()) << v.property << " accepts " << v.subject.name;
       for (const std::string& f : failures)
-        EXPECT_EQ(f.find("unexpected error"), std::string::npos) << v.property << " of " << v.subject.name << ": " << f;
+        EXPECT_EQ(f.find("unexpected error"), std::string::npos)
+            << v.property << " of " << v.subject.name << ": " << f;
       ++found[v.property];
     }
   for (const Property& p : op_suite::properties())

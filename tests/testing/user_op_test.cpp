@@ -1,7 +1,6 @@
 // A user's test file: one line an op.
 
 #include <gradus/ops/compare.h>
-#include <gradus/ops/compare.h>
 #include <gradus/ops/lambda.h>
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/shape.h>
@@ -23,9 +22,8 @@ namespace {
 
 const auto swish = gradus::elementwise("swish", [](auto x) { return x * sigmoid(1.702 * x); });
 const auto ratio = gradus::elementwise("ratio", [](auto x, auto y) { return x * y / (x + y); });
-const auto gate = gradus::elementwise("gate", [](auto x, auto y, auto z) {
-  return where(x > y, tanh(z) * x, y + z * z);
-});
+const auto gate = gradus::elementwise(
+    "gate", [](auto x, auto y, auto z) { return where(x > y, tanh(z) * x, y + z * z); });
 
 struct Outer : Op {  // y[i,j] = a[i] b[j]
   static constexpr OpInfo info{
@@ -40,7 +38,8 @@ struct Outer : Op {  // y[i,j] = a[i] b[j]
 constexpr auto outer = gradus::make_op<Outer>();
 
 struct SumAndProduct : Op {
-  static constexpr OpInfo info{.name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
+  static constexpr OpInfo info{
+      .name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
   Tensors forward(const Tensor& a, const Tensor& b) const { return {a + b, a * b}; }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);

@@ -112,7 +112,7 @@ TEST(Fit, FloatingTargetsAreFittedByLeastSquares) {
   nn::Linear net(3, 1, {}, generator);
   optim::Adam adam{parameters(net), {.lr = 0.05}};
   const Record record = fit(net,
-                            {.train = {x, y, {}, {}}},
+                            {.train = {.inputs = x, .targets = y}},
                             {.epochs = 60, .batch = 20, .optimizer = adam, .progress = kQuiet});
   EXPECT_LT(record.train.loss, 1e-4);
   EXPECT_TRUE(std::isnan(record.train.accuracy));
@@ -129,7 +129,7 @@ TEST(Fit, ALossOfTheUsersMayDoWithoutTargets) {
     return mse_loss(y, zeros_like(y));
   };
   const Record record =
-      fit(net, {.train = {x, {}, {}, {}}}, {.epochs = 5, .loss = small, .progress = kQuiet});
+      fit(net, {.train = {.inputs = x}}, {.epochs = 5, .loss = small, .progress = kQuiet});
   EXPECT_LT(record.history.back().train.loss, record.history.front().train.loss);
 }
 
@@ -162,7 +162,7 @@ class Puppeteer : public Observer {
 
 data::Splits line(bool validation) {
   const Tensor x = tensor({{1.0}, {2.0}});
-  const data::Dataset rows{x, x * 3.0, {}, {}};  // y = 3 x
+  const data::Dataset rows{.inputs = x, .targets = x * 3.0};  // y = 3 x
   return {.train = rows, .validation = validation ? rows : data::Dataset{}, .test = rows};
 }
 
@@ -331,7 +331,9 @@ TEST(Fit, AParameterOutsideTheModelIsReported) {
   net.bias = &stray;
   const auto run = [&] { fit(net, spiral(), {.progress = kQuiet}); };
   const std::string message = refusal<ArgumentError>(run);
-  EXPECT_NE(message.find("got a parameter [3] used by broadcast_to in leaky at fit_test.cpp:"), std::string::npos) << message;
+  EXPECT_NE(message.find("got a parameter [3] used by broadcast_to in leaky at fit_test.cpp:"),
+            std::string::npos)
+      << message;
 
   std::vector<Parameter> all = nn::parameters(net);
   all.push_back(stray);
@@ -382,7 +384,7 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
 TEST(Evaluate, MeasuresByHand) {
   nn::Linear net(1, 2, {.bias = false});
   copy_into(net.weight, tensor({{1.0}, {-1.0}}));
-  const data::Dataset rows{tensor({{1.0}, {2.0}, {-3.0}}), tensor({0, 1, 1}), {}, {}};
+  const data::Dataset rows{.inputs = tensor({{1.0}, {2.0}, {-3.0}}), .targets = tensor({0, 1, 1})};
   const Score score = evaluate(net, rows, {.batch = 2});
   EXPECT_NEAR(score.accuracy, 2.0 / 3, 1e-12);
   const auto softplus = [](double x) { return std::log1p(std::exp(x)); };
@@ -393,7 +395,7 @@ TEST(Evaluate, RefusesWhatItCannotMeasure) {
   nn::Linear net(1, 2);
   EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, {}); }).find("evaluate: expected rows"),
             std::string::npos);
-  const data::Dataset rows{zeros({2, 1}), tensor({0, 2}), {}, {}};
+  const data::Dataset rows{.inputs = zeros({2, 1}), .targets = tensor({0, 2})};
   EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, rows); }).find("below 2"),
             std::string::npos);
 }

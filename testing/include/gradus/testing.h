@@ -1,11 +1,11 @@
 #pragma once
 
+#include "gradus/testing/op_suite.h"
+
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <vector>
-
-#include "gradus/testing/op_suite.h"
 
 namespace gradus::op_suite::detail {
 
@@ -24,12 +24,12 @@ bool register_tests(const char* text,
 ///   GRADUS_TEST_OP(mish, domain(-5, 5));                   an elementwise lambda; or a domain an input
 ///   GRADUS_TEST_OP(outer, Sample{{3}}, Sample{{4}});       an op made by make_op, with the shapes it takes
 /// The tests are called `mish.gradient`, `mish.second_order`, …
-#define GRADUS_TEST_OP(function, ...)                                                                \
-  [[maybe_unused]] static const bool GRADUS_TEST_NAME_(gradus_test_op_, __COUNTER__) =               \
-      ::gradus::op_suite::detail::register_tests(                                                    \
-          #function,                                                                                 \
-          [] {                                                                                       \
-            return ::gradus::op_suite::subjects(#function, function __VA_OPT__(, ) __VA_ARGS__);     \
-          },                                                                                         \
-          __FILE__,                                                                                  \
+#define GRADUS_TEST_OP(function, ...)                                                            \
+  [[maybe_unused]] static const bool GRADUS_TEST_NAME_(gradus_test_op_, __COUNTER__) =           \
+      ::gradus::op_suite::detail::register_tests(                                                \
+          #function,                                                                             \
+          [] {                                                                                   \
+            return ::gradus::op_suite::subjects(#function, function __VA_OPT__(, ) __VA_ARGS__); \
+          },                                                                                     \
+          __FILE__,                                                                              \
           __LINE__)

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "gradus/graph/node.h"
+
 #include <initializer_list>
 #include <span>
 #include <utility>
 #include <vector>
-
-#include "gradus/graph/node.h"
 
 namespace gradus {
 
@@ -37,7 +37,10 @@ inline std::vector<Tensor> grad(Arg y,
                                 BackwardOptions options = {}) {
   return grad(y, std::span(xs.begin(), xs.size()), cotangent, options);
 }
-inline Tensor grad(Arg y, const Tensor& x, const Tensor& cotangent = {}, BackwardOptions options = {}) {
+inline Tensor grad(Arg y,
+                   const Tensor& x,
+                   const Tensor& cotangent = {},
+                   BackwardOptions options = {}) {
   return grad(y, std::span(&x, 1), cotangent, options)[0];
 }
 

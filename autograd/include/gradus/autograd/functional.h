@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/autograd/backward.h"
+
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
@@ -7,8 +9,6 @@
 #include <type_traits>
 #include <utility>
 #include <vector>
-
-#include "gradus/autograd/backward.h"
 
 namespace gradus {
 namespace detail {
@@ -41,7 +41,8 @@ Function function_of(F& f) {
   constexpr auto counts = make_index_sequence<8>{};
   constexpr bool one_by_one = []<std::size_t... N>(std::index_sequence<N...>) {
     return (takes_tensors<F>(make_index_sequence<N + 1>{}) || ...);
-  }(counts);
+  }
+  (counts);
   if constexpr (!one_by_one) {
     return [&f](std::span<const Tensor> xs) { return as_list(f(xs)); };
   } else {
@@ -57,7 +58,8 @@ Function function_of(F& f) {
       };
       [&]<std::size_t... N>(std::index_sequence<N...>) {
         (attempt(make_index_sequence<N + 1>{}), ...);
-      }(counts);
+      }
+      (counts);
       if (!called) fail_argument_count(xs.size());
       return ys;
     };
@@ -73,10 +75,7 @@ std::pair<Tensor, Tensor> jvp(const Function& f,
                               std::span<const Tensor> xs,
                               std::span<const Tensor> vs,
                               CallSite site);
-List hvp(const Function& f,
-         std::span<const Tensor> xs,
-         std::span<const Tensor> vs,
-         CallSite site);
+List hvp(const Function& f, std::span<const Tensor> xs, std::span<const Tensor> vs, CallSite site);
 Tensor jacobian(const Function& f, const Tensor& x, CallSite site);
 
 }  // namespace detail

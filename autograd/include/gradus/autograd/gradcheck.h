@@ -1,13 +1,13 @@
 #pragma once
 
+#include "gradus/autograd/functional.h"
+
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "gradus/autograd/functional.h"
 
 namespace gradus {
 
@@ -93,7 +93,8 @@ Report gradcheck(F&& f,
                  std::initializer_list<Tensor> xs,
                  const CheckOptions& options = {},
                  CallSite site = CallSite::here()) {
-  return detail::check_derivative(1, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
+  return detail::check_derivative(
+      1, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
 }
 
 /// The same for the second order: checks the derivatives of (x, c) -> grad <c, f(x)>, with a random c.
@@ -116,7 +117,8 @@ Report gradgradcheck(F&& f,
                      std::initializer_list<Tensor> xs,
                      const CheckOptions& options = {},
                      CallSite site = CallSite::here()) {
-  return detail::check_derivative(2, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
+  return detail::check_derivative(
+      2, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
 }
 
 }  // namespace gradus

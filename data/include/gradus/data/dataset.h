@@ -11,10 +11,10 @@ namespace gradus::data {
 
 /// Examples and what is to be learnt of them. Copies share the tensors.
 struct Dataset {
-  Tensor inputs;   // [N, …]
-  Tensor targets;  // classes as int64 [N], or values [N, …]; may be undefined
-  std::vector<std::string> class_names;    // of class 0, 1, …; may be empty
-  std::vector<std::string> feature_names;  // of the columns of `inputs`; may be empty
+  Tensor inputs{};   // [N, …]
+  Tensor targets{};  // classes as int64 [N], or values [N, …]; may be undefined
+  std::vector<std::string> class_names{};    // of class 0, 1, …; may be empty
+  std::vector<std::string> feature_names{};  // of the columns of `inputs`; may be empty
 
   /// The number of rows; 0 without inputs.
   std::int64_t size() const;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include "gradus/graph/op.h"
+#include "gradus/graph/scope.h"
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
-
-#include "gradus/graph/op.h"
-#include "gradus/graph/scope.h"
 
 namespace gradus {
 
@@ -83,10 +83,15 @@ class Node : public detail::Attachment {
     return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes_;
   }
   Edge* edges() const { return reinterpret_cast<Edge*>(tail()); }
-  SavedTensor* saved_tensors() const { return reinterpret_cast<SavedTensor*>(edges() + input_count_); }
-  std::byte* attribute_place() const { return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_); }
+  SavedTensor* saved_tensors() const {
+    return reinterpret_cast<SavedTensor*>(edges() + input_count_);
+  }
+  std::byte* attribute_place() const {
+    return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_);
+  }
   std::int64_t* sizes() const {
-    return reinterpret_cast<std::int64_t*>(attribute_place() + (op_->attribute_bytes + 15) / 16 * 16);
+    return reinterpret_cast<std::int64_t*>(attribute_place() +
+                                           (op_->attribute_bytes + 15) / 16 * 16);
   }
   Output* outputs() const { return reinterpret_cast<Output*>(sizes() + size_count_); }
   std::size_t bytes() const {

@@ -1,5 +1,9 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
+#include "gradus/graph/recording.h"
+#include "gradus/tensor/tensor.h"
+
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -8,10 +12,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-
-#include "gradus/graph/arg.h"
-#include "gradus/graph/recording.h"
-#include "gradus/tensor/tensor.h"
 
 namespace gradus {
 
@@ -23,8 +23,8 @@ enum class Saves : std::uint16_t {
   input2 = 4,
   input3 = 8,
   inputs = 0xff,
-  output = 0x100,   // the first output
-  extras = 0x200,   // the outputs behind the differentiable ones
+  output = 0x100,  // the first output
+  extras = 0x200,  // the outputs behind the differentiable ones
 };
 constexpr Saves operator|(Saves a, Saves b) {
   return static_cast<Saves>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
@@ -55,11 +55,11 @@ inline constexpr int kVariadic = -1;
 /// All that is said of an op besides its functions.
 struct OpInfo {
   const char* name = "";
-  int arity = 1;                    // or kVariadic
+  int arity = 1;  // or kVariadic
   Saves saves = Saves::nothing;
   Linearity linearity = Linearity::none;
-  bool differentiable = true;       // false: results never require a gradient
-  int outputs = 1;                  // differentiable ones; forward may return more behind them
+  bool differentiable = true;  // false: results never require a gradient
+  int outputs = 1;             // differentiable ones; forward may return more behind them
   Domain domain{};
 };
 
@@ -126,7 +126,8 @@ struct OpClass;
 /// returns one cotangent an input and is written with public ops, so it can be differentiated itself.
 class Pullback {
  public:
-  Pullback(Node& node, std::span<const Tensor> cotangents) : g(cotangents[0]), all(cotangents), node_(node) {}
+  Pullback(Node& node, std::span<const Tensor> cotangents)
+      : g(cotangents[0]), all(cotangents), node_(node) {}
 
   /// The cotangent of the (first) result, of its shape and dtype.
   const Tensor& g;
@@ -158,8 +159,12 @@ class AttributeVisitor {
   virtual void operator()(std::string_view name, std::string_view value) = 0;
   virtual void operator()(std::string_view name, const Shape& value) = 0;
   void operator()(std::string_view name, int value) { (*this)(name, std::int64_t{value}); }
-  void operator()(std::string_view name, const char* value) { (*this)(name, std::string_view(value)); }
-  void operator()(std::string_view name, DType value) { (*this)(name, std::string_view(to_string(value))); }
+  void operator()(std::string_view name, const char* value) {
+    (*this)(name, std::string_view(value));
+  }
+  void operator()(std::string_view name, DType value) {
+    (*this)(name, std::string_view(to_string(value)));
+  }
 
  protected:
   ~AttributeVisitor() = default;
@@ -198,7 +203,8 @@ Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
     if constexpr (O::info.arity == kVariadic)
       return op.forward(inputs);
     else
-      return call_forward(op, inputs, std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
+      return call_forward(
+          op, inputs, std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
   };
   if constexpr (std::is_same_v<decltype(call()), Tensor>)
     return {call()};
@@ -208,7 +214,8 @@ Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
 
 template <class O>
 constexpr OpClass make_op_class() {
-  static_assert(alignof(O) <= alignof(double), "attributes of an op are aligned like double at most");
+  static_assert(alignof(O) <= alignof(double),
+                "attributes of an op are aligned like double at most");
   OpClass c{O::info, 0, nullptr, nullptr, &erased_forward<O>, nullptr, nullptr};
   if constexpr (!std::is_empty_v<O>) {
     c.attribute_bytes = sizeof(O);
@@ -217,7 +224,9 @@ constexpr OpClass make_op_class() {
       c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
   }
   if constexpr (requires(const O& op, const Pullback& p) { op.vjp(p); })
-    c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return static_cast<const O*>(op)->vjp(p); };
+    c.vjp = [](const void* op, const Pullback& p) -> Cotangents {
+      return static_cast<const O*>(op)->vjp(p);
+    };
   if constexpr (requires(const O& op, AttributeVisitor& v) { op.visit(v); })
     c.visit = [](const void* op, AttributeVisitor& v) { static_cast<const O*>(op)->visit(v); };
   return c;
@@ -241,7 +250,9 @@ class ForwardGuard {
   SitePin pin_;
 };
 
-inline bool has_node(const Tensor& x) { return x.raw() != nullptr && x.raw()->attachment != nullptr; }
+inline bool has_node(const Tensor& x) {
+  return x.raw() != nullptr && x.raw()->attachment != nullptr;
+}
 
 template <class R>
 void record_result(const OpClass& op,
@@ -293,8 +304,11 @@ auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
     std::array<const Tensor*, 16> few{};
     if (inputs.size() <= few.size()) {
       for (std::size_t i = 0; i < inputs.size(); ++i) few[i] = &inputs[i];
-      detail::record_result(
-          op_class<O>, &op, std::span<const Tensor* const>(few.data(), inputs.size()), result, site);
+      detail::record_result(op_class<O>,
+                            &op,
+                            std::span<const Tensor* const>(few.data(), inputs.size()),
+                            result,
+                            site);
     } else {
       auto** many = static_cast<const Tensor**>(detail::allocate(inputs.size() * sizeof(void*)));
       for (std::size_t i = 0; i < inputs.size(); ++i) many[i] = &inputs[i];
@@ -314,12 +328,9 @@ struct OpFunction {
 
   template <class... Rest>
     requires(O::info.arity == 1 + sizeof...(Rest))
-  auto operator()(Arg first, const Rest&... rest) const {
-    return apply(op, first, rest...);
-  }
+  auto operator()(Arg first, const Rest&... rest) const { return apply(op, first, rest...); }
   auto operator()(std::span<const Tensor> inputs, CallSite site = CallSite::here()) const
-    requires(O::info.arity == kVariadic)
-  {
+      requires(O::info.arity == kVariadic) {
     return apply_list(op, inputs, site);
   }
 };

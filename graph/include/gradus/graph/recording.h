@@ -1,8 +1,8 @@
 #pragma once
 
-#include <utility>
-
 #include "gradus/tensor/error.h"
+
+#include <utility>
 
 namespace gradus {
 

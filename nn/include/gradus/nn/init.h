@@ -1,9 +1,9 @@
 #pragma once
 
+#include "gradus/tensor/random.h"
+
 #include <cstdint>
 #include <utility>
-
-#include "gradus/tensor/random.h"
 
 /// Initialisers: each fills a parameter in place and hands it back.
 ///   errors    ShapeError where fans are needed and the tensor has fewer than two dimensions;
@@ -23,8 +23,14 @@ std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight);
 Tensor& zeros(Tensor& weight);
 Tensor& ones(Tensor& weight);
 Tensor& constant(Tensor& weight, double value);
-Tensor& normal(Tensor& weight, double mean = 0, double std = 1, Generator& generator = default_generator());
-Tensor& uniform(Tensor& weight, double low = 0, double high = 1, Generator& generator = default_generator());
+Tensor& normal(Tensor& weight,
+               double mean = 0,
+               double std = 1,
+               Generator& generator = default_generator());
+Tensor& uniform(Tensor& weight,
+                double low = 0,
+                double high = 1,
+                Generator& generator = default_generator());
 
 /// Keeps the variance forward and backward on average (Glorot & Bengio 2010, equation 12 and section 4.2.1):
 /// standard deviation gain sqrt(2 / (fan-in + fan-out)).
@@ -41,7 +47,11 @@ struct HeOptions {
 };
 /// Keeps the variance through rectifiers (He et al. 2015, arXiv:1502.01852, equations 10 and 14): standard
 /// deviation gain / sqrt(fan).
-Tensor& he_uniform(Tensor& weight, HeOptions options = {}, Generator& generator = default_generator());
-Tensor& he_normal(Tensor& weight, HeOptions options = {}, Generator& generator = default_generator());
+Tensor& he_uniform(Tensor& weight,
+                   HeOptions options = {},
+                   Generator& generator = default_generator());
+Tensor& he_normal(Tensor& weight,
+                  HeOptions options = {},
+                  Generator& generator = default_generator());
 
 }  // namespace gradus::nn::init

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string>
-
 #include "gradus/nn/module.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/random.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
 
 /// Layers. Parameters bear PyTorch's names. What a layer draws at the start comes from the generator it is
 /// given.
@@ -134,7 +134,8 @@ struct Tanh : Module<Tanh> {
   Tensor forward(Arg x) const { return tanh(x); }
 };
 struct Softplus : Module<Softplus> {
-  explicit Softplus(double beta_ = 1, double threshold_ = 20) : beta(beta_), threshold(threshold_) {}
+  explicit Softplus(double beta_ = 1, double threshold_ = 20)
+      : beta(beta_), threshold(threshold_) {}
   Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
   auto fields() { return nn::fields(); }
 

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "gradus/nn/module.h"
+
 #include <map>
 #include <string>
-
-#include "gradus/nn/module.h"
 
 namespace gradus::nn {
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <array>
-#include <string>
-#include <tuple>
-#include <utility>
-
 #include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/lane.h"
 #include "gradus/tensor/runtime.h"
+
+#include <array>
+#include <string>
+#include <tuple>
+#include <utility>
 
 namespace gradus {
 namespace detail {
@@ -70,7 +70,10 @@ struct LambdaKernel {
   using Indices = std::make_index_sequence<static_cast<std::size_t>(N)>;
 
   template <int Order, class P, std::size_t... J>
-  [[gnu::always_inline]] static auto evaluate(const Op& op, const std::array<P, N>& x, const std::int8_t* index, std::index_sequence<J...>) {
+  [[gnu::always_inline]] static auto evaluate(const Op& op,
+                                              const std::array<P, N>& x,
+                                              const std::int8_t* index,
+                                              std::index_sequence<J...>) {
     return op.f(seed<P, Order>(x[J], N == 1 ? 0 : static_cast<int>(J), index)...);
   }
 
@@ -89,7 +92,9 @@ struct LambdaKernel {
       }
     } else {
       constexpr std::array<std::int8_t, kLambdaOrder> zeros{};
-      put(0, highest<Order>(evaluate<Order>(op, x, N == 1 ? zeros.data() : op.index.data(), Indices{})));
+      put(0,
+          highest<Order>(
+              evaluate<Order>(op, x, N == 1 ? zeros.data() : op.index.data(), Indices{})));
     }
   }
 
@@ -117,7 +122,9 @@ struct LambdaKernel {
         if (left >= S) {
           step<Order, Store, T>(
               op,
-              [&](int j) { return P{Eigen::Map<const typename P::Array>(in[static_cast<std::size_t>(j)] + at)}; },
+              [&](int j) {
+                return P{Eigen::Map<const typename P::Array>(in[static_cast<std::size_t>(j)] + at)};
+              },
               [&](int k, const P& y) {
                 Eigen::Map<typename P::Array>(out[static_cast<std::size_t>(k)] + at) = y.v;
               });
@@ -131,7 +138,8 @@ struct LambdaKernel {
                 return x;
               },
               [&](int k, const P& y) {
-                for (std::int64_t i = 0; i < left; ++i) out[static_cast<std::size_t>(k)][at + i] = y.v[i];
+                for (std::int64_t i = 0; i < left; ++i)
+                  out[static_cast<std::size_t>(k)][at + i] = y.v[i];
               });
         }
       }
@@ -166,7 +174,8 @@ Tensor apply_lambda(const OpClass& op_class,
 template <class F, int N>
 class Elementwise {
  public:
-  Elementwise(const char* name, F f) : f_(std::move(f)), class_(detail::lambda_class(prototype(), name)) {}
+  Elementwise(const char* name, F f)
+      : f_(std::move(f)), class_(detail::lambda_class(prototype(), name)) {}
 
   static constexpr int arity() { return N; }
   const char* name() const { return class_->info.name; }
@@ -184,7 +193,10 @@ class Elementwise {
   using Kernel = detail::LambdaKernel<F, N>;
   using Op = detail::LambdaOp<F>;
 
-  static Tensor call(Op op, std::span<const Tensor> inputs, const OpClass& op_class, CallSite site) {
+  static Tensor call(Op op,
+                     std::span<const Tensor> inputs,
+                     const OpClass& op_class,
+                     CallSite site) {
     std::array<const Tensor*, N> pointers;
     bool wanted = false;
     for (std::size_t j = 0; j < N; ++j) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <Eigen/Core>
+
 #include <cmath>
 #include <cstdint>
 #include <type_traits>

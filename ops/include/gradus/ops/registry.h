@@ -1,11 +1,11 @@
 #pragma once
 
+#include "gradus/graph/op.h"
+
 #include <functional>
 #include <span>
 #include <string>
 #include <vector>
-
-#include "gradus/graph/op.h"
 
 namespace gradus {
 

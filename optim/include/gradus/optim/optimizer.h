@@ -1,9 +1,9 @@
 #pragma once
 
+#include "gradus/nn/module.h"
+
 #include <cstdint>
 #include <vector>
-
-#include "gradus/nn/module.h"
 
 /// Optimisers change parameters in place from the gradients that backward has left in them. Each update is
 /// one pass over memory. Make the optimiser after the last `to(model, dtype)`: that replaces the parameters.

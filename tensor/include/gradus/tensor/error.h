@@ -57,10 +57,10 @@ namespace detail {
 
 /// What an error says of its surroundings; set by the rooms above while they run user code.
 struct Context {
-  CallSite site{};               // pinned by a layer or a backward pass; overrides an op's own
-  const void* scope = nullptr;   // graph::Scope of the layer being evaluated
-  bool recording = true;         // see graph/recording.h
-  bool pinned = false;           // `site` is in force
+  CallSite site{};                    // pinned by a layer or a backward pass; overrides an op's own
+  const void* scope = nullptr;        // graph::Scope of the layer being evaluated
+  bool recording = true;              // see graph/recording.h
+  bool pinned = false;                // `site` is in force
   const char* backward_of = nullptr;  // op whose rule is running
 };
 extern thread_local constinit Context context;

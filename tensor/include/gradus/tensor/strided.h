@@ -1,9 +1,9 @@
 #pragma once
 
+#include "gradus/tensor/tensor.h"
+
 #include <array>
 #include <cstdint>
-
-#include "gradus/tensor/tensor.h"
 
 namespace gradus::detail {
 
@@ -19,7 +19,9 @@ struct Loops {
   std::int64_t inner_stride(int k) const { return rank == 0 ? 1 : strides[k][rank - 1]; }
 
   /// `operands[k]` are `shape_rank` strides of operand k for `shape`.
-  Loops(int shape_rank, const std::int64_t* shape, const std::array<const std::int64_t*, N>& operands) {
+  Loops(int shape_rank,
+        const std::int64_t* shape,
+        const std::array<const std::int64_t*, N>& operands) {
     for (int d = 0; d < shape_rank; ++d) {
       if (shape[d] == 1) continue;
       bool merge = rank > 0;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "gradus/autograd/functional.h"
+#include "gradus/ops/registry.h"
+
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -7,9 +10,6 @@
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "gradus/autograd/functional.h"
-#include "gradus/ops/registry.h"
 
 /// The properties that every op has, as functions that say what is wrong. No test framework in here; the
 /// macro GRADUS_TEST_OP of <gradus/testing.h> makes tests of it.
@@ -51,10 +51,15 @@ constexpr bool is_elementwise = requires(const F& f) {
   { f.op() } -> std::convertible_to<const OpClass&>;
 };
 template <class F>
-constexpr bool is_op_function = requires { F::op_type::info; };
+constexpr bool is_op_function = requires {
+  F::op_type::info;
+};
 
 template <class F>
-std::vector<Subject> of(const char* text, const F& f, const std::vector<Sample>& inputs, int results) {
+std::vector<Subject> of(const char* text,
+                        const F& f,
+                        const std::vector<Sample>& inputs,
+                        int results) {
   std::vector<Subject> all;
   for (int k = 0; k < results; ++k) {
     Subject s{text, nullptr, {results == 1 ? "" : "result " + std::to_string(k), inputs, {}}};
@@ -88,14 +93,20 @@ std::vector<Subject> subjects(const char* text, const F& f, const std::vector<Sa
   return detail::of(text, f, inputs, results);
 }
 template <class F, class... More>
-std::vector<Subject> subjects(const char* text, const F& f, const Sample& first, const More&... more) {
+std::vector<Subject> subjects(const char* text,
+                              const F& f,
+                              const Sample& first,
+                              const More&... more) {
   return subjects(text, f, std::vector<Sample>{first, more...});
 }
 /// With inputs [2, 3], drawn from one domain each, or all from one. An op that is no lambda then has to take
 /// inputs of that shape.
 template <class F, class... More>
   requires(detail::is_elementwise<F> || detail::is_op_function<F>)
-std::vector<Subject> subjects(const char* text, const F& f, const Domain& first, const More&... more) {
+std::vector<Subject> subjects(const char* text,
+                              const F& f,
+                              const Domain& first,
+                              const More&... more) {
   std::vector<Domain> domains{first, more...};
   int arity = 1;
   if constexpr (detail::is_elementwise<F>)
@@ -104,7 +115,8 @@ std::vector<Subject> subjects(const char* text, const F& f, const Domain& first,
     arity = F::op_type::info.arity;
   std::vector<Sample> inputs;
   for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
-    inputs.push_back({{2, 3}, domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
+    inputs.push_back(
+        {{2, 3}, domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
   return subjects(text, f, inputs);
 }
 /// With inputs [2, 3] from the op's own domain.
