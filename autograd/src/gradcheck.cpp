@@ -1,10 +1,7 @@
 #include "gradus/autograd/gradcheck.h"
 
+#include "checked_function.h"
 #include "differences.h"
-#include "gradients.h"
-
-#include "gradus/ops/arithmetic.h"
-#include "gradus/tensor/random.h"
 
 #include <fmt/format.h>
 
@@ -18,155 +15,7 @@ namespace gradus {
 namespace detail {
 namespace {
 
-using Row = std::vector<double>;
-
-/// What is checked: a function, where, and how its inputs and results are called.
-struct Subject {
-  Function f;
-  List xs;                          // floating ones float64
-  std::vector<std::size_t> moved;   // the floating ones
-  std::vector<std::string> inputs;  // names
-  std::string result;               // name
-};
-
-/// 0.5 … 1 in size, of either sign: no entry escapes notice, none dominates.
-double draw(Generator& random) {
-  const double u = random.uniform();
-  return u < 0.5 ? -1 + u : u;
-}
-
-Tensor draw_shape(const Shape& shape, Generator& random) {
-  Tensor result = empty(shape, float64);
-  double* data = result.mutable_data<double>();
-  for (std::int64_t i = 0; i < result.numel(); ++i) data[i] = draw(random);
-  return result;
-}
-
-Subject make_subject(const Function& f,
-                     std::span<const Tensor> xs,
-                     const char* what,
-                     CallSite site) {
-  Subject s{f, {}, {}, {}, "result"};
-  for (std::size_t k = 0; k < xs.size(); ++k) {
-    s.xs.push_back(cast(xs[k], is_floating(xs[k].dtype()) ? float64 : xs[k].dtype()));
-    if (is_floating(xs[k].dtype())) s.moved.push_back(k);
-    s.inputs.push_back(xs.size() == 1 ? "input" : fmt::format("input {}", k));
-  }
-  if (s.moved.empty())
-    fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
-  return s;
-}
-
-/// Inputs that a gradient is asked for: leaves, unless the caller differentiates further.
-List as_leaves(const Subject& s, std::span<const Tensor> xs) {
-  List at(xs.begin(), xs.end());
-  for (std::size_t k : s.moved)
-    if (!requires_grad(at[k])) at[k] = leaf(detach(at[k]));
-  return at;
-}
-
-List pick(const List& all, const std::vector<std::size_t>& which) {
-  List result;
-  for (std::size_t k : which) result.push_back(all[k]);
-  return result;
-}
-
-/// The next order: (x, c) -> the gradients of <c, f(x)>, at a random c.
-Subject gradient_of(const Subject& s, Generator& random) {
-  Subject next = s;
-  std::size_t results = 0;
-  for (const Tensor& y : no_grad([&] { return s.f(s.xs); })) {
-    if (is_floating(y.dtype())) next.moved.push_back(next.xs.size());
-    next.xs.push_back(is_floating(y.dtype()) ? draw_shape(y.shape(), random) : y);
-    next.inputs.push_back((s.result == "result" ? "cotangent" : "cotangent of the " + s.result) +
-                          (results++ == 0 ? "" : fmt::format(" {}", results)));
-  }
-  next.result = s.result == "result" ? "gradient" : "second gradient";
-  next.f = [s, given = s.xs.size()](std::span<const Tensor> all) {
-    const bool outer = is_recording() && std::any_of(all.begin(), all.end(), [](auto& x) {
-                         return requires_grad(x);
-                       });
-    const RecordingGuard on(true);
-    const List at = as_leaves(s, all.first(given)), ys = s.f(at);
-    List cotangents;
-    for (std::size_t k = 0; k < ys.size(); ++k)
-      cotangents.push_back(to(all[given + k], ys[k].dtype()));
-    return gradients(ys, pick(at, s.moved), cotangents, {.create_graph = outer}, {});
-  };
-  return next;
-}
-
-/// f on the tape, for as many vjps as wanted.
-class Tape {
- public:
-  explicit Tape(const Subject& s) {
-    const RecordingGuard on(true);
-    for (const Tensor& x : s.xs) inputs_.push_back(clone(x));
-    for (const Tensor& x : inputs_) versions_.push_back(x.version());
-    at_ = as_leaves(s, inputs_);
-    leaves_ = pick(at_, s.moved);
-    for (Tensor& y : s.f(at_))
-      if (is_floating(y.dtype())) {
-        ys_.push_back(y);
-        values_.push_back(clone(y));
-      }
-    for (const Tensor& y : ys_) size_ += static_cast<std::size_t>(y.numel());
-  }
-
-  std::size_t size() const { return size_; }
-  const List& results() const { return ys_; }
-  const List& inputs() const { return leaves_; }
-
-  /// J^T c, all inputs in one row.
-  Row pull(const Row& c) const {
-    List cotangents;
-    const double* from = c.data();
-    for (const Tensor& y : ys_) {
-      cotangents.push_back(empty(y.shape(), y.dtype()));
-      dispatch_floating(y.dtype(), [&]<class T>() {
-        T* to = cotangents.back().mutable_data<T>();
-        for (std::int64_t i = 0; i < y.numel(); ++i) to[i] = static_cast<T>(*from++);
-      });
-    }
-    Row row;
-    for (const Tensor& g : gradients(ys_, leaves_, cotangents, {.retain_graph = true}, {})) {
-      const Row values = g.to_vector();
-      row.insert(row.end(), values.begin(), values.end());
-    }
-    return row;
-  }
-
-  /// The first input that was changed in place, or whose result was.
-  std::optional<std::string> changed(const Subject& s) const {
-    for (std::size_t k = 0; k < inputs_.size(); ++k)
-      if (inputs_[k].version() != versions_[k]) return s.inputs[k];
-    for (std::size_t k = 0; k < ys_.size(); ++k)
-      if (!equal(contiguous(ys_[k]), values_[k], true)) return s.result;
-    return {};
-  }
-
- private:
-  List inputs_, at_, leaves_, ys_, values_;
-  std::vector<std::uint32_t> versions_;
-  std::size_t size_ = 0;
-};
-
 double finite_or_infinite(double x) { return std::isfinite(x) ? x : INFINITY; }
-
-/// "[1, 2]" and which tensor, for a place in a row of several tensors.
-std::pair<int, Shape> locate(const List& tensors, std::size_t i) {
-  auto left = static_cast<std::int64_t>(i);
-  int k = 0;
-  while (left >= tensors[static_cast<std::size_t>(k)].numel())
-    left -= tensors[static_cast<std::size_t>(k++)].numel();
-  Shape index = tensors[static_cast<std::size_t>(k)].shape();
-  for (int d = index.rank() - 1; d >= 0; --d) {
-    const std::int64_t size = index[d];
-    index[d] = left % size;
-    left /= size;
-  }
-  return {k, index};
-}
 
 constexpr std::size_t kMixed = ~std::size_t{0};
 
@@ -178,7 +27,7 @@ struct Pair {
 
 class Check {
  public:
-  Check(const Subject& s, const CheckOptions& options, const char* what)
+  Check(const CheckedFunction& s, const CheckOptions& options, const char* what)
       : s_(s),
         options_(options),
         random_(Generator(options.seed).split(1)),
@@ -189,7 +38,7 @@ class Check {
   }
 
   Report run() {
-    if (tape_.size() != differences_.value().size() || !repeatable()) return finish();
+    if (!repeatable()) return finish();
     for (double y : differences_.value())
       if (!std::isfinite(y)) {
         find(fmt::format("the {} is not finite: {}", s_.result, y));
@@ -213,15 +62,10 @@ class Check {
     report_.findings.push_back(std::move(finding));
   }
 
-  Row draw_row(std::size_t n) {
-    Row row(n);
-    for (double& v : row) v = draw(random_);
-    return row;
-  }
-
-  /// Two evaluations and two passes must agree to the last bit.
+  /// Two evaluations and two passes must agree to the last bit, and nearly so with and without recording
+  /// (where other kernels may run).
   bool repeatable() {
-    const Tape again(s_);
+    const RecordedCall again(s_);
     const auto same = [](const Tensor& a, const Tensor& b) {
       return equal(contiguous(a), contiguous(b), true);
     };
@@ -234,7 +78,18 @@ class Check {
                        s_.result));
       return false;
     }
-    const Row c = draw_row(tape_.size()), first = tape_.pull(c);
+    const Row recorded = tape_.values(), plain = differences_.value();
+    const auto close = [&](double a, double b) {
+      // Cotangents are of order 1: what cancels to less keeps rounding errors of that order.
+      const double accepted =
+          64 * differences_.rounding() * std::max(1.0, differences_.magnitude());
+      return a == b || std::abs(a - b) <= accepted || (a != a && b != b);
+    };
+    if (!std::equal(recorded.begin(), recorded.end(), plain.begin(), plain.end(), close)) {
+      find(fmt::format("the {} is another when it is recorded", s_.result));
+      return false;
+    }
+    const Row c = draw_row(tape_.size(), random_), first = tape_.pull(c);
     const auto same_bits = [](double a, double b) { return a == b || (a != a && b != b); };
     for (const Row& other : {tape_.pull(c), again.pull(c)})
       if (!std::equal(first.begin(), first.end(), other.begin(), other.end(), same_bits)) {
@@ -245,7 +100,7 @@ class Check {
   }
 
   void compare_direction() {
-    const Row c = draw_row(tape_.size()), v = draw_row(differences_.size());
+    const Row c = draw_row(tape_.size(), random_), v = draw_row(differences_.size(), random_);
     const Row g = tape_.pull(c);
     const Quotient q = differences_.along(v);
     Pair pair{kMixed, kMixed, 0, 0, 0, 0, 0};
@@ -255,9 +110,9 @@ class Check {
       pair.size += std::abs(part);
     }
     combine(pair, q, c);
+    direction_ = v;
+    cotangent_ = c;
     judge({&pair, 1});
-    last_direction_ = v;
-    last_cotangent_ = c;
   }
 
   static void combine(Pair& pair, const Quotient& q, const Row& c) {
@@ -291,13 +146,13 @@ class Check {
   }
 
   void compare_combination() {
-    const Row c = draw_row(tape_.size()), g = tape_.pull(c);
+    const Row c = draw_row(tape_.size(), random_), g = tape_.pull(c);
+    cotangent_ = c;
     std::vector<Pair> pairs;
     for (std::size_t i = 0; i < g.size(); ++i) {
       pairs.push_back({kMixed, i, g[i], 0, 0, 0, 0});
       combine(pairs.back(), differences_.entry(i), c);
     }
-    last_cotangent_ = c;
     judge_by_input(pairs, 1);
   }
 
@@ -329,7 +184,7 @@ class Check {
       const double beside = std::max({std::abs(p.analytic),
                                       std::abs(p.numeric),
                                       0.01 * p.size,
-                                      (p.noise + options_.atol) / options_.rtol});
+                                      (p.noise + options_.atol) / std::max(options_.rtol, 1e-16)});
       const double relative = off == 0 ? 0 : finite_or_infinite(off / beside);
       const bool bad = relative > options_.rtol;
       if (bad) report_.ok = false;
@@ -340,6 +195,8 @@ class Check {
       if (worst_ && rank <= worst_rank_) continue;
       worst_ = p;
       worst_rank_ = rank;
+      worst_direction_ = direction_;
+      worst_cotangent_ = cotangent_;
     }
     if (noise > 1e-4 * size &&
         analytic > 100 * differences_.rounding() * differences_.magnitude() && !inconclusive_) {
@@ -390,7 +247,7 @@ class Check {
       find("f is not finite near this point, so there is nothing to compare with");
       return;
     }
-    Row direction = last_direction_, weights = last_cotangent_;
+    Row direction = worst_direction_, weights = worst_cotangent_;
     if (p.input != kMixed) {
       direction.assign(differences_.size(), 0);
       direction[p.input] = 1;
@@ -412,29 +269,28 @@ class Check {
           p.error));
   }
 
-  const Subject& s_;
+  const CheckedFunction& s_;
   const CheckOptions& options_;
   Generator random_;
-  Tape tape_;
+  RecordedCall tape_;
   Differences differences_;
   Report report_;
   std::optional<Pair> worst_;
   std::tuple<bool, bool, double> worst_rank_{};  // it is wrong; it is one entry; by how much
   bool inconclusive_ = false;
-  Row last_direction_, last_cotangent_;
+  Row direction_, cotangent_, worst_direction_, worst_cotangent_;
 };
 
 /// Value and gradient computed in float32 beside those in float64, at a point that both can represent.
-void compare_float32(const Subject& s, const CheckOptions& options, Report& report) {
-  Subject single = s, twice = s;
+void compare_float32(const CheckedFunction& s, const CheckOptions& options, Report& report) {
+  CheckedFunction single = s, twice = s;
   for (std::size_t k : s.moved) {
     single.xs[k] = cast(s.xs[k], float32);
     twice.xs[k] = cast(single.xs[k], float64);
   }
-  const Tape a(single), b(twice);
-  Row c(b.size());
+  const RecordedCall a(single), b(twice);
   Generator random = Generator(options.seed).split(2);
-  for (double& v : c) v = draw(random);
+  const Row c = draw_row(b.size(), random);
   const auto compare = [&](const char* what, const Row& x, const Row& y) {
     double size = 0, off = x.size() == y.size() ? 0 : INFINITY;
     for (double v : y) size = std::max(size, std::abs(v));
@@ -445,12 +301,7 @@ void compare_float32(const Subject& s, const CheckOptions& options, Report& repo
     report.findings.push_back(
         fmt::format("the {} in float32 is off by {:.2g} beside values of {:.2g}", what, off, size));
   };
-  Row x, y;
-  for (const Tensor& t : a.results())
-    for (double v : t.to_vector()) x.push_back(v);
-  for (const Tensor& t : b.results())
-    for (double v : t.to_vector()) y.push_back(v);
-  compare("value", x, y);
+  compare("value", a.values(), b.values());
   if (a.size() == b.size()) compare("gradient", a.pull(c), b.pull(c));
 }
 
@@ -463,11 +314,8 @@ Report check_derivative(int order,
                         CallSite site) {
   static constexpr const char* kNames[] = {"gradcheck", "gradgradcheck", "third derivative"};
   const char* what = kNames[std::clamp(order, 1, 3) - 1];
-  Subject s = make_subject(f, xs, what, site);
+  CheckedFunction s = checked_function(f, xs, what, site);
   Generator random = Generator(options.seed).split(0);
-  const List ys = no_grad([&] { return s.f(s.xs); });
-  if (std::none_of(ys.begin(), ys.end(), [](const Tensor& y) { return is_floating(y.dtype()); }))
-    fail<DTypeError>(what, "expected a result of float32 or float64, got none", site);
   for (int k = 1; k < order; ++k) s = gradient_of(s, random);
   Report report = Check(s, options, what).run();
   if (options.float32_rtol > 0) compare_float32(s, options, report);

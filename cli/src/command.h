@@ -36,8 +36,9 @@ int run_gradcheck(const std::vector<std::string>& arguments);
 /// What was given on a command line.
 class Options {
  public:
-  /// UsageError for an option that is unknown, incomplete or given twice, and for arguments beyond `most`.
-  /// Prints the help, `usage` with a table of the options between it and `examples`, if that is asked for.
+  /// UsageError for an option that is unknown, incomplete or given twice, and for arguments beyond
+  /// `most`. Prints the help, `usage` with a table of the options between it and `examples`, if
+  /// that is asked for.
   Options(const char* command,
           const po::options_description& known,
           const std::vector<std::string>& arguments,

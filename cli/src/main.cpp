@@ -65,8 +65,8 @@ int run(const std::vector<std::string>& arguments) {
   return find_command(arguments[0]).run({arguments.begin() + 1, arguments.end()});
 }
 
-/// Has idle threads sleep instead of spin, unless the user has decided: beside other work, spinning takes many
-/// times as long. OpenMP reads this as it is loaded, so the program starts itself again.
+/// Has idle threads sleep instead of spin, unless the user has decided: beside other work, spinning
+/// takes many times as long. OpenMP reads this as it is loaded, so the program starts itself again.
 void let_threads_sleep(char** values) {
   if (std::getenv("OMP_WAIT_POLICY") != nullptr || std::getenv("GOMP_SPINCOUNT") != nullptr) return;
   setenv("OMP_WAIT_POLICY", "PASSIVE", 1);

@@ -110,7 +110,7 @@ void read_elements(InputFile& file, T* out, std::int64_t n, double divisor) {
       if constexpr (std::is_floating_point_v<T>) {
         out[i + k] = static_cast<T>(value) / scale;
       } else {
-        out[i + k] = static_cast<T>(value);
+        out[i + k] = static_cast<T>(value);  // NOLINT(bugprone-signed-char-misuse): a number
       }
     }
     i += count;

@@ -46,13 +46,6 @@ struct Build {
 }
 std::string spell(const Item& item) { return fmt::format("{}", fmt::join(item.arguments, " ")); }
 
-template <class M, class T>
-M with(T M::*option, T value) {
-  M module;
-  module.*option = value;
-  return module;
-}
-
 struct Word;
 std::string usage_of(const Word& word);
 
@@ -68,7 +61,6 @@ class Numbers {
       wrong(fmt::format("a whole number of {} or more", least));
     return static_cast<std::int64_t>(value);
   }
-  double real(std::size_t i, double otherwise) const { return has(i) ? number(i) : otherwise; }
   double number(std::size_t i) const {
     const std::string_view text = item_.arguments[i + 1];
     double value = 0;
@@ -94,7 +86,7 @@ class Numbers {
 
 struct Word {
   std::string_view name;
-  std::string_view numbers;  // "N", or "[slope]" for one that may be left out
+  std::string_view numbers;  // "N", or "[S]" for one that may be left out
   std::string_view about;
   void (*build)(Build& b, const Numbers& n);
   std::optional<Nonlinearity> bends = {};  // what it means to the weights before it
@@ -133,7 +125,9 @@ void max_of_pieces(Build& b, const Numbers& n) {
   const std::int64_t pieces = n.has(0) ? n.whole(0, 1) : 2;
   if (b.shape.rank() == 0 || b.shape.back() % pieces != 0)
     n.wrong_shape(fmt::format("a size that {} divides", pieces), b.shape);
-  b.add(with(&Maxout::pieces, pieces));
+  Maxout maxout;
+  maxout.pieces = pieces;
+  b.add(std::move(maxout));
   b.shape[b.shape.rank() - 1] /= pieces;
 }
 
@@ -143,6 +137,22 @@ void drop(Build& b, const Numbers& n) {
   b.add(Dropout(p));
 }
 
+/// A layer without numbers.
+template <class M>
+void plain(Build& b, const Numbers&) {
+  b.add(M());
+}
+
+/// A layer with one option that may be left out.
+template <class M, double M::*option>
+void with_option(Build& b, const Numbers& n) {
+  M module;
+  if (n.has(0)) module.*option = n.number(0);
+  b.add(std::move(module));
+}
+
+constexpr auto kRelu = Nonlinearity::relu;
+
 // Adding a word takes a line.
 // clang-format off
 constexpr Word kWords[] = {
@@ -150,13 +160,13 @@ constexpr Word kWords[] = {
     {"bn", "", "batch normalisation", batch_norm},
     {"dropout", "P", "sets values to 0 with probability P in training", drop},
     {"flatten", "", "all dimensions of a row as one", [](Build& b, const Numbers&) { flatten_rows(b); }},
-    {"relu", "", "max(x, 0)", [](Build& b, const Numbers&) { b.add(ReLU{}); }, Nonlinearity::relu},
-    {"leaky_relu", "[slope]", "x where x > 0, else slope x (0.01)", [](Build& b, const Numbers& n) { b.add(with(&LeakyReLU::negative_slope, n.real(0, 0.01))); }, Nonlinearity::relu},
-    {"prelu", "", "leaky_relu with a learnt slope", [](Build& b, const Numbers&) { b.add(PReLU()); }, Nonlinearity::relu},
-    {"elu", "[alpha]", "x where x > 0, else alpha (e^x - 1) (1)", [](Build& b, const Numbers& n) { b.add(with(&ELU::alpha, n.real(0, 1))); }, Nonlinearity::relu},
-    {"softplus", "", "log(1 + e^x)", [](Build& b, const Numbers&) { b.add(Softplus{}); }, Nonlinearity::relu},
-    {"sigmoid", "", "1 / (1 + e^-x)", [](Build& b, const Numbers&) { b.add(Sigmoid{}); }, Nonlinearity::sigmoid},
-    {"tanh", "", "hyperbolic tangent", [](Build& b, const Numbers&) { b.add(Tanh{}); }, Nonlinearity::tanh},
+    {"relu", "", "max(x, 0)", plain<ReLU>, kRelu},
+    {"leaky_relu", "[S]", "x where x > 0, else S x (0.01)", with_option<LeakyReLU, &LeakyReLU::negative_slope>, kRelu},
+    {"prelu", "", "leaky_relu with a learnt slope", plain<PReLU>, kRelu},
+    {"elu", "[A]", "x where x > 0, else A (e^x - 1) (1)", with_option<ELU, &ELU::alpha>, kRelu},
+    {"softplus", "", "log(1 + e^x)", plain<Softplus>, kRelu},
+    {"sigmoid", "", "1 / (1 + e^-x)", plain<Sigmoid>, Nonlinearity::sigmoid},
+    {"tanh", "", "hyperbolic tangent", plain<Tanh>, Nonlinearity::tanh},
     {"maxout", "[K]", "the largest of each K neighbours (2)", max_of_pieces},
 };
 // clang-format on

@@ -234,6 +234,11 @@ template <class O>
 Tensor with_scalar(Arg x, double value) {
   O op;
   op.value = check_scalar(O::info.name, x, value);
+  if (x->dtype() == int64 && !(std::abs(value) < 0x1p63))
+    fail<DTypeError>(
+        O::info.name,
+        fmt::format("expected a number that int64 can hold beside an int64 tensor, got {}", value),
+        x.site);
   return apply(op, x);
 }
 
@@ -266,8 +271,14 @@ Tensor add(Arg a, double b) { return with_scalar<AddScalar>(a, b); }
 Tensor sub(Arg a, double b) { return with_scalar<AddScalar>(a, -b); }
 Tensor sub(double a, Arg b) { return with_scalar<SubFrom>(b, a); }
 Tensor mul(Arg a, double b) { return with_scalar<MulScalar>(a, b); }
-Tensor div(Arg a, double b) { return with_scalar<DivScalar>(Arg(as_floating(a), a.site), b); }
-Tensor div(double a, Arg b) { return with_scalar<DivInto>(Arg(as_floating(b), b.site), a); }
+Tensor div(Arg a, double b) {
+  check_scalar("div_scalar", a, 0);
+  return with_scalar<DivScalar>(Arg(as_floating(a), a.site), b);
+}
+Tensor div(double a, Arg b) {
+  check_scalar("div_into", b, 0);
+  return with_scalar<DivInto>(Arg(as_floating(b), b.site), a);
+}
 Tensor neg(Arg x) {
   check_scalar("neg", x, 0);
   return apply(Neg{}, x);

@@ -114,7 +114,7 @@ struct Extreme {
   static constexpr Part kStart = worst();
   static Part step(Part a, T v) {
     const bool ahead = largest ? a >= v : a <= v;
-    return ahead | (a != a) ? a : v;
+    return (ahead | (a != a)) ? a : v;
   }
   static Total join(Total a, Total b) { return step(a, b); }
   Out finish(Total a) const { return a; }

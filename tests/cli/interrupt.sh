@@ -25,4 +25,11 @@ interrupted TERM 143
 interrupted HUP 129 --out a/b/c
 gradus train --data moons --epochs 1 --out run >/dev/null
 interrupted TERM 143 --out run
+
+# A reader of the output that goes away.
+before=$(inventory)
+timeout 300 "$GRADUS_BIN" train --data moons --epochs 100000 --out pipe 2>"$work.err" </dev/null | head -1 >/dev/null || code=$?
+[[ ${code-0} == 141 ]] || fail "PIPE: expected exit code 141, got ${code-0}"
+[[ $(inventory) == "$before" ]] || fail "PIPE: left $(diff <(echo "$before") <(inventory))"
+rm -f "$work.err"
 finish

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <unistd.h>
 
@@ -27,34 +26,29 @@ struct Dot {
   bool balanced = true;
 
   explicit Dot(const std::string& text) {
-    const std::regex node(R"(^\s*(\w+) \[(.*)\];$)"), edge(R"(^\s*(\w+) -> (\w+) \[(.*)\];$)"),
-        cluster(R"(^\s*subgraph (\w+) \{$)"), label(R"(^\s*label=<<b>(.*?)</b>.*$)");
     std::istringstream lines(text);
-    std::vector<std::string> open;
-    int depth = 0;
+    std::vector<std::string> open;  // names of the clusters around, then one more for the graph
     for (std::string line; std::getline(lines, line);) {
-      std::smatch m;
-      if (std::regex_match(line, m, edge)) {
-        edges.emplace_back(m[1], m[2]);
-      } else if (std::regex_match(line, m, cluster)) {
-        open.emplace_back();
-        ++depth;
-      } else if (std::regex_match(line, m, label)) {
-        open.back() = m[1];
-      } else if (std::regex_match(line, m, node)) {
-        if (m[1] == "graph" || m[1] == "node" || m[1] == "edge") continue;
-        balanced = balanced && nodes.emplace(m[1], m[2]).second;
-        std::string path;
-        for (const auto& name : open) path += "/" + name;
-        clusters[m[1]] = path;
-      } else if (line == "digraph tape {") {
-        ++depth;
-      } else {
-        balanced = balanced && line.find_first_not_of(" }") == std::string::npos && --depth >= 0;
+      line.erase(0, line.find_first_not_of(' '));
+      const std::size_t bracket = line.find(" ["), arrow = line.find(" -> ");
+      const std::string head = line.substr(0, bracket);
+      if (line == "}") {
+        balanced = balanced && !open.empty();
         if (!open.empty()) open.pop_back();
+      } else if (line.ends_with(" {")) {
+        open.emplace_back();
+      } else if (line.starts_with("label=<<b>")) {
+        open.back() = line.substr(10, line.find("</b>") - 10);
+      } else if (arrow < bracket) {
+        edges.emplace_back(line.substr(0, arrow), line.substr(arrow + 4, bracket - arrow - 4));
+      } else if (head != "graph" && head != "node" && head != "edge") {
+        balanced =
+            balanced && line.ends_with("];") && nodes.emplace(head, line.substr(bracket)).second;
+        for (std::size_t i = 1; i < open.size(); ++i) clusters[head] += "/" + open[i];
+        clusters[head];
       }
     }
-    balanced = balanced && depth == 0;
+    balanced = balanced && open.empty();
   }
 };
 

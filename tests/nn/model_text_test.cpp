@@ -30,7 +30,7 @@ TEST(ModelText, EveryWordMakesALayerThatRuns) {
   for (const ModelWord& word : model_words()) {
     std::string text = word.usage;
     for (const auto& [placeholder, number] :
-         {std::pair{"N", "6"}, {"P", "0.5"}, {"[K]", "3"}, {"[slope]", "0.2"}, {"[alpha]", "0.7"}})
+         {std::pair{"N", "6"}, {"P", "0.5"}, {"[K]", "3"}, {"[S]", "0.2"}, {"[A]", "0.7"}})
       if (const std::size_t at = text.find(placeholder); at != std::string::npos)
         text.replace(at, std::string_view(placeholder).size(), number);
     Sequential net = model_from_text(text, {12});
@@ -125,7 +125,7 @@ TEST(ModelText, MistakesAreNamedWithTheirPlace) {
       refusal("dropout 1"),
       "model: expected a probability in [0, 1) for 'dropout P', got 'dropout 1' at position 1");
   EXPECT_EQ(refusal("leaky_relu x"),
-            "model: expected a number for 'leaky_relu [slope]', got 'leaky_relu x' at position 1");
+            "model: expected a number for 'leaky_relu [S]', got 'leaky_relu x' at position 1");
   EXPECT_EQ(refusal("maxout 3"),
             "model: expected rows of a size that 3 divides for 'maxout 3', got [4] at position 1");
   for (const char* empty : {"", " ", "fc 3,", ",fc 3", "fc 3,, relu"})

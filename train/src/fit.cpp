@@ -189,7 +189,7 @@ void Trainer::check_first_batch(const Tensor& output, const Tensor& loss) const 
 
 Score Trainer::measure_part(const char* name, const data::Dataset& part, int epoch) const {
   if (part.size() == 0) return {};
-  const Score score = measure(model_, part, loss_, options_.transform, 4 * options_.batch);
+  const Score score = measure(model_, part, loss_, options_.transform, 4 * options_.batch, site_);
   if (!std::isfinite(score.loss))
     refuse(
         fmt::format("expected a finite loss on the {} rows, got {} after epoch {}; a learning rate "
@@ -209,7 +209,7 @@ Score Trainer::train_epoch(data::Loader& loader, Meter& meter, int epoch) {
   for (const data::Batch& batch : loader) {
     ++step;
     optimizer_->zero_grad();
-    const Tensor output = model_.forward(model_.object, batch.inputs);
+    const Tensor output = model_.forward(model_.object, Arg(batch.inputs, site_));
     const Tensor loss = loss_(output, batch.targets);
     if (epoch == 1 && step == 1) check_first_batch(output, loss);
     const double value = loss.item<double>();

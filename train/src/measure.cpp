@@ -54,9 +54,12 @@ Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, Call
   if (!data.targets.defined())
     fail<ArgumentError>(op, "expected targets, or a loss that needs none, got neither", site);
   if (data.targets.dtype() == int64)
-    return
-        [](const Tensor& output, const Tensor& targets) { return cross_entropy(output, targets); };
-  return [](const Tensor& output, const Tensor& targets) { return mse_loss(output, targets); };
+    return [site](const Tensor& output, const Tensor& targets) {
+      return cross_entropy(Arg(output, site), targets);
+    };
+  return [site](const Tensor& output, const Tensor& targets) {
+    return mse_loss(Arg(output, site), targets);
+  };
 }
 
 void check_classes(const Tensor& targets, std::int64_t classes, const char* op, CallSite site) {
@@ -77,13 +80,14 @@ Score measure(const detail::AnyModel& model,
               const data::Dataset& data,
               const Loss& loss,
               const data::Transform& transform,
-              std::int64_t batch) {
+              std::int64_t batch,
+              CallSite site) {
   const ModeGuard mode(model.module);
   nn::detail::set_training(model.module, false);
   const NoGrad guard;
   Tally tally;
   for (const data::Batch& b : data::Loader(data, {.batch = batch, .transform = transform})) {
-    const Tensor output = model.forward(model.object, b.inputs);
+    const Tensor output = model.forward(model.object, Arg(b.inputs, site));
     tally.add(loss(output, b.targets).item<double>(), output, b);
   }
   return tally.score();
@@ -100,7 +104,7 @@ Score detail::evaluate(const AnyModel& model,
     if (!options.loss) check_classes(targets, classes_of(output), "evaluate", site);
     return loss(output, targets);
   };
-  return measure(model, data, checked, options.transform, options.batch);
+  return measure(model, data, checked, options.transform, options.batch, site);
 }
 
 }  // namespace gradus::train

@@ -33,7 +33,8 @@ class ModeGuard {
   std::vector<std::pair<nn::ModuleRef, bool>> modes_;
 };
 
-/// `given`, or the usual one for such targets. ArgumentError if there are no targets to compare with.
+/// `given`, or the usual one for such targets. ArgumentError if there are no targets to compare
+/// with.
 Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site);
 
 /// ArgumentError if a target is no class; `classes` -1: not known yet.
@@ -45,6 +46,7 @@ Score measure(const detail::AnyModel& model,
               const data::Dataset& data,
               const Loss& loss,
               const data::Transform& transform,
-              std::int64_t batch);
+              std::int64_t batch,
+              CallSite site);
 
 }  // namespace gradus::train

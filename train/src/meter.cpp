@@ -18,6 +18,12 @@ std::size_t terminal_width() {
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }
 
+/// A reader that went away is no reason to stop.
+void say(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
+}
+
 std::string in_words(const Score& score) {
   std::string text = fmt::format("loss {:.4f}", score.loss);
   if (!std::isnan(score.accuracy)) text += fmt::format(" acc {:.4f}", score.accuracy);
@@ -43,8 +49,7 @@ Meter::~Meter() {
 }
 
 void Meter::show(const std::string& text) {
-  fmt::print("\r\x1b[K{}", text);
-  std::fflush(stdout);
+  say("\r\x1b[K" + text);
   dirty_ = !text.empty();
 }
 
@@ -81,8 +86,7 @@ void Meter::finish_epoch(const EpochRecord& record) {
       fmt::format("epoch {}/{}  train {}", record.epoch, epochs_, in_words(record.train));
   if (!std::isnan(record.validation.loss)) line += "  validation " + in_words(record.validation);
   if (!std::isnan(record.test.loss)) line += "  test " + in_words(record.test);
-  fmt::print("{}  {:.1f} s\n", line, record.seconds);
-  std::fflush(stdout);
+  say(fmt::format("{}  {:.1f} s\n", line, record.seconds));
 }
 
 }  // namespace gradus::train

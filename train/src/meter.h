@@ -14,8 +14,8 @@ inline double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// What a run says on standard output: on a terminal a bar that becomes a line at the end of each epoch,
-/// elsewhere the line alone.
+/// What a run says on standard output: on a terminal a bar that becomes a line at the end of each
+/// epoch, elsewhere the line alone.
 class Meter {
  public:
   Meter(Progress progress, int epochs, std::int64_t steps);

@@ -82,7 +82,8 @@ void RunFolder::give_up() noexcept {
   std::error_code ignored;
   if (!unfinished_.empty()) fs::remove_all(unfinished_, ignored);
   unfinished_.clear();
-  // Not if something has been put there in the meantime: only empty folders can be removed like this.
+  // Not if something has been put there in the meantime: only empty folders can be removed like
+  // this.
   for (auto it = made_.rbegin(); it != made_.rend(); ++it) fs::remove(*it, ignored);
   made_.clear();
 }

@@ -9,12 +9,13 @@
 
 namespace gradus::train {
 
-/// The folder of a run. Files are written to a folder inside it, whose making proves that it can be written
-/// to, and take their places together at the end. Without `publish`, all that was made goes again.
+/// The folder of a run. Files are written to a folder inside it, whose making proves that it can be
+/// written to, and take their places together at the end. Without `publish`, all that was made goes
+/// again.
 class RunFolder {
  public:
-  /// Nowhere if both are empty. IoError if the folder can't be made, can't be written to, or holds something
-  /// else than a run; ArgumentError if both are given.
+  /// Nowhere if both are empty. IoError if the folder can't be made, can't be written to, or holds
+  /// something else than a run; ArgumentError if both are given.
   RunFolder(const std::string& out, const std::string& runs);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;

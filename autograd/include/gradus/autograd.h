@@ -1,6 +1,6 @@
 #pragma once
 
-// The backward pass, derivatives as functions, and gradient checks.
+// Derivatives: backward passes, derivatives as functions, checks of gradients.
 #include "gradus/autograd/backward.h"
 #include "gradus/autograd/functional.h"
 #include "gradus/autograd/gradcheck.h"

@@ -6,6 +6,7 @@
 #include <functional>
 #include <initializer_list>
 #include <span>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>

@@ -22,7 +22,7 @@ struct CheckOptions {
   int directions = 3;
   /// Up to so many entries of the Jacobian are compared one by one as well; beyond, those of one random
   /// combination of results, while the inputs have no more.
-  std::int64_t entries = 4096;
+  std::int64_t entries = 2048;
   std::uint64_t seed = 1;
   /// If not 0: value and gradient in float32 are compared with those in float64, to this relative error.
   double float32_rtol = 0;

@@ -89,7 +89,7 @@ template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) {
 template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return {a.v.log()}; }
 template <class T> GRADUS_LANE Pack<T> log1p(const Pack<T>& a) { return detail::each(a, [](T x) { return std::log1p(x); }); }
 template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::each(a, [](T x) { return std::expm1(x); }); }
-template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return {a.v.sqrt()}; }
+template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sqrt(x); }); }
 template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sin(x); }); }
 template <class T> GRADUS_LANE Pack<T> cos(const Pack<T>& a) { return detail::each(a, [](T x) { return std::cos(x); }); }
 template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) { return {a.v.tanh()}; }

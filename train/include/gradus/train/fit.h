@@ -57,14 +57,15 @@ struct FitOptions {
   Loss loss = nullptr;
   /// What the model is given instead of a batch of inputs, in training and evaluation alike.
   data::Transform transform = {};
-  /// Decides the order of rows and what layers such as dropout draw; drawn from the default generator if
-  /// left out. The default generator itself is left as it was.
+  /// Decides the order of rows and what layers such as dropout draw. The default generator is left
+  /// as it was; if no seed is given, it draws one.
   std::optional<std::uint64_t> seed = std::nullopt;
   bool shuffle = true;
   Ref<Observer> observer = {};
   /// The folder to write the run to: new, empty, or holding an earlier run, which is replaced.
   std::string out = {};
-  /// Instead: a folder in which the run gets a folder of its own, 0001, 0002, …, and which a link `latest` names.
+  /// Instead: a folder in which the run gets one of its own, 0001, 0002, …, which `latest` links
+  /// to.
   std::string runs = {};
   /// What else to put down in config.json: {{"model", "fc 10"}}.
   std::map<std::string, Note> notes = {};
@@ -95,11 +96,11 @@ namespace detail {
 struct AnyModel {
   nn::ModuleRef module;
   void* object;
-  Tensor (*forward)(void* object, const Tensor& x);
+  Tensor (*forward)(void* object, Arg x);
 };
 template <class M>
 AnyModel any_model(M& model) {
-  return {nn::detail::ref(model), &model, [](void* object, const Tensor& x) -> Tensor {
+  return {nn::detail::ref(model), &model, [](void* object, Arg x) -> Tensor {
             return (*static_cast<M*>(object))(x);
           }};
 }
@@ -115,15 +116,17 @@ Score evaluate(const AnyModel& model,
 
 }  // namespace detail
 
-/// Trains a model, shows how it goes, and keeps the best weights: of the epoch with the highest accuracy (or,
-/// without classes, the lowest loss) on the validation part, or the last where there is none. Modules are in
-/// training mode while they train and afterwards as they were. If the last batch of a pass would be a single
-/// row, which batch normalisation can't take, it is left out.
-///   record    with `out` or `runs`, a folder with config.json, metrics.jsonl (a line an epoch), summary.json and
-///             weights.safetensors, complete or not at all
-///   errors    ArgumentError for options out of range, no training rows, targets that are no class of the
-///             model's, a parameter used but not trained, a loss that is not finite; IoError, before training, if the folder
-///             can't be written. After an error the weights and files are as before the call.
+/// Trains a model, shows how it goes, and keeps the best weights: those of the epoch with the
+/// highest accuracy (without classes: the lowest loss) on the validation part, or the last where
+/// there is none. Modules are in training mode meanwhile, and afterwards in the mode they had. If
+/// the last batch of a pass would be a single row, which batch normalisation can't take, it is left
+/// out.
+///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
+///             weights.safetensors, all at the end or none
+///   errors    ArgumentError for options out of range, no training rows, targets that are no class
+///             of the model's, a parameter used but not trained, a loss that is not finite;
+///             IoError, before training, if the folder can't be written to. After an error the
+///             weights and all files are as before the call.
 template <nn::Model M>
 Record fit(M& model,
            const data::Splits& data,
@@ -132,7 +135,8 @@ Record fit(M& model,
   return detail::fit(detail::any_model(model), data, options, site);
 }
 
-/// Loss and accuracy in evaluation mode, without recording; modules are afterwards in the mode they had.
+/// Loss and accuracy in evaluation mode, without recording; modules are afterwards in the mode they
+/// had.
 ///   errors    ArgumentError if there are no rows, or targets that are no class of the model's
 template <nn::Model M>
 Score evaluate(M& model,

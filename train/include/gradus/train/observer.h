@@ -12,7 +12,8 @@ namespace gradus::train {
 /// Means over a number of rows. NaN where nothing was measured.
 struct Score {
   double loss = std::numeric_limits<double>::quiet_NaN();
-  /// The share of rows whose largest output is that of their class; NaN where targets are not classes.
+  /// The share of rows whose largest output is that of their class; NaN where targets are not
+  /// classes.
   double accuracy = std::numeric_limits<double>::quiet_NaN();
 };
 
@@ -38,7 +39,8 @@ struct Step {
   optim::Optimizer& optimizer;
 };
 
-/// Watches a run: `fit(net, data, {.observer = mine})`. What it throws ends the run and reaches the caller.
+/// Watches a run: `fit(net, data, {.observer = mine})`. What it throws ends the run and reaches the
+/// caller.
 class Observer {
  public:
   virtual ~Observer() = default;
