@@ -2,7 +2,8 @@
 #include <gradus/ops.h>
 #include <gradus/testing.h>
 
-inline const auto squash =
-    gradus::elementwise("squash", [](auto x) { return x / sqrt(1 + x * x); });
+using namespace gradus;
+
+inline const auto squash = elementwise("squash", [](auto x) { return x / sqrt(1 + x * x); });
 
 GRADUS_TEST_OP(squash, domain(-3, 3));
