@@ -1,5 +1,8 @@
 #include "suite.h"
 
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/shape.h"
+
 #include <exception>
 
 namespace gradus::op_suite {
@@ -52,6 +55,12 @@ std::vector<std::string> failures(const Subject& subject) {
     for (const std::string& f : failures(property, subject))
       fail(result, "{}: {}", property.name, f);
   return result;
+}
+
+Tensor detail::join(std::span<const Tensor> results) {
+  List rows;
+  for (const Tensor& y : results) rows.push_back(reshape(y, {y.numel()}));
+  return concat(rows);
 }
 
 std::vector<Subject> subjects(const OpEntry& entry) {

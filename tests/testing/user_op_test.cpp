@@ -8,12 +8,10 @@
 
 using gradus::Arg;
 using gradus::Cotangents;
-using gradus::domain;
 using gradus::Linearity;
 using gradus::Op;
 using gradus::OpInfo;
 using gradus::Pullback;
-using gradus::Sample;
 using gradus::Saves;
 using gradus::Tensor;
 using gradus::Tensors;

@@ -24,12 +24,15 @@ bool register_tests(const char* text,
 ///   GRADUS_TEST_OP(mish, domain(-5, 5));                   an elementwise lambda; or a domain an input
 ///   GRADUS_TEST_OP(outer, Sample{{3}}, Sample{{4}});       an op made by make_op, with the shapes it takes
 /// The tests are called `mish.gradient`, `mish.second_order`, …
-#define GRADUS_TEST_OP(function, ...)                                                            \
-  [[maybe_unused]] static const bool GRADUS_TEST_NAME_(gradus_test_op_, __COUNTER__) =           \
-      ::gradus::op_suite::detail::register_tests(                                                \
-          #function,                                                                             \
-          [] {                                                                                   \
-            return ::gradus::op_suite::subjects(#function, function __VA_OPT__(, ) __VA_ARGS__); \
-          },                                                                                     \
-          __FILE__,                                                                              \
+#define GRADUS_TEST_OP(function, ...)                                                             \
+  [[maybe_unused]] static const bool GRADUS_TEST_NAME_(gradus_test_op_, __COUNTER__) =            \
+      ::gradus::op_suite::detail::register_tests(                                                 \
+          #function,                                                                              \
+          [] {                                                                                    \
+            const auto& gradus_op = function;                                                     \
+            using ::gradus::domain;                                                               \
+            using ::gradus::Sample;                                                               \
+            return ::gradus::op_suite::subjects(#function, gradus_op __VA_OPT__(, ) __VA_ARGS__); \
+          },                                                                                      \
+          __FILE__,                                                                               \
           __LINE__)

@@ -21,6 +21,7 @@ struct Subject {
   const OpClass* op = nullptr;  // null if it is made of other ops
   Example example;
   bool library = false;  // of all_ops(): then all that it records must be, too
+  bool partial = false;  // one of several results: the rule need not use all that is saved
 };
 
 /// A property, with the check that collects sentences about what violates it.
@@ -55,27 +56,36 @@ constexpr bool is_op_function = requires {
   F::op_type::info;
 };
 
+/// All results in one row.
+Tensor join(std::span<const Tensor> results);
+
 template <class F>
 std::vector<Subject> of(const char* text,
                         const F& f,
                         const std::vector<Sample>& inputs,
                         int results) {
-  std::vector<Subject> all;
-  for (int k = 0; k < results; ++k) {
-    Subject s{text, nullptr, {results == 1 ? "" : "result " + std::to_string(k), inputs, {}}};
+  Subject s{text, nullptr, {"", inputs, {}}};
+  if constexpr (is_elementwise<F>) {
+    s.name = f.name();
+    s.op = &f.op();
+    s.example.elementwise = true;
+  } else if constexpr (is_op_function<F>) {
+    s.name = F::op_type::info.name;
+    s.op = &op_class<typename F::op_type>;
+    s.example.differentiable = F::op_type::info.differentiable;
+  }
+  s.example.call = [f](std::span<const Tensor> in) {
+    const std::vector<Tensor> ys = gradus::detail::function_of(f)(in);
+    return ys.size() == 1 ? ys[0] : join(ys);
+  };
+  std::vector<Subject> all{s};
+  for (int k = 0; k < results && results > 1; ++k) {
+    s.example.label = "result " + std::to_string(k);
     s.example.call = [f, k](std::span<const Tensor> in) {
       return gradus::detail::function_of(f)(in).at(static_cast<std::size_t>(k));
     };
-    if constexpr (is_elementwise<F>) {
-      s.name = f.name();
-      s.op = &f.op();
-      s.example.elementwise = true;
-    } else if constexpr (is_op_function<F>) {
-      s.name = F::op_type::info.name;
-      s.op = &op_class<typename F::op_type>;
-      s.example.differentiable = F::op_type::info.differentiable;
-    }
-    all.push_back(std::move(s));
+    s.partial = true;
+    all.push_back(s);
   }
   return all;
 }
