@@ -42,7 +42,7 @@ constinit thread_local Graveyard graveyard{};
 
 [[noreturn]] void fail_at(const Node& node, const std::string& message) {
   std::string scope;
-  if (node.scope() != nullptr) scope = detail::scope_text(node.scope());
+  if (node.scope() != nullptr) scope = detail::scope_text.load()(node.scope());
   throw GradientError(node.name(), message, std::move(scope), node.site());
 }
 

@@ -18,7 +18,8 @@ const Scope* Scope::child(const Scope* parent,
   static std::mutex mutex;
   static const Scope top(nullptr, "", "");
   const std::scoped_lock lock(mutex);
-  detail::scope_text = &spell;
+  detail::ScopeText none = nullptr;
+  detail::scope_text.compare_exchange_strong(none, &spell);
   const Scope& owner = parent != nullptr ? *parent : top;
   for (const Scope& s : owner.children_)
     if (s.name_ == name && s.description_ == description) return &s;

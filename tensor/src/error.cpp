@@ -44,12 +44,13 @@ const char* to_string(DType dtype) {
 namespace detail {
 
 thread_local constinit Context context;
-std::string (*scope_text)(const void* scope) = nullptr;
+constinit std::atomic<ScopeText> scope_text = nullptr;
 
 template <class E>
 void fail(std::string_view op, const std::string& message, CallSite site) {
   std::string scope;
-  if (context.scope != nullptr && scope_text != nullptr) scope = scope_text(context.scope);
+  if (const ScopeText text = scope_text; text != nullptr && context.scope != nullptr)
+    scope = text(context.scope);
   std::string name(op);
   if (context.backward_of != nullptr && name != context.backward_of)
     name = fmt::format("{} (backward of {})", op, context.backward_of);

@@ -10,6 +10,9 @@
 
 #ifdef _OPENMP
 #include <omp.h>
+#else
+#include <thread>
+#include <vector>
 #endif
 
 namespace gradus {
@@ -17,6 +20,13 @@ namespace {
 
 std::atomic<int> threads{0};  // 0: not set yet
 std::atomic<bool> deterministic{false};
+
+#ifdef _OPENMP
+bool in_parallel() { return omp_in_parallel() != 0; }
+#else
+thread_local bool inside_parallel = false;
+bool in_parallel() { return inside_parallel; }
+#endif
 
 }  // namespace
 
@@ -51,24 +61,38 @@ void parallel_for(std::int64_t n,
   const std::int64_t most = std::max<std::int64_t>(1, (n + grain - 1) / grain);
   const std::int64_t parts =
       is_deterministic() ? most : std::min<std::int64_t>(most, num_threads());
-#ifdef _OPENMP
-  if (parts > 1 && num_threads() > 1 && !omp_in_parallel()) {
-    std::exception_ptr error;
-    std::mutex mutex;
-#pragma omp parallel for num_threads(num_threads()) schedule(static)
-    for (std::int64_t i = 0; i < parts; ++i) {
-      try {
-        body(closure, n * i / parts, n * (i + 1) / parts);
-      } catch (...) {
-        const std::scoped_lock lock(mutex);
-        if (!error) error = std::current_exception();
-      }
-    }
-    if (error) std::rethrow_exception(error);
+  const auto run = [&](std::int64_t i) { body(closure, n * i / parts, n * (i + 1) / parts); };
+  if (parts == 1 || num_threads() == 1 || in_parallel()) {
+    for (std::int64_t i = 0; i < parts; ++i) run(i);
     return;
   }
+  std::exception_ptr error;
+  std::mutex mutex;
+  const auto guarded = [&](std::int64_t i) {
+    try {
+      run(i);
+    } catch (...) {
+      const std::scoped_lock lock(mutex);
+      if (!error) error = std::current_exception();
+    }
+  };
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(num_threads()) schedule(static)
+  for (std::int64_t i = 0; i < parts; ++i) guarded(i);
+#else
+  std::atomic<std::int64_t> next{0};
+  const auto work = [&] {
+    inside_parallel = true;
+    for (std::int64_t i = next++; i < parts; i = next++) guarded(i);
+    inside_parallel = false;
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (int k = 1; k < num_threads(); ++k) helpers.emplace_back(work);
+    work();
+  }
 #endif
-  for (std::int64_t i = 0; i < parts; ++i) body(closure, n * i / parts, n * (i + 1) / parts);
+  if (error) std::rethrow_exception(error);
 }
 
 }  // namespace detail

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -65,8 +66,9 @@ struct Context {
 };
 extern thread_local constinit Context context;
 
-/// Spells `Context::scope`; the graph room installs it with the first scope.
-extern std::string (*scope_text)(const void* scope);
+/// Spells `Context::scope`; the graph room installs it with the first scope, a room above may replace it.
+using ScopeText = std::string (*)(const void* scope);
+extern std::atomic<ScopeText> scope_text;
 
 /// Fills in scope and site from the context (a pinned site wins over `site`) and throws.
 template <class E>
