@@ -196,9 +196,18 @@ auto call_forward(const O& op, std::span<const Tensor> inputs, std::index_sequen
   return op.forward(inputs[I]...);
 }
 
+/// An op by its attributes; one without any is made anew.
+template <class O>
+decltype(auto) op_of(const void* attributes) {
+  if constexpr (std::is_empty_v<O>)
+    return O{};
+  else
+    return *static_cast<const O*>(attributes);
+}
+
 template <class O>
 Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
-  const O& op = *static_cast<const O*>(attributes);
+  const O& op = op_of<O>(attributes);
   const auto call = [&] {
     if constexpr (O::info.arity == kVariadic)
       return op.forward(inputs);
@@ -224,11 +233,9 @@ constexpr OpClass make_op_class() {
       c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
   }
   if constexpr (requires(const O& op, const Pullback& p) { op.vjp(p); })
-    c.vjp = [](const void* op, const Pullback& p) -> Cotangents {
-      return static_cast<const O*>(op)->vjp(p);
-    };
+    c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return op_of<O>(op).vjp(p); };
   if constexpr (requires(const O& op, AttributeVisitor& v) { op.visit(v); })
-    c.visit = [](const void* op, AttributeVisitor& v) { static_cast<const O*>(op)->visit(v); };
+    c.visit = [](const void* op, AttributeVisitor& v) { op_of<O>(op).visit(v); };
   return c;
 }
 

@@ -75,4 +75,8 @@ template <class E>
 [[noreturn]] void fail(std::string_view op, const std::string& message, CallSite site = {});
 
 }  // namespace detail
+
+/// `fail<ShapeError>("op", "expected …, got …", x.site)`: for checks in ops and layers of your own.
+using detail::fail;
+
 }  // namespace gradus
