@@ -71,7 +71,7 @@ refused "empty.csv" train --data csv:empty.csv
 echo precious >file
 refused "'file' \(not a folder\)" train --data spiral --out file
 refused "'file/run'" train --data spiral --out file/run
-refused "/proc/" train --data spiral --out /proc/no/run
+refused "/dev/null/" train --data spiral --out /dev/null/run
 mkdir other
 echo precious >other/summary.json
 refused "'other' \(it holds other files" train --data spiral --out other
