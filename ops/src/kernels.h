@@ -88,9 +88,19 @@ Tensor map_array(const Tensor& x, F f) {
   return y;
 }
 
+/// ShapeError unless both are of one shape.
+inline void check_one_shape(const Tensor& a, const Tensor& b) {
+  if (a.shape() != b.shape())
+    fail<ShapeError>("elementwise",
+                     fmt::format("expected inputs of one shape, got {} and {}",
+                                 to_string(a.shape()),
+                                 to_string(b.shape())));
+}
+
 /// y[i] = f(a[i], b[i]); both of one shape (broadcast ones have stride 0).
 template <class In, class Out, class F>
 Tensor map(const Tensor& a, const Tensor& b, F f) {
+  check_one_shape(a, b);
   const bool dense = a.is_contiguous() && b.is_contiguous();
   Tensor y = std::is_same_v<In, Out> && dense ? empty_like(a) : empty(a.shape(), dtype_of<Out>);
   const In *p = a.data<In>(), *q = b.data<In>();

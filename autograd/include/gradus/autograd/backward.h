@@ -12,7 +12,8 @@ namespace gradus {
 struct BackwardOptions {
   /// Keeps saved tensors, so that another pass may follow. Implied by create_graph.
   bool retain_graph = false;
-  /// Records the pass itself, so that its results can be differentiated.
+  /// Records the pass itself, so that its results can be differentiated. With `backward` a leaf's gradient
+  /// then holds the tape that holds the leaf: zero_grad the leaf when done, or nothing of it is freed.
   bool create_graph = false;
 };
 
