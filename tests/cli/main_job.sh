@@ -28,8 +28,8 @@ gradus train --data moons --epochs 1 >/dev/null
 gradus train --data moons --epochs 1 --out runs/0001 >/dev/null
 [[ $(value runs/0001/summary.json epochs) == 1 ]] || fail "runs/0001 was not replaced"
 
-# On a terminal: a bar, then one line an epoch.
-if command -v script >/dev/null; then
+# On a terminal, where one can be had: a bar, then one line an epoch.
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
   script -qec "'$GRADUS_BIN' train --data moons --epochs 2 --out bar" /dev/null </dev/null >typescript
   grep -q $'\r\x1b\[Kepoch 1/2 \[' typescript || fail "no bar in: $(cat -v typescript)"
   [[ $(grep -c 'epoch ./2  train loss' typescript) == 2 ]] || fail "not one line an epoch: $(cat -v typescript)"
