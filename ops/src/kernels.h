@@ -90,7 +90,7 @@ Tensor map_array(const Tensor& x, F f) {
 
 /// ShapeError unless both are of one shape.
 inline void check_one_shape(const Tensor& a, const Tensor& b) {
-  TensorImpl *p = a.raw(), *q = b.raw();
+  TensorImpl *p = a.impl(), *q = b.impl();
   if (p->rank != q->rank || !std::equal(p->sizes(), p->sizes() + p->rank, q->sizes()))
     fail<ShapeError>("elementwise",
                      fmt::format("expected inputs of one shape, got {} and {}",
