@@ -430,7 +430,11 @@ std::span<const OpEntry> part_ops() {
                 const auto parts = split(in[0], {3, 0, 1}, -1);
                 return concat({parts[2], parts[0], parts[1], parts[0]}, 1);
               }},
-             {"one part used", {{{5, 2}}}, [](In in) { return split(in[0], {2, 2, 1})[1]; }},
+             {"one part used",
+              {{{5, 2}}},
+              [](In in) {
+                return split(in[0], {2, 2, 1})[1];
+              }},
              {"into 40", {{{40}}}, [](In in) { return concat(split(flip(in[0], {0}), 1)); }}};
        }},
       {"chunk",
