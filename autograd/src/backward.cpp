@@ -164,11 +164,22 @@ class Pass {
     if (node.is_leaf() || (selective_ && !slot.passed)) return;
     if (node.op().vjp == nullptr)
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
-    const Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
-    distribute(node, result);
+    distribute(node, pull_back(node, all));
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
+  }
+
+  /// Runs the rule; to those who watch, it is one op from cotangents to cotangents.
+  static Cotangents pull_back(Node& node, std::span<const Tensor> all) {
+    const detail::Watched watched;
+    Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
+    if (watched) {
+      const Tensor* const cotangents[] = {&all[0]};
+      watched.end(
+          {node.op(), node.attributes(), cotangents, {result.begin(), result.size()}, node.site()});
+    }
+    return result;
   }
 
   /// Errors and nodes in the rule carry the place of the op.

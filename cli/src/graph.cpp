@@ -1,18 +1,20 @@
 #include "command.h"
 
 #include "gradus/graph/dot.h"
-#include "gradus/graph/view.h"
+#include "gradus/graph/profile.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/tensor/random.h"
 
 #include <fmt/format.h>
 #include <spawn.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <sys/wait.h>
@@ -30,13 +32,14 @@ namespace fs = std::filesystem;
 constexpr const char* kUsage =
     "Draws the graph that one batch leaves: ops by layer, with shapes and what is kept for the "
     "backward pass.\n\n"
-    "usage: gradus graph --model TEXT --input SHAPE [-o FILE]";
+    "usage: gradus graph --model TEXT --input SHAPE [--colour BY] [-o FILE]";
 
 constexpr const char* kExamples =
     "Without -o the graph is printed in Graphviz's language. Pictures need Graphviz's program "
     "dot.\n\n"
     "examples\n"
     "  gradus graph --model \"fc 512, bn, relu, fc 10\" --input 1,28,28 -o net.svg\n"
+    "  gradus graph --model \"fc 512, relu, fc 10\" --input 784 --colour time -o net.png\n"
     "  gradus graph --model \"fc 8, tanh, fc 1\" --input 2 | dot -Tpdf > net.pdf\n";
 
 constexpr std::int64_t kMostValues = std::int64_t{1} << 28;  // of a batch of inputs
@@ -59,8 +62,43 @@ Shape parse_shape(const std::string& text) {
   }
 }
 
-/// What the model leaves on the tape for a batch.
-graph::View view_of(const std::string& model, const Shape& row, std::int64_t batch) {
+/// What ops are coloured by.
+struct Colour {
+  const char* name;
+  graph::Weight weight;
+  const char* unit;  // of the largest value, in the title
+};
+const std::vector<Colour>& colours() {
+  static const std::vector<Colour> all{
+      {"kind", {}, ""},
+      {"none", {}, ""},
+      {"time", &graph::NodeInfo::seconds, "s"},
+      {"bytes", &graph::NodeInfo::bytes, "B"},
+      {"saved", &graph::NodeInfo::saved_bytes, "B"},
+      {"flops", &graph::NodeInfo::flops, "FLOPs"},
+  };
+  return all;
+}
+
+const Colour& colour_of(const std::string& name) {
+  std::string known;
+  for (const Colour& c : colours()) {
+    if (name == c.name) return c;
+    known += (known.empty() ? "" : ", ") + std::string(c.name);
+  }
+  throw UsageError(fmt::format("--colour: expected one of {}, got '{}'", known, name));
+}
+
+/// What the model leaves on the tape for a batch, and how to draw it.
+struct Picture {
+  graph::View view;
+  graph::DotOptions options;
+};
+
+Picture picture_of(const std::string& model,
+                   const Shape& row,
+                   std::int64_t batch,
+                   const Colour& colour) {
   Generator generator(0);
   nn::Sequential net = nn::model_from_text(model, row, generator);
   for (const nn::NamedParameter& named : named_parameters(net))
@@ -69,7 +107,32 @@ graph::View view_of(const std::string& model, const Shape& row, std::int64_t bat
   shape.insert(0, batch);
   const Tensor input = leaf(zeros(shape));
   static_cast<Leaf*>(node_of(input))->label = "input";
-  return graph::View(net(input));
+  Picture picture;
+  if (std::string_view(colour.name) == "time") {
+    net(input);  // once without a clock: memory and threads are there then
+    const graph::Profile profile;
+    picture.view = profile.timed(graph::View(net(input)));
+  } else {
+    picture.view = graph::View(net(input));
+  }
+  picture.options.color = std::string_view(colour.name) != "none";
+  if (colour.weight) {
+    double most = 0;
+    for (const graph::NodeInfo& n : picture.view.nodes())
+      if (!n.is_leaf) most = std::max(most, colour.weight(n));
+    picture.options.heat = colour.weight;
+    picture.options.title =
+        fmt::format("coloured by {}: red is {:.3g} {}", colour.name, most, colour.unit);
+  }
+  // A scope is a path; the layer that stands there now says its sizes.
+  std::map<std::string, std::string> layers;
+  for (const nn::NamedModule& m : named_modules(net)) layers["." + m.name] = m.module.describe();
+  picture.options.describe = [layers](const graph::Scope& scope) {
+    const std::string path = scope.path();
+    const auto at = layers.find(path.substr(std::min(path.find('.'), path.size())));
+    return at == layers.end() ? std::string() : at->second;
+  };
+  return picture;
 }
 
 /// Runs Graphviz on a file of DOT. UsageError if it is not installed or fails.
@@ -120,9 +183,9 @@ class Workshop {
   fs::path path_;
 };
 
-void write_picture(const graph::View& view, const std::string& path, const std::string& format) {
+void write_picture(const Picture& picture, const std::string& path, const std::string& format) {
   const Workshop workshop(path);
-  graph::write_dot(view, workshop.file("net.dot"));
+  graph::write_dot(picture.view, workshop.file("net.dot"), picture.options);
   run_dot(format, workshop.file("net.dot"), workshop.file("picture"));
   std::error_code error;
   fs::rename(workshop.file("picture"), path, error);
@@ -141,6 +204,7 @@ int run_graph(const std::vector<std::string>& arguments) {
   add("model", "TEXT", "the layers, as for 'gradus train'");
   add("input", "SHAPE", "of a row: 784 or 1,28,28");
   add("batch", "N", "rows (64)");
+  add("colour", "BY", "colour ops by time, bytes, saved, flops, kind or not at all: none (kind)");
   add("out,o", "FILE", "net.dot, net.svg, net.png or net.pdf");
   const Options options("graph", known, arguments, kUsage, kExamples);
   if (options.help_shown()) return 0;
@@ -158,16 +222,17 @@ int run_graph(const std::vector<std::string>& arguments) {
   const Shape row = parse_shape(options.text("input"));
   const std::int64_t batch =
       options.whole("batch", 64, 1, std::max<std::int64_t>(1, kMostValues / row.numel()));
-  const graph::View view = view_of(options.text("model"), row, batch);
+  const Colour& colour = colour_of(options.has("colour") ? options.text("colour") : "kind");
+  const Picture picture = picture_of(options.text("model"), row, batch, colour);
   if (!options.has("out")) {
-    fmt::print("{}", graph::to_dot(view));
+    fmt::print("{}", graph::to_dot(picture.view, picture.options));
     return 0;
   }
   if (format == "dot")
-    graph::write_dot(view, out);
+    graph::write_dot(picture.view, out, picture.options);
   else
-    write_picture(view, out, format);
-  fmt::print("{} nodes drawn to {}\n", view.size(), out);
+    write_picture(picture, out, format);
+  fmt::print("{} nodes drawn to {}\n", picture.view.size(), out);
   return 0;
 }
 

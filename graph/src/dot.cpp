@@ -101,6 +101,7 @@ class Writer {
   /// Every node, in the box of its layer.
   void layers() {
     const ScopeTree tree(view_);
+    const auto totals = totals_by_scope(view_);  // row by row like the tree
     int open = 0;
     const auto close_to = [&](int depth) {
       for (; open > depth; --open) put("{:{}}}}\n", "", 2 * open);
@@ -110,7 +111,14 @@ class Writer {
       if (row.depth > 0) {
         close_to(row.depth - 1);
         std::string label = "<b>" + html(row.scope->name()) + "</b>";
-        if (!row.scope->description().empty()) label += "  " + html(row.scope->description());
+        std::string what = options_.describe ? options_.describe(*row.scope) : std::string();
+        const bool told = !what.empty();
+        if (!told) what = row.scope->description();
+        if (!what.empty()) label += "  " + html(what);
+        if (!told && totals[r].parameters > 0)
+          label += small(count_text(totals[r].parameters) +
+                             (totals[r].parameters == 1 ? " parameter" : " parameters"),
+                         "#808a96");
         put("{:{}}subgraph cluster_{} {{\n", "", 2 * row.depth, r);
         ++open;
         put("{:{}}label=<{}>; tooltip={}; labeljust=l; style=\"rounded,filled\"; "
@@ -134,6 +142,8 @@ class Writer {
     std::string tip = n.is_leaf ? n.label : std::string(n.op);
     if (!n.attributes.empty()) tip += " (" + n.attributes + ")";
     tip += "\n" + results_text(n) + ", " + bytes_text(n.bytes);
+    if (n.flops > 0) tip += "\n" + flops_text(n.flops, "FLOPs");
+    if (n.seconds > 0) tip += " in " + time_text(n.seconds);
     if (n.scope != nullptr) tip += "\nin " + n.path();
     if (!site.empty()) tip += "\nat " + site;
     put("{:{}}n{} [{}, label=<{}>, tooltip={}];\n",

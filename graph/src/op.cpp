@@ -1,5 +1,6 @@
 #include "gradus/graph/op.h"
 
+#include <algorithm>
 #include <memory>
 #include <new>
 
@@ -29,6 +30,38 @@ void Tensors::swap(Tensors& other) noexcept {
   std::swap(capacity_, other.capacity_);
   std::swap(inline_, other.inline_);
   std::swap(heap_, other.heap_);
+}
+
+// ---- watching ----------------------------------------------------------------------------------
+
+namespace detail {
+
+thread_local constinit OpWatch* op_watch = nullptr;
+
+OpWatch::OpWatch() : outer_(std::exchange(op_watch, this)) {}
+OpWatch::~OpWatch() {
+  OpWatch** at = &op_watch;
+  while (*at != nullptr && *at != this) at = &(*at)->outer_;
+  if (*at == this) *at = outer_;
+}
+
+void Watched::begin() const {
+  op_watch = nullptr;
+  for (OpWatch* w = watch_; w != nullptr; w = w->outer_) w->begin();
+}
+
+void Watched::end(const OpCall& call) const {
+  for (OpWatch* w = watch_; w != nullptr; w = w->outer_) w->end(call);
+}
+
+}  // namespace detail
+
+double flops_of(const OpClass& op, const void* attributes, const OpShapes& shapes) {
+  if (op.flops != nullptr) return op.flops(attributes, shapes);
+  std::int64_t most = 0;
+  for (const auto& side : {shapes.in, shapes.out})
+    for (const Shape& shape : side) most = std::max(most, shape.numel());
+  return op.info.flops * static_cast<double>(most);
 }
 
 }  // namespace gradus

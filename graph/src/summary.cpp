@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <unordered_map>
 
 namespace gradus::graph {
@@ -66,52 +65,27 @@ std::vector<ScopeTotals> totals_by_scope(const View& view) {
       ++t.nodes;
       (view[i].is_leaf ? t.parameters : t.bytes) +=
           view[i].is_leaf ? view[i].numel() : view[i].bytes;
+      t.flops += view[i].flops;
       t.saved_bytes += saved[i];
     }
     if (r == 0) break;
     ScopeTotals& outer = totals[row.parent];
     outer.nodes += t.nodes;
     outer.parameters += t.parameters;
+    outer.flops += t.flops;
     outer.bytes += t.bytes;
     outer.saved_bytes += t.saved_bytes;
   }
   return totals;
 }
 
-std::string bytes_text(std::int64_t bytes) {
-  if (bytes < 1000) return fmt::format("{} B", bytes);
-  constexpr std::array units{"kB", "MB", "GB", "TB", "PB", "EB"};
-  auto value = static_cast<double>(bytes) / 1000;
-  std::size_t unit = 0;
-  for (; value >= 999.95; ++unit) value /= 1000;
-  return fmt::format("{:.1f} {}", value, units[unit]);
-}
-
 namespace {
 
-/// 1234567 as "1,234,567".
-std::string count_text(std::int64_t n) {
-  const std::string digits = std::to_string(n);
-  std::string text;
-  for (std::size_t i = 0; i < digits.size(); ++i) {
-    if (i > 0 && (digits.size() - i) % 3 == 0) text += ',';
-    text += digits[i];
-  }
-  return text;
-}
-
-/// Characters of UTF-8 text.
-std::size_t length_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-using Line = std::array<std::string, 5>;
-
-Line line_of(std::string name, const ScopeTotals& t) {
+TextLine line_of(std::string name, const ScopeTotals& t) {
   return {std::move(name),
           count_text(t.nodes),
           count_text(t.parameters),
+          flops_text(t.flops),
           bytes_text(t.bytes),
           bytes_text(t.saved_bytes)};
 }
@@ -120,7 +94,7 @@ Line line_of(std::string name, const ScopeTotals& t) {
 
 std::string summary(const View& view) {
   const auto totals = totals_by_scope(view);
-  std::vector<Line> lines{{"layer", "nodes", "parameters", "results", "saved"}};
+  std::vector<TextLine> lines{{"layer", "nodes", "parameters", "FLOPs", "results", "saved"}};
   ScopeTotals outside = totals[0];
   for (std::size_t r = 1; r < totals.size(); ++r) {
     const ScopeTotals& t = totals[r];
@@ -131,31 +105,14 @@ std::string summary(const View& view) {
     if (t.depth > 1) continue;
     outside.nodes -= t.nodes;
     outside.parameters -= t.parameters;
+    outside.flops -= t.flops;
     outside.bytes -= t.bytes;
     outside.saved_bytes -= t.saved_bytes;
   }
   if (totals.size() > 1 && outside.nodes > 0) lines.push_back(line_of("(in no layer)", outside));
   lines.push_back(line_of("total", totals[0]));
 
-  std::array<std::size_t, 5> widths{};
-  for (const Line& line : lines)
-    for (std::size_t c = 0; c < line.size(); ++c)
-      widths[c] = std::max(widths[c], length_of(line[c]));
-  std::string text;
-  for (std::size_t l = 0; l < lines.size(); ++l) {
-    if (l == 1 || l + 1 == lines.size()) {
-      std::size_t width = 2 * (widths.size() - 1);
-      for (std::size_t w : widths) width += w;
-      text += std::string(width, '-') + "\n";
-    }
-    for (std::size_t c = 0; c < widths.size(); ++c) {
-      const std::string& cell = lines[l][c];
-      const std::string blank(widths[c] - length_of(cell), ' ');
-      text += c == 0 ? cell + blank : "  " + blank + cell;
-    }
-    text += "\n";
-  }
-  return text;
+  return table_text(lines, 1);
 }
 
 }  // namespace gradus::graph

@@ -106,6 +106,16 @@ struct View::Data {
     for (Node* node : kept) node->release();
   }
 
+  /// A copy; keeps all the tape like the other.
+  explicit Data(const Data* other)
+      : nodes(other->nodes),
+        edges(other->edges),
+        first_edge(other->first_edge),
+        saved(other->saved),
+        results(other->results) {
+    for (Node* node : other->kept) keep(node);
+  }
+
   void keep(Node* node) {
     kept.push_back(node);
     node->retain();
@@ -183,6 +193,24 @@ struct View::Data {
     }
   }
 
+  /// Shapes of inputs are known from the nodes that made them, or from what was saved.
+  void count_flops() {
+    std::vector<Shape> in, out;
+    auto s = saved.begin();
+    for (std::uint32_t i = 0; i < nodes.size(); ++i) {
+      NodeInfo& n = nodes[i];
+      in.assign(n.arity, Shape{});
+      for (; s != saved.end() && s->node == i; ++s)
+        if (s->slot >= 0) in[static_cast<std::size_t>(s->slot)] = s->shape;
+      for (std::uint32_t e = first_edge[i]; e < first_edge[i + 1]; ++e)
+        in[edges[e].operand] = nodes[edges[e].from].results[edges[e].output].shape;
+      if (n.is_leaf) continue;
+      out.clear();
+      for (const Result& r : n.results) out.push_back(r.shape);
+      n.flops = flops_of(n.node->op(), n.node->attributes(), {in, out});
+    }
+  }
+
   /// A parameter belongs to the layer that uses it, wherever it was made.
   void place_leaves() {
     std::vector<bool> placed(nodes.size());
@@ -212,9 +240,18 @@ View::View(std::span<const Tensor> results, CallSite site) {
   data->collect();
   data->connect();
   data->note_saved();
+  data->count_flops();
   data->place_leaves();
   for (const Node* node : data->kept) data->results.push_back(*data->find(node));
   data_ = data;
+}
+
+View View::with_seconds(const Weight& seconds) const {
+  const auto data = std::make_shared<Data>(data_.get());
+  for (NodeInfo& node : data->nodes) node.seconds = seconds(node);
+  View view;
+  view.data_ = data;
+  return view;
 }
 
 std::size_t View::size() const { return data_->nodes.size(); }

@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <mutex>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -339,6 +340,34 @@ void label_parameters(ModuleRef model) {
           root.empty() ? named.name : root + '.' + named.name;
 }
 
+/// The first parameter of a model that has a node.
+class FirstLeaf final : public Visitor {
+ public:
+  void parameter(std::string_view, Parameter& p) override {
+    if (leaf == nullptr && is_leaf(p)) leaf = static_cast<Leaf*>(node_of(p));
+  }
+  void child(std::string_view, ModuleRef child) override {
+    if (leaf == nullptr) child.visit(*this);
+  }
+  Leaf* leaf = nullptr;
+};
+
+/// The parameters of a model get names when it is first evaluated, those that have none.
+static void label_once(ModuleRef model) {
+  FirstLeaf first;
+  model.visit(first);
+  if (first.leaf == nullptr) return;
+  static std::mutex mutex;
+  const std::scoped_lock lock(mutex);
+  if (!first.leaf->label.empty()) return;
+  const std::string root = scope_name(model);
+  for (const NamedParameter& named : named_parameters(model)) {
+    if (!is_leaf(named.parameter)) continue;
+    std::string& label = static_cast<Leaf*>(node_of(named.parameter))->label;
+    if (label.empty()) label = root.empty() ? named.name : root + '.' + named.name;
+  }
+}
+
 void Call::expect_child(const void* container, ModuleRef child, std::size_t index) {
   if (innermost == nullptr || innermost->module_.object() != container) return;
   innermost->expected_child_ = child.object();
@@ -393,6 +422,7 @@ Call::Call(ModuleRef module, const CallSite* site)
     : module_(module), outer_(innermost), before_(gradus::detail::context), scope_(find_scope()) {
   gradus::detail::Context& context = gradus::detail::context;
   context.scope = scope_;
+  if (outer_ == nullptr) label_once(module);
   if (site == nullptr) {
     context.pinned = false;
   } else if (!context.pinned) {

@@ -136,6 +136,13 @@ TEST(Dot, Options) {
   for (const auto& [name, attributes] : plain.nodes)
     EXPECT_TRUE(has(attributes, "fillcolor=\"white\"")) << attributes;
   EXPECT_TRUE(has(to_dot(view, {.title = "A \"net\""}), "label=\"A \\\"net\\\"\""));
+  EXPECT_TRUE(has(to_dot(view), "Linear 3 → 3<br/>"));
+  EXPECT_TRUE(has(to_dot(view), ">3 parameters<"));
+  const auto describe = [](const graph::Scope& s) { return s.name() == "fc" ? "Own & 1" : ""; };
+  EXPECT_TRUE(has(to_dot(view, {.describe = describe}), "<b>fc</b>  Own &amp; 1>"));
+  EXPECT_TRUE(has(to_dot(view), "12 B\\n3 FLOPs\\nin net.fc"));
+  EXPECT_TRUE(
+      has(to_dot(view.with_seconds([](const auto&) { return 0.002; })), "FLOPs in 2.00 ms"));
   const Dot heat(to_dot(view, {.heat = [](const graph::NodeInfo& n) {
                           return std::string(n.op) == "mul" ? 5.0 : 0.0;
                         }}));

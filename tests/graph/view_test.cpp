@@ -272,20 +272,20 @@ TEST(Totals, OfEachLayerIncludeTheLayersInIt) {
 TEST(Totals, AsATable) {
   const Net net;
   EXPECT_EQ(graph::summary(View(net.out)),
-            "layer                 nodes  parameters  results  saved\n"
-            "-------------------------------------------------------\n"
-            "net                       7          12     64 B   80 B\n"
-            "  fc1 (Linear 4 → 4)      2           4     16 B   16 B\n"
-            "  block                   3           4     32 B   32 B\n"
-            "    fc2                   3           4     32 B   32 B\n"
-            "(in no layer)             1           0     16 B   16 B\n"
-            "-------------------------------------------------------\n"
-            "total                     8          12     80 B   96 B\n");
+            "layer                 nodes  parameters  FLOPs  results  saved\n"
+            "--------------------------------------------------------------\n"
+            "net                       7          12     16     64 B   80 B\n"
+            "  fc1 (Linear 4 → 4)      2           4      4     16 B   16 B\n"
+            "  block                   3           4      8     32 B   32 B\n"
+            "    fc2                   3           4      8     32 B   32 B\n"
+            "(in no layer)             1           0      4     16 B   16 B\n"
+            "--------------------------------------------------------------\n"
+            "total                     8          12     20     80 B   96 B\n");
   const Tensor large = leaf(zeros({1'234'567}));
   EXPECT_EQ(graph::summary(View(small::exp(large))),
-            "layer  nodes  parameters  results   saved\n"
-            "-----------------------------------------\n"
-            "total      2   1,234,567   4.9 MB  4.9 MB\n");
+            "layer  nodes  parameters  FLOPs  results   saved\n"
+            "------------------------------------------------\n"
+            "total      2   1,234,567  1.2 M   4.9 MB  4.9 MB\n");
 }
 
 // ---- as a Boost graph ----------------------------------------------------------------------------
@@ -303,6 +303,10 @@ TEST(Boost, CarriesNodesAndEdges) {
   EXPECT_EQ(source(e, g), 0U);
   EXPECT_EQ(g[e].operand, 1U);
   EXPECT_EQ(g[boost::graph_bundle].size(), view.size());
+  EXPECT_EQ(g[3].flops, 4);
+  EXPECT_EQ(
+      graph::boost_graph(view.with_seconds([](const auto& n) { return double(n.id); }))[3].seconds,
+      double(view[3].id));
 }
 
 TEST(Boost, TopologicalSort) {

@@ -12,8 +12,12 @@ struct DotOptions {
   bool data = true;   // show inputs that require no gradient, where an op keeps them
   bool color = true;
   std::string title{};  // above the picture
-  /// If given, ops are coloured by it, from pale for 0 to red for the largest: bytes, time, ….
-  std::function<double(const NodeInfo&)> heat{};
+  /// What the title of a layer's box says after its name, if not the scope's own description and the
+  /// number of its parameters (all leaves used in it); empty: those.
+  std::function<std::string(const Scope&)> describe{};
+  /// If given, ops are coloured by it, from pale for 0 to red for the largest: `&NodeInfo::saved_bytes`,
+  /// `&NodeInfo::seconds` of a view that a Profile has timed, ….
+  Weight heat{};
 };
 
 /// The view as a picture in Graphviz's language: layers as nested boxes, leaves in another form

@@ -61,6 +61,7 @@ struct OpInfo {
   bool differentiable = true;  // false: results never require a gradient
   int outputs = 1;             // differentiable ones; forward may return more behind them
   Domain domain{};
+  double flops = 1;  // for each element of the largest tensor; 0 for an op that only moves them
 };
 
 /// A short list of tensors; no allocation up to four.
@@ -122,6 +123,11 @@ using Cotangents = Tensors;
 class Node;
 struct OpClass;
 
+/// Of an op's inputs and outputs; of rank 0 where the shape of an input is not known.
+struct OpShapes {
+  std::span<const Shape> in, out;
+};
+
 /// What a rule is given: the cotangent of the result and what the op saved. A rule is pure: it reads this,
 /// returns one cotangent an input and is written with public ops, so it can be differentiated itself.
 class Pullback {
@@ -179,7 +185,11 @@ struct OpClass {
   Tensors (*forward)(const void* attributes, std::span<const Tensor> inputs);
   Cotangents (*vjp)(const void* attributes, const Pullback&);  // null: no rule
   void (*visit)(const void* attributes, AttributeVisitor&);    // null where there are no attributes
+  double (*flops)(const void* attributes, const OpShapes&) = nullptr;  // null: by OpInfo::flops
 };
+
+/// Floating-point operations that one forward of the op takes, by its own account.
+double flops_of(const OpClass& op, const void* attributes, const OpShapes& shapes);
 
 /// The base of ops. An op is a struct with
 ///   static constexpr OpInfo info
@@ -187,6 +197,7 @@ struct OpClass {
 ///                                       gives a Tensor, or Tensors if there are several results
 ///   Cotangents vjp(const Pullback&) const    unless it is not differentiable
 ///   void visit(V&& v) const             v("axis", axis) for each attribute, if it has any
+///   double flops(const OpShapes& s) const    of its forward, where OpInfo::flops can't say it
 struct Op {};
 
 namespace detail {
@@ -236,6 +247,8 @@ constexpr OpClass make_op_class() {
     c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return op_of<O>(op).vjp(p); };
   if constexpr (requires(const O& op, AttributeVisitor& v) { op.visit(v); })
     c.visit = [](const void* op, AttributeVisitor& v) { op_of<O>(op).visit(v); };
+  if constexpr (requires(const O& op, const OpShapes& s) { op.flops(s); })
+    c.flops = [](const void* op, const OpShapes& s) -> double { return op_of<O>(op).flops(s); };
   return c;
 }
 
@@ -256,6 +269,60 @@ class ForwardGuard {
   RecordingGuard recording_;
   SitePin pin_;
 };
+
+/// An op that has run, and left its node if one was due.
+struct OpCall {
+  const OpClass& op;
+  const void* attributes;
+  std::span<const Tensor* const> inputs;
+  std::span<const Tensor> outputs;
+  CallSite site;
+};
+
+/// Is told of each op that runs on this thread while it lives, but not of those within an op's forward.
+class OpWatch {
+ public:
+  OpWatch();
+  virtual ~OpWatch();
+  OpWatch(const OpWatch&) = delete;
+  OpWatch& operator=(const OpWatch&) = delete;
+  virtual void begin() {}
+  virtual void end(const OpCall& call) = 0;
+
+ private:
+  friend class Watched;
+  OpWatch* outer_;
+};
+extern thread_local constinit OpWatch* op_watch;  // the innermost
+
+/// An op that those who watch are told of.
+class Watched {
+ public:
+  Watched() : watch_(op_watch) {
+    if (watch_ != nullptr) [[unlikely]]
+      begin();
+  }
+  ~Watched() {
+    if (watch_ != nullptr) [[unlikely]]
+      op_watch = watch_;
+  }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+  explicit operator bool() const { return watch_ != nullptr; }
+  void end(const OpCall& call) const;
+
+ private:
+  void begin() const;
+  OpWatch* watch_;
+};
+
+template <class R>
+std::span<const Tensor> span_of(const R& result) {
+  if constexpr (std::is_same_v<R, Tensor>)
+    return {&result, 1};
+  else
+    return {result.begin(), result.size()};
+}
 
 inline bool has_node(const Tensor& x) {
   return x.raw() != nullptr && x.raw()->attachment != nullptr;
@@ -283,6 +350,7 @@ inline constexpr OpClass op_class = detail::make_op_class<O>();
 template <class O, class... Rest>
 auto apply(const O& op, Arg first, const Rest&... rest) {
   static_assert(O::info.arity == 1 + sizeof...(Rest), "as many tensors as OpInfo::arity says");
+  const detail::Watched watched;
   auto result = [&] {
     const detail::ForwardGuard guard(first.site);
     return op.forward(first.tensor, static_cast<const Tensor&>(rest)...);
@@ -294,35 +362,34 @@ auto apply(const O& op, Arg first, const Rest&... rest) {
       detail::record_result(op_class<O>, &op, inputs, result, first.site);
     }
   }
+  if (watched) [[unlikely]] {
+    const Tensor* const inputs[] = {&first.tensor, &static_cast<const Tensor&>(rest)...};
+    watched.end({op_class<O>, &op, inputs, detail::span_of(result), first.site});
+  }
   return result;
 }
 
 /// The same for a variadic op.
 template <class O>
 auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
+  const detail::Watched watched;
   auto result = [&] {
     const detail::ForwardGuard guard(site);
     return op.forward(inputs);
   }();
   bool wanted = false;
   for (const Tensor& x : inputs) wanted = wanted || detail::has_node(x);
-  if (O::info.differentiable && wanted && detail::context.recording) {
-    Tensors keep;  // only to have addresses
+  wanted = wanted && O::info.differentiable && detail::context.recording;
+  if (wanted || watched) {
     std::array<const Tensor*, 16> few{};
-    if (inputs.size() <= few.size()) {
-      for (std::size_t i = 0; i < inputs.size(); ++i) few[i] = &inputs[i];
-      detail::record_result(op_class<O>,
-                            &op,
-                            std::span<const Tensor* const>(few.data(), inputs.size()),
-                            result,
-                            site);
-    } else {
-      auto** many = static_cast<const Tensor**>(detail::allocate(inputs.size() * sizeof(void*)));
-      for (std::size_t i = 0; i < inputs.size(); ++i) many[i] = &inputs[i];
-      detail::record_result(
-          op_class<O>, &op, std::span<const Tensor* const>(many, inputs.size()), result, site);
-      detail::deallocate(many, inputs.size() * sizeof(void*));
-    }
+    const bool fits = inputs.size() <= few.size();
+    const std::size_t bytes = inputs.size() * sizeof(void*);
+    const Tensor** at = fits ? few.data() : static_cast<const Tensor**>(detail::allocate(bytes));
+    for (std::size_t i = 0; i < inputs.size(); ++i) at[i] = &inputs[i];
+    const std::span<const Tensor* const> all(at, inputs.size());
+    if (wanted) detail::record_result(op_class<O>, &op, all, result, site);
+    if (watched) watched.end({op_class<O>, &op, all, detail::span_of(result), site});
+    if (!fits) detail::deallocate(at, bytes);
   }
   return result;
 }

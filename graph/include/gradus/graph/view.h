@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -31,6 +32,8 @@ struct NodeInfo {
   std::vector<Result> results;   // those that can be differentiated
   std::int64_t bytes = 0;        // of their elements
   std::int64_t saved_bytes = 0;  // of the memory that its saved tensors keep alive
+  double flops = 0;              // of its forward, by the op's own account
+  double seconds = 0;            // of its forward, in a view that a Profile has timed
   const Scope* scope =
       nullptr;  // null outside any layer; of a leaf: the innermost that its users share
   CallSite site;
@@ -40,6 +43,9 @@ struct NodeInfo {
   /// The scope's, or empty.
   std::string path() const { return scope == nullptr ? std::string() : scope->path(); }
 };
+
+/// What a node counts for: `&NodeInfo::flops`, `&NodeInfo::saved_bytes`, or any function.
+using Weight = std::function<double(const NodeInfo&)>;
 
 /// A tensor on its way from the node that made it to one that uses it, by their places in the view.
 struct EdgeInfo {
@@ -88,6 +94,9 @@ class View {
   /// Where the node that made `x`, or its leaf, stands.
   std::optional<std::size_t> find(const Tensor& x) const;
 
+  /// The same view with other `NodeInfo::seconds`.
+  View with_seconds(const Weight& seconds) const;
+
  private:
   struct Data;
   std::shared_ptr<const Data> data_;
@@ -99,6 +108,7 @@ struct ScopeTotals {
   int depth = 0;                 // 0 for the whole view, 1 for a layer in no other
   std::int64_t nodes = 0;
   std::int64_t parameters = 0;  // elements of leaves
+  double flops = 0;             // of a forward pass
   std::int64_t bytes = 0;       // of the results of ops
   std::int64_t saved_bytes =
       0;  // kept for backward; memory that several keep counts where it was kept first
