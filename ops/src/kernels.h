@@ -212,5 +212,11 @@ std::span<const OpEntry> linalg_ops();
 std::span<const OpEntry> norm_ops();
 std::span<const OpEntry> loss_ops();
 std::span<const OpEntry> random_ops();
+std::span<const OpEntry> scan_ops();
+std::span<const OpEntry> sort_ops();
+std::span<const OpEntry> decompose_ops();
+std::span<const OpEntry> einsum_ops();
+std::span<const OpEntry> rearrange_ops();
+std::span<const OpEntry> scatter_ops();
 
 }  // namespace gradus::detail

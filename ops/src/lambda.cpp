@@ -66,6 +66,7 @@ Tensor apply_lambda(const OpClass& op_class,
                     bool wanted,
                     std::span<const Tensor* const> inputs,
                     CallSite site) {
+  const Watched watched;
   Tensors list;
   for (const Tensor* x : inputs) list.push_back(*x);
   Tensors results = [&] {
@@ -74,6 +75,7 @@ Tensor apply_lambda(const OpClass& op_class,
   }();
   if (wanted && is_recording())
     record(op_class, op, inputs, {results.begin(), results.size()}, site);
+  if (watched) watched.end({op_class, op, inputs, span_of(results), site});
   return results[0];
 }
 

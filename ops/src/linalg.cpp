@@ -203,6 +203,13 @@ void multiply_batch(const Plan& plan, const Operand& a, const Operand& b, T* c) 
 struct Matmul : Op {
   static constexpr OpInfo info{
       .name = "matmul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  double flops(const OpShapes& s) const {
+    const Shape &a = s.in[0], &b = s.in[1];
+    const std::int64_t k = a.rank() > 0   ? a.back()
+                           : b.rank() > 0 ? b[std::max(0, b.rank() - 2)]
+                                          : 0;
+    return 2.0 * static_cast<double>(s.out[0].numel() * k);
+  }
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
     const Plan plan(a, b);
@@ -270,6 +277,12 @@ struct Matmul : Op {
 struct Linear : Op {
   static constexpr OpInfo info{
       .name = "linear", .arity = 3, .saves = Saves::input0 | Saves::input1};
+  double flops(const OpShapes& s) const {
+    const std::int64_t k = s.in[0].rank() > 0   ? s.in[0].back()
+                           : s.in[1].rank() > 0 ? s.in[1].back()
+                                                : 0;
+    return static_cast<double>(s.out[0].numel()) * static_cast<double>(2 * k + s.in[2].rank());
+  }
 
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
     Shape shape = x.shape();
@@ -431,11 +444,15 @@ static std::vector<Example> linear_examples() {
   };
 }
 
+std::span<const OpEntry> product_ops();  // in products.cpp
+
 std::span<const OpEntry> linalg_ops() {
-  static const OpEntry table[] = {
-      {"matmul", &op_class<Matmul>, matmul_examples},
-      {"linear", &op_class<Linear>, linear_examples},
-  };
+  static const std::vector<OpEntry> table = [] {
+    std::vector<OpEntry> all{{"matmul", &op_class<Matmul>, matmul_examples},
+                             {"linear", &op_class<Linear>, linear_examples}};
+    all.insert(all.end(), product_ops().begin(), product_ops().end());
+    return all;
+  }();
   return table;
 }
 

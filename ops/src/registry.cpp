@@ -17,7 +17,13 @@ std::span<const OpEntry> all_ops() {
                               detail::linalg_ops(),
                               detail::norm_ops(),
                               detail::loss_ops(),
-                              detail::random_ops()})
+                              detail::random_ops(),
+                              detail::scan_ops(),
+                              detail::sort_ops(),
+                              detail::decompose_ops(),
+                              detail::einsum_ops(),
+                              detail::rearrange_ops(),
+                              detail::scatter_ops()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();

@@ -38,7 +38,7 @@ bool view_strides(const Tensor& x, const Shape& shape, Shape& strides) {
 
 // clang-format off
 struct Reshape : Op {
-  static constexpr OpInfo info{.name = "reshape", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "reshape", .linearity = Linearity::linear, .flops = 0};
   Shape shape;
   Tensor forward(const Tensor& x) const {
     Shape strides;
@@ -50,7 +50,7 @@ struct Reshape : Op {
 };
 
 struct Transpose : Op {
-  static constexpr OpInfo info{.name = "transpose", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "transpose", .linearity = Linearity::linear, .flops = 0};
   int a = 0, b = 0;
   Tensor forward(const Tensor& x) const {
     Shape sizes = x.shape(), strides = x.strides();
@@ -63,7 +63,7 @@ struct Transpose : Op {
 };
 
 struct Permute : Op {
-  static constexpr OpInfo info{.name = "permute", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "permute", .linearity = Linearity::linear, .flops = 0};
   Shape axes;
   Tensor forward(const Tensor& x) const {
     Shape sizes = axes, strides = axes;
@@ -82,7 +82,7 @@ struct Permute : Op {
 };
 
 struct Squeeze : Op {
-  static constexpr OpInfo info{.name = "squeeze", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "squeeze", .linearity = Linearity::linear, .flops = 0};
   std::uint32_t mask = 0;
   Tensor forward(const Tensor& x) const {
     Shape sizes, strides;
@@ -98,7 +98,7 @@ struct Squeeze : Op {
 };
 
 struct Unsqueeze : Op {
-  static constexpr OpInfo info{.name = "unsqueeze", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "unsqueeze", .linearity = Linearity::linear, .flops = 0};
   int axis = 0;
   Tensor forward(const Tensor& x) const {
     Shape sizes = x.shape(), strides = x.strides();
@@ -111,7 +111,7 @@ struct Unsqueeze : Op {
 };
 
 struct BroadcastTo : Op {
-  static constexpr OpInfo info{.name = "broadcast_to", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "broadcast_to", .linearity = Linearity::linear, .flops = 0};
   Shape shape;
   Tensor forward(const Tensor& x) const {
     Shape strides = shape;
@@ -139,7 +139,7 @@ struct SumTo : Op {
 };
 
 struct Flip : Op {
-  static constexpr OpInfo info{.name = "flip", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "flip", .linearity = Linearity::linear, .flops = 0};
   std::uint32_t mask = 0;
   Tensor forward(const Tensor& x) const {
     Shape strides = x.strides();

@@ -47,7 +47,7 @@ struct Range : Op {
 };
 
 struct SlicePut : Range {
-  static constexpr OpInfo info{.name = "slice_put", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "slice_put", .linearity = Linearity::linear, .flops = 0};
   Shape shape;
   Tensor forward(const Tensor& x) const {
     const Tensor y = zeros(shape, x.dtype());
@@ -59,7 +59,7 @@ struct SlicePut : Range {
 };
 
 struct Slice : Range {
-  static constexpr OpInfo info{.name = "slice", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "slice", .linearity = Linearity::linear, .flops = 0};
   Tensor forward(const Tensor& x) const { return narrow(x, axis, start, length, step); }
   Cotangents vjp(const Pullback& p) const {
     SlicePut put;
@@ -76,7 +76,7 @@ Cotangents SlicePut::vjp(const Pullback& p) const {
 }
 
 struct Select : Op {
-  static constexpr OpInfo info{.name = "select", .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "select", .linearity = Linearity::linear, .flops = 0};
   int axis = 0;
   std::int64_t index = 0;
   Tensor forward(const Tensor& x) const {
@@ -114,7 +114,7 @@ struct Parts : Op {
 
 struct Concat : Parts {
   static constexpr OpInfo info{
-      .name = "concat", .arity = kVariadic, .linearity = Linearity::linear};
+      .name = "concat", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
 
   Tensor forward(std::span<const Tensor> xs) const {
     std::int64_t size = 0;
@@ -151,7 +151,8 @@ struct Concat : Parts {
 };
 
 struct Stack : Op {
-  static constexpr OpInfo info{.name = "stack", .arity = kVariadic, .linearity = Linearity::linear};
+  static constexpr OpInfo info{
+      .name = "stack", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
   int axis = 0;
 
   Tensor forward(std::span<const Tensor> xs) const {
@@ -175,7 +176,7 @@ struct Stack : Op {
 
 struct Split : Parts {
   static constexpr OpInfo info{
-      .name = "split", .linearity = Linearity::linear, .outputs = kMostParts};
+      .name = "split", .linearity = Linearity::linear, .outputs = kMostParts, .flops = 0};
 
   Tensors forward(const Tensor& x) const {
     Tensors result(sizes.size());

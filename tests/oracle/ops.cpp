@@ -1,39 +1,14 @@
 #include "oracle.h"
 
 namespace oracle {
-namespace {
 
 using namespace gradus;
 
-using Unary = Tensor (*)(Arg);
-using Binary = Tensor (*)(Arg, const Tensor&);
-
-Function unary(Unary f) {
-  return [f](const Call& c) { return std::vector<Tensor>{f(c.all().at(0))}; };
-}
-/// A case may give one operand for both.
-Function binary(Binary f) {
-  return [f](const Call& c) {
-    const auto in = c.all();
-    return std::vector<Tensor>{f(in.front(), in.back())};
-  };
-}
-/// One result, computed by `f(call)`.
-template <class F>
-Function one(F f) {
-  return [f](const Call& c) { return std::vector<Tensor>{f(c)}; };
-}
-
-Axes axes(const Call& c) { return c.has("dim") ? Axes(c.shape("dim")) : Axes(); }
+namespace {
 
 template <class F>
 Function reduction(F f) {
   return one([f](const Call& c) { return f(c("x"), axes(c), c.flag("keepdim")); });
-}
-
-Reduction reduction_of(const Call& c) {
-  const std::string name = c.text("reduction");
-  return name == "mean" ? Reduction::mean : name == "sum" ? Reduction::sum : Reduction::none;
 }
 
 std::optional<std::int64_t> ignored(const Call& c) {
@@ -88,10 +63,15 @@ std::optional<double> bound(const Call& c, const char* key) {
   return {};
 }
 
-const std::map<std::string, Function>& functions() {
-  static const std::map<std::string, Function> table{
+}  // namespace
+
+Functions basic_functions() {
+  return {
       {"abs", unary(abs)},
       {"add", binary(add)},
+      {"addmm", one([](const Call& c) {
+         return addmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1));
+       })},
       {"amax",
        reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
       {"amin",
@@ -102,6 +82,9 @@ const std::map<std::string, Function>& functions() {
       {"argmin", one([](const Call& c) {
          return c.has("dim") ? argmin(c("x"), c.integer("dim"), c.flag("keepdim")) : argmin(c("x"));
        })},
+      {"baddbmm", one([](const Call& c) {
+         return baddbmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1));
+       })},
       {"batch_norm", batch_norm_case},
       {"bce_with_logits", one([](const Call& c) {
          return bce_with_logits(
@@ -109,6 +92,7 @@ const std::map<std::string, Function>& functions() {
              c("target"),
              {.weight = c("weight"), .pos_weight = c("pos_weight"), .reduction = reduction_of(c)});
        })},
+      {"bmm", binary(bmm)},
       {"chunk", split_case},
       {"clamp", one([](const Call& c) { return clamp(c("x"), bound(c, "min"), bound(c, "max")); })},
       {"concat", one(concat_case)},
@@ -121,13 +105,18 @@ const std::map<std::string, Function>& functions() {
                                .label_smoothing = c.number("label_smoothing", 0),
                                .reduction = reduction_of(c)});
        })},
+      {"cross", one([](const Call& c) {
+         return cross(c("a"), c("b"), c.has("dim") ? c.integer("dim") : -1);
+       })},
       {"div", binary(div)},
+      {"dot", binary(dot)},
       {"dropout", one([](const Call& c) -> Tensor {
          if (c.flag("training")) throw Missing{"reference for random numbers"};
          return dropout(c("x"), c.number("p"), false);
        })},
       {"dropout_mask",
        one([](const Call& c) { return c("x") * to(c("mask"), float64) / (1 - c.number("p")); })},
+      {"einsum", one([](const Call& c) { return einsum(c.text("equation"), c.all()); })},
       {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha")); })},
       {"erf", unary(erf)},
       {"exp", unary(exp)},
@@ -142,6 +131,7 @@ const std::map<std::string, Function>& functions() {
       {"ne", binary(not_equal_to)},
       {"index_select",
        one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
+      {"kron", binary(kron)},
       {"l1_loss", one([](const Call& c) {
          return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
        })},
@@ -173,6 +163,7 @@ const std::map<std::string, Function>& functions() {
          return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
        })},
       {"mul", binary(mul)},
+      {"mv", binary(mv)},
       {"neg", unary(neg)},
       {"nll_loss", one([](const Call& c) {
          return nll_loss(
@@ -180,6 +171,7 @@ const std::map<std::string, Function>& functions() {
              c("target"),
              {.weight = c("weight"), .ignore_index = ignored(c), .reduction = reduction_of(c)});
        })},
+      {"outer", binary(outer)},
       {"permute", one([](const Call& c) { return permute(c("x"), c.shape("dims")); })},
       {"pow", binary(pow)},
       {"pow_scalar", one([](const Call& c) { return pow(c("x"), c.number("exponent")); })},
@@ -213,6 +205,7 @@ const std::map<std::string, Function>& functions() {
       {"sub", binary(sub)},
       {"sum", reduction([](const Tensor& x, const Axes& a, bool keep) { return sum(x, a, keep); })},
       {"tanh", unary(tanh)},
+      {"trace", unary(trace)},
       {"transpose",
        one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
       {"unsqueeze", one([](const Call& c) { return unsqueeze(c("x"), c.integer("dim")); })},
@@ -229,6 +222,35 @@ const std::map<std::string, Function>& functions() {
       {"add_scalar", one([](const Call& c) { return c.all()[0] + c.number("value"); })},
       {"stop_gradient", unary([](Arg x) { return detach(x); })},
   };
+}
+
+Function unary(Tensor (*f)(Arg)) {
+  return [f](const Call& c) { return std::vector<Tensor>{f(c.all().at(0))}; };
+}
+
+Function binary(Tensor (*f)(Arg, const Tensor&)) {
+  return [f](const Call& c) {
+    const auto in = c.all();
+    return std::vector<Tensor>{f(in.front(), in.back())};
+  };
+}
+
+Axes axes(const Call& c) { return c.has("dim") ? Axes(c.shape("dim")) : Axes(); }
+
+Reduction reduction_of(const Call& c) {
+  const std::string name = c.text("reduction");
+  return name == "mean" ? Reduction::mean : name == "sum" ? Reduction::sum : Reduction::none;
+}
+
+namespace {
+
+const Functions& functions() {
+  static const Functions table = [] {
+    Functions all;
+    for (Functions family : {basic_functions(), reduce_functions(), shape_functions()})
+      all.merge(family);
+    return all;
+  }();
   return table;
 }
 

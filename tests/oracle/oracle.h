@@ -50,6 +50,23 @@ class Call {
 /// Outputs in the order the case lists them.
 using Function = std::function<std::vector<Tensor>(const Call&)>;
 
+using Functions = std::map<std::string, Function>;
+/// The families' tables, joined by find_function.
+Functions basic_functions();
+Functions reduce_functions();
+Functions shape_functions();
+/// One result, computed by `f(call)`.
+template <class F>
+Function one(F f) {
+  return [f](const Call& c) { return std::vector<Tensor>{f(c)}; };
+}
+Function unary(Tensor (*f)(gradus::Arg));
+/// A case may give one operand for both.
+Function binary(Tensor (*f)(gradus::Arg, const Tensor&));
+/// "dim", a number or a list; all axes if there is none.
+gradus::Axes axes(const Call& c);
+gradus::Reduction reduction_of(const Call& c);
+
 /// Differentiable functions: kinds op, loss and module. Null if there is none of that name.
 const Function* find_function(const std::string& op);
 /// A layer of a "layers" list; null if there is none of that type.

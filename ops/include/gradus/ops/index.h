@@ -3,6 +3,8 @@
 #include "gradus/graph/arg.h"
 
 #include <cstdint>
+#include <limits>
+#include <span>
 
 namespace gradus {
 
@@ -29,6 +31,42 @@ Tensor gather(Arg x, std::int64_t axis, const Tensor& index);
 ///   shapes    y like x; index no larger than source, and along other axes no larger than x
 ///   errors    ShapeError if index does not fit; DTypeError if source has another type than x
 Tensor scatter_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& source);
+
+/// A copy of x with each source[i][j][k] at [i][index[i][j][k]][k], for axis 1 of rank 3. Of several the last
+/// one counts, and takes the gradient.
+///   shapes, errors    as scatter_add
+Tensor scatter(Arg x, std::int64_t axis, const Tensor& index, const Tensor& source);
+/// A copy of x with `value` at the places `index` [k] of an axis.
+///   errors    ShapeError if index has not rank 1
+Tensor index_fill(Arg x, std::int64_t axis, const Tensor& index, double value);
+/// A copy of x with `values` at, or added at, [indices[0][i], indices[1][i], …] for each i. Of several
+/// written to one place the last counts, and takes the gradient.
+///   shapes    indices broadcast to one shape [*]; for k of them values broadcast to [*, x's sizes from axis k on]
+///   errors    ArgumentError for no index, or more than axes; ShapeError if values don't fit; DTypeError if they have
+///             another type than x
+Tensor index_put(Arg x,
+                 std::span<const Tensor> indices,
+                 const Tensor& values,
+                 bool accumulate = false);
+/// A copy of x with `source` where `slice` with the same arguments would read.
+///   errors    ShapeError if source does not broadcast to that slice; DTypeError if it has another type than x
+Tensor slice_assign(Arg x,
+                    const Tensor& source,
+                    std::int64_t axis,
+                    std::int64_t start,
+                    std::int64_t stop = std::numeric_limits<std::int64_t>::max(),
+                    std::int64_t step = 1);
+
+/// The elements of x where the mask, broadcast with x, is true, in row-major order.
+///   shapes    y [number of them]
+///   errors    DTypeError if mask is not bool
+Tensor masked_select(Arg x, const Tensor& mask);
+/// x with `value` where the mask is true.
+///   errors    DTypeError if mask is not bool; ShapeError if it does not broadcast to x's shape
+Tensor masked_fill(Arg x, const Tensor& mask, double value);
+/// The places of the elements other than 0 (NaN is), in row-major order: one row each, int64.
+///   shapes    y [number of them, rank of x]
+Tensor nonzero(Arg x);
 
 /// A last axis of size `classes` with 1 at each index and 0 elsewhere. Negative indices are out of range.
 ///   errors    ArgumentError if classes < 1

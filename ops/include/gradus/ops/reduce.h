@@ -41,6 +41,16 @@ Tensor prod(Arg x, const Axes& axes = {}, bool keepdim = false);
 Tensor max(Arg x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(Arg x, const Axes& axes = {}, bool keepdim = false);
 
+/// PyTorch's names of max and min.
+Tensor amax(Arg x, const Axes& axes = {}, bool keepdim = false);
+Tensor amin(Arg x, const Axes& axes = {}, bool keepdim = false);
+
+/// Whether some, or every, element is other than 0 (NaN is), as bool; false, or true, over no elements.
+Tensor any(Arg x, const Axes& axes = {}, bool keepdim = false);
+Tensor all(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// The number of elements other than 0, int64.
+Tensor count_nonzero(Arg x, const Axes& axes = {}, bool keepdim = false);
+
 /// Where the first largest, or smallest, element of an axis stands, int64; NaN wins.
 ///   errors    ArgumentError over no elements
 Tensor argmax(Arg x, std::int64_t axis, bool keepdim = false);
@@ -61,6 +71,17 @@ Extremum min_with_index(Arg x, std::int64_t axis, bool keepdim = false);
 /// The variance, sum (x - mean)^2 / (n - ddof), in two passes. Floating only; no degrees of freedom left
 /// gives NaN, or infinity, as 0 in the denominator does.
 Tensor var(Arg x, const Axes& axes = {}, bool keepdim = false, int ddof = 1);
+/// The standard deviation, the root of `var`; called `std` elsewhere.
+///   gradient  0 where it is 0
+Tensor stddev(Arg x, const Axes& axes = {}, bool keepdim = false, int ddof = 1);
+/// The p-norm (sum |x|^p)^(1/p), for any real p; the largest |x| for p = infinity, the smallest for
+/// -infinity, the number of elements other than 0 for p = 0. Floating only.
+///   gradient  0 of a norm that is 0; infinite p share it among equal elements; sign(0) is 0
+///   errors    ArgumentError if p is NaN, or infinite over no elements
+Tensor norm(Arg x, double p = 2, const Axes& axes = {}, bool keepdim = false);
+/// x / max(norm(x, p) along an axis, eps): vectors of length 1.
+///   errors    as norm; ArgumentError unless eps >= 0
+Tensor normalize(Arg x, double p = 2, std::int64_t axis = 1, double eps = 1e-12);
 /// log sum exp x, without overflow. Floating only; -inf over no elements.
 ///   gradient  softmax; 0 where all elements are -inf
 Tensor logsumexp(Arg x, const Axes& axes = {}, bool keepdim = false);

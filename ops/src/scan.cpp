@@ -1,0 +1,365 @@
+// Scans along an axis, and the reductions made of others.
+
+#include "gradus/ops/scan.h"
+
+#include "axes.h"
+#include "kernels.h"
+
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+#include <cmath>
+#include <limits>
+
+namespace gradus {
+namespace detail {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+/// For every line along an axis of contiguous tensors, and each place of it in order, calls f(first, i, previous):
+/// offsets of this element and of the one before it, negative at the start.
+template <class F>
+void scan_lines(const Shape& shape, int axis, bool reverse, const F& f) {
+  const std::int64_t n = shape[axis];
+  std::int64_t outer = 1, inner = 1;
+  for (int d = 0; d < shape.rank(); ++d)
+    if (d != axis) (d < axis ? outer : inner) *= shape[d];
+  if (n == 0) return;
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 4 / n);
+  parallel_for(outer * inner, grain, [=, &f](std::int64_t begin, std::int64_t end) {
+    while (begin < end) {
+      const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
+      const std::int64_t width = std::min(inner - column, end - begin);
+      for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
+        const std::int64_t before = i == 0 ? -1 : at + (reverse ? inner : -inner);
+        for (std::int64_t j = 0; j < width; ++j) f(at + j, before < 0 ? -1 : before + j);
+      }
+      begin += width;
+    }
+  });
+}
+
+template <class F>
+void dispatch_numbers(DType dtype, F&& f) {
+  if (dtype == int64) return f.template operator()<std::int64_t>();
+  dispatch_floating(dtype, f);
+}
+
+/// Moved by one place along an axis, away from the end where the scan starts; the first is 0.
+Tensor moved_on(const Tensor& x, int axis, bool reverse) {
+  const std::int64_t n = x.shape()[axis];
+  if (n == 0) return x;
+  return reverse ? slice_put(slice(x, axis, 1, n), x.shape(), axis, 0, n - 1)
+                 : slice_put(slice(x, axis, 0, n - 1), x.shape(), axis, 1, n);
+}
+
+// clang-format off
+struct CumSum : Op {
+  static constexpr OpInfo info{.name = "cumsum", .linearity = Linearity::linear};
+  int axis = 0;
+  bool reverse = false;
+  Tensor forward(const Tensor& x) const {
+    const Tensor dense = contiguous(x);
+    Tensor y = empty(x.shape(), x.dtype());
+    dispatch_numbers(x.dtype(), [&]<class T>() {
+      const T* in = dense.data<T>();
+      T* out = y.mutable_data<T>();
+      scan_lines(x.shape(), axis, reverse, [=](std::int64_t i, std::int64_t before) {
+        out[i] = before < 0 ? in[i] : out[before] + in[i];
+      });
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const { return {cumsum(p.g, axis, !reverse)}; }
+  template <class V> void visit(V&& v) const { v("axis", axis); v("reverse", reverse); }
+};
+
+struct LinearRecurrence : Op {
+  static constexpr OpInfo info{.name = "linear_recurrence", .arity = 2, .saves = Saves::input0 | Saves::output, .flops = 2};
+  int axis = 0;
+  bool reverse = false;
+  Tensor forward(const Tensor& a, const Tensor& b) const {
+    const Tensor factors = contiguous(a), terms = contiguous(b);
+    Tensor y = empty(b.shape(), b.dtype());
+    dispatch_numbers(y.dtype(), [&]<class T>() {
+      const T *f = factors.data<T>(), *t = terms.data<T>();
+      T* out = y.mutable_data<T>();
+      scan_lines(y.shape(), axis, reverse, [=](std::int64_t i, std::int64_t before) {
+        out[i] = before < 0 ? t[i] : f[i] * out[before] + t[i];
+      });
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor d = linear_recurrence(moved_on(p.in(0), axis, !reverse), p.g, axis, !reverse);
+    return {p.needs(0) ? mul(moved_on(p.out(), axis, reverse), d) : Tensor(), d};
+  }
+  template <class V> void visit(V&& v) const { v("axis", axis); v("reverse", reverse); }
+};
+
+struct LogCumSumExp : Op {
+  static constexpr OpInfo info{.name = "logcumsumexp", .saves = Saves::input0 | Saves::output, .flops = 20};
+  int axis = 0;
+  Tensor forward(const Tensor& x) const {
+    const Tensor dense = contiguous(x);
+    Tensor y = empty(x.shape(), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      const T* in = dense.data<T>();
+      T* out = y.mutable_data<T>();
+      scan_lines(x.shape(), axis, false, [=](std::int64_t i, std::int64_t before) {
+        if (before < 0) {
+          out[i] = in[i];
+          return;
+        }
+        const T u = out[before], v = in[i], top = u > v || u != u ? u : v;
+        out[i] = std::isinf(top) && u == u && v == v ? top : top + std::log1p(std::exp(-std::abs(u - v)));
+      });
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    // sum over i >= k of g_i exp(y_k - y_i) is a recurrence with factors of at most 1.
+    const Tensor y = p.out(), finite = where(equal_to(y, -kInfinity), 0.0, y);
+    const std::int64_t n = y.shape()[axis];
+    const Tensor factors = exp(sub(slice(y, axis, 0, n - 1), slice(finite, axis, 1, n)));
+    const Tensor sums = linear_recurrence(slice_put(factors, y.shape(), axis, 0, n - 1), p.g, axis, true);
+    return {mul(exp(sub(p.in(0), finite)), sums)};
+  }
+  template <class V> void visit(V&& v) const { v("axis", axis); }
+};
+// clang-format on
+
+/// int64 for bool.
+Tensor as_number(Arg x) { return x->dtype() == boolean ? to(x, int64) : x.tensor; }
+
+/// s^power with derivative 0 where s is 0 (power > 0) or infinite (power < 0), where the result is 0.
+Tensor root(const Tensor& s, double power) {
+  const Tensor none = equal_to(s, power > 0 ? 0.0 : kInfinity), some = where(none, 1.0, s);
+  return where(none, 0.0, power == 0.5 ? sqrt(some) : pow(some, power));
+}
+
+Tensor not_zero(const Tensor& x) { return x.dtype() == boolean ? x : not_equal_to(x, 0.0); }
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor cumsum(Arg x, std::int64_t axis, bool reverse) {
+  CumSum op;
+  op.axis = check_axis("cumsum", x, axis, x->rank());
+  op.reverse = reverse;
+  return apply(op, Arg(as_number(x), x.site));
+}
+
+Tensor linear_recurrence(Arg a, const Tensor& b, std::int64_t axis, bool reverse) {
+  constexpr auto name = "linear_recurrence";
+  LinearRecurrence op;
+  op.axis = check_axis(name, a, axis, a->rank());
+  op.reverse = reverse;
+  check_same_dtype(name, a, b);
+  if (a->dtype() == boolean)
+    fail<DTypeError>(name, "expected tensors of numbers, got bool", a.site);
+  if (a->shape() != b.shape())
+    fail<ShapeError>(name,
+                     fmt::format("expected tensors of one shape, got {} and {}",
+                                 to_string(a->shape()),
+                                 to_string(b.shape())),
+                     a.site);
+  return apply(op, a, b);
+}
+
+Tensor cumprod(Arg x, std::int64_t axis) {
+  const int d = check_axis("cumprod", x, axis, x->rank());
+  const SitePin pin(x.site);
+  const Tensor a = as_number(x);
+  const std::int64_t n = a.shape()[d];
+  return linear_recurrence(a, n == 0 ? a : slice_put(slice(a, d, 0, 1), a.shape(), d, 0, 1), d);
+}
+
+Tensor logcumsumexp(Arg x, std::int64_t axis) {
+  check_floating("logcumsumexp", x);
+  LogCumSumExp op;
+  op.axis = check_axis("logcumsumexp", x, axis, x->rank());
+  return apply(op, x);
+}
+
+Tensor stddev(Arg x, const Axes& axes, bool keepdim, int ddof) {
+  check_floating("stddev", x);
+  axes.mask(x->rank(), "stddev", x.site);
+  const SitePin pin(x.site);
+  return root(var(x, axes, keepdim, ddof), 0.5);
+}
+
+Tensor amax(Arg x, const Axes& axes, bool keepdim) { return max(x, axes, keepdim); }
+Tensor amin(Arg x, const Axes& axes, bool keepdim) { return min(x, axes, keepdim); }
+
+Tensor count_nonzero(Arg x, const Axes& axes, bool keepdim) {
+  axes.mask(x->rank(), "count_nonzero", x.site);
+  return sum(Arg(not_zero(x), x.site), axes, keepdim);
+}
+
+Tensor any(Arg x, const Axes& axes, bool keepdim) {
+  axes.mask(x->rank(), "any", x.site);
+  return not_equal_to(Arg(count_nonzero(x, axes, keepdim), x.site), 0.0);
+}
+
+Tensor all(Arg x, const Axes& axes, bool keepdim) {
+  axes.mask(x->rank(), "all", x.site);
+  return equal_to(Arg(sum(equal_to(to(not_zero(x), int64), 0.0), axes, keepdim), x.site), 0.0);
+}
+
+Tensor norm(Arg x, double p, const Axes& axes, bool keepdim) {
+  check_floating("norm", x);
+  const std::uint32_t mask = axes.mask(x->rank(), "norm", x.site);
+  if (p != p) fail<ArgumentError>("norm", "expected a number p, got nan", x.site);
+  const SitePin pin(x.site);
+  if (std::isinf(p)) {
+    for (int d = 0; d < x->rank(); ++d)
+      if ((mask >> d & 1) != 0 && x->shape()[d] == 0)
+        fail<ArgumentError>("norm", "expected at least one element, got " + to_string(x->shape()));
+    return p > 0 ? max(abs(x), axes, keepdim) : min(abs(x), axes, keepdim);
+  }
+  if (p == 0) return to(count_nonzero(x, axes, keepdim), x->dtype());
+  if (p == 1) return sum(abs(x), axes, keepdim);
+  if (p == 2) return root(sum(square(x), axes, keepdim), 0.5);
+  // 0 is left out of the power, which may have no derivative there.
+  const Tensor zero = equal_to(x, 0.0), power = pow(abs(where(zero, 1.0, x)), p);
+  return root(sum(where(zero, p > 0 ? 0.0 : kInfinity, power), axes, keepdim), 1 / p);
+}
+
+Tensor normalize(Arg x, double p, std::int64_t axis, double eps) {
+  check_floating("normalize", x);
+  const int d = check_axis("normalize", x, axis, x->rank());
+  if (!(eps >= 0))
+    fail<ArgumentError>("normalize", fmt::format("expected eps >= 0, got {}", eps), x.site);
+  const SitePin pin(x.site);
+  return div(x, clamp(norm(x, p, d, true), eps));
+}
+
+namespace detail {
+
+using In = std::span<const Tensor>;
+using Examples = std::vector<Example>;
+
+/// Examples for functions of `(x, axes, keepdim)`.
+template <auto function>
+static Examples over_axes(Sample::Kind kind = Sample::Kind::real, bool differentiable = true) {
+  return {{"all",
+           {{{2, 3}, {}, kind}},
+           [](In in) { return function(in[0], Axes(), false); },
+           false,
+           differentiable},
+          {"axis 0, keepdim",
+           {{{3, 2}, {}, kind}},
+           [](In in) { return function(in[0], Axes(0), true); },
+           false,
+           differentiable},
+          {"axes 0 and -1",
+           {{{2, 3, 2}, {}, kind}},
+           [](In in) {
+             return function(in[0], Axes({0, -1}), false);
+           },
+           false,
+           differentiable}};
+}
+
+/// Examples for functions of `(x, axis)`.
+template <auto function>
+static Examples along_axis(Domain domain = {}) {
+  return {{"axis 0", {{{4, 2}, domain}}, [](In in) { return function(in[0], 0); }},
+          {"axis -2", {{{2, 3, 2}, domain}}, [](In in) { return function(in[0], -2); }},
+          {"one", {{{2, 1}, domain}}, [](In in) { return function(in[0], 1); }},
+          {"no results", {{{0, 3}, domain}}, [](In in) { return function(in[0], 1); }},
+          {"of nothing", {{{0, 3}, domain}}, [](In in) { return function(in[0], 0); }}};
+}
+
+static Tensor cumsum_of(Arg x, std::int64_t axis) { return cumsum(x, axis); }
+static Tensor biased_std(Arg x, const Axes& axes, bool keepdim) {
+  return stddev(x, axes, keepdim, 0);
+}
+template <int p>
+static Tensor norm_of(Arg x, const Axes& axes, bool keepdim) {
+  return norm(x, p, axes, keepdim);
+}
+
+std::span<const OpEntry> scan_ops() {
+  using Kind = Sample::Kind;
+  constexpr Domain kinked = domain(-2, 2, {0});
+  static const OpEntry table[] = {
+      {"cumsum",
+       &op_class<CumSum>,
+       [] {
+         Examples all = along_axis<&cumsum_of>();
+         all.push_back({"reverse", {{{2, 3}}}, [](In in) { return cumsum(in[0], 1, true); }});
+         return all;
+       }},
+      {"cumprod",
+       nullptr,
+       [] {
+         Examples all = along_axis<&cumprod>();
+         all.push_back({"with zeros", {{{2, 4}}}, [](In in) {
+                          return cumprod(mul(in[0], cast(tensor({1, 0, 1, 0}), in[0].dtype())), 1);
+                        }});
+         return all;
+       }},
+      {"logcumsumexp", &op_class<LogCumSumExp>, [] { return along_axis<&logcumsumexp>(); }},
+      {"linear_recurrence",
+       &op_class<LinearRecurrence>,
+       [] {
+         return Examples{{"axis 1",
+                          {{{2, 4}}, {{2, 4}}},
+                          [](In in) { return linear_recurrence(in[0], in[1], 1); }},
+                         {"axis 0, reverse",
+                          {{{3, 2}}, {{3, 2}}},
+                          [](In in) { return linear_recurrence(in[0], in[1], 0, true); }},
+                         {"of nothing", {{{0, 2}}, {{0, 2}}}, [](In in) {
+                            return linear_recurrence(in[0], in[1], 0);
+                          }}};
+       }},
+      {"stddev", nullptr, [] { return over_axes<&biased_std>(Kind::distinct); }},
+      {"norm",
+       nullptr,
+       [] {
+         Examples all = over_axes<&norm_of<2>>();
+         all.push_back({"p 1", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 1, 0); }});
+         all.push_back({"p 3", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 3, -1); }});
+         all.push_back({"p 0.5", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 0.5); }});
+         all.push_back({"p -1.5", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], -1.5, 1); }});
+         all.push_back(
+             {"p 0", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 0, 1); }, false, false});
+         const Domain positive = domain(0.5, 3);
+         all.push_back({"p inf", {{{2, 3}, positive, Kind::distinct}}, [](In in) {
+                          return norm(in[0], kInfinity, 1, true);
+                        }});
+         all.push_back({"p -inf", {{{2, 3}, positive, Kind::distinct}}, [](In in) {
+                          return norm(in[0], -kInfinity, 0);
+                        }});
+         return all;
+       }},
+      {"normalize",
+       nullptr,
+       [] {
+         return Examples{
+             {"p 2, axis 1", {{{2, 3}, domain(0.5, 2)}}, [](In in) { return normalize(in[0]); }},
+             {"p 3, axis 0",
+              {{{2, 3}, domain(0.5, 2)}},
+              [](In in) { return normalize(in[0], 3, 0); }},
+             {"below eps", {{{2, 3}}}, [](In in) { return normalize(in[0], 2, 1, 100); }}};
+       }},
+      {"amax", nullptr, [] { return over_axes<&amax>(Kind::distinct); }},
+      {"amin", nullptr, [] { return over_axes<&amin>(Kind::distinct); }},
+      {"any", nullptr, [] { return over_axes<&any>(Kind::flag, false); }},
+      {"all", nullptr, [] { return over_axes<&gradus::all>(Kind::flag, false); }},
+      {"count_nonzero", nullptr, [] { return over_axes<&count_nonzero>(Kind::real, false); }},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus
