@@ -96,7 +96,7 @@ std::vector<DeadResult> dead_results(const View& view, const Trace& trace);
 
 // ---- checkpoints --------------------------------------------------------------------------------
 
-/// Which parts of a forward pass to compute again in the backward pass (autograd's `checkpoint`), and
+/// Which parts of a forward pass to compute again in the backward pass, and
 /// what that is expected to save. Bytes are those kept for rules, without parameters.
 struct CheckpointPlan {
   /// A run of ops with one result that others use.
