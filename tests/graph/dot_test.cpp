@@ -91,7 +91,9 @@ TEST(Dot, EveryNodeAndEdge) {
   EXPECT_EQ(dot.nodes.size(), view.size());
   ASSERT_EQ(dot.edges.size(), view.edges().size());
   for (std::size_t i = 0; i < dot.edges.size(); ++i) {
-    const auto name = [](std::uint32_t node) { return std::string("n").append(std::to_string(node)); };
+    const auto name = [](std::uint32_t node) {
+      return std::string("n").append(std::to_string(node));
+    };
     EXPECT_EQ(dot.edges[i].first, name(view.edges()[i].from));
     EXPECT_EQ(dot.edges[i].second, name(view.edges()[i].to));
   }
