@@ -1,5 +1,6 @@
 #include "gradus/nn/model_text.h"
 
+#include "gradus/nn/conv.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
 
@@ -31,7 +32,7 @@ struct Build {
   Shape shape;
   Generator& generator;
   std::vector<AnyModule> layers;
-  Linear* unset = nullptr;  // the last layer, if its weights wait for what follows
+  Parameter* unset = nullptr;  // the last weight, if it waits for what follows
 
   template <class M>
   M& add(M module) {
@@ -92,10 +93,10 @@ struct Word {
   std::optional<Nonlinearity> bends = {};  // what it means to the weights before it
 };
 
-/// Draws the weights of the `fc` that waits for it.
+/// Draws the weight that waits for it.
 void settle(Build& b, Nonlinearity nonlinearity) {
   if (b.unset == nullptr) return;
-  init::he_normal(b.unset->weight, {.nonlinearity = nonlinearity}, b.generator);
+  init::he_normal(*b.unset, {.nonlinearity = nonlinearity}, b.generator);
   b.unset = nullptr;
 }
 
@@ -111,9 +112,40 @@ void fully_connected(Build& b, const Numbers& n) {
   flatten_rows(b);
   if (b.shape[0] < 1) n.wrong_shape("1 value or more", b.shape);
   if (out > kMostWeights / b.shape[0]) n.wrong("a layer that fits in memory");
-  b.unset = &b.add(Linear(b.shape[0], out, {}, b.generator));
-  init::zeros(b.unset->bias);
+  Linear& layer = b.add(Linear(b.shape[0], out, {}, b.generator));
+  init::zeros(layer.bias);
+  b.unset = &layer.weight;
   b.shape = {out};
+}
+
+/// Images keep their height and width.
+void convolution(Build& b, const Numbers& n) {
+  const std::int64_t out = n.whole(0, 1), kernel = n.has(1) ? n.whole(1, 1) : 3;
+  settle(b, Nonlinearity::linear);
+  if (b.shape.rank() != 3 || b.shape.numel() < 1) n.wrong_shape("images [C, H, W]", b.shape);
+  if (kernel > 1024 || out > kMostWeights / (b.shape[0] * kernel * kernel))
+    n.wrong("a layer that fits in memory");
+  Conv2d& layer =
+      b.add(Conv2d(b.shape[0], out, {.kernel = kernel, .padding = Padding::same}, b.generator));
+  init::zeros(layer.bias);
+  b.unset = &layer.weight;
+  b.shape[0] = out;
+}
+
+template <class M>
+void pool(Build& b, const Numbers& n) {
+  const std::int64_t size = n.has(0) ? n.whole(0, 1) : 2;
+  if (b.shape.rank() != 3 || b.shape[1] < size || b.shape[2] < size)
+    n.wrong_shape(fmt::format("images [C, H, W] of at least {} by {}", size, size), b.shape);
+  b.add(M(size));
+  b.shape[1] /= size;
+  b.shape[2] /= size;
+}
+
+void global_mean(Build& b, const Numbers& n) {
+  if (b.shape.rank() != 3 || b.shape.numel() < 1) n.wrong_shape("images [C, H, W]", b.shape);
+  b.add(AdaptiveAvgPool2d(1));
+  b.shape[1] = b.shape[2] = 1;
 }
 
 void batch_norm(Build& b, const Numbers& n) {
@@ -157,6 +189,10 @@ constexpr auto kRelu = Nonlinearity::relu;
 // clang-format off
 constexpr Word kWords[] = {
     {"fc", "N", "fully connected, N outputs", fully_connected},
+    {"conv", "N [K]", "convolution, N channels, kernel K by K (3), sizes kept", convolution},
+    {"pool", "[K]", "the largest of each K by K pixels (2)", pool<MaxPool2d>},
+    {"avg_pool", "[K]", "the mean of each K by K pixels (2)", pool<AvgPool2d>},
+    {"global_pool", "", "the mean of each channel", global_mean},
     {"bn", "", "batch normalisation", batch_norm},
     {"dropout", "P", "sets values to 0 with probability P in training", drop},
     {"flatten", "", "all dimensions of a row as one", [](Build& b, const Numbers&) { flatten_rows(b); }},
@@ -210,8 +246,10 @@ const Word& find_word(const Item& item) {
 }
 
 void check_count(const Word& word, const Item& item) {
-  const bool optional = word.numbers.starts_with('[');
-  const std::size_t most = word.numbers.empty() ? 0 : 1, least = optional ? 0 : most;
+  const auto count = [&](char c) {
+    return static_cast<std::size_t>(std::count(word.numbers.begin(), word.numbers.end(), c));
+  };
+  const std::size_t most = word.numbers.empty() ? 0 : 1 + count(' '), least = most - count('[');
   const std::size_t got = item.arguments.size() - 1;
   if (got < least || got > most)
     refuse(item, fmt::format("expected '{}', got '{}'", usage_of(word), spell(item)));

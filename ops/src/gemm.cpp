@@ -1,5 +1,7 @@
 #include "gemm.h"
 
+#include "thread_limit.h"
+
 #include "gradus/tensor/runtime.h"
 
 #include <Eigen/Core>
@@ -11,9 +13,6 @@
 #ifdef GRADUS_HAVE_DNNL
 #include <dnnl.h>
 #endif
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 namespace gradus::detail {
 namespace {
@@ -24,30 +23,6 @@ constexpr std::int64_t kLoopsUpTo = 1 << 13;
 constexpr std::int64_t kThreadsFrom = 1 << 19;
 /// The tiles of a deterministic product; its rounding depends on them.
 constexpr std::int64_t kTileRows = 64, kTileColumns = 128;
-
-/// Libraries called while it lives use this many threads, whatever the calling thread's setting is.
-class ThreadLimit {
- public:
-#ifdef _OPENMP
-  explicit ThreadLimit(int n) : outer_(omp_get_max_threads()) {
-    if (outer_ != n) omp_set_num_threads(n);
-    changed_ = outer_ != n;
-  }
-  ~ThreadLimit() {
-    if (changed_) omp_set_num_threads(outer_);
-  }
-#else
-  explicit ThreadLimit(int) {}
-#endif
-  ThreadLimit(const ThreadLimit&) = delete;
-  ThreadLimit& operator=(const ThreadLimit&) = delete;
-
- private:
-#ifdef _OPENMP
-  int outer_;
-  bool changed_;
-#endif
-};
 
 template <class T>
 struct Product {

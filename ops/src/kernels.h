@@ -204,13 +204,18 @@ OpEntry binary_entry() {
 std::span<const OpEntry> arithmetic_ops();
 std::span<const OpEntry> compare_ops();
 std::span<const OpEntry> elementwise_ops();
+std::span<const OpEntry> function_ops();
+std::span<const OpEntry> logical_ops();
+std::span<const OpEntry> relu_ops();
 std::span<const OpEntry> activation_ops();
 std::span<const OpEntry> reduce_ops();
 std::span<const OpEntry> shape_ops();
 std::span<const OpEntry> index_ops();
 std::span<const OpEntry> linalg_ops();
 std::span<const OpEntry> norm_ops();
+std::span<const OpEntry> layer_norm_ops();
 std::span<const OpEntry> loss_ops();
+std::span<const OpEntry> margin_loss_ops();
 std::span<const OpEntry> random_ops();
 std::span<const OpEntry> scan_ops();
 std::span<const OpEntry> sort_ops();
@@ -218,5 +223,9 @@ std::span<const OpEntry> decompose_ops();
 std::span<const OpEntry> einsum_ops();
 std::span<const OpEntry> rearrange_ops();
 std::span<const OpEntry> scatter_ops();
+std::span<const OpEntry> sequence_ops();
+std::span<const OpEntry> conv_ops();
+std::span<const OpEntry> pool_ops();
+std::span<const OpEntry> image_ops();
 
 }  // namespace gradus::detail

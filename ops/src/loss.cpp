@@ -222,17 +222,6 @@ struct BceWithLogits : ElementLoss {
   }
 };
 
-void check_pair(const char* op, Arg x, const Tensor& target) {
-  check_floating(op, x);
-  check_same_dtype(op, x, target);
-  if (!same_layout(x, target))
-    fail<ShapeError>(op,
-                     fmt::format("expected a target {} like the input, got {}",
-                                 to_string(x->shape()),
-                                 to_string(target.shape())),
-                     x.site);
-}
-
 template <class O>
 Tensor apply_reduced(Arg x, const Tensor& target, const LossOptions& options) {
   check_pair(O::info.name, x, target);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "kernels.h"
+
 #include "gradus/ops/loss.h"
 #include "gradus/ops/registry.h"
 #include "gradus/tensor/tensor.h"
@@ -29,6 +31,18 @@ double block_sum(std::int64_t n, F f) {
     total += static_cast<double>(std::accumulate(sums.begin(), sums.end(), T(0)));
   }
   return total;
+}
+
+/// DTypeError or ShapeError unless x and target are floating and alike.
+inline void check_pair(const char* op, Arg x, const Tensor& target) {
+  check_floating(op, x);
+  check_same_dtype(op, x, target);
+  if (!same_layout(x, target))
+    fail<ShapeError>(op,
+                     fmt::format("expected a target {} like the input, got {}",
+                                 to_string(x->shape()),
+                                 to_string(target.shape())),
+                     x.site);
 }
 
 OpEntry cross_entropy_entry();

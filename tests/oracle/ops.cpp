@@ -247,7 +247,12 @@ namespace {
 const Functions& functions() {
   static const Functions table = [] {
     Functions all;
-    for (Functions family : {basic_functions(), reduce_functions(), shape_functions()})
+    for (Functions family : {basic_functions(),
+                             reduce_functions(),
+                             shape_functions(),
+                             elementwise_functions(),
+                             image_functions(),
+                             loss_functions()})
       all.merge(family);
     return all;
   }();

@@ -55,6 +55,9 @@ using Functions = std::map<std::string, Function>;
 Functions basic_functions();
 Functions reduce_functions();
 Functions shape_functions();
+Functions elementwise_functions();
+Functions image_functions();
+Functions loss_functions();
 /// One result, computed by `f(call)`.
 template <class F>
 Function one(F f) {

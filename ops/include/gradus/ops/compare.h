@@ -37,6 +37,18 @@ inline Tensor operator>=(Arg a, const Tensor& b) { return greater_equal(a, b); }
 inline Tensor operator>=(Arg a, double b) { return greater_equal(a, b); }
 inline Tensor operator>=(double a, Arg b) { return less_equal(b, a); }
 
+// Logic of elements, those other than 0 being true; results are bool and take no gradient.
+//   errors    ShapeError if the shapes don't broadcast
+Tensor logical_and(Arg a, const Tensor& b);
+Tensor logical_or(Arg a, const Tensor& b);
+Tensor logical_xor(Arg a, const Tensor& b);
+Tensor logical_not(Arg x);
+
+// True where an element is NaN, an infinity, or neither; a whole number is finite.
+Tensor isnan(Arg x);
+Tensor isinf(Arg x);
+Tensor isfinite(Arg x);
+
 /// a where `condition` (bool) holds, else b; the three broadcast together.
 ///   gradient  flows to the one taken
 ///   errors    DTypeError unless condition is bool; ShapeError if the shapes don't broadcast

@@ -50,5 +50,73 @@ Tensor sigmoid(Arg x);
 Tensor softplus(Arg x, double beta = 1, double threshold = 20);
 /// The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x.
 Tensor erf(Arg x);
+/// 1 - erf(x), accurate for large x.
+Tensor erfc(Arg x);
+
+/// 2^x
+Tensor exp2(Arg x);
+/// The logarithms of base 2 and 10; at 0 and below like log.
+Tensor log2(Arg x);
+Tensor log10(Arg x);
+
+Tensor tan(Arg x);
+/// The inverse functions, in radians; NaN outside of -1..1, with infinite gradients at its ends.
+Tensor asin(Arg x);
+Tensor acos(Arg x);
+Tensor atan(Arg x);
+/// The hyperbolic functions and their inverses; acosh is NaN below 1, atanh beyond -1..1.
+Tensor sinh(Arg x);
+Tensor cosh(Arg x);
+Tensor asinh(Arg x);
+Tensor acosh(Arg x);
+Tensor atanh(Arg x);
+
+// Rounding to whole numbers; takes int64 too. The gradient is 0, that of frac is 1.
+/// Down.
+Tensor floor(Arg x);
+/// Up.
+Tensor ceil(Arg x);
+/// To the nearest, halves to the even one (IEEE 754).
+Tensor round(Arg x);
+/// Towards 0.
+Tensor trunc(Arg x);
+/// x - trunc(x)
+Tensor frac(Arg x);
+
+// Functions of two tensors, with promotion and broadcasting.
+//   errors    ShapeError if the shapes don't broadcast; DTypeError unless both are floating (fmod and
+//             remainder take int64 too, with ArgumentError for a divisor of 0)
+
+/// The angle of the point (x, y), from -pi to pi.
+Tensor atan2(Arg y, const Tensor& x);
+/// sqrt(a^2 + b^2) without overflow; the gradient at (0, 0) is 0.
+Tensor hypot(Arg a, const Tensor& b);
+/// log(e^a + e^b) without overflow.
+Tensor logaddexp(Arg a, const Tensor& b);
+/// a log(b), and 0 where a is 0 and b is not NaN.
+Tensor xlogy(Arg a, const Tensor& b);
+/// What is left of a / b truncated: of the sign of a.
+///   gradient  of b: -trunc(a / b)
+Tensor fmod(Arg a, const Tensor& b);
+Tensor fmod(Arg a, double b);
+/// What is left of a / b rounded down: of the sign of b.
+///   gradient  of b: -floor(a / b)
+Tensor remainder(Arg a, const Tensor& b);
+Tensor remainder(Arg a, double b);
+
+/// a + w (b - a): a at w = 0 and b at w = 1, exactly.
+Tensor lerp(Arg a, const Tensor& b, double w);
+Tensor lerp(Arg a, const Tensor& b, const Tensor& w);
+/// x + value a b
+Tensor addcmul(Arg x, const Tensor& a, const Tensor& b, double value = 1);
+/// x + value a / b
+Tensor addcdiv(Arg x, const Tensor& a, const Tensor& b, double value = 1);
+
+/// x with other numbers for NaN and the infinities: for these the largest ones if nothing is said.
+///   gradient  1 where x is finite, else 0
+Tensor nan_to_num(Arg x,
+                  double nan = 0,
+                  std::optional<double> posinf = {},
+                  std::optional<double> neginf = {});
 
 }  // namespace gradus

@@ -1,0 +1,55 @@
+#pragma once
+
+#include "gradus/tensor/shape.h"
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+
+namespace gradus {
+
+/// A whole number for each of up to three spatial axes, or one for all: 2, or {2, 1}.
+class PerAxis {
+ public:
+  PerAxis() = default;
+  PerAxis(std::int64_t all) : count_(1), values_{all, all, all} {}
+  PerAxis(int all) : PerAxis(std::int64_t{all}) {}
+  /// ArgumentError unless there are 1 to 3.
+  PerAxis(std::initializer_list<std::int64_t> values)
+      : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
+  explicit PerAxis(const Shape& values);
+
+  /// 0 if nothing was said, 1 if one number stands for all.
+  int count() const { return count_; }
+  std::int64_t operator[](int axis) const {
+    return values_[static_cast<std::size_t>(count_ == 1 ? 0 : axis)];
+  }
+
+ private:
+  int count_ = 0;
+  std::array<std::int64_t, 3> values_{};
+};
+
+/// How far zeros reach beyond each end of the spatial axes. `same`: as far as keeps the sizes (for stride 1;
+/// an odd total has one more behind). `valid`: not at all.
+class Padding {
+ public:
+  static const Padding same, valid;
+
+  Padding(PerAxis both) : both_(both) {}
+  Padding(int both) : both_(both) {}
+  Padding(std::initializer_list<std::int64_t> both) : both_(both) {}
+
+  bool is_same() const { return same_; }
+  const PerAxis& both() const { return both_; }
+
+ private:
+  explicit Padding(bool to_same) : same_(to_same), both_(0) {}
+  bool same_ = false;
+  PerAxis both_;
+};
+
+inline const Padding Padding::same{true};
+inline const Padding Padding::valid{false};
+
+}  // namespace gradus

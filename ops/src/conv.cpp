@@ -1,0 +1,645 @@
+#include "gradus/ops/conv.h"
+
+#include "conv_kernels.h"
+#include "kernels.h"
+#include "spatial.h"
+
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+namespace gradus {
+namespace detail {
+namespace {
+
+constexpr const char* kConvNames[] = {"conv1d", "conv2d", "conv3d"};
+constexpr const char* kTransposeNames[] = {
+    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
+
+/// All that a convolution is besides the sizes of its operands.
+struct ConvGeometry : Op {
+  std::int64_t groups = 1;
+  Shape stride, low, high,
+      dilation;  // one number a spatial axis; low, high: padding before and behind
+
+  template <class V>
+  void visit(V&& v) const {
+    v("stride", stride);
+    if (low == high) {
+      v("padding", low);
+    } else {
+      v("padding_before", low);
+      v("padding_behind", high);
+    }
+    v("dilation", dilation);
+    v("groups", groups);
+  }
+
+ protected:
+  ConvSizes sizes(const Shape& x, const Shape& weight, const Shape& y) const {
+    ConvSizes s;
+    s.batch = x[0];
+    s.in = x[1];
+    s.out = y[1];
+    s.groups = groups;
+    s.rank = stride.rank();
+    s.size = last_three(x, 2);
+    s.kernel = last_three(weight, 2);
+    s.result = last_three(y, 2);
+    s.stride = last_three(stride);
+    s.dilation = last_three(dilation);
+    s.low = last_three(low, 0, 0);
+    s.high = last_three(high, 0, 0);
+    return s;
+  }
+  Shape result(const Shape& x, const Shape& weight) const {
+    Shape y{x[0], weight[0]};
+    for (int d = 0; d < stride.rank(); ++d)
+      y.push_back(
+          (x[2 + d] + low[d] + high[d] - dilation[d] * (weight[2 + d] - 1) - 1) / stride[d] + 1);
+    return y;
+  }
+  static double flops_of(const Shape& y, const Shape& weight) {
+    const Shape& w = weight;
+    return 2.0 * static_cast<double>(y.numel()) *
+           static_cast<double>(w.numel() / std::max<std::int64_t>(w[0], 1));
+  }
+};
+
+Tensor dense(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
+
+// The three are linear in each operand, and the gradients of each are the others:
+//   y = Conv(x, w), dx = ConvInput(y, w), dw = ConvWeight(x, y)
+
+struct Conv;
+struct ConvInput;
+struct ConvWeight;
+Tensor convolve(const ConvGeometry& g, const Tensor& x, const Tensor& w);
+Tensor convolve_back(const ConvGeometry& g, const Tensor& y, const Tensor& w, const Shape& size);
+Tensor correlate(const ConvGeometry& g, const Tensor& x, const Tensor& y, const Shape& kernel);
+
+/// With a bias; its gradient is that of a sum.
+struct Conv : ConvGeometry {
+  static constexpr OpInfo info{.name = "conv", .arity = 3, .saves = Saves::input0 | Saves::input1};
+  double flops(const OpShapes& s) const { return flops_of(s.out[0], s.in[1]); }
+
+  Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
+    const Tensor a = dense(x), w = dense(weight), b = bias.defined() ? dense(bias) : bias;
+    Tensor y = empty(result(x.shape(), weight.shape()), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      conv_forward<T>(sizes(x.shape(), weight.shape(), y.shape()),
+                      a.data<T>(),
+                      w.data<T>(),
+                      b.defined() ? b.data<T>() : nullptr,
+                      y.mutable_data<T>());
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    Cotangents result(3);
+    if (p.needs(0)) result[0] = convolve_back(*this, p.g, p.in(1), p.shape(0));
+    if (p.needs(1)) result[1] = correlate(*this, p.in(0), p.g, p.shape(1));
+    if (p.needs(2)) {
+      Shape axes{0};
+      for (int d = 2; d < p.g.rank(); ++d) axes.push_back(d);
+      result[2] = sum(p.g, Axes(axes));
+    }
+    return result;
+  }
+};
+
+/// The gradient of a convolution's input; `size` is that of its spatial axes.
+struct ConvInput : ConvGeometry {
+  static constexpr OpInfo info{
+      .name = "conv_input", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  Shape size;
+  template <class V>
+  void visit(V&& v) const {
+    ConvGeometry::visit(v);
+    v("size", size);
+  }
+  double flops(const OpShapes& s) const { return flops_of(s.in[0], s.in[1]); }
+
+  Tensor forward(const Tensor& g, const Tensor& weight) const {
+    const Tensor a = dense(g), w = dense(weight);
+    Shape shape{g.size(0), weight.size(1) * groups};
+    for (std::int64_t n : size) shape.push_back(n);
+    Tensor x = empty(shape, g.dtype());
+    dispatch_floating(g.dtype(), [&]<class T>() {
+      conv_input<T>(
+          sizes(shape, weight.shape(), g.shape()), a.data<T>(), w.data<T>(), x.mutable_data<T>());
+    });
+    return x;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    return {p.needs(0) ? convolve(*this, p.g, p.in(1)) : Tensor(),
+            p.needs(1) ? correlate(*this, p.g, p.in(0), p.shape(1)) : Tensor()};
+  }
+};
+
+/// The gradient of a convolution's weight; `kernel` is the size of its spatial axes.
+struct ConvWeight : ConvGeometry {
+  static constexpr OpInfo info{
+      .name = "conv_weight", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  Shape kernel;
+  template <class V>
+  void visit(V&& v) const {
+    ConvGeometry::visit(v);
+    v("kernel", kernel);
+  }
+  double flops(const OpShapes& s) const { return flops_of(s.in[1], s.out[0]); }
+
+  Tensor forward(const Tensor& x, const Tensor& g) const {
+    const Tensor a = dense(x), b = dense(g);
+    Shape shape{g.size(1), x.size(1) / groups};
+    for (std::int64_t n : kernel) shape.push_back(n);
+    Tensor w = empty(shape, x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      conv_weight<T>(
+          sizes(x.shape(), shape, g.shape()), a.data<T>(), b.data<T>(), w.mutable_data<T>());
+    });
+    return w;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    return {p.needs(0) ? convolve_back(*this, p.in(1), p.g, p.shape(0)) : Tensor(),
+            p.needs(1) ? convolve(*this, p.in(0), p.g) : Tensor()};
+  }
+};
+
+Tensor convolve(const ConvGeometry& g, const Tensor& x, const Tensor& w) {
+  return apply(Conv{g}, x, w, Tensor());
+}
+Tensor convolve_back(const ConvGeometry& g, const Tensor& y, const Tensor& w, const Shape& x) {
+  return apply(ConvInput{g, spatial_part(x)}, y, w);
+}
+Tensor correlate(const ConvGeometry& g, const Tensor& x, const Tensor& y, const Shape& w) {
+  return apply(ConvWeight{g, spatial_part(w)}, x, y);
+}
+
+/// The operands of a convolution, checked; x with a batch axis. `in` is the axis of the weight that belongs to
+/// the channels of x.
+Tensor check_operands(const char* op,
+                      Arg x,
+                      const Tensor& weight,
+                      const Tensor& bias,
+                      int spatial,
+                      std::int64_t groups,
+                      bool transposed) {
+  check_floating(op, x);
+  check_same_dtype(op, x, weight);
+  if (weight.rank() != spatial + 2)
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected a weight with {} dimensions, got {}", spatial + 2, to_string(weight.shape())),
+        x.site);
+  const Tensor batch = with_batch_axis(op, x, spatial);
+  if (groups < 1)
+    fail<ArgumentError>(op, fmt::format("expected groups >= 1, got {}", groups), x.site);
+  const std::int64_t channels = batch.size(1), rows = weight.size(0);
+  const std::int64_t expected = transposed ? rows : weight.size(1) * groups;
+  if (channels != expected)
+    fail<ShapeError>(op,
+                     fmt::format("expected an input with {} channels for weight {} and {} groups, "
+                                 "got {}",
+                                 expected,
+                                 to_string(weight.shape()),
+                                 groups,
+                                 to_string(x->shape())),
+                     x.site);
+  if (rows % groups != 0)
+    fail<ShapeError>(op,
+                     fmt::format("expected a weight {} whose first size is a multiple of {} groups",
+                                 to_string(weight.shape()),
+                                 groups),
+                     x.site);
+  const std::int64_t out = transposed ? weight.size(1) * groups : rows;
+  if (bias.defined()) {
+    check_same_dtype(op, x, bias);
+    if (bias.shape() != Shape{out})
+      fail<ShapeError>(
+          op, fmt::format("expected bias [{}], got {}", out, to_string(bias.shape())), x.site);
+  }
+  return batch;
+}
+
+Tensor conv(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& o, int spatial) {
+  const char* name = kConvNames[spatial - 1];
+  const Tensor batch = check_operands(name, x, weight, bias, spatial, o.groups, false);
+  Conv op;
+  op.groups = o.groups;
+  op.stride = per_axis(name, "stride", o.stride, spatial, 1, x.site);
+  op.dilation = per_axis(name, "dilation", o.dilation, spatial, 1, x.site);
+  op.low = op.high = per_axis(name, "padding", o.padding.both(), spatial, 0, x.site);
+  for (int d = 0; d < spatial; ++d) {
+    const std::int64_t reach = op.dilation[d] * (weight.size(2 + d) - 1);
+    if (o.padding.is_same()) {
+      if (op.stride[d] != 1)
+        fail<ArgumentError>(
+            name,
+            fmt::format("expected stride 1 with padding same, got {}", to_string(op.stride)),
+            x.site);
+      op.low[d] = reach / 2;
+      op.high[d] = reach - reach / 2;
+    }
+    check_reach(name, batch.shape(), d, op.low[d] + op.high[d], reach + 1, x.site);
+  }
+  return without_batch_axis(apply(op, Arg(batch, x.site), weight, bias), x->rank() == spatial + 1);
+}
+
+Tensor conv_transpose(
+    Arg x, const Tensor& weight, const Tensor& bias, const ConvTransposeOptions& o, int spatial) {
+  const char* name = kTransposeNames[spatial - 1];
+  const Tensor batch = check_operands(name, x, weight, bias, spatial, o.groups, true);
+  ConvInput op;
+  op.groups = o.groups;
+  op.stride = per_axis(name, "stride", o.stride, spatial, 1, x.site);
+  op.dilation = per_axis(name, "dilation", o.dilation, spatial, 1, x.site);
+  op.low = op.high = per_axis(name, "padding", o.padding, spatial, 0, x.site);
+  const Shape more = per_axis(name, "output_padding", o.output_padding, spatial, 0, x.site);
+  for (int d = 0; d < spatial; ++d) {
+    if (more[d] >= std::max(op.stride[d], op.dilation[d]))
+      fail<ArgumentError>(
+          name,
+          fmt::format("expected output_padding below stride {} or dilation {}, got {}",
+                      to_string(op.stride),
+                      to_string(op.dilation),
+                      to_string(more)),
+          x.site);
+    const std::int64_t size = (batch.size(2 + d) - 1) * op.stride[d] - 2 * op.low[d] +
+                              op.dilation[d] * (weight.size(2 + d) - 1) + more[d] + 1;
+    if (size < 1)
+      fail<ShapeError>(
+          name,
+          fmt::format("expected a result with elements, got size {} from input {} and weight {}",
+                      size,
+                      to_string(x->shape()),
+                      to_string(weight.shape())),
+          x.site);
+    op.size.push_back(size);
+  }
+  const SitePin pin(x.site);
+  Tensor y = apply(op, Arg(batch, x.site), weight);
+  if (bias.defined()) {
+    Shape shape{1, bias.size(0)};
+    for (int d = 0; d < spatial; ++d) shape.push_back(1);
+    y = add(y, reshape(bias, shape));
+  }
+  return without_batch_axis(y, x->rank() == spatial + 1);
+}
+
+// ---- patches as columns --------------------------------------------------------------------------
+
+/// The columns of images; the kernel's sizes are an attribute.
+struct Columns : ConvGeometry {
+  Shape kernel;
+  template <class V>
+  void visit(V&& v) const {
+    v("kernel", kernel);
+    v("stride", stride);
+    v("padding", low);
+    v("dilation", dilation);
+  }
+
+  ConvSizes geometry(const Shape& image) const {
+    Shape weight{1, 1};
+    for (std::int64_t k : kernel) weight.push_back(k);
+    return sizes(image, weight, result(image, weight));
+  }
+};
+
+struct Unfold : Columns {
+  static constexpr OpInfo info{.name = "unfold", .linearity = Linearity::linear, .flops = 0};
+  Tensor forward(const Tensor& x) const;
+  Cotangents vjp(const Pullback& p) const;
+};
+
+struct Fold : Columns {
+  static constexpr OpInfo info{.name = "fold", .linearity = Linearity::linear};
+  Shape size;
+  template <class V>
+  void visit(V&& v) const {
+    v("size", size);
+    Columns::visit(v);
+  }
+  Shape image(std::int64_t batch, std::int64_t rows) const {
+    Shape shape{batch, rows / kernel.numel()};
+    for (std::int64_t n : size) shape.push_back(n);
+    return shape;
+  }
+
+  Tensor forward(const Tensor& x) const {
+    const Tensor columns = dense(x);
+    const Shape shape = image(x.size(0), x.size(1));
+    Tensor y = zeros(shape, x.dtype());
+    const ConvSizes s = geometry(shape);
+    const std::int64_t from = x.size(1) * x.size(2), to = shape[1] * volume(s.size);
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      const T* in = columns.data<T>();
+      T* out = y.mutable_data<T>();
+      parallel_for(shape[0], 1, [&](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i)
+          columns_to_image<T>(s, shape[1], in + i * from, out + i * to);
+      });
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const { return {apply(Unfold{*this}, p.g)}; }
+};
+
+Tensor Unfold::forward(const Tensor& x) const {
+  const Tensor images = dense(x);
+  const ConvSizes s = geometry(x.shape());
+  const std::int64_t channels = x.size(1), rows = channels * volume(s.kernel);
+  Tensor y = empty({x.size(0), rows, volume(s.result)}, x.dtype());
+  const std::int64_t from = channels * volume(s.size), to = rows * volume(s.result);
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* in = images.data<T>();
+    T* out = y.mutable_data<T>();
+    parallel_for(x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        image_to_columns<T>(s, channels, in + i * from, out + i * to);
+    });
+  });
+  return y;
+}
+Cotangents Unfold::vjp(const Pullback& p) const {
+  return {apply(Fold{*this, spatial_part(p.shape(0))}, p.g)};
+}
+
+/// The attributes shared by both, checked against the image's shape.
+Columns columns(const char* op,
+                const Shape& image,
+                const PerAxis& kernel,
+                const UnfoldOptions& o,
+                CallSite site) {
+  const int spatial = image.rank() - 2;
+  Columns c;
+  c.kernel = per_axis(op, "kernel", kernel, spatial, 1, site);
+  c.stride = per_axis(op, "stride", o.stride, spatial, 1, site);
+  c.low = c.high = per_axis(op, "padding", o.padding, spatial, 0, site);
+  c.dilation = per_axis(op, "dilation", o.dilation, spatial, 1, site);
+  for (int d = 0; d < spatial; ++d)
+    check_reach(op, image, d, 2 * c.low[d], c.dilation[d] * (c.kernel[d] - 1) + 1, site);
+  return c;
+}
+
+}  // namespace
+
+Shape per_axis(const char* op,
+               const char* what,
+               const PerAxis& values,
+               int spatial,
+               std::int64_t least,
+               CallSite site) {
+  if (values.count() > 1 && values.count() != spatial)
+    fail<ArgumentError>(
+        op,
+        fmt::format(
+            "expected {} for one or {} axes, got {} numbers", what, spatial, values.count()),
+        site);
+  Shape shape;
+  for (int d = 0; d < spatial; ++d) {
+    if (values[d] < least)
+      fail<ArgumentError>(
+          op, fmt::format("expected {} >= {}, got {}", what, least, values[d]), site);
+    shape.push_back(values[d]);
+  }
+  return shape;
+}
+
+void check_reach(const char* op,
+                 const Shape& x,
+                 int axis,
+                 std::int64_t padding,
+                 std::int64_t kernel,
+                 CallSite site) {
+  if (kernel < 1) fail<ShapeError>(op, "expected a kernel with elements, got one of size 0", site);
+  if (x[2 + axis] + padding < kernel)
+    fail<ShapeError>(
+        op,
+        fmt::format("expected a kernel that reaches over at most {} elements of spatial "
+                    "axis {} (with padding), got {} for input {}",
+                    x[2 + axis] + padding,
+                    axis,
+                    kernel,
+                    to_string(x)),
+        site);
+}
+
+Tensor with_batch_axis(const char* op, Arg x, int spatial) {
+  if (x->rank() != spatial + 1 && x->rank() != spatial + 2)
+    fail<ShapeError>(
+        op,
+        fmt::format("expected an input with {} or {} dimensions ([N, C, *] or [C, *]), got {}",
+                    spatial + 2,
+                    spatial + 1,
+                    to_string(x->shape())),
+        x.site);
+  return x->rank() == spatial + 2 ? x.tensor : unsqueeze(x, 0);
+}
+
+Tensor without_batch_axis(const Tensor& y, bool added) { return added ? squeeze(y, 0) : y; }
+
+}  // namespace detail
+
+using namespace detail;
+
+PerAxis::PerAxis(const Shape& values) : count_(values.rank()) {
+  if (count_ < 1 || count_ > 3)
+    fail<ArgumentError>("PerAxis", fmt::format("expected 1 to 3 numbers, got {}", count_));
+  std::copy(values.begin(), values.end(), values_.begin());
+}
+
+Tensor conv1d(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(x, weight, bias, options, 1);
+}
+Tensor conv2d(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(x, weight, bias, options, 2);
+}
+Tensor conv3d(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& options) {
+  return conv(x, weight, bias, options, 3);
+}
+Tensor conv_transpose1d(Arg x, const Tensor& w, const Tensor& b, const ConvTransposeOptions& o) {
+  return conv_transpose(x, w, b, o, 1);
+}
+Tensor conv_transpose2d(Arg x, const Tensor& w, const Tensor& b, const ConvTransposeOptions& o) {
+  return conv_transpose(x, w, b, o, 2);
+}
+Tensor conv_transpose3d(Arg x, const Tensor& w, const Tensor& b, const ConvTransposeOptions& o) {
+  return conv_transpose(x, w, b, o, 3);
+}
+
+Tensor unfold(Arg x, const PerAxis& kernel, const UnfoldOptions& options) {
+  check_floating("unfold", x);
+  if (x->rank() < 3 || x->rank() > 5)
+    fail<ShapeError>("unfold",
+                     fmt::format("expected an input [N, C, *] with 1 to 3 spatial axes, got {}",
+                                 to_string(x->shape())),
+                     x.site);
+  return apply(Unfold{columns("unfold", x->shape(), kernel, options, x.site)}, x);
+}
+
+Tensor fold(Arg x, const Shape& size, const PerAxis& kernel, const UnfoldOptions& options) {
+  check_floating("fold", x);
+  if (x->rank() != 3 || size.rank() < 1 || size.rank() > 3)
+    fail<ShapeError>(
+        "fold",
+        fmt::format("expected an input [N, C prod(kernel), L] and 1 to 3 sizes, got {} and {}",
+                    to_string(x->shape()),
+                    to_string(size)),
+        x.site);
+  Shape image{x->size(0), 1};
+  for (std::int64_t n : size) image.push_back(n);
+  Fold op{columns("fold", image, kernel, options, x.site), size};
+  const std::int64_t patches = volume(op.geometry(image).result), area = op.kernel.numel();
+  if (x->size(1) % area != 0 || x->size(2) != patches)
+    fail<ShapeError>("fold",
+                     fmt::format("expected an input [N, a multiple of {}, {}], got {}",
+                                 area,
+                                 patches,
+                                 to_string(x->shape())),
+                     x.site);
+  return apply(op, x);
+}
+
+namespace detail {
+namespace {
+
+using Inputs = std::span<const Tensor>;
+template <class Options>
+using Function = Tensor (*)(Arg, const Tensor&, const Tensor&, const Options&);
+
+template <class Options>
+Example with_bias(const char* label,
+                  Function<Options> f,
+                  const Options& options,
+                  const Shape& x,
+                  const Shape& weight,
+                  std::int64_t out) {
+  return {
+      label, {{x}, {weight}, {{out}}}, [=](Inputs in) { return f(in[0], in[1], in[2], options); }};
+}
+template <class Options>
+Example bare(const char* label,
+             Function<Options> f,
+             const Options& options,
+             const Shape& x,
+             const Shape& weight) {
+  return {label, {{x}, {weight}}, [=](Inputs in) { return f(in[0], in[1], {}, options); }};
+}
+
+std::vector<Example> conv1d_examples() {
+  return {with_bias("", conv1d, {}, {2, 3, 5}, {2, 3, 2}, 2),
+          bare("stride 2, padding 1", conv1d, {.stride = 2, .padding = 1}, {2, 2, 5}, {3, 2, 3}),
+          bare("one sequence", conv1d, {}, {2, 5}, {3, 2, 3}),
+          bare("no sequences", conv1d, {}, {0, 2, 5}, {3, 2, 3})};
+}
+
+std::vector<Example> conv2d_examples() {
+  return {
+      with_bias("", conv2d, {}, {2, 2, 4, 3}, {3, 2, 3, 2}, 3),
+      bare("stride, padding",
+           conv2d,
+           {.stride = {2, 1}, .padding = {1, 0}},
+           {2, 2, 4, 3},
+           {2, 2, 3, 2}),
+      bare("dilation 2", conv2d, {.padding = 1, .dilation = 2}, {1, 2, 4, 5}, {2, 2, 2, 2}),
+      with_bias("groups 2", conv2d, {.groups = 2}, {2, 4, 3, 3}, {2, 2, 2, 2}, 2),
+      bare("depthwise", conv2d, {.padding = 1, .groups = 3}, {1, 3, 3, 3}, {3, 1, 3, 3}),
+      bare("same", conv2d, {.padding = Padding::same}, {1, 2, 3, 4}, {2, 2, 2, 3}),
+      with_bias("pointwise", conv2d, {}, {2, 3, 2, 2}, {2, 3, 1, 1}, 2),
+  };
+}
+
+std::vector<Example> conv3d_examples() {
+  return {with_bias("", conv3d, {.stride = 2, .padding = 1}, {1, 2, 3, 3, 3}, {2, 2, 2, 2, 2}, 2)};
+}
+
+template <Function<ConvTransposeOptions> f>
+std::vector<Example> transpose_examples() {
+  const auto shape =
+      [](std::int64_t first, std::int64_t second, std::initializer_list<std::int64_t> more) {
+        constexpr int spatial = f == conv_transpose1d ? 1 : f == conv_transpose2d ? 2 : 3;
+        Shape s{first, second};
+        for (int d = 0; d < spatial; ++d) s.push_back(more.begin()[d]);
+        return s;
+      };
+  return {
+      with_bias("", f, {}, shape(2, 3, {2, 3, 2}), shape(3, 2, {2, 2, 2}), 2),
+      bare("stride 2, padding 1",
+           f,
+           {.stride = 2, .padding = 1, .output_padding = 1},
+           shape(1, 2, {3, 2, 2}),
+           shape(2, 2, {3, 3, 3})),
+      bare("groups 2, dilation 2",
+           f,
+           {.dilation = 2, .groups = 2},
+           shape(1, 4, {2, 2, 2}),
+           shape(4, 1, {2, 2, 2})),
+  };
+}
+
+ConvGeometry example_geometry() {
+  ConvGeometry g;
+  g.stride = {2, 1};
+  g.low = {1, 0};
+  g.high = {1, 1};
+  g.dilation = {1, 2};
+  return g;
+}
+
+}  // namespace
+
+std::span<const OpEntry> conv_ops() {
+  static const OpEntry table[] = {
+      {"conv1d", &op_class<Conv>, conv1d_examples},
+      {"conv2d", &op_class<Conv>, conv2d_examples},
+      {"conv3d", &op_class<Conv>, conv3d_examples},
+      {"conv_input",
+       &op_class<ConvInput>,
+       [] {
+         return std::vector<Example>{
+             {"", {{{2, 3, 2, 2}}, {{3, 2, 3, 2}}}, [](Inputs in) {
+                return apply(ConvInput{example_geometry(), {3, 3}}, in[0], in[1]);
+              }}};
+       }},
+      {"conv_weight",
+       &op_class<ConvWeight>,
+       [] {
+         return std::vector<Example>{
+             {"", {{{2, 2, 3, 3}}, {{2, 3, 2, 2}}}, [](Inputs in) {
+                return apply(ConvWeight{example_geometry(), {3, 2}}, in[0], in[1]);
+              }}};
+       }},
+      {"conv_transpose1d", nullptr, transpose_examples<conv_transpose1d>},
+      {"conv_transpose2d", nullptr, transpose_examples<conv_transpose2d>},
+      {"conv_transpose3d", nullptr, transpose_examples<conv_transpose3d>},
+      {"unfold",
+       &op_class<Unfold>,
+       [] {
+         return std::vector<Example>{
+             {"", {{{2, 2, 3, 4}}}, [](Inputs in) { return unfold(in[0], 2); }},
+             {"all options", {{{1, 2, 5, 4}}}, [](Inputs in) {
+                return unfold(
+                    in[0], {2, 3}, {.stride = {2, 1}, .padding = {0, 1}, .dilation = {2, 1}});
+              }}};
+       }},
+      {"fold",
+       &op_class<Fold>,
+       [] {
+         return std::vector<Example>{{"",
+                                      {{{2, 8, 6}}},
+                                      [](Inputs in) {
+                                        return fold(in[0], {3, 4}, 2);
+                                      }},
+                                     {"stride, padding", {{{1, 4, 6}}}, [](Inputs in) {
+                                        return fold(in[0], {4, 3}, 2, {.stride = 2, .padding = 1});
+                                      }}};
+       }},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus

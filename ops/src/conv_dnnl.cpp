@@ -1,0 +1,254 @@
+#include "conv_kernels.h"
+
+#ifdef GRADUS_HAVE_DNNL
+
+#include "thread_limit.h"
+
+#include "gradus/tensor/memory.h"
+#include "gradus/tensor/runtime.h"
+
+#include <dnnl.hpp>
+
+#include <map>
+#include <optional>
+#include <string_view>
+
+// Convolutions by oneDNN 2 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
+// ours, they are reordered before and after.
+
+namespace gradus::detail {
+namespace {
+
+using dnnl::memory;
+using Tag = memory::format_tag;
+
+dnnl::engine& engine() {
+  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
+  return cpu;
+}
+
+memory::dims last(const ConvSizes& s, const ConvSizes::Axes& values, std::int64_t less = 0) {
+  memory::dims result;
+  for (int d = 3 - s.rank; d < 3; ++d) result.push_back(values[static_cast<std::size_t>(d)] - less);
+  return result;
+}
+memory::dims with(memory::dims front, const memory::dims& back) {
+  front.insert(front.end(), back.begin(), back.end());
+  return front;
+}
+
+/// Layouts of the operands as they are here, row-major, or as oneDNN likes them.
+struct Layouts {
+  memory::desc x, w, bias, y;
+
+  Layouts(const ConvSizes& s, bool ours) {
+    constexpr Tag images[] = {Tag::ncw, Tag::nchw, Tag::ncdhw};
+    constexpr Tag weights[] = {Tag::oiw, Tag::oihw, Tag::oidhw};
+    constexpr Tag grouped[] = {Tag::goiw, Tag::goihw, Tag::goidhw};
+    const auto r = static_cast<std::size_t>(s.rank - 1);
+    const auto make = [&](const memory::dims& dims, Tag tag) {
+      return memory::desc(dims, memory::data_type::f32, ours ? tag : Tag::any);
+    };
+    x = make(with({s.batch, s.in}, last(s, s.size)), images[r]);
+    y = make(with({s.batch, s.out}, last(s, s.result)), images[r]);
+    const memory::dims kernel = last(s, s.kernel);
+    w = s.groups == 1
+            ? make(with({s.out, s.in}, kernel), weights[r])
+            : make(with({s.groups, s.out / s.groups, s.in / s.groups}, kernel), grouped[r]);
+    bias = memory::desc({s.out}, memory::data_type::f32, Tag::a);
+  }
+};
+
+/// An operand of a primitive: the caller's array, or a copy in another layout.
+class Operand {
+ public:
+  Operand(const memory::desc& ours, const memory::desc& wanted, void* data)
+      : ours_(ours, engine(), data) {
+    if (ours == wanted) return;
+    bytes_ = wanted.get_size();
+    copy_ = allocate(bytes_);
+    other_ = memory(wanted, engine(), copy_);
+  }
+  ~Operand() {
+    if (copy_ != nullptr) deallocate(copy_, bytes_);
+  }
+  Operand(const Operand&) = delete;
+  Operand& operator=(const Operand&) = delete;
+
+  const memory& get() const { return copy_ != nullptr ? other_ : ours_; }
+  void read(dnnl::stream& stream) {
+    if (copy_ != nullptr) dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
+  }
+  void write(dnnl::stream& stream) {
+    if (copy_ != nullptr) dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
+  }
+
+ private:
+  memory ours_, other_;
+  void* copy_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
+/// A primitive with the layouts it chose; `ready` is false if it would be slower than our own kernels.
+template <class P>
+struct Plan {
+  typename P::primitive_desc description;
+  P primitive;
+  bool ready = false;
+};
+
+template <class P>
+Plan<P> plan_of(typename P::primitive_desc description) {
+  const std::string_view name = description.impl_info_str();
+  if (name.find("ref") != std::string_view::npos) return {};
+  return {description, P(description), true};
+}
+
+dnnl::convolution_forward::primitive_desc forward_description(const ConvSizes& s, bool bias) {
+  const Layouts any(s, false);
+  const auto kind = dnnl::prop_kind::forward_training;
+  const auto algorithm = dnnl::algorithm::convolution_direct;
+  const memory::dims stride = last(s, s.stride), dilation = last(s, s.dilation, 1),
+                     low = last(s, s.low), high = last(s, s.high);
+  using Desc = dnnl::convolution_forward::desc;
+  const Desc d =
+      bias ? Desc(kind, algorithm, any.x, any.w, any.bias, any.y, stride, dilation, low, high)
+           : Desc(kind, algorithm, any.x, any.w, any.y, stride, dilation, low, high);
+  return {d, engine()};
+}
+
+template <class P>
+Plan<P> backward_plan(const ConvSizes& s) {
+  const Layouts any(s, false);
+  constexpr bool data = std::is_same_v<P, dnnl::convolution_backward_data>;
+  const typename P::desc d(dnnl::algorithm::convolution_direct,
+                           any.x,
+                           any.w,
+                           any.y,
+                           last(s, s.stride),
+                           last(s, s.dilation, 1),
+                           last(s, s.low),
+                           last(s, s.high));
+  static_cast<void>(data);
+  return plan_of<P>({d, engine(), forward_description(s, false)});
+}
+
+/// The plan for these sizes, made when first asked for; null where there is none that is fast.
+template <class P, class Make>
+const Plan<P>* find(std::map<std::pair<ConvSizes, int>, Plan<P>>& known,
+                    const ConvSizes& s,
+                    Make make) {
+  const std::pair key(s, num_threads());
+  auto at = known.find(key);
+  if (at == known.end()) {
+    if (known.size() >= 256) known.clear();
+    Plan<P> plan;
+    try {
+      plan = make();
+    } catch (const dnnl::error&) {  // no kernel for these sizes
+    }
+    at = known.emplace(key, std::move(plan)).first;
+  }
+  return at->second.ready ? &at->second : nullptr;
+}
+
+template <class P>
+using Plans = std::map<std::pair<ConvSizes, int>, Plan<P>>;
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream s(engine());
+  return s;
+}
+
+bool empty(const ConvSizes& s) {
+  return s.batch * s.in * s.out * volume(s.size) * volume(s.result) * volume(s.kernel) == 0;
+}
+
+void* writable(const float* data) { return const_cast<float*>(data); }
+
+}  // namespace
+
+bool dnnl_conv_forward(
+    const ConvSizes& s, const float* x, const float* w, const float* bias, float* y) {
+  using P = dnnl::convolution_forward;
+  if (empty(s)) return false;
+  thread_local std::array<Plans<P>, 2> plans;
+  const ThreadLimit limit(num_threads());
+  const bool with_bias = bias != nullptr;
+  const Plan<P>* plan =
+      find(plans[with_bias], s, [&] { return plan_of<P>(forward_description(s, with_bias)); });
+  if (plan == nullptr) return false;
+  const Layouts ours(s, true);
+  Operand in(ours.x, plan->description.src_desc(), writable(x));
+  Operand weights(ours.w, plan->description.weights_desc(), writable(w));
+  Operand out(ours.y, plan->description.dst_desc(), y);
+  in.read(stream());
+  weights.read(stream());
+  std::unordered_map<int, memory> arguments{
+      {DNNL_ARG_SRC, in.get()}, {DNNL_ARG_WEIGHTS, weights.get()}, {DNNL_ARG_DST, out.get()}};
+  if (with_bias) arguments[DNNL_ARG_BIAS] = memory(ours.bias, engine(), writable(bias));
+  plan->primitive.execute(stream(), arguments);
+  out.write(stream());
+  stream().wait();
+  return true;
+}
+
+bool dnnl_conv_input(const ConvSizes& s, const float* g, const float* w, float* dx) {
+  using P = dnnl::convolution_backward_data;
+  if (empty(s)) return false;
+  thread_local Plans<P> plans;
+  const ThreadLimit limit(num_threads());
+  const Plan<P>* plan = find(plans, s, [&] { return backward_plan<P>(s); });
+  if (plan == nullptr) return false;
+  const Layouts ours(s, true);
+  Operand out(ours.y, plan->description.diff_dst_desc(), writable(g));
+  Operand weights(ours.w, plan->description.weights_desc(), writable(w));
+  Operand in(ours.x, plan->description.diff_src_desc(), dx);
+  out.read(stream());
+  weights.read(stream());
+  plan->primitive.execute(stream(),
+                          {{DNNL_ARG_DIFF_DST, out.get()},
+                           {DNNL_ARG_WEIGHTS, weights.get()},
+                           {DNNL_ARG_DIFF_SRC, in.get()}});
+  in.write(stream());
+  stream().wait();
+  return true;
+}
+
+bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float* dw) {
+  using P = dnnl::convolution_backward_weights;
+  if (empty(s)) return false;
+  thread_local Plans<P> plans;
+  const ThreadLimit limit(num_threads());
+  const Plan<P>* plan = find(plans, s, [&] { return backward_plan<P>(s); });
+  if (plan == nullptr) return false;
+  const Layouts ours(s, true);
+  Operand in(ours.x, plan->description.src_desc(), writable(x));
+  Operand out(ours.y, plan->description.diff_dst_desc(), writable(g));
+  Operand weights(ours.w, plan->description.diff_weights_desc(), dw);
+  in.read(stream());
+  out.read(stream());
+  plan->primitive.execute(stream(),
+                          {{DNNL_ARG_SRC, in.get()},
+                           {DNNL_ARG_DIFF_DST, out.get()},
+                           {DNNL_ARG_DIFF_WEIGHTS, weights.get()}});
+  weights.write(stream());
+  stream().wait();
+  return true;
+}
+
+}  // namespace gradus::detail
+
+#else
+
+namespace gradus::detail {
+
+bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float*, float*) {
+  return false;
+}
+bool dnnl_conv_input(const ConvSizes&, const float*, const float*, float*) { return false; }
+bool dnnl_conv_weight(const ConvSizes&, const float*, const float*, float*) { return false; }
+
+}  // namespace gradus::detail
+
+#endif

@@ -1,0 +1,49 @@
+#pragma once
+
+// What convolutions and pools share: their options, axis by axis.
+
+#include "gradus/graph/arg.h"
+#include "gradus/ops/spatial.h"
+
+#include <array>
+
+namespace gradus::detail {
+
+/// The values for each of the spatial axes; ArgumentError for a wrong number of them or one below `least`.
+Shape per_axis(const char* op,
+               const char* what,
+               const PerAxis& values,
+               int spatial,
+               std::int64_t least,
+               CallSite site);
+
+/// ShapeError unless `kernel` elements fit into spatial axis `axis` of x [N, C, *] with its padding.
+void check_reach(const char* op,
+                 const Shape& x,
+                 int axis,
+                 std::int64_t padding,
+                 std::int64_t kernel,
+                 CallSite site);
+
+/// x [N, C, *], made of [C, *] if need be; ShapeError for another rank.
+Tensor with_batch_axis(const char* op, Arg x, int spatial);
+Tensor without_batch_axis(const Tensor& y, bool added);
+
+/// The sizes behind the first two.
+inline Shape spatial_part(const Shape& shape) {
+  Shape rest;
+  for (int d = 2; d < shape.rank(); ++d) rest.push_back(shape[d]);
+  return rest;
+}
+
+/// The values from axis `from` on as three, filled up in front.
+inline std::array<std::int64_t, 3> last_three(const Shape& shape,
+                                              int from = 0,
+                                              std::int64_t filling = 1) {
+  std::array<std::int64_t, 3> result{filling, filling, filling};
+  const int n = shape.rank() - from;
+  for (int d = 0; d < n; ++d) result[static_cast<std::size_t>(3 - n + d)] = shape[from + d];
+  return result;
+}
+
+}  // namespace gradus::detail
