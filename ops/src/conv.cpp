@@ -593,9 +593,16 @@ ConvGeometry example_geometry() {
 
 std::span<const OpEntry> conv_ops() {
   static const OpEntry table[] = {
-      {"conv1d", &op_class<Conv>, conv1d_examples},
-      {"conv2d", &op_class<Conv>, conv2d_examples},
-      {"conv3d", &op_class<Conv>, conv3d_examples},
+      {"conv",
+       &op_class<Conv>,
+       [] {
+         return std::vector<Example>{{"", {{{2, 2, 3, 3}}, {{3, 2, 3, 2}}, {{3}}}, [](Inputs in) {
+                                        return apply(Conv{example_geometry()}, in[0], in[1], in[2]);
+                                      }}};
+       }},
+      {"conv1d", nullptr, conv1d_examples},
+      {"conv2d", nullptr, conv2d_examples},
+      {"conv3d", nullptr, conv3d_examples},
       {"conv_input",
        &op_class<ConvInput>,
        [] {

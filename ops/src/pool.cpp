@@ -444,15 +444,25 @@ std::vector<Example> adaptive_examples() {
 std::span<const OpEntry> pool_ops() {
   using Examples = std::vector<Example>;
   static const OpEntry table[] = {
-      {"max_pool1d",
+      {"max_pool",
        &op_class<MaxPool>,
+       [] {
+         return Examples{
+             {"", {{{1, 2, 5, 4}, domain(-4, 4), Sample::Kind::distinct}}, [](Inputs in) {
+                MaxPool op;
+                op.adaptive = {2, 3};
+                return apply(op, in[0])[0];
+              }}};
+       }},
+      {"max_pool1d",
+       nullptr,
        [] {
          return Examples{
              max_example("", {2, 2, 6}, max_pool1d, 2, {}),
              max_example("one sequence", {2, 5}, max_pool1d, 3, {.stride = 1, .padding = 1})};
        }},
       {"max_pool2d",
-       &op_class<MaxPool>,
+       nullptr,
        [] {
          return Examples{
              max_example("", {2, 2, 4, 4}, max_pool2d, 2, {}),
@@ -463,7 +473,7 @@ std::span<const OpEntry> pool_ops() {
              max_example("no images", {0, 2, 4, 4}, max_pool2d, 2, {})};
        }},
       {"max_pool3d",
-       &op_class<MaxPool>,
+       nullptr,
        [] {
          return Examples{max_example("", {1, 2, 2, 4, 3}, max_pool3d, {1, 2, 2}, {.stride = 1})};
        }},
@@ -476,13 +486,22 @@ std::span<const OpEntry> pool_ops() {
                             return apply(MaxPoolGrad{{}, {3, 4}}, in[0], in[1]);
                           }}};
        }},
-      {"avg_pool1d",
+      {"avg_pool",
        &op_class<AvgPool>,
+       [] {
+         return Examples{{"", {{{1, 2, 5, 4}}}, [](Inputs in) {
+                            AvgPool op;
+                            op.adaptive = {2, 3};
+                            return apply(op, in[0]);
+                          }}};
+       }},
+      {"avg_pool1d",
+       nullptr,
        [] {
          return Examples{avg_example("", {2, 2, 6}, avg_pool1d, 2, {})};
        }},
       {"avg_pool2d",
-       &op_class<AvgPool>,
+       nullptr,
        [] {
          return Examples{
              avg_example("", {2, 2, 4, 4}, avg_pool2d, 2, {}),
@@ -500,7 +519,7 @@ std::span<const OpEntry> pool_ops() {
              avg_example("divisor", {1, 1, 4, 4}, avg_pool2d, 2, {.divisor = 3})};
        }},
       {"avg_pool3d",
-       &op_class<AvgPool>,
+       nullptr,
        [] {
          return Examples{avg_example("", {1, 2, 2, 4, 3}, avg_pool3d, {1, 2, 2}, {.stride = 1})};
        }},
