@@ -29,6 +29,7 @@ struct RowNorm : Op {
   }
 
   Tensors forward(const Tensor& input) const {
+    check_rank(info.name, input, 2);
     const Tensor x = dense(input);
     const std::int64_t rows = x.size(0), n = x.size(1);
     Tensor y = empty_like(x), mean = empty({rows}, x.dtype()), inverse = empty({rows}, x.dtype());

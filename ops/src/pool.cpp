@@ -128,9 +128,11 @@ struct AvgPoolGrad : PoolGeometry {
   Shape size;
 
   Tensor forward(const Tensor& cotangent) const {
+    check_rank(info.name, cotangent, size.rank() + 2);
     const Tensor g = dense(cotangent);
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
+    check_shape(info.name, g, result(shape));
     Tensor x = zeros(shape, g.dtype());
     const Triple sizes = last_three(shape, 2);
     const std::int64_t in = volume(last_three(g.shape(), 2)), out = volume(sizes);
@@ -204,7 +206,10 @@ struct MaxPoolGrad : Op {
   }
 
   Tensor forward(const Tensor& cotangent, const Tensor& indices) const {
+    check_rank(info.name, cotangent, size.rank() + 2);
+    check_shape(info.name, indices, cotangent.shape());
     const Tensor g = dense(cotangent), places = dense(indices);
+    check_places(places);
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
     Tensor x = zeros(shape, g.dtype());
@@ -224,6 +229,15 @@ struct MaxPoolGrad : Op {
                    });
     });
     return x;
+  }
+  void check_places(const Tensor& places) const {
+    const std::int64_t* place = places.data<std::int64_t>();
+    const auto end = static_cast<std::uint64_t>(size.numel());
+    bool outside = false;
+    for (std::int64_t i = 0; i < places.numel(); ++i)
+      outside |= static_cast<std::uint64_t>(place[i]) >= end;
+    if (outside)
+      fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
   }
   Cotangents vjp(const Pullback& p) const {
     if (!p.needs(0)) return {Tensor(), Tensor()};
@@ -449,9 +463,7 @@ std::span<const OpEntry> pool_ops() {
        [] {
          return Examples{
              {"", {{{1, 2, 5, 4}, domain(-4, 4), Sample::Kind::distinct}}, [](Inputs in) {
-                MaxPool op;
-                op.adaptive = {2, 3};
-                return apply(op, in[0])[0];
+                return adaptive_max_pool2d(in[0], {2, 3});
               }}};
        }},
       {"max_pool1d",
@@ -490,9 +502,7 @@ std::span<const OpEntry> pool_ops() {
        &op_class<AvgPool>,
        [] {
          return Examples{{"", {{{1, 2, 5, 4}}}, [](Inputs in) {
-                            AvgPool op;
-                            op.adaptive = {2, 3};
-                            return apply(op, in[0]);
+                            return adaptive_avg_pool2d(in[0], {2, 3});
                           }}};
        }},
       {"avg_pool1d",
