@@ -35,7 +35,7 @@ double power(double base, std::int64_t n) { return std::pow(base, static_cast<do
 
 /// Adam; `keep` is what weight decay leaves of a parameter beforehand.
 void adam(
-    const AdamOptions& o, double keep, Parameter& parameter, const Tensor& gradient, auto& slot) {
+    const AdamOptions& o, double keep, Tensor& parameter, const Tensor& gradient, auto& slot) {
   const double scale = o.lr / (1 - power(o.beta1, slot.steps));
   const double root = 1 / std::sqrt(1 - power(o.beta2, slot.steps));
   const auto run = [&](auto&... sums) {
@@ -68,14 +68,11 @@ void adam(
 
 }  // namespace
 
-void Adam::update(const AdamOptions& o, Parameter& parameter, const Tensor& gradient, Slot& slot) {
+void Adam::update(const AdamOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   adam(o, 1, parameter, gradient, slot);
 }
 
-void AdamW::update(const AdamWOptions& o,
-                   Parameter& parameter,
-                   const Tensor& gradient,
-                   Slot& slot) {
+void AdamW::update(const AdamWOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   const AdamOptions plain{.lr = o.lr,
                           .beta1 = o.beta1,
                           .beta2 = o.beta2,
@@ -85,17 +82,14 @@ void AdamW::update(const AdamWOptions& o,
   adam(plain, 1 - o.lr * o.weight_decay, parameter, gradient, slot);
 }
 
-void NAdam::update(const NAdamOptions& o,
-                   Parameter& parameter,
-                   const Tensor& gradient,
-                   Slot& slot) {
+void NAdam::update(const NAdamOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   const auto momentum = [&](std::int64_t t) {
     return o.beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * o.momentum_decay));
   };
   const double now = momentum(slot.steps), next = momentum(slot.steps + 1);
   slot.product *= now;
   const double of_g = o.lr * (1 - now) / (1 - slot.product);
-  const double of_m = o.lr * next / (1 - slot.product * next);
+  const double of_m = o.lr * next / (1 - slot.product * next * (o.pytorch_1 ? now : 1));
   const double root = 1 / std::sqrt(1 - power(o.beta2, slot.steps));
   sweep(
       parameter,
@@ -116,10 +110,7 @@ void NAdam::update(const NAdamOptions& o,
       ready(slot.second, gradient));
 }
 
-void RAdam::update(const RAdamOptions& o,
-                   Parameter& parameter,
-                   const Tensor& gradient,
-                   Slot& slot) {
+void RAdam::update(const RAdamOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   const double rest = 1 - power(o.beta2, slot.steps);
   const double scale = o.lr / (1 - power(o.beta1, slot.steps));
   const double most = 2 / (1 - o.beta2) - 1;
@@ -141,10 +132,7 @@ void RAdam::update(const RAdamOptions& o,
       ready(slot.second, gradient));
 }
 
-void Adamax::update(const AdamaxOptions& o,
-                    Parameter& parameter,
-                    const Tensor& gradient,
-                    Slot& slot) {
+void Adamax::update(const AdamaxOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   const double scale = o.lr / (1 - power(o.beta1, slot.steps));
   sweep(
       parameter,

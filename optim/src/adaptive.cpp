@@ -20,7 +20,7 @@ void check(const AdagradOptions& o) {
 }
 
 void Adagrad::update(const AdagradOptions& o,
-                     Parameter& parameter,
+                     Tensor& parameter,
                      const Tensor& gradient,
                      Slot& slot) {
   const double rate = o.lr / (1 + static_cast<double>(slot.steps - 1) * o.lr_decay);
@@ -43,7 +43,7 @@ void check(const AdadeltaOptions& o) {
 }
 
 void Adadelta::update(const AdadeltaOptions& o,
-                      Parameter& parameter,
+                      Tensor& parameter,
                       const Tensor& gradient,
                       Slot& slot) {
   sweep(
@@ -76,7 +76,7 @@ namespace {
 
 /// `sums` are the mean of g if centred, then the gathered step if there is momentum.
 template <bool centered, bool gathers>
-void rmsprop(const RmspropOptions& o, Parameter& parameter, const Tensor& gradient, auto&... sums) {
+void rmsprop(const RmspropOptions& o, Tensor& parameter, const Tensor& gradient, auto&... sums) {
   sweep(
       parameter,
       gradient,
@@ -110,7 +110,7 @@ void rmsprop(const RmspropOptions& o, Parameter& parameter, const Tensor& gradie
 }  // namespace
 
 void Rmsprop::update(const RmspropOptions& o,
-                     Parameter& parameter,
+                     Tensor& parameter,
                      const Tensor& gradient,
                      Slot& slot) {
   Tensor& v = ready(slot.first, gradient);
@@ -128,7 +128,7 @@ void Rmsprop::update(const RmspropOptions& o,
 
 void check(const LionOptions& o) { check_adam("lion", o); }
 
-void Lion::update(const LionOptions& o, Parameter& parameter, const Tensor& gradient, Slot& slot) {
+void Lion::update(const LionOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   sweep(
       parameter,
       gradient,

@@ -74,7 +74,14 @@ void Optimizer::step() {
     const Tensor g = gradient(parameters_[i]);
     if (!g.defined()) continue;
     ++slots_[i].steps;
-    update(group, parameters_[i], contiguous(g), slots_[i]);
+    Tensor& p = parameters_[i];
+    if (p.is_contiguous()) {
+      update(group, p, contiguous(g), slots_[i]);
+    } else {
+      Tensor rows = clone(p);
+      update(group, rows, contiguous(g), slots_[i]);
+      copy_into(p, rows);
+    }
   }
 }
 

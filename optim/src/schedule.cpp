@@ -182,7 +182,7 @@ void Schedule::set_state(const State& state) {
     bases.push_back(in.get<double>(fmt::format("base.{}", i)));
   in.finish();
   bases_ = std::move(bases);
-  set_time(time);
+  time_ = time;
 }
 
 ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options)

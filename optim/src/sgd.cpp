@@ -15,7 +15,7 @@ void check(const SgdOptions& o) {
               "0 and a momentum with Nesterov's method");
 }
 
-void Sgd::update(const SgdOptions& o, Parameter& parameter, const Tensor& gradient, Slot& slot) {
+void Sgd::update(const SgdOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   if (o.momentum == 0) {
     sweep(parameter, gradient, [&]<class T>() {
       return [slope = Slope<T>(o), lr = T(o.lr)](T& p, T g) { p -= lr * slope(g, p); };

@@ -35,9 +35,9 @@ class StateReader {
     return x.item<T>();
   }
 
-  /// A copy; of the shape and dtype of `model`. Undefined if it isn't there.
-  Tensor like(const std::string& name, const Tensor& model) {
-    if (!has(name)) return {};
+  /// A copy; of the shape and dtype of `model`. Undefined if it isn't there and need not be.
+  Tensor like(const std::string& name, const Tensor& model, bool needed = false) {
+    if (!needed && !has(name)) return {};
     const Tensor& x = find(name);
     if (x.shape() != model.shape())
       refuse<ShapeError>(fmt::format(

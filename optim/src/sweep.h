@@ -28,7 +28,7 @@ void sweep_part(std::int64_t begin,
 
 /// f(p, g, sum…) for every element, where `make.operator()<T>()` makes f for elements of type T.
 template <class F, class... Sums>
-void sweep(Parameter& parameter, const Tensor& gradient, F make, Sums&... sums) {
+void sweep(Tensor& parameter, const Tensor& gradient, F make, Sums&... sums) {
   dispatch_floating(gradient.dtype(), [&]<class T>() {
     const auto run = [f = make.template operator()<T>(), n = parameter.numel()](auto*... data) {
       gradus::detail::parallel_for(n, 1 << 14, [=](std::int64_t begin, std::int64_t end) {

@@ -22,6 +22,7 @@ void read(Options& options, const Json& o) {
 template <class Optimizer>
 std::unique_ptr<optim::Optimizer> make(std::vector<Parameter> parameters, const Json& o) {
   auto options = typename Optimizer::Options();
+  if constexpr (requires { options.pytorch_1; }) options.pytorch_1 = true;
   read(options, o);
   if (!o.contains("groups") || o["groups"].is_null())
     return std::make_unique<Optimizer>(std::move(parameters), options);

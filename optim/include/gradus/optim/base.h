@@ -66,6 +66,7 @@ class Optimizer {
   Optimizer() = default;
   void add_parameters(std::vector<Parameter> parameters);
   int checked(int group) const;
+  void count_step() { ++steps_; }
 
   /// What is kept for one parameter.
   struct Slot {
@@ -73,8 +74,8 @@ class Optimizer {
     double product = 1;           // for a method that needs a number
     Tensor first, second, third;  // running sums; undefined before the first update
   };
-  /// Updates one parameter; `gradient` is contiguous and of its dtype.
-  virtual void update(int group, Parameter& parameter, const Tensor& gradient, Slot& slot) = 0;
+  /// Updates one parameter from its gradient; both are contiguous and of one dtype.
+  virtual void update(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
   /// Options of a group; `friction` may be null.
   virtual double* rate(int group) = 0;
   virtual double* friction(int group) = 0;
@@ -111,12 +112,12 @@ class OptimizerOf : public Optimizer {
 
  protected:
   virtual void update(const Options& options,
-                      Parameter& parameter,
+                      Tensor& parameter,
                       const Tensor& gradient,
                       Slot& slot) = 0;
 
  private:
-  void update(int group, Parameter& parameter, const Tensor& gradient, Slot& slot) final {
+  void update(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
     update(options(group), parameter, gradient, slot);
   }
   double* rate(int group) final { return &options_[static_cast<std::size_t>(group)].lr; }

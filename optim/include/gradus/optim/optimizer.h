@@ -21,7 +21,7 @@ void check(const SgdOptions& options);
 ///   p = p - lr (nesterov ? g + momentum v : v)
 class Sgd final : public OptimizerOf<SgdOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const SgdOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const SgdOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct AdamOptions {
@@ -40,7 +40,7 @@ void check(const AdamOptions& options);
 ///   p = p - lr m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps)      (amsgrad: the largest v so far)
 class Adam final : public OptimizerOf<AdamOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const AdamOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const AdamOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct AdamWOptions {
@@ -58,7 +58,7 @@ void check(const AdamWOptions& options);
 ///   p = (1 - lr weight_decay) p, then as Adam with weight_decay 0
 class AdamW final : public OptimizerOf<AdamWOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const AdamWOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const AdamWOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct NAdamOptions {
@@ -69,6 +69,7 @@ struct NAdamOptions {
   double weight_decay = 0;
   double momentum_decay = 4e-3;
   bool maximize = false;
+  bool pytorch_1 = false;  // B b(t) b(t+1) instead of B b(t+1), as PyTorch has it before 2.0
 };
 void check(const NAdamOptions& options);
 
@@ -77,7 +78,7 @@ void check(const NAdamOptions& options);
 ///   p = p - lr (b(t+1) m / (1 - B b(t+1)) + (1 - b(t)) g / (1 - B)) / (sqrt(v / (1 - beta2^t)) + eps)
 class NAdam final : public OptimizerOf<NAdamOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const NAdamOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const NAdamOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct RAdamOptions {
@@ -96,7 +97,7 @@ void check(const RAdamOptions& options);
 ///   c^2 = (r - 4) (r - 2) R / ((R - 4) (R - 2) r)
 class RAdam final : public OptimizerOf<RAdamOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const RAdamOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const RAdamOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct AdamaxOptions {
@@ -114,7 +115,7 @@ void check(const AdamaxOptions& options);
 ///   p = p - lr / (1 - beta1^t) m / u
 class Adamax final : public OptimizerOf<AdamaxOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const AdamaxOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const AdamaxOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct AdagradOptions {
@@ -132,7 +133,7 @@ void check(const AdagradOptions& options);
 ///   p = p - lr / (1 + (t - 1) lr_decay) g / (sqrt(v) + eps)
 class Adagrad final : public OptimizerOf<AdagradOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const AdagradOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const AdagradOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct AdadeltaOptions {
@@ -149,7 +150,7 @@ void check(const AdadeltaOptions& options);
 ///   p = p - lr d
 class Adadelta final : public OptimizerOf<AdadeltaOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const AdadeltaOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const AdadeltaOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct RmspropOptions {
@@ -169,7 +170,7 @@ void check(const RmspropOptions& options);
 ///   p = p - lr b
 class Rmsprop final : public OptimizerOf<RmspropOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const RmspropOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const RmspropOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 struct LionOptions {
@@ -186,7 +187,7 @@ void check(const LionOptions& options);
 ///   m = beta2 m + (1 - beta2) g
 class Lion final : public OptimizerOf<LionOptions> {
   using OptimizerOf::OptimizerOf;
-  void update(const LionOptions&, Parameter&, const Tensor& gradient, Slot&) override;
+  void update(const LionOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
 }  // namespace gradus::optim

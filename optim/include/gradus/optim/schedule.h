@@ -111,7 +111,8 @@ class Schedule {
   double time() const { return time_; }
 
   State state() const;
-  /// Of a schedule with the same curves for an optimiser with as many groups. ArgumentError for another.
+  /// Of a schedule with the same curves for an optimiser with as many groups, ArgumentError for another.
+  /// Leaves the optimiser alone, whose own state has its rates.
   void set_state(const State& state);
 
  private:
