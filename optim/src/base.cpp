@@ -76,10 +76,10 @@ void Optimizer::step() {
     ++slots_[i].steps;
     Tensor& p = parameters_[i];
     if (p.is_contiguous()) {
-      update(group, p, contiguous(g), slots_[i]);
+      update_one(group, p, contiguous(g), slots_[i]);
     } else {
       Tensor rows = clone(p);
-      update(group, rows, contiguous(g), slots_[i]);
+      update_one(group, rows, contiguous(g), slots_[i]);
       copy_into(p, rows);
     }
   }

@@ -75,7 +75,7 @@ class Optimizer {
     Tensor first, second, third;  // running sums; undefined before the first update
   };
   /// Updates one parameter from its gradient; both are contiguous and of one dtype.
-  virtual void update(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
+  virtual void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
   /// Options of a group; `friction` may be null.
   virtual double* rate(int group) = 0;
   virtual double* friction(int group) = 0;
@@ -117,7 +117,7 @@ class OptimizerOf : public Optimizer {
                       Slot& slot) = 0;
 
  private:
-  void update(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
+  void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
     update(options(group), parameter, gradient, slot);
   }
   double* rate(int group) final { return &options_[static_cast<std::size_t>(group)].lr; }
