@@ -102,6 +102,7 @@ void rmsprop(const RmspropOptions& o, Tensor& parameter, const Tensor& gradient,
             d = b = mu * b + d;
           }
           p -= lr * d;
+          static_cast<void>(mu);  // without momentum
         };
       },
       sums...);

@@ -17,17 +17,18 @@ constexpr std::int64_t kBlock = 1 << 14;
 
 double larger(double a, double b) { return b > a || std::isnan(b) ? b : a; }
 
-/// join(… join(0, term(x[0])) …) in eight lanes, so that it vectorises.
+/// join(… join(0, term(x[0])) …) in lanes, so that it vectorises.
 template <class T, class Term, class Join>
 double fold(const T* x, std::int64_t n, Term term, Join join) {
-  double lanes[8] = {};
-  const std::int64_t whole = n / 8 * 8;
-  for (std::int64_t i = 0; i < whole; i += 8)
-    for (std::int64_t k = 0; k < 8; ++k)
+  constexpr std::int64_t count = 16;
+  double lanes[count] = {};
+  const std::int64_t whole = n / count * count;
+  for (std::int64_t i = 0; i < whole; i += count)
+    for (std::int64_t k = 0; k < count; ++k)
       lanes[k] = join(lanes[k], term(static_cast<double>(x[i + k])));
   for (std::int64_t i = whole; i < n; ++i)
     lanes[i - whole] = join(lanes[i - whole], term(static_cast<double>(x[i])));
-  for (int k = 1; k < 8; ++k) lanes[0] = join(lanes[0], lanes[k]);
+  for (std::int64_t k = 1; k < count; ++k) lanes[0] = join(lanes[0], lanes[k]);
   return lanes[0];
 }
 
@@ -56,26 +57,27 @@ void for_each_gradient(const std::vector<Parameter>& parameters, F f) {
 
 constexpr auto kPlus = [](double a, double b) { return a + b; };
 
-/// Over all gradients: the sum of |g / unit|^p.
-double power_sum(const std::vector<Parameter>& parameters, double p, double unit) {
+/// Over all gradients: the sum of |measure(g)|^p.
+template <class Measure>
+double power_sum(const std::vector<Parameter>& parameters, double p, Measure measure) {
   double total = 0;
   for_each_gradient(parameters, [&](const Parameter&, const Tensor& g) {
     if (p == 2)
       total += fold(
-          g, [unit](double v) { return (v / unit) * (v / unit); }, kPlus);
+          g, [=](double v) { return measure(v) * measure(v); }, kPlus);
     else if (p == 1)
       total += fold(
-          g, [unit](double v) { return std::abs(v / unit); }, kPlus);
+          g, [=](double v) { return std::abs(measure(v)); }, kPlus);
     else
       total += fold(
-          g, [unit, p](double v) { return std::pow(std::abs(v / unit), p); }, kPlus);
+          g, [=](double v) { return std::pow(std::abs(measure(v)), p); }, kPlus);
   });
   return total;
 }
 
 double norm(const std::vector<Parameter>& parameters, double p) {
   if (p != kInfinity) {
-    const double sum = power_sum(parameters, p, 1);
+    const double sum = power_sum(parameters, p, [](double v) { return v; });
     // Powers of huge or tiny numbers overflow or vanish: again in units of the largest.
     if (std::isnan(sum) || (sum > std::numeric_limits<double>::min() && sum < kInfinity))
       return std::pow(sum, 1 / p);
@@ -87,7 +89,8 @@ double norm(const std::vector<Parameter>& parameters, double p) {
                          g, [](double v) { return std::abs(v); }, larger));
   });
   if (p == kInfinity || !(largest > 0 && largest < kInfinity)) return largest;
-  return largest * std::pow(power_sum(parameters, p, largest), 1 / p);
+  const double sum = power_sum(parameters, p, [=](double v) { return v / largest; });
+  return largest * std::pow(sum, 1 / p);
 }
 
 /// Puts f(gradient) in the place of every gradient.
