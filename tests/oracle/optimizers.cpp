@@ -9,7 +9,8 @@ using namespace gradus;
 template <class Options>
 void read(Options& options, const Json& o) {
   nn::visit_fields(options, [&](std::string_view name, auto& field) {
-    if (o.contains(name)) field = o.at(std::string(name)).get<std::decay_t<decltype(field)>>();
+    if (o.contains(name) && !o.at(std::string(name)).is_null())
+      field = o.at(std::string(name)).get<std::decay_t<decltype(field)>>();
   });
   if constexpr (requires { options.beta1; })
     if (o.contains("betas")) {
@@ -146,7 +147,8 @@ const std::map<std::string, MakeCurves>& schedules() {
 }
 
 /// lr[t], and momentum[t] where the schedule moves it.
-Arrays run_schedule(const std::string& name, MakeCurves make, const Json& attrs) {
+Arrays run_schedule(const std::string& name, MakeCurves make, Json attrs) {
+  for (auto at = attrs.begin(); at != attrs.end();) at = at->is_null() ? attrs.erase(at) : ++at;
   // One cycle's rates are relative to its top.
   const double base = attrs.at(name == "one_cycle_lr" ? "max_lr" : "base_lr");
   const std::int64_t steps = attrs.at("steps");

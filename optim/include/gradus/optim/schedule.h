@@ -134,7 +134,8 @@ struct PlateauOptions {
   double eps = 1e-8;  // smaller reductions are not made
 };
 
-/// Multiplies all rates by `factor` when a measure has made no progress for more than `patience` reports.
+/// Multiplies all rates by `factor` when a measure has made no progress for more than `patience` reports. A
+/// Schedule of the same optimiser would put the rates back at its next step.
 ///   errors    ArgumentError unless 0 <= factor < 1 and the other numbers are 0 or more
 class ReduceOnPlateau {
  public:
