@@ -154,15 +154,6 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
   return result;
 }
 
-Arrays run_standardise(const Json& attrs, const Arrays& given) {
-  data::Standardize transform({.ddof = attrs.at("ddof").get<std::int64_t>()});
-  transform.fit(given.at("X"));
-  return {{"mean", transform.mean()},
-          {"std", transform.std()},
-          {"Y", transform(given.at("X"))},
-          {"Ytest", transform(given.at("Xtest"))}};
-}
-
 }  // namespace
 
 const Layer* find_layer(const std::string& type) {
@@ -206,8 +197,7 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
 const Procedure* find_procedure(const std::string& kind, const std::string& op) {
   static std::map<std::string, Procedure> optimizer_procedures;
   static const std::map<std::string, Procedure> table{{"batch_norm_steps", run_batch_norm_steps},
-                                                      {"train", run_train},
-                                                      {"standardise", run_standardise}};
+                                                      {"train", run_train}};
   if (kind == "optimizer") {
     Procedure& procedure = optimizer_procedures[op];
     if (!procedure)
@@ -216,6 +206,7 @@ const Procedure* find_procedure(const std::string& kind, const std::string& op) 
       };
     return &procedure;
   }
+  if (kind == "preprocess") return find_preprocessing(op);
   const auto at = table.find(op);
   return at == table.end() ? nullptr : &at->second;
 }
