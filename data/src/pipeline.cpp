@@ -68,9 +68,9 @@ void Pipeline::restore(const Arrays& state, CallSite site) {
     }
     if (!found || restored.steps_[i]->name() != kind)
       fail<IoError>(kName,
-                    fmt::format("expected arrays '{}{}.…', got {}",
+                    fmt::format("expected arrays '{}{}…', got {}",
                                 number,
-                                given ? restored.steps_[i]->name() : "",
+                                given ? restored.steps_[i]->name() + "." : "",
                                 found ? "'" + first->first + "'" : "none"));
     const std::string prefix = number + kind + ".";
     Arrays own;

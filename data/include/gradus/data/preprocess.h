@@ -267,7 +267,7 @@ class Pipeline {
   static constexpr const char* kName = "pipeline";
   Pipeline() = default;
   template <class... T>
-    requires(sizeof...(T) > 0 && (!std::same_as<T, Pipeline> && ...))
+    requires(sizeof...(T) > 1 || (sizeof...(T) == 1 && (!std::same_as<T, Pipeline> && ...)))
   explicit Pipeline(T... steps) { (add(std::move(steps)), ...); }
   Pipeline(const Pipeline& other);
   Pipeline& operator=(const Pipeline& other) { return *this = Pipeline(other); }
@@ -345,7 +345,7 @@ void save(const T& step, const std::string& path, CallSite site = CallSite::here
 /// Reads it back: `auto scale = load<Standardize>("scale.npz")`.
 ///   errors    IoError for anything but what `save` writes for that type
 template <Preprocessing T>
-T load(const std::string& path, T step = {}, CallSite site = CallSite::here()) {
+T load(const std::string& path, T step = T(), CallSite site = CallSite::here()) {
   const Arrays state = detail::load_state(T::kName, path, site);
   try {
     step.restore(state, site);
