@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace gradus::data {
 
@@ -118,6 +120,9 @@ struct Source {
   std::function<Example(std::int64_t row)> get = {};
   Collate collate = {};      // stack_examples if empty
   std::int64_t classes = 0;  // for mixup
+  // What is known of all rows beforehand, for samplers and others; may be empty.
+  Tensor targets = {};
+  std::vector<std::string> class_names = {};
 };
 
 // ---- the loader ----------------------------------------------------------------------------------
