@@ -90,16 +90,14 @@ class Loader::Prefetch {
            std::int64_t position,
            std::int64_t end)
       : core_(std::move(core)), order_(std::move(order)), pass_(pass), next_(position), end_(end) {
-    for (int i = 0; i < core_->options.workers; ++i) workers_.emplace_back([this] { work(); });
-  }
-  ~Prefetch() {
-    {
-      const std::scoped_lock lock(mutex_);
-      stop_ = true;
+    try {
+      for (int i = 0; i < core_->options.workers; ++i) workers_.emplace_back([this] { work(); });
+    } catch (...) {  // no more threads to be had
+      end();
+      throw;
     }
-    room_.notify_all();
-    workers_.clear();  // joins
   }
+  ~Prefetch() { end(); }
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
 
@@ -107,12 +105,14 @@ class Loader::Prefetch {
   Batch take(std::int64_t position) {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [&] { return made_.contains(position); });
-    Made made = std::move(made_.extract(position).mapped());
+    const auto at = made_.find(position);
+    if (at->second.error) std::rethrow_exception(at->second.error);  // as often as it is asked for
+    Batch batch = std::move(at->second.batch);
+    made_.erase(at);
     --ahead_;
     lock.unlock();
     room_.notify_one();
-    if (made.error) std::rethrow_exception(made.error);
-    return std::move(made.batch);
+    return batch;
   }
 
  private:
@@ -120,6 +120,15 @@ class Loader::Prefetch {
     Batch batch;
     std::exception_ptr error;
   };
+
+  void end() {
+    {
+      const std::scoped_lock lock(mutex_);
+      stop_ = true;
+    }
+    room_.notify_all();
+    workers_.clear();  // joins
+  }
 
   void work() {
     gradus::detail::become_worker();

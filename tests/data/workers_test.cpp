@@ -144,6 +144,11 @@ TEST(Workers, SendWhatTheyThrowToTheCaller) {
     EXPECT_EQ(rows, 16);
     EXPECT_EQ(loader.state().position, 16);
     EXPECT_THROW(passes(loader, 1), std::runtime_error);  // and again, not a deadlock
+    loader.restore({1, 0, 0});
+    auto at = loader.begin();
+    for (int i = 0; i < 3; ++i) ++at;
+    EXPECT_THROW(++at, std::runtime_error);
+    EXPECT_THROW(++at, std::runtime_error);
   }
   const Dataset all = pictures(9);
   const auto scale = Standardize().fit(zeros({2, 2}));

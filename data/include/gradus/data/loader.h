@@ -18,7 +18,8 @@
 namespace gradus::data {
 
 /// Anything that turns the inputs of a batch into others: callable as `f(x)`, or as `f(x, site)`
-/// where `site` is the line to name in an error.
+/// where `site` is the line to name in an error. Called from several threads at once if the loader has
+/// several.
 class Transform {
  public:
   Transform() = default;
