@@ -93,11 +93,11 @@ class Loader::Prefetch {
     try {
       for (int i = 0; i < core_->options.workers; ++i) workers_.emplace_back([this] { work(); });
     } catch (...) {  // no more threads to be had
-      end();
+      stop();
       throw;
     }
   }
-  ~Prefetch() { end(); }
+  ~Prefetch() { stop(); }
   Prefetch(const Prefetch&) = delete;
   Prefetch& operator=(const Prefetch&) = delete;
 
@@ -121,7 +121,7 @@ class Loader::Prefetch {
     std::exception_ptr error;
   };
 
-  void end() {
+  void stop() {
     {
       const std::scoped_lock lock(mutex_);
       stop_ = true;
