@@ -170,8 +170,7 @@ void change_color(double& r, double& g, double& b, double saturation, double tur
   hue += 6 * turn;
   const double s = std::min(chroma / value * saturation, 1.0);
   const auto channel = [&](double n) {
-    double k = std::fmod(n + hue, 6);
-    if (k < 0) k += 6;
+    const double k = n + hue - 6 * std::floor((n + hue) / 6);
     return value - value * s * std::max(0.0, std::min({k, 4 - k, 1.0}));
   };
   r = channel(5);
@@ -407,9 +406,10 @@ Augmentation lighting(const LightingOptions& options, CallSite site) {
           const double a = std * draw_normal(g) * axes.values[k];
           for (std::size_t c = 0; c < 3; ++c) shift[c] += axes.vectors[3 * c + k] * a;
         }
-        for (std::int64_t k = 0; k < s.numel(); ++k)
-          out[k] = static_cast<std::remove_reference_t<decltype(*out)>>(
-              static_cast<double>(in[k]) + shift[static_cast<std::size_t>(k / s.plane())]);
+        using T = std::remove_reference_t<decltype(*out)>;
+        for (std::size_t c = 0; c < 3; ++c, in += s.plane(), out += s.plane())
+          std::transform(
+              in, in + s.plane(), out, [add = static_cast<T>(shift[c])](T v) { return v + add; });
       },
       true);
 }
