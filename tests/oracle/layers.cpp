@@ -102,15 +102,6 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
   return result;
 }
 
-Arrays run_standardise(const Json& attrs, const Arrays& given) {
-  data::Standardize transform({.ddof = attrs.at("ddof").get<std::int64_t>()});
-  transform.fit(given.at("X"));
-  return {{"mean", transform.mean()},
-          {"std", transform.std()},
-          {"Y", transform(given.at("X"))},
-          {"Ytest", transform(given.at("Xtest"))}};
-}
-
 }  // namespace
 
 const Layer* find_layer(const std::string& type) {
@@ -146,14 +137,13 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
   return net;
 }
 
-const Procedure* find_procedure(const std::string&, const std::string& op) {
+const Procedure* find_procedure(const std::string& kind, const std::string& op) {
   static const std::map<std::string, Procedure> table = [] {
     auto all = optimizer_procedures();
-    all.insert({{"batch_norm_steps", run_batch_norm_steps},
-                {"train", run_train},
-                {"standardise", run_standardise}});
+    all.insert({{"batch_norm_steps", run_batch_norm_steps}, {"train", run_train}});
     return all;
   }();
+  if (kind == "preprocess") return find_preprocessing(op);
   const auto at = table.find(op);
   return at == table.end() ? nullptr : &at->second;
 }

@@ -93,6 +93,8 @@ using Procedure = std::function<Arrays(const Json& attrs, const Arrays& given)>;
 /// Those of the kinds optimizer, scheduler and clip.
 std::map<std::string, Procedure> optimizer_procedures();
 const Procedure* find_procedure(const std::string& kind, const std::string& op);
+/// Those of kind preprocess.
+const Procedure* find_preprocessing(const std::string& op);
 /// A sequential net from a "layers" list, its parameters replaced by `given[prefix + name]`.
 gradus::nn::Sequential make_net(const Json& layers, const Arrays& given, const std::string& prefix);
 
