@@ -200,6 +200,10 @@ constexpr Formula kFormulas[] = {
     {"dropout", "x [kept] / (1 - p)", "g [kept] / (1 - p)"},
 
     // gradients
+    {"stop_gradient", "x", kNone},
+    {"scale_gradient", "x", "c g"},
+    {"clip_gradient", "x", "min(max(g, low), high)"},
+    {"clip_gradient_norm", "x", "g min(1, max_norm / |g|)"},
 };
 // clang-format on
 

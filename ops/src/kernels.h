@@ -218,5 +218,6 @@ std::span<const OpEntry> decompose_ops();
 std::span<const OpEntry> einsum_ops();
 std::span<const OpEntry> rearrange_ops();
 std::span<const OpEntry> scatter_ops();
+std::span<const OpEntry> gradient_ops();
 
 }  // namespace gradus::detail

@@ -23,7 +23,8 @@ std::span<const OpEntry> all_ops() {
                               detail::decompose_ops(),
                               detail::einsum_ops(),
                               detail::rearrange_ops(),
-                              detail::scatter_ops()})
+                              detail::scatter_ops(),
+                              detail::gradient_ops()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();

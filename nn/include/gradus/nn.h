@@ -1,6 +1,7 @@
 #pragma once
 
 // Modules, layers, initialisers, losses, saving.
+#include "gradus/nn/hooks.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/loss.h"

@@ -7,6 +7,7 @@
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/einsum.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/gradient.h"
 #include "gradus/ops/index.h"
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
