@@ -126,8 +126,8 @@ struct Checkpoint : Op {
       for (int i = 0; i < n; ++i) inputs.push_back(p.in(i));
       for (int i = n; i < p.arity(); ++i) sources.push_back(p.in(i));
       const Surroundings first(*segment);
-      start = now();
       inputs = enter(inputs);
+      start = now();  // nothing flows on from there, though what is behind may be captured
       ys = segment->f(inputs);
     }
     sources.insert(sources.begin(), inputs.begin(), inputs.end());
