@@ -215,7 +215,20 @@ namespace detail {
 
 thread_local constinit const SavedTensorHooks* saved_hooks = nullptr;
 
+/// The version of a tensor in a handle.
+static std::uint32_t version_in(const std::any& handle) {
+  const auto* x = std::any_cast<Tensor>(&handle);
+  return x != nullptr && x->defined() ? x->version() : 0;
+}
+
 Tensor PackedTensor::unpack() const {
+  if (version_in(handle) != version)
+    fail<GradientError>(
+        "saved_tensor_hooks",
+        fmt::format("expected a packed tensor as it was when recorded (version {}), "
+                    "got it changed in place since (version {})",
+                    version,
+                    version_in(handle)));
   const NoGrad guard;
   Tensor x = (*unpacker)(handle);
   if (!x.defined() || x.dtype() != dtype || x.shape() != shape)
@@ -238,7 +251,9 @@ static void pack(std::vector<PackedTensor>& packed, const Tensor& x, int slot) {
     const SavedTensorHooks* hooks;
     ~Restore() { saved_hooks = hooks; }
   } const restore{hooks};
-  packed.push_back({slot, x.dtype(), x.shape(), hooks->pack(detach(x)), hooks->unpacker()});
+  std::any handle = hooks->pack(detach(x));
+  const std::uint32_t version = version_in(handle);
+  packed.push_back({slot, x.dtype(), x.shape(), std::move(handle), hooks->unpacker(), version});
 }
 
 }  // namespace detail

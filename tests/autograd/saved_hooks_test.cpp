@@ -144,6 +144,14 @@ TEST(SavedTensorHooks, ErrorsLeaveEverythingAsItWas) {
     EXPECT_NE(text.find("saved_hooks_test.cpp:" + std::to_string(line)), std::string::npos) << text;
   }
   EXPECT_FALSE(gradient(x).defined());
+
+  // A handle that is the tensor itself keeps its version.
+  const auto same = [](const Tensor& t) { return t; };
+  Tensor c = x * 2.0;
+  const SavedTensorHooks hooks(same, same);
+  const Tensor z = sin(c);
+  c.mutable_data<double>()[0] = 7;
+  EXPECT_THROW(backward(sum(z)), GradientError);
 }
 
 }  // namespace

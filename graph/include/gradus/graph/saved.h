@@ -3,6 +3,7 @@
 #include "gradus/tensor/tensor.h"
 
 #include <any>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <type_traits>
@@ -59,8 +60,9 @@ struct PackedTensor {
   Shape shape;
   std::any handle;
   std::shared_ptr<const SavedTensorHooks::Unpack> unpacker;
+  std::uint32_t version;  // of the handle, if it is a tensor
 
-  /// GradientError if what comes out is not like what went in.
+  /// GradientError if what comes out is not like what went in, or a packed tensor has changed in place.
   Tensor unpack() const;
 };
 
