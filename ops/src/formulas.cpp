@@ -317,6 +317,10 @@ constexpr Formula kFormulas[] = {
     {"uniform", "a + (b - a) u, u uniform in [0, 1)", "g (1 - u), g u"},
 
     // gradients
+    {"stop_gradient", "x", kNone},
+    {"scale_gradient", "x", "c g"},
+    {"clip_gradient", "x", "min(max(g, low), high)"},
+    {"clip_gradient_norm", "x", "g min(1, max_norm / |g|)"},
 };
 // clang-format on
 

@@ -238,5 +238,6 @@ std::span<const OpEntry> sequence_ops();
 std::span<const OpEntry> conv_ops();
 std::span<const OpEntry> pool_ops();
 std::span<const OpEntry> image_ops();
+std::span<const OpEntry> gradient_ops();
 
 }  // namespace gradus::detail

@@ -2,6 +2,7 @@
 
 // Modules, layers, initialisers, losses, saving.
 #include "gradus/nn/conv.h"
+#include "gradus/nn/hooks.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/loss.h"
