@@ -1,0 +1,83 @@
+#include "activations.h"
+
+#include "plot.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <functional>
+
+using namespace gradus;
+
+namespace lecture6::activations {
+namespace {
+
+Layer measure(const Tensor& a) {
+  return {mean(a).item(),
+          stddev(a).item(),
+          mean(square(a)).item(),
+          mean(to(abs(a) > 0.99, float32)).item(),
+          a.to_vector()};
+}
+
+}  // namespace
+
+std::vector<Case> run(const Options& options) {
+  const double n = static_cast<double>(options.width);
+  const struct {
+    const char* name;
+    std::function<Tensor(const Tensor&)> of;
+  } nonlinearities[] = {{"tanh", [](const Tensor& x) { return tanh(x); }},
+                        {"relu", [](const Tensor& x) { return relu(x); }}};
+  const struct {
+    const char* name;
+    double std;
+  } inits[] = {{"0.01 N(0,1)", 0.01},
+               {"1 N(0,1)", 1},
+               {"Xavier", std::sqrt(1 / n)},
+               {"He", std::sqrt(2 / n)}};
+
+  std::vector<Case> cases;
+  for (const auto& f : nonlinearities)
+    for (const auto& init : inits) {
+      Generator generator(options.seed);
+      Tensor a = normal({options.rows, options.width}, 0, 1, float32, generator);
+      Case c{f.name, init.name, {}};
+      for (int i = 0; i < options.layers; ++i) {
+        nn::Linear layer(options.width, options.width, {.bias = false}, generator);
+        nn::init::normal(layer.weight, 0, init.std, generator);
+        a = no_grad([&] { return f.of(layer(a)); });
+        c.layers.push_back(measure(a));
+      }
+      cases.push_back(std::move(c));
+    }
+  return cases;
+}
+
+void show(const std::vector<Case>& result, const std::string& folder) {
+  std::vector<Panel> panels;
+  for (const Case& c : result) {
+    fmt::print(
+        "{}, {}\n  layer      mean       std  mean square  saturated\n", c.nonlinearity, c.init);
+    for (std::size_t i = 0; i < c.layers.size(); ++i) {
+      const Layer& l = c.layers[i];
+      fmt::print("  {:5}  {:8.4f}  {:8.4f}  {:11.3e}  {:8.1f}%\n",
+                 i + 1,
+                 l.mean,
+                 l.std,
+                 l.second_moment,
+                 100 * l.saturated);
+      Panel p{.title = i == 0 ? c.nonlinearity + ", " + c.init : ""};
+      const double low = c.nonlinearity == "tanh" ? -1 : 0, high = low < 0 ? 1 : 3;
+      p.series = {histogram(l.values, low, high, 30)};
+      p.x_min = low, p.x_max = high;
+      panels.push_back(std::move(p));
+    }
+  }
+  if (!result.empty())
+    write_svg(folder + "/activations.svg",
+              panels,
+              {.columns = static_cast<int>(result[0].layers.size()), .width = 110, .height = 100});
+}
+
+}  // namespace lecture6::activations
