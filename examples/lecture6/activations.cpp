@@ -68,9 +68,11 @@ void show(const std::vector<Case>& result, const std::string& folder) {
                  l.second_moment,
                  100 * l.saturated);
       Panel p{.title = i == 0 ? c.nonlinearity + ", " + c.init : ""};
-      const double low = c.nonlinearity == "tanh" ? -1 : 0, high = low < 0 ? 1 : 3;
-      p.series = {histogram(l.values, low, high, 30)};
-      p.x_min = low, p.x_max = high;
+      const bool bounded = c.nonlinearity == "tanh";
+      p.x_min = bounded ? -1 : 0, p.x_max = bounded ? 1 : 3;
+      auto values = l.values;
+      std::erase(values, 0.0);  // half of relu's, which would dwarf the others
+      p.series = {histogram(values, p.x_min, p.x_max, 30)};
       panels.push_back(std::move(p));
     }
   }

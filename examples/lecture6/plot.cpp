@@ -40,7 +40,7 @@ struct Axis {
     for (double nice : {5.0, 2.0, 1.0})
       if (nice * power >= rough) step = nice * power;
     for (double t = std::ceil(low / step - 1e-9); t * step <= high + 1e-9 * step; ++t)
-      at.push_back(t * step);
+      at.push_back(t * step + 0.0);  // not -0
     return at;
   }
 };
@@ -66,7 +66,8 @@ Axis make_axis(const Panel& panel, bool x, double begin, double end) {
   return axis;
 }
 
-void text(std::string& out, double x, double y, const std::string& words, const char* more = "") {
+void text(
+    std::string& out, double x, double y, const std::string& words, const std::string& more = "") {
   out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, more, words);
 }
 
@@ -101,7 +102,10 @@ void draw_series(
 void draw_panel(
     std::string& out, const Panel& panel, double left, double top, const Layout& layout) {
   const bool small = layout.height < 150;  // a cell of a table of histograms
-  const Axis x = make_axis(panel, true, left + (small ? 8 : 56), left + layout.width - 12);
+  std::size_t longest = 0;
+  for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
+  const double legend = 6.0 * static_cast<double>(longest) + 12;
+  const Axis x = make_axis(panel, true, left + (small ? 8 : 56), left + layout.width - legend);
   const Axis y = make_axis(
       panel, false, top + layout.height - (small ? 20 : 44), top + (panel.title.empty() ? 8 : 26));
   for (double t : x.ticks()) {
@@ -129,20 +133,15 @@ void draw_panel(
        turned_y,
        panel.y_label,
        fmt::format(
-           " text-anchor=\"middle\" transform=\"rotate(-90 {:.1f} {:.1f})\"", turned_x, turned_y)
-           .c_str());
-  double legend = y.end + 14;
+           " text-anchor=\"middle\" transform=\"rotate(-90 {:.1f} {:.1f})\"", turned_x, turned_y));
+  double line = y.end + 10;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
     const Series& s = panel.series[i];
     const char* colour = kColours[i % kColours.size()];
     draw_series(out, s, colour, x, y);
     if (s.name.empty()) continue;
-    text(out,
-         x.end - 4,
-         legend,
-         s.name,
-         fmt::format(" text-anchor=\"end\" fill=\"{}\"", colour).c_str());
-    legend += 14;
+    text(out, x.end + 6, line, s.name, fmt::format(" fill=\"{}\"", colour));
+    line += 15;
   }
 }
 
@@ -150,7 +149,7 @@ void draw_panel(
 
 void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout) {
   const int count = static_cast<int>(panels.size());
-  const int columns = std::min(layout.columns, count);
+  const int columns = std::clamp(count, 1, layout.columns);
   const int rows = (count + columns - 1) / columns;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
