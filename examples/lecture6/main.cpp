@@ -4,6 +4,8 @@
 #include "centring.h"
 #include "dying_relu.h"
 #include "gradients.h"
+#include "search.h"
+#include "watching.h"
 #include "zigzag.h"
 
 #include <cstdio>
@@ -20,33 +22,33 @@ struct Experiment {
   const char* about;
 };
 
+using namespace lecture6;
+
 const Experiment kExperiments[] = {
     {"activations",
-     [](const std::string& folder) {
-       lecture6::activations::show(lecture6::activations::run(), folder);
-     },
+     [](const std::string& folder) { activations::show(activations::run(), folder); },
      "activations of ten layers under four initialisers"},
     {"gradients",
-     [](const std::string& folder) {
-       lecture6::gradients::show(lecture6::gradients::run(), folder);
-     },
+     [](const std::string& folder) { gradients::show(gradients::run(), folder); },
      "the first layer's gradient against depth, sigmoid beside relu"},
     {"zigzag",
-     [](const std::string& folder) { lecture6::zigzag::show(lecture6::zigzag::run(), folder); },
+     [](const std::string& folder) { zigzag::show(zigzag::run(), folder); },
      "the path of a neuron's weights with positive inputs"},
     {"dying_relu",
-     [](const std::string& folder) {
-       lecture6::dying_relu::show(lecture6::dying_relu::run(), folder);
-     },
+     [](const std::string& folder) { dying_relu::show(dying_relu::run(), folder); },
      "units that no row activates any more, against the learning rate"},
-    {"batch_norm",
-     [](const std::string& folder) {
-       lecture6::batch_norm::show(lecture6::batch_norm::run(), folder);
-     },
-     "a deep network trained with and without batch normalisation"},
     {"centring",
-     [](const std::string& folder) { lecture6::centring::show(lecture6::centring::run(), folder); },
+     [](const std::string& folder) { centring::show(centring::run(), folder); },
      "what preprocessing does for the first steps"},
+    {"batch_norm",
+     [](const std::string& folder) { batch_norm::show(batch_norm::run(), folder); },
+     "a deep network trained with and without batch normalisation"},
+    {"watching",
+     [](const std::string& folder) { watching::show(watching::run(), folder); },
+     "the loss at the start, a few rows learnt by heart, learning rates"},
+    {"search",
+     [](const std::string& folder) { search::show(search::run(), folder); },
+     "learning rate and weight decay on a grid, at random, and finely"},
 };
 
 int usage() {

@@ -60,8 +60,8 @@ Axis make_axis(const Panel& panel, bool x, double begin, double end) {
   }
   if (!(axis.low < axis.high)) {  // nothing, or one value
     const double middle = std::isfinite(axis.low) ? axis.low : 1;
-    axis.low = axis.log ? middle / 10 : middle - 1;
-    axis.high = axis.log ? middle * 10 : middle + 1;
+    axis.low = axis.log ? middle / 10 : middle - 0.5;
+    axis.high = axis.log ? middle * 10 : middle + 0.5;
   }
   return axis;
 }
@@ -106,8 +106,7 @@ void draw_panel(
   for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
   const double legend = 6.0 * static_cast<double>(longest) + 12;
   const Axis x = make_axis(panel, true, left + (small ? 8 : 56), left + layout.width - legend);
-  const Axis y = make_axis(
-      panel, false, top + layout.height - (small ? 20 : 44), top + (panel.title.empty() ? 8 : 26));
+  const Axis y = make_axis(panel, false, top + layout.height - (small ? 20 : 44), top + 26);
   for (double t : x.ticks()) {
     if (!small)
       out += fmt::format(
@@ -173,8 +172,7 @@ Series histogram(const std::vector<double>& values, double low, double high, int
   const double width = (high - low) / bins;
   for (int i = 0; i < bins; ++i) s.x.push_back(low + (i + 0.5) * width);
   for (double v : values)
-    if (v >= low && v <= high)
-      ++s.y[static_cast<std::size_t>(std::min(bins - 1, static_cast<int>((v - low) / width)))];
+    ++s.y[static_cast<std::size_t>(std::clamp((v - low) / width, 0.0, bins - 0.5))];
   return s;
 }
 

@@ -33,7 +33,7 @@ void write_svg(const std::string& path,
                const std::vector<Panel>& panels,
                const Layout& layout = {});
 
-/// How many of the values lie in each of `bins` equal parts of low … high, as bars.
+/// How many of the values lie in each of `bins` equal parts of low … high, as bars; those beyond count in the outermost.
 Series histogram(const std::vector<double>& values, double low, double high, int bins);
 
 }  // namespace lecture6
