@@ -12,8 +12,8 @@ struct Options {
   int layers = 10;
   std::int64_t width = 100;
   std::int64_t rows = 2000;
-  int epochs = 5;
-  double rate = 0.1;
+  int epochs = 8;
+  double rate = 0.05;
   std::uint64_t seed = 0;
 };
 

@@ -76,6 +76,7 @@ int main(int count, char** arguments) try {
     if (found == before) return usage();
   }
   if (found == 0) return usage();
+  gradus::set_num_threads(1);  // the networks are too small for more
   std::filesystem::create_directories(folder);
   for (std::size_t e = 0; e < std::size(kExperiments); ++e)
     if (chosen[e]) {

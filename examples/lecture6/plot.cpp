@@ -105,7 +105,7 @@ void draw_panel(
   std::size_t longest = 0;
   for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
   const double legend = 6.0 * static_cast<double>(longest) + 12;
-  const Axis x = make_axis(panel, true, left + (small ? 8 : 56), left + layout.width - legend);
+  const Axis x = make_axis(panel, true, left + (small ? 8 : 64), left + layout.width - legend);
   const Axis y = make_axis(panel, false, top + layout.height - (small ? 20 : 44), top + 26);
   for (double t : x.ticks()) {
     if (!small)

@@ -5,15 +5,20 @@
 #include "dying_relu.h"
 #include "gradients.h"
 #include "plot.h"
+#include "search.h"
+#include "watching.h"
 #include "zigzag.h"
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <numeric>
+#include <set>
 #include <sstream>
 
 namespace lecture6 {
@@ -234,6 +239,78 @@ TEST(Centring, TheFirstStepGoesFurther) {
     EXPECT_GT(std::log(2) - result[1].losses[1], 5 * gone);
     EXPECT_LT(result[1].losses.back(), result[0].losses.back());
   }
+}
+
+// ---- watching ------------------------------------------------------------------------------------
+
+class Watching : public testing::Test {
+ protected:
+  static const watching::Result& result() {
+    static const auto r = watching::run({.rates = {1e-5, 0.1, 10}, .epochs = 5});
+    return r;
+  }
+};
+
+TEST_F(Watching, TheLossBeginsAtLogOfClassesAndRisesWithThePenalty) {
+  EXPECT_EQ(result().starts[0].penalty, 0);
+  EXPECT_NEAR(result().starts[0].loss, std::log(10), 0.01);
+  for (const auto& start : result().starts) {
+    const double weights = static_cast<double>(result().weights);  // of mean square 0.01²
+    EXPECT_NEAR(
+        start.loss, std::log(10) + start.penalty / 2 * weights * 1e-4, 0.01 + 0.02 * start.loss);
+  }
+}
+
+TEST_F(Watching, AFewRowsAreLearntByHeart) {
+  EXPECT_LT(result().overfit_losses.back(), 0.01);
+  EXPECT_EQ(result().overfit_accuracies.back(), 1);
+}
+
+TEST_F(Watching, RatesTooLowRightAndTooHigh) {
+  const auto mean_of_last = [](const watching::Curve& c) {
+    return std::accumulate(c.losses.end() - 10, c.losses.end(), 0.0) / 10;
+  };
+  const auto& curves = result().curves;
+  EXPECT_NEAR(mean_of_last(curves[0]), curves[0].losses.front(), 0.3);
+  EXPECT_LT(mean_of_last(curves[1]), 0.5);
+  EXPECT_GT(mean_of_last(curves[2]), 2);
+  EXPECT_GT(*std::max_element(curves[2].losses.begin(), curves[2].losses.end()), 10);
+  const auto middle = [](std::vector<double> v) {
+    std::sort(v.begin(), v.end());
+    return v[v.size() / 2];
+  };
+  EXPECT_LT(middle(curves[0].update_ratios), 1e-4);
+  EXPECT_GT(middle(curves[1].update_ratios), 3e-4);  // "about 1e-3", give or take one power of ten
+  EXPECT_LT(middle(curves[1].update_ratios), 3e-2);
+}
+
+// ---- search --------------------------------------------------------------------------------------
+
+TEST(Search, CoarseToFineAndRandomAgainstGrid) {
+  const search::Options options{.rows = 300, .epochs = 3};
+  const search::Result result = search::run(options);
+  const auto different_rates = [](const std::vector<search::Trial>& trials) {
+    std::set<double> rates;
+    for (const auto& t : trials) rates.insert(t.rate);
+    return rates.size();
+  };
+  ASSERT_EQ(result.grid.size(), 9U);
+  ASSERT_EQ(result.random.size(), 9U);
+  EXPECT_EQ(different_rates(result.grid), 3U);
+  EXPECT_EQ(different_rates(result.random), 9U);
+  for (const auto& t : result.random) {
+    EXPECT_GE(std::log10(t.rate), options.rate.low);
+    EXPECT_LE(std::log10(t.rate), options.rate.high);
+  }
+  const auto& coarse = search::best(result.random);
+  for (const auto& t : result.fine)
+    EXPECT_LE(std::abs(std::log10(t.rate / coarse.rate)), 0.5 + 1e-9);
+  EXPECT_GE(search::best(result.fine).accuracy, coarse.accuracy);
+  EXPECT_GT(search::best(result.fine).accuracy, 0.6);
+  // The rate matters, the decay hardly: so nine rates find more than three.
+  EXPECT_NEAR(result.grid[3].accuracy, result.grid[4].accuracy, 0.05);
+  EXPECT_GT(std::abs(result.grid[3].accuracy - result.grid[6].accuracy), 0.3);
+  EXPECT_GT(result.expected_random, result.expected_grid);
 }
 
 // ---- plot ----------------------------------------------------------------------------------------
