@@ -5,7 +5,8 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache
-  libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libdnnl-dev
+  libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev
+  libdnnl-dev
   libgtest-dev libbenchmark-dev
   clang-format graphviz
 )

@@ -1,5 +1,7 @@
 #include "gradus/autograd/backward.h"
 
+#include "gradients.h"
+
 #include "gradus/ops/arithmetic.h"
 
 #include <fmt/format.h>
@@ -39,8 +41,9 @@ Tensor add_up(Tensor a, const Tensor& b) {
 /// One walk backward over the graph behind some results.
 class Pass {
  public:
-  explicit Pass(BackwardOptions options)
-      : options_(options), id_(next_pass.fetch_add(1, std::memory_order_relaxed)) {}
+  /// Nodes up to `start` count as leaves.
+  explicit Pass(BackwardOptions options, std::uint64_t start = 0)
+      : options_(options), id_(next_pass.fetch_add(1, std::memory_order_relaxed)), start_(start) {}
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   ~Pass() {
@@ -70,7 +73,7 @@ class Pass {
     if (selective_) {
       for (auto at = order.rbegin(); at != order.rend(); ++at) {
         Slot& slot = slots_[at->second];
-        for (const Edge& edge : slot.node->inputs())
+        for (const Edge& edge : inputs_of(*slot.node))
           slot.passed = slot.passed || (edge.node != nullptr && slots_[find(edge.node)].needed);
         slot.needed = slot.wanted || slot.passed;
       }
@@ -141,19 +144,24 @@ class Pass {
     return true;
   }
 
+  std::span<const Edge> inputs_of(const Node& node) const {
+    return node.id() <= start_ ? std::span<const Edge>() : node.inputs();
+  }
+
   void discover(Node* from) {
     Vector<Node*> stack;
     if (claim(from)) stack.push_back(from);
     while (!stack.empty()) {
       const Node* node = stack.back();
       stack.pop_back();
-      for (const Edge& edge : node->inputs())
+      for (const Edge& edge : inputs_of(*node))
         if (edge.node != nullptr && claim(edge.node)) stack.push_back(edge.node);
     }
   }
 
   void visit(const Slot& slot) {
     Node& node = *slot.node;
+    if (node.id() <= start_) return;
     const std::span<Tensor> all(&cotangents_[slot.first],
                                 static_cast<std::size_t>(node.output_count()));
     bool reached = false;
@@ -164,7 +172,11 @@ class Pass {
     if (node.is_leaf() || (selective_ && !slot.passed)) return;
     if (node.op().vjp == nullptr)
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
-    distribute(node, pull_back(node, all));
+    // What a checkpoint runs is seen one by one.
+    distribute(node,
+               detail::is_checkpoint(node.op())
+                   ? node.op().vjp(node.attributes(), Pullback(node, all))
+                   : pull_back(node, all));
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
@@ -234,6 +246,7 @@ class Pass {
 
   BackwardOptions options_;
   std::uint32_t id_;
+  std::uint64_t start_;
   bool selective_ = false;
   Vector<Slot> slots_;
   Vector<Tensor> cotangents_;
@@ -297,6 +310,22 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
     result[i] = pass.take(xs[i]);
     if (!result[i].defined()) result[i] = zeros_like(xs[i]);
   }
+  return result;
+}
+
+Cotangents detail::gradients_since(std::uint64_t start,
+                                   std::span<const Tensor> ys,
+                                   std::span<const Tensor> xs,
+                                   std::span<const Tensor> cotangents,
+                                   BackwardOptions options) {
+  Pass pass(options, start);
+  for (std::size_t k = 0; k < ys.size(); ++k)
+    if (requires_grad(ys[k])) pass.start(ys[k], cotangents[k]);
+  for (const Tensor& x : xs)
+    if (requires_grad(x)) pass.want(x);
+  pass.run();
+  Cotangents result;
+  for (const Tensor& x : xs) result.push_back(requires_grad(x) ? pass.take(x) : Tensor());
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ namespace {
 using gradus::detail::fail;
 
 constexpr std::string_view kBlanks = " \t\r";
+constexpr std::size_t kLongestField = std::size_t{1} << 24;
 
 std::string_view trim(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kBlanks);
@@ -102,13 +104,24 @@ class Rows {
 
   /// Takes a field in quotes, "" within meaning one, and the blanks after it.
   std::string take_quoted(std::string_view& rest, std::size_t column) {
+    const std::int64_t line = number_;
+    const std::string start(rest.substr(0, 64));
     std::string text;
     std::size_t i = 1;
     while (true) {
       const std::size_t end = rest.find('"', i);
-      if (end == std::string_view::npos)
-        fail_at(number_, column, fmt::format("expected a closing quote, got {}", quoted(rest)));
       text += rest.substr(i, end - i);
+      if (end == std::string_view::npos) {  // goes on in the next line
+        i = rest.size();
+        const std::size_t offset = line_.size() - rest.size();
+        std::string more;
+        if (line_.size() > kLongestField || !file_.read_line(more))
+          fail_at(line, column, fmt::format("expected a closing quote, got {}", quoted(start)));
+        ++number_;
+        line_ += '\n' + more;
+        rest = std::string_view(line_).substr(offset);
+        continue;
+      }
       i = end + 1;
       if (i == rest.size() || rest[i] != '"') break;
       text += '"';
@@ -277,6 +290,7 @@ Dataset csv(const std::string& path, const CsvOptions& options, CallSite site) {
   Labels labels(std::move(class_names));
   std::vector<float> inputs, values;
   std::int64_t count = 0;
+  const auto& missing = options.missing;
   const auto take = [&](const std::vector<std::string>& fields, std::int64_t line) {
     if (fields.size() != columns)
       rows.fail_at(line,
@@ -285,6 +299,10 @@ Dataset csv(const std::string& path, const CsvOptions& options, CallSite site) {
     for (std::size_t c = 0; c < columns; ++c) {
       if (c == label && !options.regression) {
         if (const auto problem = labels.add(fields[c])) rows.fail_at(line, c, *problem);
+        continue;
+      }
+      if (c != label && std::find(missing.begin(), missing.end(), fields[c]) != missing.end()) {
+        inputs.push_back(std::numeric_limits<float>::quiet_NaN());
         continue;
       }
       const auto value = number(fields[c]);

@@ -1,5 +1,7 @@
 #include "gradus/graph/node.h"
 
+#include "gradus/graph/saved.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,6 +18,7 @@ struct Node::Hooks {
     Hook hook;
   };
   std::vector<Entry> entries;
+  std::vector<detail::PackedTensor> packed;
 };
 
 namespace {
@@ -68,6 +71,7 @@ Shape Node::shape(int output) const {
 
 void Node::release_saved() noexcept {
   for (SavedTensor& s : saved()) s.tensor.reset();
+  if (hooks_ != nullptr) hooks_->packed.clear();
   released_ = true;
 }
 
@@ -106,6 +110,13 @@ Tensor Node::run_hooks(int output, Tensor cotangent) const {
     if (replaced.defined()) cotangent = std::move(replaced);
   }
   return cotangent;
+}
+
+Tensor Node::unpack(int slot) const {
+  if (hooks_ == nullptr) return {};
+  for (const detail::PackedTensor& p : hooks_->packed)
+    if (p.slot == slot) return p.unpack();
+  return {};
 }
 
 // ---- leaf
@@ -197,6 +208,63 @@ void on_gradient(const Tensor& x, Node::Hook hook) {
 
 Tensor detach(const Tensor& x) { return view_as(x, x.shape(), x.strides()); }
 
+// ---- hooks on saved tensors
+// ------------------------------------------------------------------------
+
+namespace detail {
+
+thread_local constinit const SavedTensorHooks* saved_hooks = nullptr;
+
+/// The version of a tensor in a handle.
+static std::uint32_t version_in(const std::any& handle) {
+  const auto* x = std::any_cast<Tensor>(&handle);
+  return x != nullptr && x->defined() ? x->version() : 0;
+}
+
+Tensor PackedTensor::unpack() const {
+  if (version_in(handle) != version)
+    fail<GradientError>(
+        "saved_tensor_hooks",
+        fmt::format("expected a packed tensor as it was when recorded (version {}), "
+                    "got it changed in place since (version {})",
+                    version,
+                    version_in(handle)));
+  const NoGrad guard;
+  Tensor x = (*unpacker)(handle);
+  if (!x.defined() || x.dtype() != dtype || x.shape() != shape)
+    fail<GradientError>(
+        "saved_tensor_hooks",
+        fmt::format("expected unpack to give {} {}, got {}",
+                    to_string(dtype),
+                    to_string(shape),
+                    x.defined() ? fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()))
+                                : "an undefined tensor"));
+  return x;
+}
+
+/// What the hooks in force make of a tensor, kept with the others; leaves are left alone.
+static void pack(std::vector<PackedTensor>& packed, const Tensor& x, int slot) {
+  if (is_leaf(x)) return;
+  const NoGrad guard;
+  const SavedTensorHooks* hooks = std::exchange(saved_hooks, nullptr);
+  struct Restore {
+    const SavedTensorHooks* hooks;
+    ~Restore() { saved_hooks = hooks; }
+  } const restore{hooks};
+  std::any handle = hooks->pack(detach(x));
+  const std::uint32_t version = version_in(handle);
+  packed.push_back({slot, x.dtype(), x.shape(), std::move(handle), hooks->unpacker(), version});
+}
+
+}  // namespace detail
+
+SavedTensorHooks::SavedTensorHooks(Pack pack, Unpack unpack)
+    : pack_(std::move(pack)),
+      unpack_(std::make_shared<const Unpack>(std::move(unpack))),
+      outer_(std::exchange(detail::saved_hooks, this)) {}
+
+SavedTensorHooks::~SavedTensorHooks() { detail::saved_hooks = outer_; }
+
 // ---- recording
 // -----------------------------------------------------------------------------------
 
@@ -232,6 +300,14 @@ void record(const OpClass& op,
   std::size_t saved_count = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) saved_count += keeps_input(i);
   for (std::size_t i = 0; i < outputs.size(); ++i) saved_count += keeps_output(i);
+
+  std::vector<PackedTensor> packed;
+  if (saved_hooks != nullptr && saved_count > 0) [[unlikely]] {
+    for (std::size_t i = 0; i < inputs.size(); ++i)
+      if (keeps_input(i)) pack(packed, *inputs[i], static_cast<int>(i));
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      if (keeps_output(i)) pack(packed, detach(outputs[i]), -1 - static_cast<int>(i));
+  }
 
   std::size_t size_count = 0;
   for (std::size_t i = 0; i < differentiable; ++i)
@@ -287,6 +363,12 @@ void record(const OpClass& op,
       new (saved++) SavedTensor{i < differentiable ? detach(outputs[i]) : outputs[i],
                                 outputs[i].version(),
                                 static_cast<std::int16_t>(-1 - static_cast<int>(i))};
+
+  if (packed.empty()) return;
+  for (SavedTensor& s : node->saved())
+    for (const PackedTensor& p : packed)
+      if (p.slot == s.slot) s.tensor.reset();
+  node->hooks_ = new Node::Hooks{{}, std::move(packed)};
 }
 
 }  // namespace detail
@@ -294,7 +376,7 @@ void record(const OpClass& op,
 // ---- what a rule sees
 // ----------------------------------------------------------------------------
 
-static const SavedTensor& find_saved(Node& node, int slot, const char* what, int index) {
+static Tensor find_saved(Node& node, int slot, const char* what, int index) {
   if (node.is_released())
     fail_at(node,
             "expected a graph that still has its saved tensors, got one that an earlier backward "
@@ -302,6 +384,7 @@ static const SavedTensor& find_saved(Node& node, int slot, const char* what, int
             "up (pass retain_graph to go through it again)");
   for (const SavedTensor& s : node.saved()) {
     if (s.slot != slot) continue;
+    if (!s.tensor.defined()) return node.unpack(slot);
     if (s.tensor.version() != s.version)
       fail_at(
           node,
@@ -312,11 +395,20 @@ static const SavedTensor& find_saved(Node& node, int slot, const char* what, int
               index,
               s.version,
               s.tensor.version()));
-    return s;
+    return s.tensor;
   }
   fail_at(
       node,
       fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
+}
+
+/// The same values as a result of a node.
+static Tensor behind(Node& node, std::uint32_t output, const Tensor& values) {
+  Tensor x = detach(values);
+  node.retain();
+  x.raw()->attachment = &node;
+  x.raw()->output = static_cast<std::uint8_t>(output);
+  return x;
 }
 
 Tensor Pullback::in(int i) const {
@@ -328,17 +420,18 @@ Tensor Pullback::in(int i) const {
     for (std::int64_t& stride : none) stride = 0;
     return view_as(zeros({1}, dtype(i)), shape(i), none);
   }
-  return find_saved(node_, i, "input", i).tensor;
+  Tensor x = find_saved(node_, i, "input", i);
+  const Edge& edge = node_.inputs()[static_cast<std::size_t>(i)];
+  return is_recording() && edge.node != nullptr && !detail::has_node(x)
+             ? behind(*edge.node, edge.output, x)
+             : x;
 }
 
 Tensor Pullback::out(int i) const {
-  const SavedTensor& s = find_saved(node_, -1 - i, "output", i);
-  if (!is_recording() || i >= node_.output_count()) return s.tensor;
-  Tensor y = detach(s.tensor);
-  node_.retain();
-  y.raw()->attachment = &node_;
-  y.raw()->output = static_cast<std::uint8_t>(i);
-  return y;
+  Tensor y = find_saved(node_, -1 - i, "output", i);
+  return is_recording() && i < node_.output_count()
+             ? behind(node_, static_cast<std::uint32_t>(i), y)
+             : y;
 }
 
 bool Pullback::needs(int i) const {

@@ -150,9 +150,13 @@ struct ConvWeight : ConvGeometry {
   double flops(const OpShapes& s) const { return flops_of(s.in[1], s.out[0]); }
 
   Tensor forward(const Tensor& x, const Tensor& g) const {
+    check_same_dtype(info.name, x, g);
+    check_rank(info.name, x, kernel.rank() + 2);
+    check_rank(info.name, g, kernel.rank() + 2);
     const Tensor a = dense(x), b = dense(g);
     Shape shape{g.size(1), x.size(1) / groups};
     for (std::int64_t n : kernel) shape.push_back(n);
+    check_shape(info.name, g, result(x.shape(), shape));
     Tensor w = empty(shape, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
       conv_weight<T>(
@@ -593,16 +597,20 @@ ConvGeometry example_geometry() {
 
 std::span<const OpEntry> conv_ops() {
   static const OpEntry table[] = {
-      {"conv1d", &op_class<Conv>, conv1d_examples},
-      {"conv2d", &op_class<Conv>, conv2d_examples},
-      {"conv3d", &op_class<Conv>, conv3d_examples},
+      {"conv",
+       &op_class<Conv>,
+       [] {
+         return std::vector{
+             with_bias("", conv2d, {.padding = Padding::same}, {2, 2, 3, 3}, {3, 2, 3, 2}, 3)};
+       }},
+      {"conv1d", nullptr, conv1d_examples},
+      {"conv2d", nullptr, conv2d_examples},
+      {"conv3d", nullptr, conv3d_examples},
       {"conv_input",
        &op_class<ConvInput>,
        [] {
-         return std::vector<Example>{
-             {"", {{{2, 3, 2, 2}}, {{3, 2, 3, 2}}}, [](Inputs in) {
-                return apply(ConvInput{example_geometry(), {3, 3}}, in[0], in[1]);
-              }}};
+         return std::vector{
+             bare("", conv_transpose2d, {.stride = {2, 1}}, {2, 3, 2, 2}, {3, 2, 3, 2})};
        }},
       {"conv_weight",
        &op_class<ConvWeight>,

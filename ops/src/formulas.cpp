@@ -240,6 +240,7 @@ constexpr Formula kFormulas[] = {
     {"attention", "softmax(s Q Kᵀ + mask) V", "that of the formula"},
 
     // convolution, pooling, images
+    {"conv", "Σ x w over windows + b", "conv_input(g, w); conv_weight(x, g); Σ g"},
     {"conv1d", "Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
     {"conv2d", "Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
     {"conv3d", "Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
@@ -248,9 +249,11 @@ constexpr Formula kFormulas[] = {
     {"conv_transpose1d", "the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
     {"conv_transpose2d", "the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
     {"conv_transpose3d", "the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
+    {"max_pool", "the greatest of a window", "g for the greatest"},
     {"max_pool1d", "the greatest of a window", "g for the greatest"},
     {"max_pool2d", "the greatest of a window", "g for the greatest"},
     {"max_pool3d", "the greatest of a window", "g for the greatest"},
+    {"avg_pool", "the mean of a window", "g / n for each of it"},
     {"avg_pool1d", "the mean of a window", "g / n for each of it"},
     {"avg_pool2d", "the mean of a window", "g / n for each of it"},
     {"avg_pool3d", "the mean of a window", "g / n for each of it"},
@@ -273,6 +276,7 @@ constexpr Formula kFormulas[] = {
     {"batch_norm_eval", "w (x - m) / √(v + ε) + b, m and v given", "g w / √(v + ε), Σ g x̂, Σ g"},
     {"softmax", "e^x / Σ e^x", "y (g - Σ g y)"},
     {"log_softmax", "x - ln Σ e^x", "g - e^y Σ g"},
+    {"row_norm", "x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
     {"layer_norm", "w x̂ + b, x̂ = (x - m) / √(v + ε) over the last axes", "as batch_norm, over the last axes"},
     {"group_norm", "the same over groups of channels", "as batch_norm, over groups"},
     {"instance_norm", "the same over each channel of a sample", "as batch_norm, over a channel"},
@@ -313,6 +317,10 @@ constexpr Formula kFormulas[] = {
     {"uniform", "a + (b - a) u, u uniform in [0, 1)", "g (1 - u), g u"},
 
     // gradients
+    {"stop_gradient", "x", kNone},
+    {"scale_gradient", "x", "c g"},
+    {"clip_gradient", "x", "min(max(g, low), high)"},
+    {"clip_gradient_norm", "x", "g min(1, max_norm / |g|)"},
 };
 // clang-format on
 

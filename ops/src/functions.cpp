@@ -289,6 +289,11 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
   return apply_matched<O>(a, divisors);
 }
 
+/// ShapeError unless the three broadcast together.
+void check_broadcast(const char* op, Arg x, const Tensor& a, const Tensor& b) {
+  broadcast_shapes(x->shape(), broadcast_shapes(a.shape(), b.shape(), op, x.site), op, x.site);
+}
+
 /// A number of the tensor's dtype.
 Tensor like(const char* op, Arg x, double value) {
   return scalar(check_scalar(op, x, value), x->dtype());
@@ -328,6 +333,7 @@ Tensor remainder(Arg a, double b) { return remainder(a, like("remainder", a, b))
 
 Tensor lerp(Arg a, const Tensor& b, double w) {
   check_floating("lerp", a);
+  check_broadcast("lerp", a, b, b);
   const SitePin pin(a.site);
   const Tensor d = sub(b, a);
   return w < 0.5 ? add(a, mul(d, w)) : sub(b, mul(d, 1 - w));
@@ -335,18 +341,21 @@ Tensor lerp(Arg a, const Tensor& b, double w) {
 
 Tensor lerp(Arg a, const Tensor& b, const Tensor& w) {
   check_floating("lerp", a);
+  check_broadcast("lerp", a, b, w);
   const SitePin pin(a.site);
   const Tensor d = sub(b, a);
   return where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
 }
 
 Tensor addcmul(Arg x, const Tensor& a, const Tensor& b, double value) {
+  check_broadcast("addcmul", x, a, b);
   const SitePin pin(x.site);
   return add(x, mul(mul(a, b), value));
 }
 
 Tensor addcdiv(Arg x, const Tensor& a, const Tensor& b, double value) {
   check_floating("addcdiv", x);
+  check_broadcast("addcdiv", x, a, b);
   const SitePin pin(x.site);
   return add(x, mul(div(a, b), value));
 }

@@ -134,6 +134,17 @@ inline void check_floating(const char* op, Arg x) {
         op, fmt::format("expected float32 or float64, got {}", to_string(x->dtype())), x.site);
 }
 
+/// For what a rule alone hands over.
+inline void check_shape(const char* op, const Tensor& x, const Shape& shape) {
+  if (x.shape() != shape)
+    fail<ShapeError>(
+        op, fmt::format("expected shape {}, got {}", to_string(shape), to_string(x.shape())));
+}
+inline void check_rank(const char* op, const Tensor& x, int rank) {
+  if (x.rank() != rank)
+    fail<ShapeError>(op, fmt::format("expected {} axes, got {}", rank, to_string(x.shape())));
+}
+
 inline void check_same_dtype(const char* op, Arg a, const Tensor& b) {
   if (a->dtype() != b.dtype())
     fail<DTypeError>(op,
@@ -227,5 +238,6 @@ std::span<const OpEntry> sequence_ops();
 std::span<const OpEntry> conv_ops();
 std::span<const OpEntry> pool_ops();
 std::span<const OpEntry> image_ops();
+std::span<const OpEntry> gradient_ops();
 
 }  // namespace gradus::detail

@@ -128,9 +128,11 @@ struct AvgPoolGrad : PoolGeometry {
   Shape size;
 
   Tensor forward(const Tensor& cotangent) const {
+    check_rank(info.name, cotangent, size.rank() + 2);
     const Tensor g = dense(cotangent);
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
+    check_shape(info.name, g, result(shape));
     Tensor x = zeros(shape, g.dtype());
     const Triple sizes = last_three(shape, 2);
     const std::int64_t in = volume(last_three(g.shape(), 2)), out = volume(sizes);
@@ -204,7 +206,10 @@ struct MaxPoolGrad : Op {
   }
 
   Tensor forward(const Tensor& cotangent, const Tensor& indices) const {
+    check_rank(info.name, cotangent, size.rank() + 2);
+    check_shape(info.name, indices, cotangent.shape());
     const Tensor g = dense(cotangent), places = dense(indices);
+    check_places(places);
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
     Tensor x = zeros(shape, g.dtype());
@@ -224,6 +229,15 @@ struct MaxPoolGrad : Op {
                    });
     });
     return x;
+  }
+  void check_places(const Tensor& places) const {
+    const std::int64_t* place = places.data<std::int64_t>();
+    const auto end = static_cast<std::uint64_t>(size.numel());
+    bool outside = false;
+    for (std::int64_t i = 0; i < places.numel(); ++i)
+      outside |= static_cast<std::uint64_t>(place[i]) >= end;
+    if (outside)
+      fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
   }
   Cotangents vjp(const Pullback& p) const {
     if (!p.needs(0)) return {Tensor(), Tensor()};
@@ -444,15 +458,23 @@ std::vector<Example> adaptive_examples() {
 std::span<const OpEntry> pool_ops() {
   using Examples = std::vector<Example>;
   static const OpEntry table[] = {
-      {"max_pool1d",
+      {"max_pool",
        &op_class<MaxPool>,
+       [] {
+         return Examples{
+             {"", {{{1, 2, 5, 4}, domain(-4, 4), Sample::Kind::distinct}}, [](Inputs in) {
+                return adaptive_max_pool2d(in[0], {2, 3});
+              }}};
+       }},
+      {"max_pool1d",
+       nullptr,
        [] {
          return Examples{
              max_example("", {2, 2, 6}, max_pool1d, 2, {}),
              max_example("one sequence", {2, 5}, max_pool1d, 3, {.stride = 1, .padding = 1})};
        }},
       {"max_pool2d",
-       &op_class<MaxPool>,
+       nullptr,
        [] {
          return Examples{
              max_example("", {2, 2, 4, 4}, max_pool2d, 2, {}),
@@ -463,7 +485,7 @@ std::span<const OpEntry> pool_ops() {
              max_example("no images", {0, 2, 4, 4}, max_pool2d, 2, {})};
        }},
       {"max_pool3d",
-       &op_class<MaxPool>,
+       nullptr,
        [] {
          return Examples{max_example("", {1, 2, 2, 4, 3}, max_pool3d, {1, 2, 2}, {.stride = 1})};
        }},
@@ -476,13 +498,20 @@ std::span<const OpEntry> pool_ops() {
                             return apply(MaxPoolGrad{{}, {3, 4}}, in[0], in[1]);
                           }}};
        }},
-      {"avg_pool1d",
+      {"avg_pool",
        &op_class<AvgPool>,
+       [] {
+         return Examples{{"", {{{1, 2, 5, 4}}}, [](Inputs in) {
+                            return adaptive_avg_pool2d(in[0], {2, 3});
+                          }}};
+       }},
+      {"avg_pool1d",
+       nullptr,
        [] {
          return Examples{avg_example("", {2, 2, 6}, avg_pool1d, 2, {})};
        }},
       {"avg_pool2d",
-       &op_class<AvgPool>,
+       nullptr,
        [] {
          return Examples{
              avg_example("", {2, 2, 4, 4}, avg_pool2d, 2, {}),
@@ -500,7 +529,7 @@ std::span<const OpEntry> pool_ops() {
              avg_example("divisor", {1, 1, 4, 4}, avg_pool2d, 2, {.divisor = 3})};
        }},
       {"avg_pool3d",
-       &op_class<AvgPool>,
+       nullptr,
        [] {
          return Examples{avg_example("", {1, 2, 2, 4, 3}, avg_pool3d, {1, 2, 2}, {.stride = 1})};
        }},

@@ -1,15 +1,13 @@
 #include "checks.h"
+#include "sweep.h"
 
 #include "gradus/optim/optimizer.h"
-#include "gradus/tensor/runtime.h"
 
 namespace gradus::optim {
 
-Sgd::Sgd(std::vector<Parameter> parameters, SgdOptions options)
-    : Optimizer(std::move(parameters), options.lr), options_(options) {
-  const SgdOptions& o = options_;
+void check(const SgdOptions& o) {
+  check_common("sgd", o);
   check_range("sgd", "momentum", o.momentum, o.momentum >= 0, "of 0 or more");
-  check_range("sgd", "weight_decay", o.weight_decay, o.weight_decay >= 0, "of 0 or more");
   check_range("sgd",
               "dampening",
               o.dampening,
@@ -17,34 +15,27 @@ Sgd::Sgd(std::vector<Parameter> parameters, SgdOptions options)
               "0 and a momentum with Nesterov's method");
 }
 
-void Sgd::update(Parameter& parameter, const Tensor& gradient, State& state) {
-  const bool first = !state.first.defined();
-  if (options_.momentum != 0 && first) state.first = empty_like(gradient);
-  dispatch_floating(parameter.dtype(), [&]<class T>() {
-    T* p = parameter.mutable_data<T>();
-    const T* g = gradient.data<T>();
-    const T rate = static_cast<T>(lr()), decay = static_cast<T>(options_.weight_decay);
-    const T sign = options_.maximize ? T(-1) : T(1);
-    const std::int64_t n = parameter.numel();
-    if (options_.momentum == 0) {
-      gradus::detail::parallel_for(n, 1 << 15, [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) p[i] -= rate * (sign * g[i] + decay * p[i]);
-      });
-      return;
-    }
-    T* v = state.first.mutable_data<T>();
-    const T mu = static_cast<T>(options_.momentum);
-    const T keep = first ? T(0) : mu, take = first ? T(1) : static_cast<T>(1 - options_.dampening);
-    if (first) std::fill_n(v, n, T(0));
-    const T own = options_.nesterov ? T(1) : T(0), ahead = options_.nesterov ? mu : T(1);
-    gradus::detail::parallel_for(n, 1 << 15, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) {
-        const T step = sign * g[i] + decay * p[i];
-        v[i] = keep * v[i] + take * step;
-        p[i] -= rate * (own * step + ahead * v[i]);
-      }
+void Sgd::update(const SgdOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
+  if (o.momentum == 0) {
+    sweep(parameter, gradient, [&]<class T>() {
+      return [slope = Slope<T>(o), lr = T(o.lr)](T& p, T g) { p -= lr * slope(g, p); };
     });
-  });
+    return;
+  }
+  const double take = slot.first.defined() ? 1 - o.dampening : 1;
+  sweep(
+      parameter,
+      gradient,
+      [&]<class T>() {
+        const T own = o.nesterov ? T(1) : T(0), ahead = o.nesterov ? T(o.momentum) : T(1);
+        return [=, slope = Slope<T>(o), lr = T(o.lr), mu = T(o.momentum), share = T(take)](
+                   T& p, T g, T& v) {
+          const T s = slope(g, p);
+          v = mu * v + share * s;
+          p -= lr * (own * s + ahead * v);
+        };
+      },
+      ready(slot.first, gradient));
 }
 
 }  // namespace gradus::optim

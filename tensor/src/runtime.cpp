@@ -1,6 +1,7 @@
 #include "gradus/tensor/runtime.h"
 
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/worker.h"
 
 #include <algorithm>
 #include <atomic>
@@ -20,6 +21,7 @@ namespace {
 
 std::atomic<int> threads{0};  // 0: not set yet
 std::atomic<bool> deterministic{false};
+thread_local bool worker = false;
 
 #ifdef _OPENMP
 bool in_parallel() { return omp_in_parallel() != 0; }
@@ -40,6 +42,7 @@ void set_num_threads(int n) {
 }
 
 int num_threads() {
+  if (worker) return 1;
   const int n = threads.load(std::memory_order_relaxed);
   if (n > 0) return n;
 #ifdef _OPENMP
@@ -53,6 +56,13 @@ void set_deterministic(bool on) { deterministic = on; }
 bool is_deterministic() { return deterministic.load(std::memory_order_relaxed); }
 
 namespace detail {
+
+void become_worker() {
+  worker = true;
+#ifdef _OPENMP
+  omp_set_num_threads(1);
+#endif
+}
 
 void parallel_for(std::int64_t n,
                   std::int64_t grain,

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gradus {
 namespace {
@@ -100,6 +102,83 @@ TEST(Functional, JvpOfAMatrixProduct) {
   expect_close(dy, matmul(a, v) + matmul(v, a));
 }
 
+TEST(Functional, GivesSeveralResults) {
+  const Tensor a = vector({1.0, 2.0}), b = vector({3.0, 5.0}), c = vector({2.0, -1.0});
+  const auto f = [](const Tensor& x, const Tensor& y) { return std::pair(x * y, sum(x * x)); };
+  const auto [ys, dys] = jvp(f, {a, b}, {c, a});
+  expect_close(ys[0], a * b);
+  expect_close(dys[0], c * b + a * a);
+  expect_close(dys[1], sum(2.0 * a * c));
+  const auto [zs, dx] = vjp(f, {a, b}, {c, scalar(3, float64)});
+  expect_close(zs[1], sum(a * a));
+  expect_close(dx[0], c * b + 6.0 * a);
+  expect_close(dx[1], c * a);
+
+  const std::vector<std::vector<Tensor>> j = jacobian(f)({a, b});
+  expect_close(j[0][0], diag(b));
+  expect_close(j[0][1], diag(a));
+  expect_close(j[1][0], 2.0 * a);
+  expect_close(j[1][1], zeros({2}, float64));
+  const std::vector<Tensor> column = jacobian([&](const Tensor& x) { return f(x, b); })(a);
+  expect_close(column[0], diag(b));
+  const std::vector<Tensor> row =
+      jacobian([](const Tensor& x, const Tensor& y) { return x * y; })(std::vector{a, b});
+  expect_close(row[1], diag(a));
+}
+
+TEST(Functional, OfSecondOrderInSeveralInputs) {
+  const Tensor a = vector({1.0, 2.0}), b = vector({3.0, 5.0, 7.0}), m = ones({2, 3}, float64);
+  // f = a^T M b + |a|^2: blocks 2 I, M, M^T, 0.
+  const auto f = [&](const Tensor& x, const Tensor& y) {
+    return sum(x * matmul(m, y)) + sum(x * x);
+  };
+  const auto h = hessian(f)({a, b});
+  expect_close(h[0][0], diag(full({2}, 2, float64)));
+  expect_close(h[0][1], m);
+  expect_close(h[1][0], transpose(m));
+  expect_close(h[1][1], zeros({3, 3}, float64));
+  const auto product = hvp(f, {a, b}, {a, b});
+  expect_close(product[0], 2.0 * a + matmul(m, b));
+  expect_close(product[1], matmul(transpose(m), a));
+  const auto other = vhp(f, {a, b}, {a, b});
+  expect_close(other[0], product[0]);
+  expect_close(other[1], product[1]);
+  const auto g = grad(f, {a, b});
+  expect_close(g[0], matmul(m, b) + 2.0 * a);
+  expect_close(vhp(cube_sum, a, a), 6.0 * a * a);
+  expect_close(grad(cube_sum, a), 3.0 * a * a);
+}
+
+TEST(Functional, OfWhatAFunctionOfNothingUses) {
+  const Tensor w = leaf(vector({1.0, -2.0})), b = leaf(scalar(0.5, float64));
+  const Tensor x = vector({{1.0, 2.0}, {3.0, 4.0}, {0.0, 1.0}});
+  const std::vector<Tensor> weights{w, b}, v{vector({1.0, 2.0}), scalar(-1, float64)};
+  const auto outputs = [&] { return tanh(matmul(x, w) + b); };
+  const auto loss = [&] { return sum(outputs() * outputs()); };
+  // The same as functions of their inputs.
+  const auto f = [&](const Tensor& u, const Tensor& c) { return tanh(matmul(x, u) + c); };
+  const auto l = [&](const Tensor& u, const Tensor& c) { return sum(f(u, c) * f(u, c)); };
+  const std::vector<Tensor> at{detach(w), detach(b)};
+  const auto expect_all = [](const std::vector<Tensor>& got, const std::vector<Tensor>& expected) {
+    ASSERT_EQ(got.size(), expected.size());
+    for (std::size_t i = 0; i < got.size(); ++i) {
+      expect_close(got[i], expected[i]);
+      EXPECT_FALSE(requires_grad(got[i]));
+    }
+  };
+  expect_all(grad(loss, weights), grad(l, at));
+  expect_all(hvp(loss, weights, v), hvp(l, at, v));
+  expect_all(vhp(loss, weights, v), hvp(l, at, v));
+  const Tensor c = vector({1.0, 2.0, 3.0});
+  expect_all(vjp(outputs, weights, c).second, vjp(f, at, c).second);
+  expect_all({jvp(outputs, weights, v).second}, {jvp(f, at, v).second});
+  expect_all(jacobian(outputs)(weights), jacobian(f)(at));
+  expect_all(hessian(loss)(weights)[1], hessian(l)(at)[1]);
+  expect_close(hvp(loss, w, v[0]), hvp([&](const Tensor& u) { return l(u, at[1]); }, at[0], v[0]));
+  EXPECT_FALSE(gradient(w).defined());
+  EXPECT_FALSE(requires_grad(vjp(outputs, w, c).first));
+}
+
 template <class E, class F>
 std::string message(F f) {
   try {
@@ -129,6 +208,19 @@ TEST(Functional, ErrorsNameFunctionAndLine) {
                          jvp(cube_sum, tensor({1, 2}), tensor({1, 2}));
                        }),
                        "expected an input of float32 or float64"));
+  EXPECT_TRUE(contains(message<GradientError>([&] { grad([&] { return cube_sum(x); }, x); }),
+                       "grad: expected tensors that require a gradient, got number 0"));
+  EXPECT_TRUE(contains(message<ArgumentError>([&] {
+                         vjp(cube_sum, x, {x, x});
+                       }),
+                       "vjp: expected 1 cotangents, got 2"));
+  EXPECT_TRUE(contains(message<ArgumentError>([&] {
+                         jvp(cube_sum, x, {x, x});
+                       }),
+                       "jvp: expected 1 directions, got 2"));
+  EXPECT_TRUE(contains(
+      message<ArgumentError>([&] { hvp([](const Tensor& t) { return std::pair(t, t); }, x, x); }),
+      "hvp: expected a function with one result, got 2"));
   EXPECT_TRUE(
       contains(message<ShapeError>([&] {
                  jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64));

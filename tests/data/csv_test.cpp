@@ -2,6 +2,8 @@
 
 #include "gradus/data/readers.h"
 
+#include <cmath>
+
 namespace gradus::data {
 namespace {
 
@@ -180,6 +182,63 @@ TEST(Csv, SurvivesDamagedFiles) {
   }
   // Two members one after the other are a good gzip file.
   EXPECT_EQ(csv(folder.write("good", packed + packed)).size(), 2 * 1797);
+}
+
+TEST(Csv, ReadsMissingValuesAsNaN) {
+  const TempFolder folder;
+  const std::string path = folder.write("x.csv", "a,b,kind\n1,?,red\n,\"4\",blue\nNA,6,red\n");
+  const CsvOptions options{.label = "kind", .missing = {"", "?", "NA"}};
+  const Dataset all = csv(path, options);
+  const double none = std::nan("");
+  EXPECT_TRUE(equal(all.inputs, tensor({{1.0, none}, {none, 4.0}, {none, 6.0}}, float32), true));
+  EXPECT_TRUE(equal(all.targets, tensor({1, 0, 1})));
+  EXPECT_EQ(all.feature_names, (std::vector<std::string>{"a", "b"}));
+  expect_error<IoError>([&] { csv(path, {.label = "kind"}); },
+                        {"expected a number, got \"?\"", "line 2"});
+  // A label is never missing.
+  folder.write("x.csv", "a,b,kind\n1,2,\n");
+  EXPECT_THROW(csv(path, options), IoError);
+}
+
+TEST(Csv, ReadsFieldsOverSeveralLines) {
+  const TempFolder folder;
+  const std::string path = folder.write(
+      "x.csv", "\"first\ncolumn\",kind\n1,\"red\n\nand \"\"blue\"\"\"\n2,green\nx,green\n");
+  expect_error<IoError>([&] { csv(path); }, {"got \"x\"", "line 7, column 1"});
+  folder.write("x.csv", "\"first\ncolumn\",kind\n1,\"red\n\nand \"\"blue\"\"\"\n2,green\n");
+  const Dataset all = csv(path);
+  EXPECT_EQ(all.feature_names, (std::vector<std::string>{"first\ncolumn"}));
+  EXPECT_EQ(all.class_names, (std::vector<std::string>{"green", "red\n\nand \"blue\""}));
+  folder.write("x.csv", "1,\"red\n2,green\n3,green\n");
+  expect_error<IoError>([&] { csv(path); }, {"a closing quote", "line 1, column 2"});
+}
+
+TEST(Csv, SurvivesDamagedRealFiles) {
+  GRADUS_SHARED_OR_SKIP(shared, "data/tabular");
+  const TempFolder folder;
+  const std::string path = folder.path("x.csv"), good = read_bytes(shared + "/iris.csv");
+  const auto expect_bad = [&](const std::string& bytes) {
+    folder.write("x.csv", bytes);
+    expect_error<IoError>([&] { csv(path); }, {path});
+  };
+  expect_bad("");
+  expect_bad(good.substr(0, good.size() / 2));
+  expect_bad(good + "5.1,3.5,1.4,0.2,0\n");
+  expect_bad("XXX" + good);
+  expect_bad("4000000000" + good.substr(3));
+  expect_bad("150,4000000000" + good.substr(5));
+  expect_bad(random_bytes(good.size(), 3));
+  expect_bad(gzipped(good).substr(0, 300));
+  for (std::size_t i = 0; i < good.size(); i += 7) {
+    std::string flipped = good;
+    flipped[i] = static_cast<char>(flipped[i] ^ (1 << i % 8));
+    folder.write("x.csv", flipped);
+    try {
+      EXPECT_LT(csv(path).inputs.numel(), 150 * 5);
+    } catch (const IoError& error) {
+      EXPECT_NE(std::string(error.what()).find(path), std::string::npos);
+    }
+  }
 }
 
 }  // namespace

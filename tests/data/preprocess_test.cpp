@@ -3,197 +3,297 @@
 #include "files.h"
 
 #include "gradus/data/readers.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/linalg.h"
+#include "gradus/ops/shape.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/runtime.h"
 
 #include <cmath>
-#include <cstring>
 
 namespace gradus::data {
 namespace {
 
-/// The float64 array `name` of an uncompressed .npz file, as [n] in C order.
-Tensor npz_array(const std::string& path, const std::string& name) {
-  const std::string bytes = read_bytes(path);
-  const auto number = [&](std::size_t at, std::size_t n) {
-    std::size_t value = 0;
-    for (std::size_t i = n; i-- > 0;)
-      value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
-    return value;
-  };
-  for (std::size_t at = 0; bytes.compare(at, 4, "PK\x03\x04") == 0;) {
-    const std::size_t start = at + 30 + number(at + 26, 2) + number(at + 28, 2),
-                      size = number(at + 18, 4);
-    if (bytes.substr(at + 30, number(at + 26, 2)) == name + ".npy") {
-      const std::size_t header = 10 + number(start + 8, 2);
-      std::vector<double> values((size - header) / 8);
-      std::memcpy(values.data(), bytes.data() + start + header, size - header);
-      return from_vector(values);
-    }
-    at = start + size;
-  }
-  throw std::runtime_error("no array " + name + " in " + path);
+/// Rows with correlated features of very different size.
+Tensor correlated(std::int64_t n, std::int64_t d, DType dtype = float64, double mean = 3) {
+  Generator generator(5);
+  const Tensor mix = normal({d, d}, 0, 1, dtype, generator);
+  Tensor x = matmul(normal({n, d}, 0, 1, dtype, generator), mix);
+  dispatch_floating(dtype, [&]<class T>() {
+    for (std::int64_t i = 0; i < x.numel(); ++i)
+      x.mutable_data<T>()[i] = x.data<T>()[i] * static_cast<T>(1 + i % d) +
+                               static_cast<T>(mean * static_cast<double>(i % d));
+  });
+  return x;
 }
 
-TEST(Standardize, AgreesWithReferenceValues) {
-  GRADUS_SHARED_OR_SKIP(folder, "oracle");
-  const auto array = [&](const std::string& name, const Shape& shape) {
-    return view_as(npz_array(folder + "/standardise.npz", "standardise.a/" + name),
-                   shape,
-                   contiguous_strides(shape));
-  };
-  const auto scale = Standardize().fit(array("X", {50, 4}));
-  EXPECT_TRUE(all_close(scale.mean(), array("mean", {4}), 1e-12, 1e-14));
-  EXPECT_TRUE(all_close(scale.std(), array("std", {4}), 1e-12, 1e-14));
-  EXPECT_TRUE(all_close(scale(array("X", {50, 4})), array("Y", {50, 4}), 1e-9, 1e-11));
-  EXPECT_TRUE(all_close(scale(array("Xtest", {4, 4})), array("Ytest", {4, 4}), 1e-9, 1e-11));
+Tensor covariance(const Tensor& rows) {
+  const Tensor x = Center({.per = Per::feature}).fit(rows)(rows);
+  return mul(matmul(transpose(x), x), 1.0 / static_cast<double>(x.size(0)));
 }
 
-TEST(Standardize, MeasuresMnist) {
-  GRADUS_SHARED_OR_SKIP(folder, "data/mnist");
-  const auto scale = Standardize().fit(mnist(folder).train.inputs);
-  EXPECT_EQ(scale.mean().shape(), Shape({1}));
-  EXPECT_NEAR(scale.mean().item(), 0.130660, 1e-6);
-  EXPECT_NEAR(scale.std().item(), 0.308108, 1e-6);
-}
-
-TEST(Standardize, MeasuresByHand) {
-  const Tensor x = tensor({{1, 10}, {3, 10}, {8, 40}}, float32);
-  const auto by_feature = Standardize().fit(x);
-  EXPECT_EQ(by_feature.per(), Per::feature);
-  EXPECT_TRUE(all_close(by_feature.mean(), tensor({4, 20}, float64)));
+TEST(Pca, FindsTheAxesOfAnEllipse) {
+  // Variance 8 along (1, 1), 2 along (1, -1).
+  const Tensor x = tensor({{3, 3}, {-1, -1}, {2, 0}, {0, 2}}, float64);
+  const auto pca = Pca().fit(x);
+  const double h = std::sqrt(0.5);
+  EXPECT_TRUE(all_close(pca.mean(), tensor({1, 1}, float64)));
+  EXPECT_TRUE(all_close(pca.eigenvalues(), tensor({4, 1}, float64)));
+  EXPECT_TRUE(all_close(pca.eigenvectors(), tensor({{h, h}, {h, -h}}, float64)));
+  EXPECT_TRUE(all_close(pca(x),
+                        tensor({{4 * h, 0.0}, {-4 * h, 0.0}, {0.0, 2 * h}, {0.0, -2 * h}}, float64),
+                        1e-12,
+                        1e-12));
+  EXPECT_TRUE(all_close(pca.inverse(pca(x)), x, 1e-12, 1e-12));
   EXPECT_TRUE(
-      all_close(by_feature.std(), tensor({std::sqrt(26.0 / 3), std::sqrt(200.0)}, float64)));
-  EXPECT_TRUE(all_close(Standardize({.ddof = 1}).fit(x).std(),
-                        tensor({std::sqrt(13.0), std::sqrt(300.0)}, float64)));
-  const auto by_all = Standardize({.per = Per::all}).fit(x);
-  EXPECT_EQ(by_all.mean().shape(), Shape());
-  EXPECT_NEAR(by_all.mean().item(), 12, 1e-12);
-  EXPECT_NEAR(by_all.std().item(), std::sqrt((121 + 4 + 81 + 4 + 16 + 784) / 6.0), 1e-12);
-  EXPECT_TRUE(all_close(Standardize({.per = Per::channel}).fit(x).std(), by_feature.std()));
+      all_close(Pca({.ddof = 1}).fit(x).eigenvalues(), tensor({16.0 / 3, 4.0 / 3}, float64)));
+
+  const auto one = Pca({.components = 1}).fit(x);
+  EXPECT_EQ(one(x).shape(), Shape({4, 1}));
+  EXPECT_NEAR(one.variance_kept(), 0.8, 1e-12);
+  EXPECT_TRUE(all_close(
+      one.inverse(one(x)), tensor({{3, 3}, {-1, -1}, {1, 1}, {1, 1}}, float64), 1e-12, 1e-12));
+  EXPECT_EQ(Pca({.variance = 0.79}).fit(x).eigenvalues().numel(), 1);
+  EXPECT_EQ(Pca({.variance = 0.81}).fit(x).eigenvalues().numel(), 2);
 }
 
-/// Mean and variance of each channel of [N, C, S].
-void expect_standard(const Tensor& y, double tolerance) {
-  const std::int64_t n = y.size(0), channels = y.size(1), pixels = y.numel() / n / channels;
-  const auto values = y.to_vector<double>();
-  for (std::int64_t c = 0; c < channels; ++c) {
-    double sum = 0, squares = 0;
-    for (std::int64_t i = 0; i < n; ++i)
-      for (std::int64_t k = 0; k < pixels; ++k) {
-        const double v = values[static_cast<std::size_t>((i * channels + c) * pixels + k)];
-        sum += v;
-        squares += v * v;
-      }
-    EXPECT_NEAR(sum / static_cast<double>(n * pixels), 0, tolerance);
-    EXPECT_NEAR(squares / static_cast<double>(n * pixels), 1, tolerance);
-  }
+TEST(Pca, AgreesWithReferenceValues) {
+  GRADUS_SHARED_OR_SKIP(folder, "oracle");
+  const Arrays pca_arrays = read_npz(folder + "/pca.npz"),
+               zca_arrays = read_npz(folder + "/zca_whiten.npz");
+  const auto pca = Pca().fit(pca_arrays.at("pca.b/X"));
+  EXPECT_TRUE(all_close(pca.eigenvalues(), pca_arrays.at("pca.b/eigenvalues"), 1e-9, 1e-11));
+  const auto zca = Pca({.whiten = Whiten::zca}).fit(zca_arrays.at("zca_whiten.a/X"));
+  EXPECT_TRUE(all_close(zca.matrix(), zca_arrays.at("zca_whiten.a/W"), 1e-9, 1e-11));
+  EXPECT_TRUE(all_close(
+      zca(zca_arrays.at("zca_whiten.a/Xtest")), zca_arrays.at("zca_whiten.a/Ytest"), 1e-9, 1e-11));
 }
 
-TEST(Standardize, GivesMeanZeroAndVarianceOneAndBack) {
-  Generator generator(1);
+TEST(Pca, WhitensWhatItWasFittedTo) {
   for (const DType dtype : {float32, float64}) {
-    const double tolerance = dtype == float32 ? 1e-5 : 1e-12;
-    Tensor images = normal({40, 3, 5, 7}, 0, 1, dtype, generator);
-    dispatch_floating(dtype, [&]<class T>() {
-      for (std::int64_t i = 0; i < images.numel(); ++i) {
-        T& value = images.mutable_data<T>()[i];
-        value = value * static_cast<T>(i / 35 % 3 + 1) + static_cast<T>(100 * (i / 35 % 3));
-      }
-    });
-    const auto scale = Standardize().fit(images);
-    EXPECT_EQ(scale.per(), Per::channel);
-    const Tensor y = scale(images);
-    EXPECT_EQ(y.dtype(), dtype);
-    EXPECT_EQ(y.shape(), images.shape());
-    expect_standard(y, tolerance);
-    EXPECT_TRUE(all_close(scale.inverse(y), images, 1e-5, tolerance));
-    EXPECT_EQ(scale(normal({2, 3, 9, 9}, 0, 1, dtype, generator)).shape(), Shape({2, 3, 9, 9}));
-
-    const auto table = normal({200, 6}, 1e3, 1e-1, dtype, generator);
-    expect_standard(Standardize().fit(table)(table), 10 * tolerance);
-    const auto pixels = Standardize({.per = Per::feature}).fit(images);
-    EXPECT_EQ(pixels.mean().shape(), Shape({3, 5, 7}));
-    EXPECT_TRUE(all_close(pixels.inverse(pixels(images)), images, 1e-5, tolerance));
+    const double tolerance = dtype == float32 ? 1e-3 : 1e-9;
+    const Tensor x = correlated(6000, 5, dtype);
+    for (const Whiten kind : {Whiten::pca, Whiten::zca}) {
+      const auto whiten = Pca({.whiten = kind, .eps = 0}).fit(x);
+      const Tensor y = whiten(x);
+      EXPECT_EQ(y.dtype(), dtype);
+      EXPECT_TRUE(all_close(cast(covariance(y), float64), eye(5, 5, float64), 0, tolerance));
+      EXPECT_TRUE(all_close(whiten.inverse(y), x, tolerance, tolerance));
+    }
+    // ZCA is the whitening that stays nearest to the data: its matrix is symmetric.
+    const Tensor w = Pca({.whiten = Whiten::zca}).fit(x).matrix();
+    EXPECT_TRUE(all_close(w, transpose(w), 1e-12, 1e-12));
+    const auto diagonal = covariance(cast(Pca().fit(x)(x), float64)).to_vector();
+    for (std::size_t i = 0; i < 25; ++i) {
+      const double expected = i % 6 == 0 ? diagonal[i] : 0;
+      EXPECT_NEAR((diagonal[i] - expected) / diagonal[0], 0, tolerance);
+    }
   }
 }
 
-TEST(Standardize, IsStableFarFromZero) {
-  // Values 1e9 + {0, 1, 2}: sums of squares would lose everything.
-  const auto scale = Standardize().fit(tensor({{1e9}, {1e9 + 1}, {1e9 + 2}}, float64));
-  EXPECT_NEAR(scale.mean().item(), 1e9 + 1, 1e-6);
-  EXPECT_NEAR(scale.std().item(), std::sqrt(2.0 / 3), 1e-6);
+TEST(Pca, KeepsShapesAndTakesFewerRowsThanValues) {
+  const Tensor images = reshape(correlated(7, 24), {7, 2, 3, 4});
+  const auto zca = Pca({.whiten = Whiten::zca}).fit(images);
+  EXPECT_EQ(zca(images).shape(), Shape({7, 2, 3, 4}));
+  EXPECT_TRUE(all_close(zca.inverse(zca(images)), images, 1e-8, 1e-8));
+  const auto pca = Pca({.components = 6}).fit(images);  // 7 centred rows span 6 dimensions
+  EXPECT_EQ(pca(images).shape(), Shape({7, 6}));
+  EXPECT_NEAR(pca.variance_kept(), 1, 1e-9);
+  EXPECT_TRUE(all_close(pca.inverse(pca(images)), images, 1e-8, 1e-8));
+  EXPECT_EQ(pca(zeros({0, 2, 3, 4}, float64)).shape(), Shape({0, 6}));
 }
 
-TEST(Standardize, OnlyShiftsWhatIsConstant) {
-  Tensor x = full({1000, 2}, 0.1);
-  for (std::int64_t i = 0; i < 1000; ++i) x.mutable_data<float>()[2 * i] = static_cast<float>(i);
-  const auto scale = Standardize().fit(x);
-  EXPECT_EQ(scale.std().data<double>()[1], 0);
-  const auto y = scale(tensor({{0.0, 0.1}, {0.0, 1.1}}, float32)).to_vector<float>();
-  EXPECT_NEAR(y[1], 0, 1e-6);
-  EXPECT_NEAR(y[3], 1, 1e-6);
-  EXPECT_NEAR(scale.inverse(scale(x)).data<float>()[1], 0.1f, 1e-6);
-  // The sum of many 0.1 is not exact; that is not a deviation.
-  EXPECT_EQ(Standardize().fit(full({1000, 1}, 0.1, float64)).std().item(), 0);
-}
-
-TEST(Standardize, ReadsViews) {
-  Generator generator(2);
-  const Tensor x = normal({4, 30}, 3, 2, float32, generator);
-  const Tensor turned = view_as(x, {30, 4}, {1, 30});
-  const auto a = Standardize().fit(turned), b = Standardize().fit(clone(turned));
-  EXPECT_TRUE(equal(a.mean(), b.mean()));
-  EXPECT_TRUE(equal(a(turned), b(clone(turned))));
-}
-
-TEST(Standardize, DoesNotDependOnThreads) {
-  Generator generator(3);
-  const Tensor x = normal({20000, 400}, 3, 2, float32, generator);
+TEST(Pca, DoesNotDependOnThreads) {
+  const Tensor x = correlated(9000, 60, float32);
   const int before = num_threads();
   set_num_threads(1);
-  const auto one = Standardize({.per = Per::all}).fit(x);
+  const auto one = Pca().fit(x);
+  const Tensor y = one(x);
   set_num_threads(3);
-  const auto three = Standardize({.per = Per::all}).fit(x);
-  EXPECT_TRUE(equal(one.mean(), three.mean()));
-  EXPECT_TRUE(equal(one.std(), three.std()));
-  EXPECT_TRUE(equal(one(x), three(x)));
+  const auto three = Pca().fit(x);
+  EXPECT_TRUE(all_close(one.eigenvalues(), three.eigenvalues(), 1e-9, 1e-9));
+  EXPECT_TRUE(all_close(y, three(x), 1e-5, 1e-4));
   set_num_threads(before);
 }
 
-TEST(Standardize, CanBeMadeFromItsNumbers) {
-  const Tensor x = tensor({{1, 10}, {3, 10}, {8, 40}}, float32);
-  const auto scale = Standardize().fit(x);
-  EXPECT_TRUE(equal(Standardize(scale.mean(), scale.std(), scale.per())(x), scale(x)));
-  EXPECT_THROW(Standardize(zeros({2}), zeros({3}), Per::feature), ShapeError);
-  EXPECT_THROW(Standardize(zeros({2}), zeros({2}), Per::automatic), ArgumentError);
+TEST(Pca, RejectsWhatItCannotDo) {
+  EXPECT_THROW(Pca({.components = -1}), ArgumentError);
+  EXPECT_THROW(Pca({.variance = 0}), ArgumentError);
+  EXPECT_THROW(Pca({.variance = 1.5}), ArgumentError);
+  EXPECT_THROW(Pca({.components = 2, .variance = 0.5}), ArgumentError);
+  EXPECT_THROW(Pca({.eps = -1}), ArgumentError);
+  const Tensor x = correlated(20, 3);
+  expect_error<ArgumentError>([&] { Pca()(x); }, {"pca: expected a call of fit before, got none"});
+  EXPECT_THROW(Pca().inverse(x), ArgumentError);
+  EXPECT_THROW(Pca({.components = 4}).fit(x), ArgumentError);
+  EXPECT_THROW(Pca({.ddof = 20}).fit(x), ArgumentError);
+  EXPECT_THROW(Pca().fit(zeros({0, 3})), ArgumentError);
+  EXPECT_THROW(Pca().fit(zeros({3, 0})), ArgumentError);
+  EXPECT_THROW(Pca().fit(full({3, 2}, std::nan(""))), ArgumentError);
+  EXPECT_THROW(Pca().fit(zeros({3, 2}, int64)), DTypeError);
+  const auto pca = Pca({.components = 2}).fit(x);
+  expect_error<ShapeError>(
+      [&] {
+        pca(zeros({2, 4}));
+      },
+      {"expected rows of shape [3] as in fit, got [2, 4]"});
+  EXPECT_THROW(pca.inverse(zeros({2, 3})), ShapeError);
 }
 
-TEST(Standardize, RejectsWhatItCannotDo) {
-  expect_error<ArgumentError>(
-      [] {
-        Standardize()(zeros({2, 2}));
-      },
-      {"standardize: expected a call of fit"});
-  EXPECT_THROW(Standardize().inverse(zeros({2, 2})), ArgumentError);
-  const auto scale = Standardize().fit(tensor({{1, 10}, {3, 30}}, float32));
-  expect_error<ShapeError>([&] { scale(zeros({2, 3})); }, {"[2]", "[2, 3]"});
-  EXPECT_THROW(scale(zeros({2})), ShapeError);
-  EXPECT_THROW(scale(scalar(1)), ShapeError);
-  EXPECT_THROW(scale(zeros({2, 2}, int64)), DTypeError);
-  EXPECT_EQ(scale(zeros({0, 2})).shape(), Shape({0, 2}));
-  const auto images = Standardize().fit(uniform({2, 3, 4, 4}));
-  EXPECT_THROW(images(zeros({2, 1, 4, 4})), ShapeError);
-  EXPECT_THROW(images(zeros({3})), ShapeError);
-  EXPECT_THROW(Standardize().fit(zeros({0, 3})), ArgumentError);
-  EXPECT_THROW(Standardize().fit(zeros({3, 0})), ArgumentError);
-  EXPECT_THROW(Standardize({.ddof = 3}).fit(zeros({3, 2})), ArgumentError);
-  EXPECT_THROW(Standardize({.ddof = -1}).fit(zeros({3, 2})), ArgumentError);
-  EXPECT_THROW(Standardize().fit(zeros({3}, int64)), DTypeError);
+TEST(LabelEncode, NumbersTheValues) {
+  const Tensor x = tensor({30, -2, 7, 30});
+  const auto encode = LabelEncode().fit(x);
+  EXPECT_TRUE(equal(encode.values(), tensor({-2, 7, 30})));
+  EXPECT_TRUE(equal(encode(x), tensor({2, 0, 1, 2})));
+  EXPECT_TRUE(equal(encode.inverse(encode(x)), x));
+  const auto halves = LabelEncode().fit(tensor({{0.5, 0.25}}, float32));
+  EXPECT_TRUE(equal(halves(tensor({{0.25, 0.5}}, float32)), tensor({{0, 1}})));
+  EXPECT_EQ(halves.inverse(tensor({1})).item(), 0.5);
+  EXPECT_THROW(LabelEncode()(x), ArgumentError);
+  expect_error<ArgumentError>([&] { encode(tensor({8})); }, {"one of the 3 values of fit, got 8"});
+  EXPECT_THROW(encode.inverse(tensor({3})), IndexError);
+  EXPECT_THROW(encode.inverse(tensor({-1})), IndexError);
+  EXPECT_THROW(encode(tensor({7.0})), DTypeError);
+  EXPECT_THROW(LabelEncode().fit(tensor({std::nan("")})), ArgumentError);
+}
 
-  auto kept = scale;
-  EXPECT_THROW(kept.fit(full({3, 2}, std::nan(""))), ArgumentError);
-  EXPECT_TRUE(equal(kept.mean(), scale.mean()));
+TEST(OneHot, HasAColumnForEachValue) {
+  const auto classes = OneHot().fit(tensor({4, 1, 9}));
+  EXPECT_TRUE(equal(classes(tensor({9, 4})), tensor({{0, 0, 1}, {0, 1, 0}}, float32)));
+  EXPECT_TRUE(
+      equal(classes.inverse(tensor({{0.1, 0.7, 0.2}, {0.5, 0.2, 0.3}}, float32)), tensor({4, 1})));
+  const Tensor x = tensor({{1, 5}, {2, 5}, {1, 6}}, float32);
+  const auto features = OneHot().fit(x);
+  EXPECT_TRUE(equal(features(x), tensor({{1, 0, 1, 0}, {0, 1, 1, 0}, {1, 0, 0, 1}}, float32)));
+  EXPECT_TRUE(equal(features.inverse(features(x)), x));
+  EXPECT_THROW(OneHot()(x), ArgumentError);
+  EXPECT_THROW(features(tensor({{1, 7}}, float32)), ArgumentError);
+  EXPECT_THROW(features(tensor({{1, 5, 5}}, float32)), ShapeError);
+  EXPECT_THROW(OneHot().fit(zeros({2, 2, 2})), ShapeError);
+}
+
+TEST(Pipeline, FitsEachStepToWhatThoseBeforeMake) {
+  const Tensor x = correlated(500, 6);
+  Pipeline pipeline(Standardize(), Pca({.variance = 0.99}), MinMax());
+  expect_error<ArgumentError>([&] { pipeline(x); }, {"standardize: expected a call of fit"});
+  pipeline.fit(x);
+  const auto scale = Standardize().fit(x);
+  const auto pca = Pca({.variance = 0.99}).fit(scale(x));
+  const auto range = MinMax().fit(pca(scale(x)));
+  EXPECT_TRUE(equal(pipeline(x), range(pca(scale(x)))));
+  EXPECT_TRUE(
+      equal(pipeline.inverse(pipeline(x)), scale.inverse(pca.inverse(range.inverse(pipeline(x))))));
+  ASSERT_NE(pipeline.step<Pca>(1), nullptr);
+  EXPECT_TRUE(equal(pipeline.step<Pca>(1)->eigenvalues(), pca.eigenvalues()));
+  EXPECT_EQ(pipeline.step<Pca>(0), nullptr);
+  EXPECT_EQ(pipeline.step<Pca>(3), nullptr);
+
+  Pipeline copy = pipeline;
+  EXPECT_THROW(copy.fit(full({10, 6}, std::nan(""))), ArgumentError);
+  EXPECT_TRUE(equal(copy(x), pipeline(x)));
+  copy.fit(correlated(500, 6, float64, -7));
+  EXPECT_FALSE(equal(copy(x), pipeline(x)));
+  EXPECT_TRUE(equal(Pipeline()(x), x));
+}
+
+TEST(Pipeline, IsFittedToTheTrainingPartAlone) {
+  Splits parts{{correlated(100, 4), {}, {}, {"a", "b", "c", "d"}},
+               {correlated(20, 4, float64, 9), {}, {}, {}},
+               {correlated(20, 4, float64, -9), {}, {}, {}}};
+  Pipeline pipeline(Standardize(), Pca({.components = 2}));
+  const Splits done = fit_transform(pipeline, parts);
+  const auto alone = Pipeline(Standardize(), Pca({.components = 2})).fit(parts.train.inputs);
+  EXPECT_TRUE(equal(done.train.inputs, alone(parts.train.inputs)));
+  EXPECT_TRUE(equal(done.validation.inputs, alone(parts.validation.inputs)));
+  EXPECT_TRUE(equal(done.test.inputs, alone(parts.test.inputs)));
+  EXPECT_TRUE(done.train.feature_names.empty());
+  EXPECT_FALSE(fit_transform(pipeline, Splits{parts.train, {}, {}}).test.inputs.defined());
+}
+
+template <Preprocessing T>
+void expect_same_when_loaded(T step, const Tensor& x, const TempFolder& folder) {
+  SCOPED_TRACE(T::kName);
+  const std::string path = folder.path("step.npz");
+  EXPECT_THROW(save(T(), path), ArgumentError);
+  step.fit(x);
+  save(step, path);
+  const auto loaded = load<T>(path);
+  EXPECT_TRUE(equal(loaded.transform(x), step.transform(x)));
+  EXPECT_TRUE(equal(loaded.inverse(step.transform(x)), step.inverse(step.transform(x))));
+  Pipeline pipeline(step);
+  save(pipeline, path);
+  EXPECT_TRUE(equal(load<Pipeline>(path)(x), step.transform(x)));
+  EXPECT_TRUE(equal(load(path, Pipeline(T()))(x), step.transform(x)));
+  EXPECT_THROW(load<T>(path), IoError);
+}
+
+TEST(Steps, AreSavedAndLoadedExactly) {
+  const TempFolder folder;
+  const Tensor x = correlated(40, 3);
+  expect_same_when_loaded(Center({.per = Per::all}), x, folder);
+  expect_same_when_loaded(Standardize({.per = Per::channel}), x, folder);
+  expect_same_when_loaded(MinMax({.low = -1}), x, folder);
+  expect_same_when_loaded(Impute(), x, folder);
+  expect_same_when_loaded(Pca({.components = 2}), x, folder);
+  expect_same_when_loaded(Pca({.whiten = Whiten::pca, .eps = 0.1}), x, folder);
+  expect_same_when_loaded(Pca({.variance = 0.9, .whiten = Whiten::zca}), x, folder);
+  expect_same_when_loaded(LabelEncode(), x, folder);
+  expect_same_when_loaded(OneHot(), x, folder);
+  const std::string path = folder.path("all.npz");
+  Pipeline nested;
+  for (int i = 0; i < 11; ++i) nested.add(Standardize());
+  Pipeline all(Impute(), nested, Pca());
+  all.fit(x);
+  save(all, path);
+  EXPECT_TRUE(equal(load<Pipeline>(path)(x), all(x)));
+  EXPECT_EQ(load<Pipeline>(path).size(), 3U);
+}
+
+TEST(Steps, LoadRejectsWhatIsNotTheirs) {
+  const TempFolder folder;
+  const std::string path = folder.path("x.npz");
+  const auto expect_bad = [&]<class T>(
+                              const T& step, const Arrays& arrays, std::vector<std::string> parts) {
+    SCOPED_TRACE(parts[0]);
+    write_npz(path, arrays);
+    parts.push_back(path);
+    expect_error<IoError>([&] { load(path, step); }, parts);
+  };
+  const Tensor two = zeros({2}, float64), per = scalar(1, int64);
+  expect_bad(Standardize(), {}, {"an array 'per'"});
+  expect_bad(Standardize(), {{"center.per", per}}, {"the arrays of a standardize"});
+  expect_bad(Standardize(),
+             {{"standardize.per", scalar(7, int64)},
+              {"standardize.shift", two},
+              {"standardize.scale", two}},
+             {"'per' from 1 to 3, got 7"});
+  expect_bad(Standardize(),
+             {{"standardize.per", per},
+              {"standardize.shift", two},
+              {"standardize.scale", zeros({3}, float64)}},
+             {"'scale' of shape [2], got [3]"});
+  expect_bad(
+      Standardize(),
+      {{"standardize.per", per}, {"standardize.shift", zeros({2})}, {"standardize.scale", two}},
+      {"'shift' as float64, got float32 [2]"});
+  const Arrays pca{{"pca.mean", two},
+                   {"pca.eigenvalues", zeros({1}, float64)},
+                   {"pca.eigenvectors", zeros({3, 1}, float64)},
+                   {"pca.whiten", scalar(0, int64)},
+                   {"pca.eps", scalar(0, float64)},
+                   {"pca.kept", scalar(1, float64)}};
+  expect_bad(Pca(), pca, {"'eigenvectors' of shape [2, 1], got [3, 1]"});
+  expect_bad(LabelEncode(), {{"label_encode.values", tensor({2, 1})}}, {"rising numbers"});
+  expect_bad(OneHot(), {{"one_hot.flat", scalar(0, int64)}}, {"'values.0'"});
+  expect_bad(Pipeline(), {{"pipeline.0.magic.x", two}}, {"a known kind of step, got 'magic'"});
+  expect_bad(Pipeline(), {{"pipeline.1.impute.mean", two}}, {"arrays '0.…', got none"});
+  expect_bad(
+      Pipeline(Pca()), {{"pipeline.0.impute.mean", two}}, {"'0.pca.…', got '0.impute.mean'"});
+  expect_bad(Pipeline(Impute()),
+             {{"pipeline.0.impute.mean", two}, {"pipeline.1.impute.mean", two}},
+             {"expected 1 steps, got more"});
+  folder.write("x.npz", "nothing of the kind");
+  expect_error<IoError>([&] { load<Pca>(path); }, {"a zip file", path});
 }
 
 }  // namespace

@@ -18,6 +18,15 @@ std::vector<std::string> types(const Sequential& net) {
   return names;
 }
 
+std::string refusal(const std::string& text, const Shape& input = {4}) {
+  try {
+    model_from_text(text, input);
+  } catch (const ArgumentError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
 TEST(ModelText, MakesTheLayersInOrder) {
   const Sequential net = model_from_text("fc 512, bn, relu,fc 10", {1, 28, 28});
   EXPECT_EQ(types(net),
@@ -33,8 +42,8 @@ TEST(ModelText, EveryWordMakesALayerThatRuns) {
          {std::pair{"N", "6"}, {"P", "0.5"}, {"[K]", "3"}, {"[S]", "0.2"}, {"[A]", "0.7"}})
       if (const std::size_t at = text.find(placeholder); at != std::string::npos)
         text.replace(at, std::string_view(placeholder).size(), number);
-    Sequential net = model_from_text(text, {12});
-    EXPECT_EQ(net(uniform({4, 12})).size(0), 4) << text;
+    Sequential net = model_from_text(text, {6, 12, 12});
+    EXPECT_EQ(net(uniform({4, 6, 12, 12})).size(0), 4) << text;
     EXPECT_FALSE(word.about.empty()) << text;
   }
 }
@@ -51,6 +60,21 @@ TEST(ModelText, SizesFollowThroughMaxoutAndFlatten) {
   EXPECT_EQ(net(zeros({7, 2, 3})).shape(), (Shape{7, 5}));
   EXPECT_EQ(types(net)[0], "Flatten");
   EXPECT_EQ(types(net)[1], "Linear");
+}
+
+TEST(ModelText, ImagesGoThroughConvolutionsAndPools) {
+  Sequential net =
+      model_from_text("conv 8 5, bn, relu, pool, conv 16, avg_pool 3, fc 10", {3, 32, 32});
+  EXPECT_EQ(net(zeros({2, 3, 32, 32})).shape(), (Shape{2, 10}));
+  EXPECT_EQ(parameter_count(net), 8 * 3 * 25 + 8 + 16 + 16 * 8 * 9 + 16 + 10 * 16 * 25 + 10);
+  EXPECT_EQ(model_from_text("conv 4, global_pool, fc 2", {1, 5, 7})(zeros({3, 1, 5, 7})).shape(),
+            (Shape{3, 2}));
+  EXPECT_EQ(refusal("fc 4, conv 3"),
+            "model: expected rows of images [C, H, W] for 'conv 3', got [4] at position 7");
+  EXPECT_EQ(refusal("conv 3 3 3"), "model: expected 'conv N [K]', got 'conv 3 3 3' at position 1");
+  EXPECT_EQ(refusal("pool 9"),
+            "model: expected rows of images [C, H, W] of at least 9 by 9 for 'pool 9', got [4] at "
+            "position 1");
 }
 
 TEST(ModelText, BatchNormTakesTheFirstDimensionOfARow) {
@@ -99,21 +123,12 @@ TEST(ModelText, TheGeneratorDecidesTheWeights) {
 }
 
 /// The message for a text that is refused.
-std::string refusal(const std::string& text, const Shape& input = {4}) {
-  try {
-    model_from_text(text, input);
-  } catch (const ArgumentError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
 TEST(ModelText, MistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(refusal("fc 3, rleu"),
             "model: expected a layer, got 'rleu' (did you mean 'relu'?) at position 7");
   EXPECT_EQ(refusal("ReLU"),
             "model: expected a layer, got 'ReLU' (did you mean 'relu'?) at position 1");
-  EXPECT_NE(refusal("convolution 3").find("got 'convolution' (known are fc, bn, "),
+  EXPECT_NE(refusal("convolution 3").find("got 'convolution' (known are fc, conv, "),
             std::string::npos);
   EXPECT_EQ(refusal("relu, fc"), "model: expected 'fc N', got 'fc' at position 7");
   EXPECT_EQ(refusal("fc 3 4"), "model: expected 'fc N', got 'fc 3 4' at position 1");

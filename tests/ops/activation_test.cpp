@@ -29,7 +29,7 @@ TEST(Activations, ClosedForms) {
 
 TEST(Activations, PiecewiseLinear) {
   expect_tensor(hardsigmoid(values({-4, -3, 0, 3, kNaN})), float64, {5}, {0, 0, 0.5, 1, kNaN});
-  expect_tensor(hardswish(values({-4, -3, 3, 4, kNaN})), float64, {5}, {0, 0, 3, 4, kNaN});
+  expect_tensor(hardswish(values({-4, -3, 3, 4, kNaN})), float64, {5}, {0, -0.0, 3, 4, kNaN});
   expect_tensor(hardtanh(values({-4, 0.5, 4, kNaN})), float64, {4}, {-1, 0.5, 1, kNaN});
   expect_tensor(relu6(values({-4, 5, 7})), float64, {3}, {0, 5, 6});
   expect_tensor(threshold(values({1, 2, kNaN}), 1, 20), float64, {3}, {20, 2, kNaN});

@@ -106,22 +106,50 @@ TEST(Optimizer, AStepMakesSavedTensorsStale) {
   EXPECT_THROW(backward(y), GradientError);
 }
 
-TEST(Optimizer, FindsTheMinimum) {
-  for (int kind = 0; kind < 2; ++kind) {
-    Parameter x = Parameter(tensor({-1.0, 2.0}, float64));
-    std::unique_ptr<optim::Optimizer> optimizer;
-    if (kind == 0)
-      optimizer = std::make_unique<optim::Sgd>(Parameters{x},
-                                               optim::SgdOptions{.lr = 0.02, .momentum = 0.9});
-    else
-      optimizer = std::make_unique<optim::Adam>(Parameters{x}, optim::AdamOptions{.lr = 0.1});
-    for (int i = 0; i < 500; ++i) {
-      optimizer->zero_grad();
-      backward(sum(pow(x - 3.0, 2.0) * tensor({1.0, 10.0}, float64)));
-      optimizer->step();
-    }
-    EXPECT_TRUE(all_close(detach(x), tensor({3.0, 3.0}, float64), 1e-3)) << to_string(x);
-  }
+TEST(Optimizer, GroupsHaveOptionsOfTheirOwn) {
+  Parameter p = one(1), q = one(1);
+  optim::Sgd sgd(Parameters{p}, {.lr = 0.1});
+  sgd.add_group({q}, {.lr = 0.5, .weight_decay = 1});
+  set_gradient(p, full({1}, 1, float64));
+  after(sgd, q, {1});
+  EXPECT_DOUBLE_EQ(p.item(), 1 - 0.1);
+  EXPECT_DOUBLE_EQ(q.item(), 1 - 0.5 * (1 + 1));
+  EXPECT_EQ(sgd.groups(), 2);
+  EXPECT_EQ(sgd.parameters().size(), 2U);
+  EXPECT_EQ(sgd.options(1).weight_decay, 1);
+  sgd.set_lr(0.2, 1);
+  EXPECT_EQ(sgd.lr(), 0.1);
+  EXPECT_EQ(sgd.lr(1), 0.2);
+  sgd.set_lr(0.3);
+  EXPECT_EQ(sgd.lr() + sgd.lr(1), 0.6);
+  sgd.set_momentum(0.7);
+  EXPECT_EQ(sgd.options(1).momentum, 0.7);
+  EXPECT_THROW(sgd.add_group({p}), ArgumentError);
+  EXPECT_THROW(sgd.lr(2), IndexError);
+  EXPECT_THROW(sgd.set_lr(1, -1), IndexError);
+}
+
+TEST(Optimizer, StepsWithAClosure) {
+  Parameter p = one(2);
+  optim::Sgd sgd(Parameters{p}, {.lr = 0.25});
+  const double loss = sgd.step([&] {
+    sgd.zero_grad();
+    const Tensor y = sum(p * p);
+    backward(y);
+    return y.item();
+  });
+  EXPECT_EQ(loss, 4);
+  EXPECT_EQ(p.item(), 1);
+}
+
+TEST(Optimizer, TakesParametersThatAreViews) {
+  Parameter p = Parameter(transpose(zeros({2, 3}, float64)));
+  ASSERT_FALSE(p.is_contiguous());
+  optim::Sgd sgd(Parameters{p}, {.lr = 1});
+  const Tensor g = tensor({{1.0, 2.0}, {3.0, 4.0}, {5.0, 6.0}}, float64);
+  set_gradient(p, g);
+  sgd.step();
+  EXPECT_TRUE(equal(contiguous(detach(p)), -g));
 }
 
 TEST(Optimizer, RefusesWhatMakesNoSense) {
@@ -136,6 +164,26 @@ TEST(Optimizer, RefusesWhatMakesNoSense) {
   EXPECT_THROW(optim::Adam(Parameters{p}, {.beta1 = 1}), ArgumentError);
   EXPECT_THROW(optim::Adam(Parameters{p}, {.beta2 = -0.1}), ArgumentError);
   EXPECT_THROW(optim::Adam(Parameters{p}, {.eps = -1}), ArgumentError);
+  EXPECT_THROW(optim::AdamW(Parameters{p}, {.weight_decay = -1}), ArgumentError);
+  EXPECT_THROW(optim::NAdam(Parameters{p}, {.momentum_decay = -1}), ArgumentError);
+  EXPECT_THROW(optim::RAdam(Parameters{p}, {.beta1 = -0.1}), ArgumentError);
+  EXPECT_THROW(optim::Adamax(Parameters{p}, {.beta2 = 1}), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}, {.lr_decay = -1}), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}, {.initial_accumulator_value = -1}), ArgumentError);
+  EXPECT_THROW(optim::Adadelta(Parameters{p}, {.rho = 1.1}), ArgumentError);
+  EXPECT_THROW(optim::Rmsprop(Parameters{p}, {.alpha = -1}), ArgumentError);
+  EXPECT_THROW(optim::Rmsprop(Parameters{p}, {.momentum = -1}), ArgumentError);
+  EXPECT_THROW(optim::Lion(Parameters{p}, {.beta2 = 2}), ArgumentError);
+  EXPECT_THROW(optim::Lbfgs(Parameters{p}, {.history = 0}), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}).momentum(), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}).set_momentum(0.9), ArgumentError);
+  EXPECT_THROW(optim::Adam(Parameters{p}).set_momentum(1), ArgumentError);
+  try {
+    optim::Adam(Parameters{p}, {.beta1 = 1.5});
+    FAIL();
+  } catch (const ArgumentError& error) {
+    EXPECT_STREQ(error.what(), "adam: expected beta1 in [0, 1), got 1.5");
+  }
 }
 
 }  // namespace

@@ -56,11 +56,16 @@ template <class Optimizer>
 long calls_in_a_step() {
   Net net;
   Optimizer optimizer(nn::parameters(net), {.lr = 0.01});
+  optim::Schedule schedule(optimizer, optim::warmup(2) * optim::cosine_annealing(100));
+  optim::Average average = optim::ema(nn::parameters(net));
   const Tensor x = normal({16, 20}, 0, 1, float64), y = cast(uniform({16}, 0, 5), int64);
   const auto step = [&] {
     optimizer.zero_grad();
     backward(cross_entropy(net(x), y));
+    optim::clip_grad_norm(optimizer.parameters(), 0.1);
     optimizer.step();
+    schedule.step();
+    average.update();
   };
   for (int i = 0; i < 3; ++i) step();
 #ifdef GRADUS_COUNTS_MALLOC
@@ -79,6 +84,14 @@ TEST(SteadyState, ATrainingStepCallsMallocNever) {
   set_num_threads(1);
   EXPECT_EQ(calls_in_a_step<optim::Sgd>(), 0);
   EXPECT_EQ(calls_in_a_step<optim::Adam>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::AdamW>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::NAdam>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::RAdam>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::Adamax>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::Adagrad>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::Adadelta>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::Rmsprop>(), 0);
+  EXPECT_EQ(calls_in_a_step<optim::Lion>(), 0);
 }
 
 TEST(SteadyState, TheAllocatorAsksTheSystemForNothing) {

@@ -219,58 +219,6 @@ const std::map<std::string, Layer>& layers() {
   return table;
 }
 
-const std::map<std::string, MakeOptimizer>& optimizers() {
-  static const std::map<std::string, MakeOptimizer> table{
-      {"sgd",
-       [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
-         return std::make_unique<optim::Sgd>(
-             std::move(parameters),
-             optim::SgdOptions{.lr = o.at("lr"),
-                               .momentum = o.value("momentum", 0.0),
-                               .weight_decay = o.value("weight_decay", 0.0),
-                               .nesterov = o.value("nesterov", false),
-                               .dampening = o.value("dampening", 0.0),
-                               .maximize = o.value("maximize", false)});
-       }},
-      {"adam",
-       [](std::vector<Parameter> parameters, const Json& o) -> std::unique_ptr<optim::Optimizer> {
-         optim::AdamOptions options{.lr = o.value("lr", 1e-3),
-                                    .eps = o.value("eps", 1e-8),
-                                    .weight_decay = o.value("weight_decay", 0.0),
-                                    .amsgrad = o.value("amsgrad", false),
-                                    .maximize = o.value("maximize", false)};
-         if (o.contains("betas")) {
-           options.beta1 = o["betas"][0];
-           options.beta2 = o["betas"][1];
-         }
-         return std::make_unique<optim::Adam>(std::move(parameters), options);
-       }},
-  };
-  return table;
-}
-
-/// param0, param1, … stepped with the gradients grads0[t], grads1[t], …
-Arrays run_optimizer(const std::string& type, const Json& attrs, const Arrays& given) {
-  const MakeOptimizer* make = find_optimizer(type);
-  if (make == nullptr) throw Missing{type};
-  if (attrs.contains("groups") && !attrs["groups"].is_null()) throw Missing{"parameter groups"};
-  std::vector<Parameter> parameters;
-  for (int i = 0; given.contains("param" + std::to_string(i)); ++i)
-    parameters.push_back(Parameter(clone(given.at("param" + std::to_string(i)))));
-  const auto optimizer = (*make)(parameters, attrs);
-  std::vector<std::vector<Tensor>> path(parameters.size());
-  const std::int64_t steps = given.at("grads0").size(0);
-  for (std::int64_t t = 0; t < steps; ++t) {
-    for (std::size_t i = 0; i < parameters.size(); ++i)
-      set_gradient(parameters[i], contiguous(select(given.at("grads" + std::to_string(i)), 0, t)));
-    optimizer->step();
-    for (std::size_t i = 0; i < parameters.size(); ++i) path[i].push_back(clone(parameters[i]));
-  }
-  Arrays result;
-  for (std::size_t i = 0; i < path.size(); ++i) result["traj" + std::to_string(i)] = stack(path[i]);
-  return result;
-}
-
 Arrays run_batch_norm_steps(const Json& attrs, const Arrays& given) {
   nn::BatchNormOptions options{
       .eps = attrs.at("eps"), .affine = attrs.at("affine"), .dtype = float64};
@@ -331,25 +279,11 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
   return result;
 }
 
-Arrays run_standardise(const Json& attrs, const Arrays& given) {
-  data::Standardize transform({.ddof = attrs.at("ddof").get<std::int64_t>()});
-  transform.fit(given.at("X"));
-  return {{"mean", transform.mean()},
-          {"std", transform.std()},
-          {"Y", transform(given.at("X"))},
-          {"Ytest", transform(given.at("Xtest"))}};
-}
-
 }  // namespace
 
 const Layer* find_layer(const std::string& type) {
   const auto at = layers().find(type);
   return at == layers().end() ? nullptr : &at->second;
-}
-
-const MakeOptimizer* find_optimizer(const std::string& type) {
-  const auto at = optimizers().find(type);
-  return at == optimizers().end() ? nullptr : &at->second;
 }
 
 nn::Sequential make_net(const Json& specs, const Arrays& given, const std::string& prefix) {
@@ -384,18 +318,12 @@ void replace_parameters(nn::ModuleRef model, const Arrays& given, const std::str
 }
 
 const Procedure* find_procedure(const std::string& kind, const std::string& op) {
-  static std::map<std::string, Procedure> optimizer_procedures;
-  static const std::map<std::string, Procedure> table{{"batch_norm_steps", run_batch_norm_steps},
-                                                      {"train", run_train},
-                                                      {"standardise", run_standardise}};
-  if (kind == "optimizer") {
-    Procedure& procedure = optimizer_procedures[op];
-    if (!procedure)
-      procedure = [op](const Json& attrs, const Arrays& given) {
-        return run_optimizer(op, attrs, given);
-      };
-    return &procedure;
-  }
+  static const std::map<std::string, Procedure> table = [] {
+    auto all = optimizer_procedures();
+    all.insert({{"batch_norm_steps", run_batch_norm_steps}, {"train", run_train}});
+    return all;
+  }();
+  if (kind == "preprocess") return find_preprocessing(op);
   const auto at = table.find(op);
   return at == table.end() ? nullptr : &at->second;
 }

@@ -1,7 +1,6 @@
 // gradus_oracle DIR: reads DIR/index.json, runs every case whose parts exist, and compares values, gradients
 // and Hessian-vector products with the stored ones. Exit code 1 if any case fails, 2 if DIR can't be read.
 
-#include "npz.h"
 #include "oracle.h"
 
 #include <fmt/format.h>
@@ -224,7 +223,7 @@ int run(const std::string& folder) {
     try {
       if (!files.contains(npz)) {
         auto& cases = files[npz];
-        for (auto& [member, array] : read_npz(folder + "/" + npz)) {
+        for (auto& [member, array] : gradus::data::read_npz(folder + "/" + npz)) {
           const std::size_t slash = member.rfind('/');
           cases[member.substr(0, slash)][member.substr(slash + 1)] = array;
         }

@@ -91,7 +91,11 @@ struct Missing {
   std::string what;
 };
 using Procedure = std::function<Arrays(const Json& attrs, const Arrays& given)>;
+/// Those of the kinds optimizer, scheduler and clip.
+std::map<std::string, Procedure> optimizer_procedures();
 const Procedure* find_procedure(const std::string& kind, const std::string& op);
+/// Those of kind preprocess.
+const Procedure* find_preprocessing(const std::string& op);
 /// Puts `given[prefix + name]` in the place of each parameter of a model, so that gradients reach it.
 void replace_parameters(gradus::nn::ModuleRef model,
                         const Arrays& given,

@@ -8,6 +8,7 @@
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/einsum.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/gradient.h"
 #include "gradus/ops/image.h"
 #include "gradus/ops/index.h"
 #include "gradus/ops/lambda.h"

@@ -2,6 +2,7 @@
 
 #include "gradus/autograd/backward.h"
 
+#include <concepts>
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
@@ -34,17 +35,27 @@ std::vector<Tensor> as_list(R&& result) {
     return std::apply([](const auto&... y) { return std::vector<Tensor>{y...}; }, result);
 }
 
-/// `f` as a Function that refers to it. It may take tensors one by one (up to eight) or as one span, and
-/// give a tensor, a range of them, a pair or a tuple.
+/// True for functions of 1 to 8 tensors.
+template <class F>
+constexpr bool takes_one_by_one = []<std::size_t... N>(std::index_sequence<N...>) {
+  return (takes_tensors<F>(std::make_index_sequence<N + 1>{}) || ...);
+}
+(std::make_index_sequence<8>{});
+template <class F>
+constexpr bool takes_span = std::is_invocable_v<F&, std::span<const Tensor>>;
+/// True for functions of nothing, which use the tensors in question by themselves.
+template <class F>
+constexpr bool takes_nothing = std::is_invocable_v<F&> && !takes_one_by_one<F> && !takes_span<F>;
+
+/// `f` as a Function that refers to it. It may take tensors one by one (up to eight) or as one span, or
+/// nothing, and give a tensor, a range of them, a pair or a tuple.
 template <class F>
 Function function_of(F& f) {
   using std::make_index_sequence;
   constexpr auto counts = make_index_sequence<8>{};
-  constexpr bool one_by_one = []<std::size_t... N>(std::index_sequence<N...>) {
-    return (takes_tensors<F>(make_index_sequence<N + 1>{}) || ...);
-  }
-  (counts);
-  if constexpr (!one_by_one) {
+  if constexpr (takes_nothing<F>) {
+    return [&f](std::span<const Tensor>) { return as_list(f()); };
+  } else if constexpr (!takes_one_by_one<F>) {
     return [&f](std::span<const Tensor> xs) { return as_list(f(xs)); };
   } else {
     return [&f, counts](std::span<const Tensor> xs) {
@@ -68,82 +79,169 @@ Function function_of(F& f) {
 }
 
 using List = std::vector<Tensor>;
-std::pair<Tensor, List> vjp(const Function& f,
-                            std::span<const Tensor> xs,
-                            const Tensor& cotangent,
-                            CallSite site);
-std::pair<Tensor, Tensor> jvp(const Function& f,
-                              std::span<const Tensor> xs,
-                              std::span<const Tensor> vs,
-                              CallSite site);
-List hvp(const Function& f, std::span<const Tensor> xs, std::span<const Tensor> vs, CallSite site);
-Tensor jacobian(const Function& f, const Tensor& x, CallSite site);
+
+/// A tensor, or a range of them (also of parameters).
+template <class X>
+constexpr bool is_tensor = std::is_base_of_v<Tensor, X>;
+template <class X>
+concept TensorOrList = is_tensor<X> || requires(const X& xs) {
+  { *std::begin(xs) } -> std::convertible_to<const Tensor&>;
+  std::end(xs);
+};
+template <class X>
+List list_of(const X& xs) {
+  if constexpr (is_tensor<X>)
+    return {xs};
+  else
+    return List(std::begin(xs), std::end(xs));
+}
+/// A list, or the tensor in it.
+template <bool One>
+auto unlisted(List&& list) {
+  if constexpr (One)
+    return std::move(list[0]);
+  else
+    return std::move(list);
+}
+
+template <class F, std::size_t N = 1>
+auto result_of() {
+  if constexpr (takes_nothing<F>)
+    return std::type_identity<std::invoke_result_t<F&>>{};
+  else if constexpr (takes_span<F> && !takes_one_by_one<F>)
+    return std::type_identity<std::invoke_result_t<F&, std::span<const Tensor>>>{};
+  else if constexpr (takes_tensors<F>(std::make_index_sequence<N>{}))
+    return []<std::size_t... I>(std::index_sequence<I...>) {
+      return std::type_identity<
+          std::invoke_result_t<F&, decltype((void(I), std::declval<const Tensor&>()))...>>{};
+    }
+  (std::make_index_sequence<N>{});
+  else return result_of<F, N + 1>();
+}
+/// True for functions that give a tensor, not a list.
+template <class F>
+constexpr bool gives_one = std::is_convertible_v<typename decltype(result_of<F>())::type, Tensor>;
+
+/// A function, and where it is differentiated.
+struct At {
+  Function f;
+  List xs;
+  bool captured;  // f takes nothing
+  CallSite site;
+};
+template <class F, class X>
+At at(F& f, const X& xs, CallSite site) {
+  return {function_of(f), list_of(xs), takes_nothing<F>, site};
+}
+
+List gradient(const At& a);
+std::pair<List, List> vjp(const At& a, const List& cotangents);
+std::pair<List, List> jvp(const At& a, const List& vs);
+List hvp(const char* name, const At& a, const List& vs);
+std::vector<List> jacobian(const At& a);
+std::vector<List> hessian(const At& a);
+
+/// Blocks by result and input, where there are several of each.
+template <bool OneResult, bool OneInput>
+auto blocks(std::vector<List>&& all) {
+  if constexpr (OneResult) {
+    return unlisted<OneInput>(std::move(all[0]));
+  } else if constexpr (OneInput) {
+    List column;
+    for (List& row : all) column.push_back(std::move(row[0]));
+    return column;
+  } else {
+    return std::move(all);
+  }
+}
 
 }  // namespace detail
 
-// Derivatives of functions at a point. `f` takes one tensor, several, or a span of them, and may use other
-// tensors; results can be differentiated further with respect to all that require a gradient.
-//   errors    ShapeError or DTypeError if a direction or cotangent is not like what it belongs to
+// Derivatives of functions at a point.
+//
+//   f         takes one tensor, several, or a span of them, and gives one tensor or several (a list, pair or
+//             tuple). It may use other tensors; results can be differentiated further with respect to all
+//             that require a gradient.
+//             Or it takes nothing and uses `xs` itself, leaves that require a gradient: `[&] { return
+//             mse(net(x), y); }` with `parameters(net)`. Results are then plain values.
+//   xs        a tensor, or a range of tensors or parameters. Where there are several, so are derivatives;
+//             those with respect to inputs that aren't floating are undefined.
+//   errors    ShapeError or DTypeError if a direction or cotangent is not like what it belongs to;
+//             ArgumentError if there are more or fewer; GradientError if a tensor that f is to use by itself
+//             requires no gradient
 
-/// f(x), and J(x)^T cotangent. Of several inputs those that aren't floating are constants (their gradient
-/// is undefined).
-template <class F>
-std::pair<Tensor, Tensor> vjp(F&& f,
-                              const Tensor& x,
-                              const Tensor& cotangent,
-                              CallSite site = CallSite::here()) {
-  auto [y, dx] = detail::vjp(detail::function_of(f), {&x, 1}, cotangent, site);
-  return {std::move(y), std::move(dx[0])};
-}
-template <class F>
-std::pair<Tensor, std::vector<Tensor>> vjp(F&& f,
-                                           std::span<const Tensor> xs,
-                                           const Tensor& cotangent,
-                                           CallSite site = CallSite::here()) {
-  return detail::vjp(detail::function_of(f), xs, cotangent, site);
+/// The gradient of f (of one element): `grad(loss, parameters(net))`.
+template <class F, detail::TensorOrList X = std::initializer_list<Tensor>>
+  requires(detail::takes_nothing<F> || detail::takes_one_by_one<F> || detail::takes_span<F>)
+auto grad(F&& f, const X& xs, CallSite site = CallSite::here()) {
+  return detail::unlisted<detail::is_tensor<X>>(detail::gradient(detail::at(f, xs, site)));
 }
 
-/// f(x), and J(x) v: how f changes along v.
-template <class F>
-std::pair<Tensor, Tensor> jvp(F&& f,
-                              const Tensor& x,
-                              const Tensor& v,
-                              CallSite site = CallSite::here()) {
-  return detail::jvp(detail::function_of(f), {&x, 1}, {&v, 1}, site);
-}
-template <class F>
-std::pair<Tensor, Tensor> jvp(F&& f,
-                              std::span<const Tensor> xs,
-                              std::span<const Tensor> vs,
-                              CallSite site = CallSite::here()) {
-  return detail::jvp(detail::function_of(f), xs, vs, site);
+/// f, and J^T cotangent; one cotangent a result of f.
+template <class F,
+          detail::TensorOrList X = std::initializer_list<Tensor>,
+          detail::TensorOrList C = std::initializer_list<Tensor>>
+auto vjp(F&& f, const X& xs, const C& cotangents, CallSite site = CallSite::here()) {
+  auto [y, dx] = detail::vjp(detail::at(f, xs, site), detail::list_of(cotangents));
+  return std::pair(detail::unlisted<detail::gives_one<F>>(std::move(y)),
+                   detail::unlisted<detail::is_tensor<X>>(std::move(dx)));
 }
 
-/// The Hessian of f (of one element) times v, without forming it.
-template <class F>
-Tensor hvp(F&& f, const Tensor& x, const Tensor& v, CallSite site = CallSite::here()) {
-  return detail::hvp(detail::function_of(f), {&x, 1}, {&v, 1}, site)[0];
-}
-template <class F>
-std::vector<Tensor> hvp(F&& f,
-                        std::span<const Tensor> xs,
-                        std::span<const Tensor> vs,
-                        CallSite site = CallSite::here()) {
-  return detail::hvp(detail::function_of(f), xs, vs, site);
+/// f, and J v: how its results change along v.
+template <class F,
+          detail::TensorOrList X = std::initializer_list<Tensor>,
+          detail::TensorOrList V = std::initializer_list<Tensor>>
+auto jvp(F&& f, const X& xs, const V& vs, CallSite site = CallSite::here()) {
+  auto [y, dy] = detail::jvp(detail::at(f, xs, site), detail::list_of(vs));
+  return std::pair(detail::unlisted<detail::gives_one<F>>(std::move(y)),
+                   detail::unlisted<detail::gives_one<F>>(std::move(dy)));
 }
 
-/// `jacobian(f)(x)`: all derivatives dy[i]/dx[j], of shape [*y, *x].
-template <class F>
-auto jacobian(F f) {
-  return [f = std::move(f)](const Tensor& x, CallSite site = CallSite::here()) {
-    return detail::jacobian(detail::function_of(f), x, site);
-  };
+/// The Hessian of f (of one element) times v, without forming it (Pearlmutter 1994, backward over
+/// backward).
+template <class F,
+          detail::TensorOrList X = std::initializer_list<Tensor>,
+          detail::TensorOrList V = std::initializer_list<Tensor>>
+auto hvp(F&& f, const X& xs, const V& vs, CallSite site = CallSite::here()) {
+  return detail::unlisted<detail::is_tensor<X>>(
+      detail::hvp("hvp", detail::at(f, xs, site), detail::list_of(vs)));
+}
+/// v^T times the Hessian: the same, as the Hessian is symmetric.
+template <class F,
+          detail::TensorOrList X = std::initializer_list<Tensor>,
+          detail::TensorOrList V = std::initializer_list<Tensor>>
+auto vhp(F&& f, const X& xs, const V& vs, CallSite site = CallSite::here()) {
+  return detail::unlisted<detail::is_tensor<X>>(
+      detail::hvp("vhp", detail::at(f, xs, site), detail::list_of(vs)));
 }
 
-/// `hessian(f)(x)`: all second derivatives of f (of one element), of shape [*x, *x].
+/// See `jacobian` and `hessian`.
+template <class F, bool Second>
+struct DerivativeFunction {
+  F f;
+  template <detail::TensorOrList X = std::initializer_list<Tensor>>
+  auto operator()(const X& xs, CallSite site = CallSite::here()) const {
+    constexpr bool one = detail::is_tensor<X>;
+    const detail::At at = detail::at(f, xs, site);
+    if constexpr (Second)
+      return detail::blocks<one, one>(detail::hessian(at));
+    else
+      return detail::blocks<detail::gives_one<const F>, one>(detail::jacobian(at));
+  }
+};
+
+/// `jacobian(f)(x)`: all derivatives dy[i]/dx[j], of shape [*y, *x]. Of several inputs a list of these; of
+/// several results too, a list for each result.
 template <class F>
-auto hessian(F f) {
-  return jacobian(grad(std::move(f)));
+DerivativeFunction<F, false> jacobian(F f) {
+  return {std::move(f)};
+}
+
+/// `hessian(f)(x)`: all second derivatives of f (of one element), of shape [*x, *x]. Of several inputs the
+/// blocks h[i][j].
+template <class F>
+DerivativeFunction<F, true> hessian(F f) {
+  return {std::move(f)};
 }
 
 }  // namespace gradus

@@ -3,8 +3,11 @@
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/tensor.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace gradus::data {
@@ -31,6 +34,22 @@ struct Dataset {
   Dataset subset(const Tensor& indices, CallSite site = CallSite::here()) const;
 };
 
+/// Some rows at once: `auto [x, y] = batch`.
+struct Batch {
+  Tensor inputs{}, targets{};
+  Tensor
+      lengths{};  // int64 [N]: how far each row reaches, of those that were padded; else undefined
+
+  template <std::size_t I>
+  Tensor& get() {
+    return I == 0 ? inputs : targets;
+  }
+  template <std::size_t I>
+  const Tensor& get() const {
+    return I == 0 ? inputs : targets;
+  }
+};
+
 /// The usual three parts; a part that is not there is empty.
 struct Splits {
   Dataset train{}, validation{}, test{};
@@ -53,3 +72,10 @@ Splits split(const Dataset& all,
              CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+
+template <>
+struct std::tuple_size<gradus::data::Batch> : std::integral_constant<std::size_t, 2> {};
+template <std::size_t I>
+struct std::tuple_element<I, gradus::data::Batch> {
+  using type = gradus::Tensor;
+};

@@ -1,24 +1,25 @@
 #pragma once
 
+#include "gradus/data/augment.h"
 #include "gradus/data/dataset.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace gradus::data {
 
-/// What a pass of a loader yields: `for (auto [x, y] : loader)`.
-struct Batch {
-  Tensor inputs, targets;
-};
-
 /// Anything that turns the inputs of a batch into others: callable as `f(x)`, or as `f(x, site)`
-/// where `site` is the line to name in an error.
+/// where `site` is the line to name in an error. Called from several threads at once if the loader has
+/// several.
 class Transform {
  public:
   Transform() = default;
@@ -39,13 +40,105 @@ class Transform {
   std::function<Tensor(const Tensor&, CallSite)> call_;
 };
 
+// ---- which rows, in which order ------------------------------------------------------------------
+
+/// Decides which of n rows a pass uses and in which order: a function of n and a generator alone that
+/// gives int64 [count].
+class Sampler {
+ public:
+  using Order = std::function<Tensor(std::int64_t n, Generator& generator)>;
+
+  /// As `.shuffle` says.
+  Sampler() = default;
+  /// `count` < 0: as many as there are rows. With `rows` >= 0 it is one for that many rows only.
+  explicit Sampler(Order order, std::int64_t count = -1, std::int64_t rows = -1)
+      : order_(std::move(order)), count_(count), rows_(rows) {}
+
+  explicit operator bool() const { return static_cast<bool>(order_); }
+  std::int64_t count(std::int64_t n) const { return count_ < 0 ? n : count_; }
+  /// -1: any number.
+  std::int64_t rows() const { return rows_; }
+  /// IndexError or ShapeError if it does not give what it should.
+  Tensor operator()(std::int64_t n, Generator& generator) const;
+
+ private:
+  Order order_;
+  std::int64_t count_ = -1, rows_ = -1;
+};
+
+/// One after the other.
+Sampler sequential_sampler();
+/// All in random order.
+Sampler random_sampler();
+
+struct WeightedOptions {
+  std::int64_t count = -1;  // rows in a pass; -1: as many as there are
+  bool replacement = true;  // a row may come more than once
+};
+/// Drawn with probabilities proportional to the weights [N]; without replacement, among what is left.
+///   errors    ArgumentError unless weights are finite, 0 or more and not all 0 (without replacement:
+///             `count` of them above 0); ShapeError, DTypeError
+///   source    without replacement: Efraimidis & Spirakis 2006
+Sampler weighted_sampler(const Tensor& weights,
+                         const WeightedOptions& options = {},
+                         CallSite site = CallSite::here());
+/// All in random order, but so that the classes come evenly: any k rows in a row have of each class
+/// its share of k, give or take 1.
+///   shapes    classes int64 [N]
+Sampler stratified_sampler(const Tensor& classes, CallSite site = CallSite::here());
+
+// ---- rows that are made when they are needed -----------------------------------------------------
+
+/// A row and what is to be learnt of it, which may be undefined.
+struct Example {
+  Tensor input{}, target{};
+};
+
+/// Makes a batch of rows.
+using Collate = std::function<Batch(std::span<const Example>)>;
+
+/// Rows of one shape and dtype, [N, …].
+///   errors    ShapeError or DTypeError if they differ
+Batch stack_examples(std::span<const Example> examples, CallSite site = CallSite::here());
+
+struct PadOptions {
+  double value = 0;         // what follows the end of an input
+  double target_value = 0;  // … of a target, where they differ in length
+  std::int64_t length = 0;  // longer rows are cut, shorter ones padded; 0: the longest of the batch
+};
+/// Sequences [L_i, …] of different length, padded at the end to [N, L, …], and the lengths [N].
+///   errors    ShapeError if they differ in more than length; DTypeError
+std::pair<Tensor, Tensor> pad_sequences(std::span<const Tensor> sequences,
+                                        const PadOptions& options = {},
+                                        CallSite site = CallSite::here());
+/// That as a way to make batches, with `lengths`. Targets of one shape are stacked, others padded.
+Collate pad_collate(const PadOptions& options = {}, CallSite site = CallSite::here());
+
+/// Rows that are made when asked for. `get` is called from several threads at once if the loader has
+/// several; what it draws from `default_generator()` is decided by seed, epoch and place in the epoch.
+struct Source {
+  std::int64_t size = 0;
+  std::function<Example(std::int64_t row)> get = {};
+  Collate collate = {};      // stack_examples if empty
+  std::int64_t classes = 0;  // for mixup
+  // What is known of all rows beforehand, for samplers and others; may be empty.
+  Tensor targets = {};
+  std::vector<std::string> class_names = {};
+};
+
+// ---- the loader ----------------------------------------------------------------------------------
+
 struct LoaderOptions {
   std::int64_t batch = 64;
   bool shuffle = false;
-  bool drop_last = false;  // leave out a last batch that is not full
-  Transform transform = {};
-  std::optional<std::uint64_t> seed = {};  // of the order; else from the default generator
+  bool drop_last = false;     // leave out a last batch that is not full
+  Augmentation augment = {};  // first this, with new random numbers for each row and pass
+  Transform transform = {};   // then this
+  std::optional<std::uint64_t> seed = {};  // of all that is random; else from the default generator
   Tensor indices = {};                     // int64 [M], the rows to use; all if undefined
+  Sampler sampler = {};                    // of these; instead of `shuffle`
+  int workers = 0;   // threads that make batches ahead; 0: none, made when asked
+  int prefetch = 2;  // batches ahead, for each worker
 };
 
 /// Where a loader is. With the same data and options it decides every batch to come.
@@ -55,15 +148,18 @@ struct LoaderState {
   std::int64_t position = 0;  // rows of this pass handed out
 };
 
-/// Batches of rows, copied from a data set it shares. Each `begin()` starts a new pass, in a new
-/// order when shuffling; the order of a pass depends on seed and epoch alone. One pass at a time.
+/// Batches of rows, copied from a data set it shares or made by a source. Each `begin()` starts a new
+/// pass, in a new order when shuffling; what a pass yields depends on seed and epoch alone, not on
+/// workers. One pass at a time. What a worker throws reaches the caller in the place of its batch.
 class Loader {
  public:
   class Iterator;
 
-  ///   errors    ArgumentError if `batch` is less than 1; ShapeError if there are targets but not
-  ///             one for each row; IndexError if one of `indices` is not a row
+  ///   errors    ArgumentError for numbers out of range, or shuffling beside a sampler; ShapeError if
+  ///             there are targets but not one for each row, or the sampler is one for another number
+  ///             of rows; IndexError if one of `indices` is not a row
   explicit Loader(Dataset dataset, LoaderOptions options = {}, CallSite site = CallSite::here());
+  explicit Loader(Source source, LoaderOptions options = {}, CallSite site = CallSite::here());
 
   /// Batches in a pass.
   std::int64_t size() const;
@@ -79,11 +175,13 @@ class Loader {
   void restore(const LoaderState& state, CallSite site = CallSite::here());
 
  private:
-  std::optional<Batch> next();
+  struct Core;
+  class Prefetch;
+  void start(LoaderOptions options, CallSite site);
+  Tensor draw_order() const;
+  std::optional<Batch> next(Prefetch* prefetch);
 
-  Dataset dataset_;
-  LoaderOptions options_;
-  CallSite site_;
+  std::shared_ptr<Core> core_;  // constant once made; what workers share
   LoaderState state_;
   bool fresh_ = true;  // the next pass is the one in `state_`
   Tensor order_;       // the rows of this pass
@@ -98,7 +196,7 @@ class Loader::Iterator {
   const Batch* operator->() const { return &*batch_; }
   Iterator& operator++() {
     batch_.reset();  // first, so that the next one may use its memory
-    batch_ = loader_->next();
+    batch_ = loader_->next(prefetch_.get());
     return *this;
   }
   void operator++(int) { ++*this; }
@@ -106,17 +204,12 @@ class Loader::Iterator {
 
  private:
   friend class Loader;
-  explicit Iterator(Loader* loader) : loader_(loader), batch_(loader->next()) {}
+  Iterator(Loader* loader, std::shared_ptr<Prefetch> prefetch)
+      : loader_(loader), prefetch_(std::move(prefetch)), batch_(loader->next(prefetch_.get())) {}
 
   Loader* loader_;
+  std::shared_ptr<Prefetch> prefetch_;
   std::optional<Batch> batch_;
 };
-
-inline Loader::Iterator Loader::begin() {
-  if (!fresh_) state_ = {state_.seed, state_.epoch + 1, 0};
-  fresh_ = false;
-  order_.reset();
-  return Iterator(this);
-}
 
 }  // namespace gradus::data

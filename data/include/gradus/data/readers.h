@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/data/dataset.h"
+#include "gradus/data/loader.h"
 
 #include <cstdint>
 #include <optional>
@@ -45,10 +46,11 @@ struct CsvOptions {
   std::optional<Column> label = -1;  // nullopt: every column is a feature, and there are no targets
   bool regression = false;           // the label is a number to predict, not a class
   std::vector<std::string> class_names = {};  // if given: a label is one of them or its position
+  std::vector<std::string> missing = {};      // {"", "?", "NA"}: a feature written so becomes NaN
 };
 
-/// Reads a table with a row of numbers on each line. Fields may be quoted ("…"); empty lines count
-/// for nothing. Labels that are all whole numbers from 0 to 65535 are classes as they stand; else
+/// Reads a table with a row of numbers on each line. Fields may be quoted ("…", also over several
+/// lines); empty lines count for nothing. `Impute` fills in what is missing. Labels that are all whole numbers from 0 to 65535 are classes as they stand; else
 /// the classes are the distinct labels in order (whole numbers by value, text by spelling).
 ///   shapes    inputs float32 [N, features]; targets int64 [N], or for `regression` float32 [N, 1]
 ///   errors    IoError naming file, line and column for a ragged row, for text where a number
@@ -82,5 +84,43 @@ Splits mnist(const std::string& folder,
 Splits cifar10(const std::string& folder,
                const ImageOptions& options = {},
                CallSite site = CallSite::here());
+
+struct Cifar100Options {
+  bool coarse = false;  // 20 classes instead of 100
+  std::int64_t validation = 0;
+};
+
+/// Reads CIFAR-100's binary files from a folder: train.bin and test.bin, each also with ".gz", and the
+/// names in fine_label_names.txt or coarse_label_names.txt if present.
+///   shapes    as for `cifar10`
+///   errors    as for `cifar10`
+Splits cifar100(const std::string& folder,
+                const Cifar100Options& options = {},
+                CallSite site = CallSite::here());
+
+/// Reads a PNG or JPEG file, told apart by its first bytes. Grey is spread over three channels, colours
+/// are made grey for one; what is transparent becomes black.
+///   shapes    [channels, H, W] float32 in [0, 1]
+///   errors    ArgumentError unless `channels` is 1 or 3
+Tensor read_image(const std::string& path,
+                  std::int64_t channels = 3,
+                  CallSite site = CallSite::here());
+
+struct ImageFolderOptions {
+  std::int64_t channels = 3;
+  std::int64_t height = 0, width = 0;  // that all are resized to; 0: they are of one size
+};
+
+/// Finds the files *.png, *.jpg and *.jpeg in the folders inside a folder: each is a class, in order of
+/// names. `image_folder` reads all of them now, `image_source` each when a loader asks for it.
+///   shapes    inputs [N, channels, H, W] float32 in [0, 1]; targets [N] int64
+///   errors    IoError for a folder without images, or images of different size; ArgumentError for
+///             options out of range
+Dataset image_folder(const std::string& folder,
+                     const ImageFolderOptions& options = {},
+                     CallSite site = CallSite::here());
+Source image_source(const std::string& folder,
+                    const ImageFolderOptions& options = {},
+                    CallSite site = CallSite::here());
 
 }  // namespace gradus::data

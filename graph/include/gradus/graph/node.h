@@ -51,6 +51,8 @@ class Node : public detail::Attachment {
   /// True once a backward pass has given the saved tensors back.
   bool is_released() const { return released_; }
   void release_saved() noexcept;
+  /// What SavedTensorHooks packed at saving, made again; undefined if there is no such.
+  Tensor unpack(int slot) const;
 
   /// Called with the cotangent of result `output` in each backward pass; what it returns, if defined,
   /// takes its place.

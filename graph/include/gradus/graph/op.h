@@ -12,6 +12,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace gradus {
 
@@ -382,14 +383,13 @@ auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
   wanted = wanted && O::info.differentiable && detail::context.recording;
   if (wanted || watched) {
     std::array<const Tensor*, 16> few{};
-    const bool fits = inputs.size() <= few.size();
-    const std::size_t bytes = inputs.size() * sizeof(void*);
-    const Tensor** at = fits ? few.data() : static_cast<const Tensor**>(detail::allocate(bytes));
+    std::vector<const Tensor*, detail::CachingAllocator<const Tensor*>> many;
+    if (inputs.size() > few.size()) many.resize(inputs.size());
+    const Tensor** at = many.empty() ? few.data() : many.data();
     for (std::size_t i = 0; i < inputs.size(); ++i) at[i] = &inputs[i];
     const std::span<const Tensor* const> all(at, inputs.size());
     if (wanted) detail::record_result(op_class<O>, &op, all, result, site);
     if (watched) watched.end({op_class<O>, &op, all, detail::span_of(result), site});
-    if (!fits) detail::deallocate(at, bytes);
   }
   return result;
 }

@@ -3,8 +3,10 @@
 #include "gradus/graph/arg.h"
 #include "gradus/nn/reflect.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -417,20 +419,37 @@ struct FirstParameter<F> : decltype(first_of(std::declval<F*>())) {};
 template <class F>
 struct FirstParameter<F*> : FirstParameter<F> {};
 
+// Hooks; see gradus/nn/hooks.h.
+extern std::atomic<int> hook_count;  // of all modules
+Tensor call_hooked(ModuleRef module, Arg x, const std::function<Tensor(const Tensor&)>& forward);
+/// ArgumentError if the module has hooks.
+void refuse_hooks(ModuleRef module);
+
 /// Ops of a module that takes an Arg bear the line that the module is called on; of one that takes
 /// tensors, their own.
 template <class M, class... Rest>
 decltype(auto) call_module(M& module, const Arg& x, Rest&&... rest) {
   using First = FirstParameter<std::remove_const_t<M>>;
   const Call call(detail::ref(module), First::tensor ? nullptr : &x.site);
-  if constexpr (First::arg)
-    return module.forward(x, std::forward<Rest>(rest)...);
-  else
-    return module.forward(x.tensor, std::forward<Rest>(rest)...);
+  auto forward = [&](const Tensor& in) -> decltype(auto) {
+    if constexpr (First::arg)
+      return module.forward(Arg(in, x.site), std::forward<Rest>(rest)...);
+    else
+      return module.forward(in, std::forward<Rest>(rest)...);
+  };
+  if (hook_count.load(std::memory_order_relaxed) > 0) [[unlikely]] {
+    if constexpr (std::is_same_v<decltype(forward(x.tensor)), Tensor>)
+      return call_hooked(detail::ref(module), x, std::ref(forward));
+    else
+      refuse_hooks(detail::ref(module));
+  }
+  return forward(x.tensor);
 }
 template <class M, class... Inputs>
 decltype(auto) call_module_with(M& module, Inputs&&... inputs) {
   const Call call(detail::ref(module), nullptr);
+  if (hook_count.load(std::memory_order_relaxed) > 0) [[unlikely]]
+    refuse_hooks(detail::ref(module));
   return module.forward(std::forward<Inputs>(inputs)...);
 }
 

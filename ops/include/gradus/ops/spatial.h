@@ -11,9 +11,9 @@ namespace gradus {
 /// A whole number for each of up to three spatial axes, or one for all: 2, or {2, 1}.
 class PerAxis {
  public:
-  PerAxis() = default;
-  PerAxis(std::int64_t all) : count_(1), values_{all, all, all} {}
-  PerAxis(int all) : PerAxis(std::int64_t{all}) {}
+  constexpr PerAxis() = default;
+  constexpr PerAxis(std::int64_t all) : count_(1), values_{all, all, all} {}
+  constexpr PerAxis(int all) : PerAxis(std::int64_t{all}) {}
   /// ArgumentError unless there are 1 to 3.
   PerAxis(std::initializer_list<std::int64_t> values)
       : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
@@ -44,12 +44,13 @@ class Padding {
   const PerAxis& both() const { return both_; }
 
  private:
-  explicit Padding(bool to_same) : same_(to_same), both_(0) {}
+  constexpr explicit Padding(bool to_same) : same_(to_same), both_(0) {}
   bool same_ = false;
   PerAxis both_;
 };
 
-inline const Padding Padding::same{true};
-inline const Padding Padding::valid{false};
+// (Braces would make a list of them.)
+inline constexpr Padding Padding::same(true);
+inline constexpr Padding Padding::valid(false);
 
 }  // namespace gradus

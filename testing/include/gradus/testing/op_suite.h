@@ -55,6 +55,22 @@ template <class F>
 constexpr bool is_op_function = requires {
   F::op_type::info;
 };
+template <class F>
+constexpr bool is_plain = requires(const F& f) {
+  F::op_arity;
+  { f.op() } -> std::convertible_to<const OpClass&>;
+};
+template <class F>
+constexpr bool is_op = is_elementwise<F> || is_op_function<F> || is_plain<F>;
+
+/// What is said of an op.
+template <class F>
+const OpInfo& info_of(const F& f) {
+  if constexpr (is_op_function<F>)
+    return F::op_type::info;
+  else
+    return f.op().info;
+}
 
 /// All results in one row.
 Tensor join(std::span<const Tensor> results);
@@ -65,14 +81,14 @@ std::vector<Subject> of(const char* text,
                         const std::vector<Sample>& inputs,
                         int results) {
   Subject s{text, nullptr, {"", inputs, {}}};
-  if constexpr (is_elementwise<F>) {
-    s.name = f.name();
-    s.op = &f.op();
-    s.example.elementwise = true;
-  } else if constexpr (is_op_function<F>) {
-    s.name = F::op_type::info.name;
-    s.op = &op_class<typename F::op_type>;
-    s.example.differentiable = F::op_type::info.differentiable;
+  if constexpr (is_op<F>) {
+    s.name = info_of(f).name;
+    s.example.differentiable = info_of(f).differentiable;
+    s.example.elementwise = is_elementwise<F>;
+    if constexpr (is_op_function<F>)
+      s.op = &op_class<typename F::op_type>;
+    else
+      s.op = &f.op();
   }
   s.example.call = [f](std::span<const Tensor> in) {
     const std::vector<Tensor> ys = gradus::detail::function_of(f)(in);
@@ -99,7 +115,7 @@ std::vector<Subject> of(const char* text,
 template <class F>
 std::vector<Subject> subjects(const char* text, const F& f, const std::vector<Sample>& inputs) {
   int results = 1;
-  if constexpr (detail::is_op_function<F>) results = F::op_type::info.outputs;
+  if constexpr (detail::is_op<F>) results = detail::info_of(f).outputs;
   return detail::of(text, f, inputs, results);
 }
 template <class F, class... More>
@@ -112,31 +128,23 @@ std::vector<Subject> subjects(const char* text,
 /// With inputs [2, 3], drawn from one domain each, or all from one. An op that is no lambda then has to take
 /// inputs of that shape.
 template <class F, class... More>
-  requires(detail::is_elementwise<F> || detail::is_op_function<F>)
-std::vector<Subject> subjects(const char* text,
-                              const F& f,
-                              const Domain& first,
-                              const More&... more) {
-  std::vector<Domain> domains{first, more...};
-  int arity = 1;
-  if constexpr (detail::is_elementwise<F>)
-    arity = F::arity();
-  else if constexpr (F::op_type::info.arity > 0)
-    arity = F::op_type::info.arity;
-  std::vector<Sample> inputs;
-  for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
-    inputs.push_back(
-        {{2, 3}, domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
-  return subjects(text, f, inputs);
-}
+  requires detail::is_op<F> std::vector<Subject> subjects(const char* text,
+                                                          const F& f,
+                                                          const Domain& first,
+                                                          const More&... more) {
+    std::vector<Domain> domains{first, more...};
+    std::vector<Sample> inputs;
+    const int arity = detail::info_of(f).arity;  // or kVariadic
+    for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
+      inputs.push_back(
+          {{2, 3},
+           domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
+    return subjects(text, f, inputs);
+  }
 /// With inputs [2, 3] from the op's own domain.
 template <class F>
-  requires(detail::is_elementwise<F> || detail::is_op_function<F>)
-std::vector<Subject> subjects(const char* text, const F& f) {
-  if constexpr (detail::is_elementwise<F>)
-    return subjects(text, f, f.op().info.domain);
-  else
-    return subjects(text, f, F::op_type::info.domain);
-}
+  requires detail::is_op<F> std::vector<Subject> subjects(const char* text, const F& f) {
+    return subjects(text, f, detail::info_of(f).domain);
+  }
 
 }  // namespace gradus::op_suite

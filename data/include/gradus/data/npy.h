@@ -1,0 +1,28 @@
+#pragma once
+
+#include "gradus/tensor/tensor.h"
+
+#include <map>
+#include <string>
+
+// NumPy's files. A file that is missing, damaged, cut short or longer than it says is an IoError that
+// names the file and the place; memory is asked for only once the file has proved to hold that much.
+
+namespace gradus::data {
+
+/// Tensors by name.
+using Arrays = std::map<std::string, Tensor>;
+
+/// Reads one array, of any version, byte order and memory order, gzipped or not: float16 and float32
+/// as float32, float64, integers of any width as int64, and bool.
+Tensor read_npy(const std::string& path, CallSite site = CallSite::here());
+/// Reads the arrays of an archive, stored or deflated. Names have lost their ".npy".
+Arrays read_npz(const std::string& path, CallSite site = CallSite::here());
+
+/// Writes one array, or an archive of arrays (stored) for `numpy.load`: the file is replaced whole or
+/// not at all.
+///   errors    IoError; ArgumentError for more than 4 GiB in an archive
+void write_npy(const std::string& path, const Tensor& x, CallSite site = CallSite::here());
+void write_npz(const std::string& path, const Arrays& arrays, CallSite site = CallSite::here());
+
+}  // namespace gradus::data

@@ -1,0 +1,130 @@
+#include "rows.h"
+
+#include "gradus/data/loader.h"
+#include "gradus/graph/arg.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <utility>
+#include <vector>
+
+namespace gradus::data {
+
+using gradus::detail::fail;
+
+Tensor Sampler::operator()(std::int64_t n, Generator& generator) const {
+  Tensor order = check_rows("sampler", order_(n, generator), n);
+  if (order.numel() != count(n))
+    fail<ShapeError>("sampler", fmt::format("expected {} rows, got {}", count(n), order.numel()));
+  return order;
+}
+
+Sampler sequential_sampler() {
+  return Sampler([](std::int64_t n, Generator&) { return arange(n); });
+}
+
+Sampler random_sampler() {
+  return Sampler([](std::int64_t n, Generator& generator) { return permutation(n, generator); });
+}
+
+namespace {
+
+/// The places of `keys` in rising order of key.
+std::vector<std::int64_t> sorted_places(const std::vector<double>& keys) {
+  std::vector<std::int64_t> places(keys.size());
+  std::iota(places.begin(), places.end(), std::int64_t{0});
+  std::stable_sort(places.begin(), places.end(), [&](std::int64_t a, std::int64_t b) {
+    return keys[static_cast<std::size_t>(a)] < keys[static_cast<std::size_t>(b)];
+  });
+  return places;
+}
+
+}  // namespace
+
+Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options, CallSite site) {
+  constexpr const char* op = "weighted_sampler";
+  const gradus::detail::SitePin pin(site);
+  if (!is_floating(weights.dtype()))
+    fail<DTypeError>(
+        op, fmt::format("expected float32 or float64, got {}", to_string(weights.dtype())));
+  if (weights.rank() != 1)
+    fail<ShapeError>(op, "expected weights [N], got " + to_string(weights.shape()));
+  const std::vector<double> w = weights.to_vector();
+  std::int64_t positive = 0;
+  double total = 0;
+  for (const double value : w) {
+    if (!(value >= 0) || !std::isfinite(value))
+      fail<ArgumentError>(op, fmt::format("expected finite weights of 0 or more, got {}", value));
+    positive += value > 0;
+    total += value;
+  }
+  const auto n = static_cast<std::int64_t>(w.size());
+  const std::int64_t count = options.count < 0 ? n : options.count;
+  const std::int64_t needed = options.replacement ? std::min<std::int64_t>(count, 1) : count;
+  if (positive < needed || !std::isfinite(total))
+    fail<ArgumentError>(
+        op, fmt::format("expected {} or more weights above 0, got {}", needed, positive));
+  if (options.replacement) {
+    std::vector<double> sums(w.size());
+    std::partial_sum(w.begin(), w.end(), sums.begin());
+    return Sampler(
+        [sums = std::move(sums), count](std::int64_t, Generator& generator) {
+          std::vector<std::int64_t> rows;
+          for (std::int64_t i = 0; i < count; ++i) {
+            // The first sum above a place in [0, total): never that of a weight of 0.
+            const double place = generator.uniform() * sums.back();
+            rows.push_back(std::upper_bound(sums.begin(), sums.end(), place) - sums.begin());
+          }
+          return from_vector(rows);
+        },
+        count,
+        n);
+  }
+  return Sampler(
+      [w, count](std::int64_t, Generator& generator) {
+        std::vector<double> keys;  // times of arrival at these rates
+        for (const double value : w) {
+          const double time = -std::log1p(-generator.uniform());
+          keys.push_back(value > 0 ? time / value : INFINITY);
+        }
+        std::vector<std::int64_t> rows = sorted_places(keys);
+        rows.resize(static_cast<std::size_t>(count));
+        return from_vector(rows);
+      },
+      count,
+      n);
+}
+
+Sampler stratified_sampler(const Tensor& classes, CallSite site) {
+  constexpr const char* op = "stratified_sampler";
+  const gradus::detail::SitePin pin(site);
+  if (classes.dtype() != int64) gradus::detail::fail_dtype(op, int64, classes.dtype());
+  if (classes.rank() != 1)
+    fail<ShapeError>(op, "expected classes [N], got " + to_string(classes.shape()));
+  std::map<std::int64_t, std::vector<std::int64_t>> rows_of;
+  const auto labels = classes.to_vector<std::int64_t>();
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    rows_of[labels[i]].push_back(static_cast<std::int64_t>(i));
+  return Sampler(
+      [rows_of = std::move(rows_of)](std::int64_t n, Generator& generator) {
+        // The rows of a class, shuffled, are spread evenly over [0, 1).
+        std::vector<double> keys(static_cast<std::size_t>(n));
+        for (const auto& [label, rows] : rows_of) {
+          const auto size = static_cast<std::int64_t>(rows.size());
+          const auto order = permutation(size, generator).to_vector<std::int64_t>();
+          const double offset = generator.uniform();
+          for (std::size_t k = 0; k < rows.size(); ++k)
+            keys[static_cast<std::size_t>(rows[static_cast<std::size_t>(order[k])])] =
+                (static_cast<double>(k) + offset) / static_cast<double>(size);
+        }
+        return from_vector(sorted_places(keys));
+      },
+      -1,
+      classes.numel());
+}
+
+}  // namespace gradus::data

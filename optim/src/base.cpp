@@ -1,0 +1,141 @@
+#include "gradus/optim/base.h"
+
+#include "checks.h"
+#include "state.h"
+
+#include "gradus/graph/node.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::optim {
+
+using gradus::detail::fail;
+
+void Optimizer::add_parameters(std::vector<Parameter> parameters) {
+  if (parameters.empty())
+    fail<ArgumentError>("optimizer", "expected at least one parameter, got none");
+  std::vector<const void*> seen;
+  for (const auto* list : {&parameters_, &parameters})
+    for (const Parameter& p : *list) {
+      if (!p.defined())
+        fail<ArgumentError>("optimizer", "expected parameters, got an undefined one");
+      seen.push_back(p.raw());
+    }
+  std::sort(seen.begin(), seen.end());
+  if (std::adjacent_find(seen.begin(), seen.end()) != seen.end())
+    fail<ArgumentError>("optimizer", "expected each parameter once, got one twice");
+  parameters_.insert(parameters_.end(), parameters.begin(), parameters.end());
+  slots_.resize(parameters_.size());
+  ends_.push_back(parameters_.size());
+}
+
+int Optimizer::checked(int group) const {
+  if (group < 0 || group >= groups())
+    fail<IndexError>("optimizer",
+                     fmt::format("expected a group below {}, got {}", groups(), group));
+  return group;
+}
+
+void Optimizer::set_lr(double lr, int group) {
+  check_range("optimizer", "lr", lr, lr >= 0 && std::isfinite(lr), "of 0 or more");
+  *rate(checked(group)) = lr;
+}
+
+void Optimizer::set_lr(double lr) {
+  for (int group = 0; group < groups(); ++group) set_lr(lr, group);
+}
+
+double Optimizer::momentum(int group) const {
+  if (!has_momentum())
+    fail<ArgumentError>("optimizer", "expected an optimizer with momentum, got one without");
+  return *self().friction(checked(group));
+}
+
+void Optimizer::set_momentum(double momentum, int group) {
+  check_range("optimizer", "momentum", momentum, momentum >= 0 && momentum < 1, "in [0, 1)");
+  (void)this->momentum(group);
+  *friction(group) = momentum;
+}
+
+void Optimizer::set_momentum(double momentum) {
+  for (int group = 0; group < groups(); ++group) set_momentum(momentum, group);
+}
+
+void Optimizer::zero_grad() {
+  for (const Parameter& p : parameters_) gradus::zero_grad(p);
+}
+
+void Optimizer::step() {
+  ++steps_;
+  int group = 0;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (i == ends_[static_cast<std::size_t>(group)]) ++group;
+    const Tensor g = gradient(parameters_[i]);
+    if (!g.defined()) continue;
+    ++slots_[i].steps;
+    Tensor& p = parameters_[i];
+    if (p.is_contiguous()) {
+      update_one(group, p, contiguous(g), slots_[i]);
+    } else {
+      Tensor rows = clone(p);
+      update_one(group, rows, contiguous(g), slots_[i]);
+      copy_into(p, rows);
+    }
+  }
+}
+
+double Optimizer::step(const Closure& closure) {
+  const double loss = closure();
+  step();
+  return loss;
+}
+
+State Optimizer::state() const {
+  State state{{"steps", number(steps_)}};
+  for (int group = 0; group < groups(); ++group) {
+    state[fmt::format("groups.{}.lr", group)] = number(lr(group));
+    if (has_momentum()) state[fmt::format("groups.{}.momentum", group)] = number(momentum(group));
+  }
+  for (std::size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    if (slot.steps == 0) continue;
+    state[fmt::format("{}.steps", i)] = number(slot.steps);
+    state[fmt::format("{}.product", i)] = number(slot.product);
+    for (const auto& [name, sum] : {std::pair("first", &slot.first),
+                                    std::pair("second", &slot.second),
+                                    std::pair("third", &slot.third)})
+      if (sum->defined()) state[fmt::format("{}.{}", i, name)] = clone(*sum);
+  }
+  return state;
+}
+
+void Optimizer::set_state(const State& state) {
+  StateReader in("optimizer", state);
+  const auto steps = in.get<std::int64_t>("steps");
+  std::vector<double> rates, momenta;
+  for (int group = 0; group < groups(); ++group) {
+    rates.push_back(in.get<double>(fmt::format("groups.{}.lr", group)));
+    if (has_momentum()) momenta.push_back(in.get<double>(fmt::format("groups.{}.momentum", group)));
+  }
+  std::vector<Slot> slots(slots_.size());
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    const std::string name = fmt::format("{}.", i);
+    if (!in.has(name + "steps")) continue;
+    slots[i].steps = in.get<std::int64_t>(name + "steps");
+    slots[i].product = in.get<double>(name + "product");
+    slots[i].first = in.like(name + "first", parameters_[i]);
+    slots[i].second = in.like(name + "second", parameters_[i]);
+    slots[i].third = in.like(name + "third", parameters_[i]);
+  }
+  in.finish();
+  for (int group = 0; group < groups(); ++group) {
+    const auto k = static_cast<std::size_t>(group);
+    set_lr(rates[k], group);
+    if (has_momentum()) *friction(group) = momenta[k];
+  }
+  slots_ = std::move(slots);
+  steps_ = steps;
+}
+
+}  // namespace gradus::optim

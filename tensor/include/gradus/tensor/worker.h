@@ -1,0 +1,8 @@
+#pragma once
+
+namespace gradus::detail {
+
+/// From now on kernels that this thread runs use no other threads: it is one of several itself.
+void become_worker();
+
+}  // namespace gradus::detail
