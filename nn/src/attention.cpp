@@ -96,8 +96,8 @@ Attended MultiheadAttention::forward(Arg query,
   Tensor scores = matmul(heads(mul(q, scale)), transpose(heads(k)));
   if (mask.causal) scores = where(tril(ones({rows, keys}, boolean)), scores, nowhere);
   if (mask.mask.defined())
-    scores = mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores)
-                                          : add(scores, mask.mask);
+    scores =
+        mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores) : add(scores, mask.mask);
   if (mask.key_padding.defined())
     scores = where(reshape(mask.key_padding, {n, 1, 1, keys}), nowhere, scores);
   const Tensor weights = softmax(scores, -1);
@@ -115,12 +115,11 @@ TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model,
                                                  std::int64_t nhead,
                                                  TransformerEncoderLayerOptions options,
                                                  Generator& generator)
-    : self_attn(d_model,
-                nhead,
-                {.dropout = options.dropout,
-                 .batch_first = options.batch_first,
-                 .dtype = options.dtype},
-                generator),
+    : self_attn(
+          d_model,
+          nhead,
+          {.dropout = options.dropout, .batch_first = options.batch_first, .dtype = options.dtype},
+          generator),
       linear1(d_model, options.dim_feedforward, {.dtype = options.dtype}, generator),
       linear2(options.dim_feedforward, d_model, {.dtype = options.dtype}, generator),
       norm1(d_model, {.eps = options.layer_norm_eps, .dtype = options.dtype}),

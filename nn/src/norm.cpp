@@ -1,5 +1,6 @@
 #include "gradus/nn/norm.h"
 
+#include "gradus/graph/node.h"
 #include "gradus/graph/recording.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
@@ -61,16 +62,14 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, NormOptions opt
 
 Tensor GroupNorm::forward(Arg x) const {
   if (x->rank() < 2 || x->size(1) != channels_)
-    fail<ShapeError>("group_norm",
-                     fmt::format("expected input [N, {}, *], got {}",
-                                 channels_,
-                                 gradus::to_string(x->shape())),
-                     x.site);
+    fail<ShapeError>(
+        "group_norm",
+        fmt::format("expected input [N, {}, *], got {}", channels_, gradus::to_string(x->shape())),
+        x.site);
   return group_norm(x, groups_, weight, bias, eps_);
 }
 
-InstanceNorm::InstanceNorm(std::int64_t channels, InstanceNormOptions options)
-    : eps_(options.eps) {
+InstanceNorm::InstanceNorm(std::int64_t channels, InstanceNormOptions options) : eps_(options.eps) {
   check_normalized("instance_norm", {channels}, options.eps);
   if (!options.affine) return;
   weight = ones({channels}, options.dtype);
@@ -127,10 +126,10 @@ Folded fold(const Tensor& weight, const Tensor& bias, const BatchNorm& norm) {
   if (!mean.defined())
     fail<ArgumentError>("fold", "expected a batch norm with running statistics, got one without");
   if (mean.size(0) != weight.size(0))
-    fail<ShapeError>("fold",
-                     fmt::format("expected a batch norm of {} features, got one of {}",
-                                 weight.size(0),
-                                 mean.size(0)));
+    fail<ShapeError>(
+        "fold",
+        fmt::format(
+            "expected a batch norm of {} features, got one of {}", weight.size(0), mean.size(0)));
   return no_grad([&] {
     // In float64: the result is rounded once.
     const auto wide = [](const Tensor& x) { return cast(detach(x), float64); };

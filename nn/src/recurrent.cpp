@@ -20,9 +20,8 @@ namespace {
 
 // What a step does with its gates, as one op for each tensor that it makes.
 const auto rnn_tanh = elementwise("rnn_tanh", [](auto a, auto b) { return tanh(a + b); });
-const auto lstm_c = elementwise("lstm_c", [](auto i, auto f, auto g, auto c) {
-  return sigmoid(f) * c + sigmoid(i) * tanh(g);
-});
+const auto lstm_c = elementwise(
+    "lstm_c", [](auto i, auto f, auto g, auto c) { return sigmoid(f) * c + sigmoid(i) * tanh(g); });
 const auto lstm_h = elementwise("lstm_h", [](auto o, auto c) { return sigmoid(o) * tanh(c); });
 const auto gru_gate = elementwise("gru_gate", [](auto a, auto b) { return sigmoid(a + b); });
 const auto gru_h = elementwise("gru_h", [](auto r, auto z, auto a, auto b, auto h) {

@@ -207,8 +207,7 @@ const std::map<std::string, Layer>& layers() {
       {"Softsign", plain<nn::Softsign>()},
       {"Tanh", plain<nn::Tanh>()},
       {"Tanhshrink", plain<nn::Tanhshrink>()},
-      {"Threshold",
-       [](const Json& s) { return nn::Threshold(s.at("threshold"), s.at("value")); }},
+      {"Threshold", [](const Json& s) { return nn::Threshold(s.at("threshold"), s.at("value")); }},
       {"Unflatten",
        [](const Json& s) {
          return nn::Unflatten(s.at("dim"),

@@ -65,7 +65,7 @@ std::vector<Tensor> transformer_encoder_layer(const Call& c) {
        .dropout = 0,
        .activation = smooth ? +[](Arg x) { return gelu(x); } : relu,
        .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
-       .batch_first = c.has("batch_first") && c.flag("batch_first"),
+       .batch_first = !c.has("batch_first") || c.flag("batch_first"),  // the cases' x is [N, T, E]
        .norm_first = c.has("norm_first") && c.flag("norm_first"),
        .dtype = float64});
   give_parameters(module, c, same);

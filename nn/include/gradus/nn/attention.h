@@ -20,7 +20,8 @@ struct MultiheadAttentionOptions {
 /// Who may look where.
 struct AttentionMask {
   Tensor key_padding{};  // bool [N, S]: true where a key is to be ignored
-  Tensor mask{};         // bool: true where a query may not look; floating: added to the scores. [L, S] or [N, 1, L, S]
+  Tensor
+      mask{};  // bool: true where a query may not look; floating: added to the scores. [L, S] or [N, 1, L, S]
   bool causal = false;   // query i looks at keys up to i only
   bool weights = false;  // give the weights, too
 };

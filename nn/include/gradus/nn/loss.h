@@ -32,7 +32,9 @@ template <class Self,
           Tensor (*function)(Arg, const Tensor&, const Tensor&, const Options&)>
 struct Loss3 : Module<Self> {
   explicit Loss3(Options options_) : options(std::move(options_)) {}
-  Tensor forward(Arg a, const Tensor& b, const Tensor& c) const { return function(a, b, c, options); }
+  Tensor forward(Arg a, const Tensor& b, const Tensor& c) const {
+    return function(a, b, c, options);
+  }
   auto fields() { return nn::fields(); }
 
   Options options;

@@ -195,14 +195,8 @@ class SpectralNorm : public Module<SpectralNorm<M>> {
     return detail::call_with_weight(layer, weight(), x);
   }
   auto fields() {
-    return nn::fields("bias",
-                      bias,
-                      "weight_orig",
-                      weight_orig,
-                      "weight_u",
-                      weight_u,
-                      "weight_v",
-                      weight_v);
+    return nn::fields(
+        "bias", bias, "weight_orig", weight_orig, "weight_u", weight_u, "weight_v", weight_v);
   }
   std::string describe() const { return layer_.describe(); }
 
