@@ -4,8 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-#include <functional>
+#include <vector>
 
 using namespace gradus;
 
@@ -23,30 +22,28 @@ Layer measure(const Tensor& a) {
 }  // namespace
 
 std::vector<Case> run(const Options& options) {
-  const double n = static_cast<double>(options.width);
   const struct {
     const char* name;
-    std::function<Tensor(const Tensor&)> of;
-  } nonlinearities[] = {{"tanh", [](const Tensor& x) { return tanh(x); }},
-                        {"relu", [](const Tensor& x) { return relu(x); }}};
+    nn::AnyModule module;
+  } nonlinearities[] = {{"tanh", nn::Tanh()}, {"relu", nn::ReLU()}};
   const struct {
     const char* name;
-    double std;
-  } inits[] = {{"0.01 N(0,1)", 0.01},
-               {"1 N(0,1)", 1},
-               {"Xavier", std::sqrt(1 / n)},
-               {"He", std::sqrt(2 / n)}};
+    init::Policy policy;
+  } inits[] = {{"0.01 N(0,1)", init::normal(0, 0.01)},
+               {"1 N(0,1)", init::normal(0, 1)},
+               {"Xavier", init::xavier()},
+               {"He", init::he()}};
 
   std::vector<Case> cases;
   for (const auto& f : nonlinearities)
-    for (const auto& init : inits) {
-      Generator generator(options.seed);
-      Tensor a = normal({options.rows, options.width}, 0, 1, float32, generator);
-      Case c{f.name, init.name, {}};
+    for (const auto& [name, policy] : inits) {
+      manual_seed(options.seed);
+      Tensor a = normal({options.rows, options.width});
+      Case c{f.name, name, {}};
       for (int i = 0; i < options.layers; ++i) {
-        nn::Linear layer(options.width, options.width, {.bias = false}, generator);
-        nn::init::normal(layer.weight, 0, init.std, generator);
-        a = no_grad([&] { return f.of(layer(a)); });
+        nn::Sequential layer{nn::Linear(options.width, options.width), f.module};
+        nn::init(layer, policy);
+        a = no_grad([&] { return layer(a); });
         c.layers.push_back(measure(a));
       }
       cases.push_back(std::move(c));
@@ -67,7 +64,7 @@ void show(const std::vector<Case>& result, const std::string& folder) {
                  l.std,
                  l.second_moment,
                  100 * l.saturated);
-      Panel p{.title = i == 0 ? c.nonlinearity + ", " + c.init : ""};
+      Panel p{.title = i == 0 ? c.nonlinearity + ", " + c.init : fmt::format("layer {}", i + 1)};
       const bool bounded = c.nonlinearity == "tanh";
       p.x_min = bounded ? -1 : 0, p.x_max = bounded ? 1 : 3;
       auto values = l.values;

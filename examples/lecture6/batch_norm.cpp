@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 using namespace gradus;
 
 namespace lecture6::batch_norm {
@@ -16,18 +18,14 @@ nn::Sequential make_net(std::int64_t inputs,
                         double scale,
                         bool batch_norm,
                         const Options& options) {
-  Generator generator(options.seed);
   nn::Sequential net;
-  for (int i = 0; i <= options.layers; ++i) {
-    const bool last = i == options.layers;
-    nn::Linear layer(i == 0 ? inputs : options.width, last ? 10 : options.width, {}, generator);
-    nn::init::normal(layer.weight, 0, scale, generator);
-    nn::init::zeros(layer.bias);
-    net.push_back(std::move(layer));
-    if (last) break;
+  for (int i = 0; i < options.layers; ++i) {
+    net.push_back(nn::Linear(i == 0 ? inputs : options.width, options.width));
     if (batch_norm) net.push_back(nn::BatchNorm(options.width));
-    net.push_back(relu);
+    net.push_back(nn::ReLU());
   }
+  net.push_back(nn::Linear(options.width, 10));
+  nn::init(net, init::normal(0, scale));
   return net;
 }
 
@@ -39,9 +37,10 @@ std::vector<Curve> run(const Options& options) {
   std::vector<Curve> curves;
   for (const double scale : options.scales)
     for (const bool batch_norm : {false, true}) {
+      manual_seed(options.seed);
       nn::Sequential net = make_net(rows.inputs.size(1), scale, batch_norm, options);
       optim::Sgd sgd(parameters(net), {.lr = options.rate});
-      data::Loader loader(rows, {.shuffle = true, .drop_last = true, .seed = options.seed});
+      data::Loader loader(rows, {.shuffle = true, .drop_last = true});
       Curve curve{scale, batch_norm, {}, 0};
       for (int epoch = 0; epoch < options.epochs; ++epoch)
         for (const auto& [x, y] : loader) {
@@ -66,7 +65,7 @@ void show(const std::vector<Curve>& result, const std::string& folder) {
                c.scale,
                c.batch_norm ? "yes" : "no",
                c.losses.front(),
-               c.losses.back(),
+               std::abs(c.losses.back()),  // nan, not -nan
                c.accuracy);
     Series s{fmt::format("{} N(0,1)", c.scale), {}, c.losses};
     for (std::size_t i = 0; i < c.losses.size(); ++i) s.x.push_back(static_cast<double>(i + 1));

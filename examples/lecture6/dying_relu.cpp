@@ -32,15 +32,11 @@ Outcome train_at(double rate,
                  const Function& f,
                  const data::Dataset& rows,
                  const Options& options) {
-  Generator generator(options.seed);
-  Net net{{},
-          f,
-          {rows.inputs.size(1), options.width, {}, generator},
-          {options.width, 10, {}, generator}};
-  nn::init::he_normal(net.fc1.weight, {}, generator);
-  nn::init::zeros(net.fc1.bias);
+  manual_seed(options.seed);
+  Net net{{}, f, {rows.inputs.size(1), options.width}, {options.width, 10}};
+  nn::init(net, init::he());
   optim::Sgd sgd(parameters(net), {.lr = rate});
-  data::Loader loader(rows, {.shuffle = true, .seed = options.seed});
+  data::Loader loader(rows, {.shuffle = true});
   for (int epoch = 0; epoch < options.epochs; ++epoch)
     for (const auto& [x, y] : loader) {
       sgd.zero_grad();

@@ -14,31 +14,30 @@ namespace lecture6::gradients {
 
 std::vector<Curve> run(const Options& options) {
   const struct {
-    std::string name;
+    const char* name;
     nn::AnyModule nonlinearity;
-    double gain;
-  } cases[] = {{"sigmoid, Xavier", nn::Sigmoid(), 1},
-               {"tanh, Xavier", nn::Tanh(), 1},
-               {"relu, Xavier", nn::ReLU(), 1},
-               {"relu, He", nn::ReLU(), std::sqrt(2)}};
+    init::Policy policy;
+  } cases[] = {{"sigmoid, Xavier", nn::Sigmoid(), init::xavier()},
+               {"tanh, Xavier", nn::Tanh(), init::xavier()},
+               {"relu, Xavier", nn::ReLU(), init::xavier()},
+               {"relu, He", nn::ReLU(), init::he()}};
 
   std::vector<Curve> curves;
   for (const auto& c : cases) {
+    manual_seed(options.seed);
     Curve curve{c.name, options.depths, {}};
-    Generator generator(options.seed);
     for (const int depth : options.depths) {
       double logs = 0;
       for (int repeat = 0; repeat < options.repeats; ++repeat) {
         nn::Sequential net;
         for (int i = 0; i < depth; ++i) {
-          nn::Linear layer(options.width, options.width, {.bias = false}, generator);
-          nn::init::xavier_normal(layer.weight, c.gain, generator);
-          net.push_back(std::move(layer));
+          net.push_back(nn::Linear(options.width, options.width));
           net.push_back(c.nonlinearity);
         }
-        net.push_back(nn::Linear(options.width, 10, {}, generator));
+        net.push_back(nn::Linear(options.width, 10));
+        nn::init(net, c.policy);
 
-        const Tensor x = normal({options.rows, options.width}, 0, 1, float32, generator);
+        const Tensor x = normal({options.rows, options.width});
         backward(nn::cross_entropy(net(x), remainder(arange(options.rows), 10)));
         logs += std::log(norm(gradient(parameters(net)[0])).item());
       }

@@ -24,16 +24,12 @@ Trial cross_validate(double rate, double decay, const data::Dataset& rows, const
   Trial trial{rate, decay, 0};
   const Tensor all = arange(rows.size()), fold_of = remainder(all, options.folds);
   for (int fold = 0; fold < options.folds; ++fold) {
-    Generator generator(options.seed);
-    Net net{{},
-            {rows.inputs.size(1), options.hidden, {}, generator},
-            {options.hidden, 10, {}, generator}};
+    manual_seed(options.seed);
+    Net net{{}, {rows.inputs.size(1), options.hidden}, {options.hidden, 10}};
+    nn::init(net, init::he());
     optim::Sgd sgd(parameters(net), {.lr = rate, .momentum = 0.9, .weight_decay = decay});
-    data::Loader loader(rows,
-                        {.batch = 32,
-                         .shuffle = true,
-                         .seed = options.seed,
-                         .indices = masked_select(all, fold_of != fold)});
+    data::Loader loader(
+        rows, {.batch = 32, .shuffle = true, .indices = masked_select(all, fold_of != fold)});
     for (int epoch = 0; epoch < options.epochs; ++epoch)
       for (const auto& [x, y] : loader) {
         sgd.zero_grad();

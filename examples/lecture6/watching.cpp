@@ -19,22 +19,17 @@ struct Net : nn::Module<Net> {
   Tensor forward(const Tensor& x) { return fc2(relu(fc1(x))); }
 };
 
-/// With normal weights of this standard deviation, or He's if it is 0.
-Net make_net(std::int64_t inputs, double scale, const Options& options) {
-  Generator generator(options.seed);
-  Net net{{}, {inputs, options.hidden, {}, generator}, {options.hidden, 10, {}, generator}};
-  for (nn::Linear* layer : {&net.fc1, &net.fc2}) {
-    nn::init::he_normal(layer->weight, {}, generator);
-    if (scale > 0) nn::init::normal(layer->weight, 0, scale, generator);
-    nn::init::zeros(layer->bias);
-  }
+Net make_net(std::int64_t inputs, const init::Policy& policy, const Options& options) {
+  manual_seed(options.seed);
+  Net net{{}, {inputs, options.hidden}, {options.hidden, 10}};
+  nn::init(net, policy);
   return net;
 }
 
 Curve train_at(double rate, const data::Dataset& rows, const Options& options) {
-  Net net = make_net(rows.inputs.size(1), 0, options);
+  Net net = make_net(rows.inputs.size(1), init::he(), options);
   optim::Sgd sgd(parameters(net), {.lr = rate});
-  data::Loader loader(rows, {.shuffle = true, .drop_last = true, .seed = options.seed});
+  data::Loader loader(rows, {.shuffle = true, .drop_last = true});
   Curve curve{rate, {}, {}};
   for (int epoch = 0; epoch < options.epochs; ++epoch)
     for (const auto& [x, y] : loader) {
@@ -58,7 +53,7 @@ Result run(const Options& options) {
   rows.inputs = data::Standardize({.per = data::Per::all}).fit(rows.inputs)(rows.inputs);
   Result result;
 
-  Net net = make_net(rows.inputs.size(1), options.scale, options);
+  Net net = make_net(rows.inputs.size(1), init::normal(0, options.scale), options);
   result.weights = net.fc1.weight.numel() + net.fc2.weight.numel();
   for (const double penalty : options.penalties) {
     const Tensor squares = sum(square(net.fc1.weight)) + sum(square(net.fc2.weight));

@@ -14,9 +14,9 @@ namespace lecture6::zigzag {
 namespace {
 
 /// The share of rows for which all gradients of a neuron's weights have the same sign.
-double one_sign(const Tensor& rows, Generator& generator) {
+double one_sign(const Tensor& rows) {
   const std::int64_t weights = rows.size(1);
-  nn::Linear neuron(weights, 1, {}, generator);
+  nn::Linear neuron(weights, 1);
   int count = 0;
   for (const Tensor& row : unbind(rows)) {
     nn::zero_grad(neuron);
@@ -28,16 +28,13 @@ double one_sign(const Tensor& rows, Generator& generator) {
 }
 
 Path descend(const std::string& name, bool centre, const Result& goal, const Options& options) {
-  Generator generator(options.seed);
+  manual_seed(options.seed);
   const double low = centre ? -0.5 : 0;
-  const auto inputs = [&](std::int64_t n) {
-    return uniform({options.rows, n}, low, low + 1, float32, generator);
-  };
-  Path path{
-      name, one_sign(inputs(2), generator), one_sign(inputs(options.many), generator), {0}, {0}};
+  const auto inputs = [&](std::int64_t n) { return uniform({options.rows, n}, low, low + 1); };
+  Path path{name, one_sign(inputs(2)), one_sign(inputs(options.many)), {0}, {0}};
 
-  nn::Linear neuron(2, 1, {.bias = false}, generator);
-  nn::init::zeros(neuron.weight);
+  nn::Linear neuron(2, 1, {.bias = false});
+  init::zeros(neuron.weight);
   const Tensor x = inputs(2), y = linear(x, tensor({{goal.target_x, goal.target_y}}));
   optim::Sgd sgd(parameters(neuron), {.lr = options.rate});
   const double distance = std::hypot(goal.target_x, goal.target_y);
