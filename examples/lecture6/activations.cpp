@@ -52,20 +52,26 @@ std::vector<Case> run(const Options& options) {
 }
 
 void show(const std::vector<Case>& result, const std::string& folder) {
+  const auto row = [](const std::string& name, const Case& c, double Layer::*what) {
+    fmt::print("{:<30}", name);
+    for (const Layer& l : c.layers) fmt::print("{:9.2g}", l.*what);
+    fmt::print("\n");
+  };
+  fmt::print("{:<30}", "layer");
+  for (std::size_t i = 0; i < result.at(0).layers.size(); ++i) fmt::print("{:9}", i + 1);
+  fmt::print("\n");
   std::vector<Panel> panels;
   for (const Case& c : result) {
-    fmt::print(
-        "{}, {}\n  layer      mean       std  mean square  saturated\n", c.nonlinearity, c.init);
+    const bool bounded = c.nonlinearity == "tanh";
+    row(fmt::format("{:<18} mean", c.nonlinearity + ", " + c.init), c, &Layer::mean);
+    row("                   std", c, &Layer::std);
+    if (bounded)
+      row("                   saturated", c, &Layer::saturated);
+    else
+      row("                   square", c, &Layer::second_moment);
     for (std::size_t i = 0; i < c.layers.size(); ++i) {
       const Layer& l = c.layers[i];
-      fmt::print("  {:5}  {:8.4f}  {:8.4f}  {:11.3e}  {:8.1f}%\n",
-                 i + 1,
-                 l.mean,
-                 l.std,
-                 l.second_moment,
-                 100 * l.saturated);
       Panel p{.title = i == 0 ? c.nonlinearity + ", " + c.init : fmt::format("layer {}", i + 1)};
-      const bool bounded = c.nonlinearity == "tanh";
       p.x_min = bounded ? -1 : 0, p.x_max = bounded ? 1 : 3;
       auto values = l.values;
       std::erase(values, 0.0);  // half of relu's, which would dwarf the others
@@ -73,10 +79,9 @@ void show(const std::vector<Case>& result, const std::string& folder) {
       panels.push_back(std::move(p));
     }
   }
-  if (!result.empty())
-    write_svg(folder + "/activations.svg",
-              panels,
-              {.columns = static_cast<int>(result[0].layers.size()), .width = 110, .height = 100});
+  write_svg(folder + "/activations.svg",
+            panels,
+            {.columns = static_cast<int>(result[0].layers.size()), .width = 110, .height = 100});
 }
 
 }  // namespace lecture6::activations

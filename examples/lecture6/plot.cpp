@@ -104,7 +104,7 @@ void draw_panel(
   const bool small = layout.height < 150;  // a cell of a table of histograms
   std::size_t longest = 0;
   for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
-  const double legend = 6.0 * static_cast<double>(longest) + 12;
+  const double legend = 6.5 * static_cast<double>(longest) + 12;
   const Axis x = make_axis(panel, true, left + (small ? 8 : 64), left + layout.width - legend);
   const Axis y = make_axis(panel, false, top + layout.height - (small ? 20 : 44), top + 26);
   for (double t : x.ticks()) {
