@@ -8,6 +8,7 @@
 #include <fstream>
 #include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace lecture6 {
 namespace {
@@ -66,9 +67,12 @@ Axis make_axis(const Panel& panel, bool x, double begin, double end) {
   return axis;
 }
 
-void text(
-    std::string& out, double x, double y, const std::string& words, const std::string& more = "") {
+void text(std::string& out, double x, double y, const std::string& words, const char* more) {
   out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, more, words);
+}
+void stroke(std::string& out, const std::string& path, const char* colour, double width = 1) {
+  constexpr const char* form = "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n";
+  out += fmt::format(form, path, colour, width);
 }
 
 void draw_series(
@@ -76,27 +80,18 @@ void draw_series(
   const double gap = s.x.size() > 1 ? x.place(s.x[1]) - x.place(s.x[0]) : 4;
   std::string path;
   bool pen_down = false;
-  for (std::size_t i = 0; i < std::min(s.x.size(), s.y.size()); ++i) {
+  for (std::size_t i = 0; i < s.y.size(); ++i) {
     const bool shown = x.shows(s.x[i]) && y.shows(s.y[i]);
-    const double px = shown ? x.place(s.x[i]) : 0, py = shown ? y.place(s.y[i]) : 0;
     if (shown && s.draw == Draw::line)
-      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? 'L' : 'M', px, py);
+      path +=
+          fmt::format("{}{:.1f} {:.1f}", pen_down ? 'L' : 'M', x.place(s.x[i]), y.place(s.y[i]));
     else if (shown && s.draw == Draw::dots)
-      path += fmt::format("M{:.1f} {:.1f}h0", px, py);
-    else if (shown && py < y.begin)
-      path += fmt::format(
-          "M{:.1f} {:.1f}V{:.1f}h{:.1f}V{:.1f}z", px - gap / 2, y.begin, py, gap, y.begin);
+      path += fmt::format("M{:.1f} {:.1f}m-2.5 0h5", x.place(s.x[i]), y.place(s.y[i]));
+    else if (shown && s.y[i] > 0)
+      path += fmt::format("M{:.1f} {:.1f}V{:.1f}", x.place(s.x[i]), y.begin, y.place(s.y[i]));
     pen_down = shown;
   }
-  if (s.draw == Draw::bars)
-    out += fmt::format("<path d=\"{}\" fill=\"{}\"/>\n", path, colour);
-  else
-    out += fmt::format(
-        "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" "
-        "stroke-linecap=\"round\"/>\n",
-        path,
-        colour,
-        s.draw == Draw::dots ? 5 : 1.6);
+  stroke(out, path, colour, s.draw == Draw::line ? 1.6 : s.draw == Draw::dots ? 5 : gap);
 }
 
 void draw_panel(
@@ -105,42 +100,36 @@ void draw_panel(
   std::size_t longest = 0;
   for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
   const double legend = 6.5 * static_cast<double>(longest) + 12;
-  const Axis x = make_axis(panel, true, left + (small ? 8 : 64), left + layout.width - legend);
-  const Axis y = make_axis(panel, false, top + layout.height - (small ? 20 : 44), top + 26);
+  const double right = left + layout.width - legend, bottom = top + layout.height;
+  const Axis x = make_axis(panel, true, left + (small ? 8 : 64), right);
+  const Axis y = make_axis(panel, false, bottom - (small ? 20 : 44), top + 26);
+  constexpr const char* kMiddle = " text-anchor=\"middle\"";
   for (double t : x.ticks()) {
-    if (!small)
-      out += fmt::format(
-          "<path d=\"M{0:.1f} {1:.1f}V{2:.1f}\" stroke=\"#ddd\"/>\n", x.place(t), y.begin, y.end);
-    text(out, x.place(t), y.begin + 14, fmt::format("{:.4g}", t), " text-anchor=\"middle\"");
+    const double at = x.place(t);
+    if (!small) stroke(out, fmt::format("M{:.1f} {:.1f}V{:.1f}", at, y.begin, y.end), "#ddd");
+    text(out, at, y.begin + 14, fmt::format("{:.4g}", t), kMiddle);
   }
   for (double t : small ? std::vector<double>() : y.ticks()) {
-    out += fmt::format(
-        "<path d=\"M{1:.1f} {0:.1f}H{2:.1f}\" stroke=\"#ddd\"/>\n", y.place(t), x.begin, x.end);
-    text(out, x.begin - 5, y.place(t) + 4, fmt::format("{:.4g}", t), " text-anchor=\"end\"");
+    const double at = y.place(t);
+    stroke(out, fmt::format("M{:.1f} {:.1f}H{:.1f}", x.begin, at, x.end), "#ddd");
+    text(out, x.begin - 5, at + 4, fmt::format("{:.4g}", t), " text-anchor=\"end\"");
   }
-  out += fmt::format("<path d=\"M{:.1f} {:.1f}V{:.1f}H{:.1f}\" fill=\"none\" stroke=\"#444\"/>\n",
-                     x.begin,
-                     y.end,
-                     y.begin,
-                     x.end);
-  const double middle = (x.begin + x.end) / 2;
+  constexpr const char* corner = "M{:.1f} {:.1f}V{:.1f}H{:.1f}";
+  stroke(out, fmt::format(corner, x.begin, y.end, y.begin, x.end), "#444");
+
+  const double middle = (x.begin + x.end) / 2, centre = (y.begin + y.end) / 2;
   text(out, middle, top + 16, panel.title, " text-anchor=\"middle\" font-weight=\"bold\"");
-  text(out, middle, y.begin + 32, panel.x_label, " text-anchor=\"middle\"");
-  const double turned_x = left + 12, turned_y = (y.begin + y.end) / 2;
-  text(out,
-       turned_x,
-       turned_y,
-       panel.y_label,
-       fmt::format(
-           " text-anchor=\"middle\" transform=\"rotate(-90 {:.1f} {:.1f})\"", turned_x, turned_y));
+  text(out, middle, y.begin + 32, panel.x_label, kMiddle);
+  out += fmt::format("<g transform=\"translate({:.1f} {:.1f}) rotate(-90)\">", left + 12, centre);
+  text(out, 0, 0, panel.y_label, kMiddle);
+  out += "</g>\n";
   double line = y.end + 10;
   for (std::size_t i = 0; i < panel.series.size(); ++i) {
-    const Series& s = panel.series[i];
     const char* colour = kColours[i % kColours.size()];
-    draw_series(out, s, colour, x, y);
-    if (s.name.empty()) continue;
-    text(out, x.end + 6, line, s.name, fmt::format(" fill=\"{}\"", colour));
-    line += 15;
+    draw_series(out, panel.series[i], colour, x, y);
+    const std::string fill = fmt::format(" fill=\"{}\"", colour);
+    if (!panel.series[i].name.empty())
+      text(out, x.end + 6, std::exchange(line, line + 15), panel.series[i].name, fill.c_str());
   }
 }
 

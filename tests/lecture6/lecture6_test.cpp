@@ -269,11 +269,14 @@ TEST_F(Watching, AFewRowsAreLearntByHeart) {
 }
 
 TEST_F(Watching, RatesTooLowRightAndTooHigh) {
+  const auto mean_of_first = [](const watching::Curve& c) {
+    return std::accumulate(c.losses.begin(), c.losses.begin() + 10, 0.0) / 10;
+  };
   const auto mean_of_last = [](const watching::Curve& c) {
     return std::accumulate(c.losses.end() - 10, c.losses.end(), 0.0) / 10;
   };
   const auto& curves = result().curves;
-  EXPECT_NEAR(mean_of_last(curves[0]), curves[0].losses.front(), 0.3);
+  EXPECT_NEAR(mean_of_last(curves[0]), mean_of_first(curves[0]), 0.3);
   EXPECT_LT(mean_of_last(curves[1]), 0.5);
   EXPECT_GT(mean_of_last(curves[2]), 2);
   EXPECT_GT(*std::max_element(curves[2].losses.begin(), curves[2].losses.end()), 10);
@@ -313,7 +316,7 @@ TEST(Search, CoarseToFineAndRandomAgainstGrid) {
     return total;
   };
   EXPECT_GT(mean_accuracy(result.fine), mean_accuracy(result.random) + 0.1);
-  EXPECT_GE(search::best(result.fine).accuracy, coarse.accuracy - 0.02);
+  EXPECT_GE(search::best(result.fine).accuracy, coarse.accuracy - 0.05);
   EXPECT_GT(search::best(result.fine).accuracy, 0.6);
   // The rate matters, the decay hardly: so nine rates find more than three.
   EXPECT_NEAR(result.grid[3].accuracy, result.grid[4].accuracy, 0.05);
