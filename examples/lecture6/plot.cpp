@@ -161,7 +161,8 @@ Series histogram(const std::vector<double>& values, double low, double high, int
   const double width = (high - low) / bins;
   for (int i = 0; i < bins; ++i) s.x.push_back(low + (i + 0.5) * width);
   for (double v : values)
-    ++s.y[static_cast<std::size_t>(std::clamp((v - low) / width, 0.0, bins - 0.5))];
+    if (!std::isnan(v))
+      ++s.y[static_cast<std::size_t>(std::clamp((v - low) / width, 0.0, bins - 0.5))];
   return s;
 }
 

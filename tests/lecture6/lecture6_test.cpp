@@ -327,7 +327,7 @@ TEST(Search, CoarseToFineAndRandomAgainstGrid) {
 // ---- plot ----------------------------------------------------------------------------------------
 
 TEST(Plot, Histogram) {
-  const Series s = histogram({-7, -1, -0.9, 0, 0.1, 0.99, 1, 2}, -1, 1, 4);
+  const Series s = histogram({NAN, -7, -1, -0.9, 0, 0.1, 0.99, 1, 2}, -1, 1, 4);
   EXPECT_EQ(s.x, (std::vector<double>{-0.75, -0.25, 0.25, 0.75}));
   EXPECT_EQ(s.y, (std::vector<double>{3, 0, 2, 3}));
 }
