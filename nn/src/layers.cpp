@@ -94,6 +94,9 @@ void check_dropout(double p) {
     gradus::detail::fail<ArgumentError>("dropout", fmt::format("expected p in [0, 1], got {}", p));
 }
 std::string describe_dropout(double p) { return fmt::format("p {}", p); }
+std::string spell_numbers(std::initializer_list<double> numbers) {
+  return fmt::format("{}", fmt::join(numbers, ", "));
+}
 
 }  // namespace detail
 

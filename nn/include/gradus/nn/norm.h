@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/nn/layers.h"
+#include "gradus/nn/sequential.h"
 #include "gradus/ops/norm.h"
 
 #include <concepts>
@@ -227,5 +228,9 @@ M fold(const M& layer, const BatchNorm& norm) {
   result.bias = Parameter(std::move(folded.bias));
   return result;
 }
+
+/// A copy of the net for evaluation in which each batch norm that has statistics and comes right behind a Linear or a
+/// convolution is folded into it; nets inside the net, too. It shares nothing with the net.
+Sequential fold(const Sequential& net);
 
 }  // namespace gradus::nn
