@@ -248,7 +248,8 @@ const Functions& functions() {
                              elementwise_functions(),
                              image_functions(),
                              loss_functions(),
-                             linalg_functions()})
+                             linalg_functions(),
+                             module_functions()})
       all.merge(family);
     return all;
   }();
