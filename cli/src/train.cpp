@@ -120,16 +120,25 @@ class SignalGuard {
 
 class StopOnSignal : public train::Observer {
  public:
-  void after_step(const train::Step&) override { stop(); }
+  explicit StopOnSignal(const train::FitOptions& options) : options_(options) {}
+  void after_step(const train::Step& now) override {
+    stop();
+    const std::int64_t every = options_.checkpoint_every;
+    saved_ |= every > 0 && ((now.epoch - 1) * now.steps + now.step) % every == 0;
+  }
   bool after_epoch(const train::EpochRecord&) override {
+    saved_ |= options_.checkpoint_every == 0;
     stop();
     return true;
   }
 
  private:
-  static void stop() {
-    if (caught_signal != 0) throw Interrupted{caught_signal};
+  void stop() const {
+    if (caught_signal != 0) throw Interrupted{caught_signal, saved_ ? options_.checkpoint : ""};
   }
+
+  const train::FitOptions& options_;
+  bool saved_ = false;  // a step or an epoch ago, or earlier
 };
 
 std::optional<optim::Curve> make_schedule(const Options& options, train::FitOptions& fit) {
@@ -287,7 +296,7 @@ int run_train(const std::vector<std::string>& arguments) {
              model,
              nn::parameter_count(net));
 
-  StopOnSignal observer;
+  StopOnSignal observer(fit);
   fit.observer = observer;
   const SignalGuard signals;
   const train::Record record = train::fit(net, source.splits, fit);

@@ -111,11 +111,12 @@ class Trainer {
       own_optimizer_ = std::make_unique<optim::Adam>(parameters_);
       optimizer_ = own_optimizer_.get();
     }
+    rate_ = optimizer_->lr();
   }
 
   Record run() {
     RunFolder folder(options_.out, options_.runs);
-    const std::string config = config_json(options_, data_, record_, optimizer_->lr());
+    const std::string config = config_json(options_, data_, record_, rate_);
     Snapshot before(model_.module);
     const ModeGuard modes(model_.module);
     const RateGuard rates(*optimizer_);
@@ -167,6 +168,7 @@ class Trainer {
   std::vector<Parameter> parameters_;
   std::unique_ptr<optim::Optimizer> own_optimizer_;
   optim::Optimizer* optimizer_ = nullptr;
+  double rate_ = 0;           // before a schedule changes it
   bool trains_more_ = false;  // the optimiser has parameters that are not the model's
   Loss loss_;
   std::optional<optim::Schedule> schedule_;
@@ -260,7 +262,7 @@ Score Trainer::measure_part(const char* name, const data::Dataset& part, int epo
                     name,
                     score.loss,
                     epoch,
-                    optimizer_->lr()));
+                    rate_));
   return score;
 }
 
@@ -284,7 +286,7 @@ void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
           value,
           epoch_,
           step_,
-          optimizer_->lr()));
+          rate_));
     backward(loss);
     const Step now{epoch_, step_, steps, batch, output, value, model_.module, *optimizer_};
     Observer* const observer = options_.observer.get();
@@ -336,12 +338,12 @@ void Trainer::train() {
     else
       now.test = measure_part("test", data_.test, epoch_);
     now.seconds = seconds_since(begin);
-    meter.finish_epoch(now);
     finish_epoch(now);
     ++epoch_;
     step_ = 0;
     tally_ = {};
     if (options_.checkpoint_every == 0) save(loader);
+    meter.finish_epoch(now);
     if (Observer* const observer = options_.observer.get(); observer && !observer->after_epoch(now))
       break;
   }
