@@ -1,5 +1,6 @@
 #include "gradus/nn/layers.h"
 
+#include "gradus/autograd/checkpoint.h"
 #include "gradus/nn/init.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/norm.h"
@@ -66,7 +67,8 @@ Tensor BatchNorm::forward(Arg x) {
   if (!training && running_mean.defined())
     return batch_norm_eval(x, running_mean, running_var, weight, bias, options_.eps);
   BatchNormResult result = batch_norm(x, weight, bias, options_.eps);
-  if (training && running_mean.defined()) update_statistics(result.mean, result.var);
+  if (training && running_mean.defined())
+    update_statistics(result.mean, result.var);
   return std::move(result.y);
 }
 
@@ -87,18 +89,99 @@ void BatchNorm::update_statistics(const Tensor& mean, const Tensor& var) {
 
 std::string BatchNorm::describe() const { return fmt::format("{}", features_); }
 
-Dropout::Dropout(double probability) : p(probability) {
+namespace detail {
+
+void check_dropout(double p) {
   if (!(p >= 0 && p <= 1))
     gradus::detail::fail<ArgumentError>("dropout", fmt::format("expected p in [0, 1], got {}", p));
 }
+std::string describe_dropout(double p) { return fmt::format("p {}", p); }
+std::string spell_numbers(std::initializer_list<double> numbers) {
+  return fmt::format("{}", fmt::join(numbers, ", "));
+}
 
-Tensor Dropout::forward(Arg x) const { return dropout(x, p, training); }
+}  // namespace detail
 
-std::string Dropout::describe() const { return fmt::format("p {}", p); }
+Bilinear::Bilinear(std::int64_t in1,
+                   std::int64_t in2,
+                   std::int64_t out,
+                   BilinearOptions options,
+                   Generator& generator) {
+  check_sizes("bilinear", {in1, in2, out});
+  const double bound = 1 / std::sqrt(static_cast<double>(in1));
+  weight = uniform({out, in1, in2}, -bound, bound, options.dtype, generator);
+  if (options.bias) bias = uniform({out}, -bound, bound, options.dtype, generator);
+}
+
+std::string Bilinear::describe() const {
+  return fmt::format("{}, {} → {}", weight.size(1), weight.size(2), weight.size(0));
+}
+
+Embedding::Embedding(std::int64_t count,
+                     std::int64_t dim,
+                     EmbeddingOptions options,
+                     Generator& generator)
+    : padding_(options.padding) {
+  check_sizes("embedding", {count, dim});
+  Tensor table = normal({count, dim}, 0, 1, options.dtype, generator);
+  if (padding_) {
+    if (*padding_ < -count || *padding_ >= count)
+      gradus::detail::fail<IndexError>(
+          "embedding", fmt::format("expected a padding row below {}, got {}", count, *padding_));
+    Tensor row = select(table, 0, *padding_);
+    copy_into(row, zeros_like(row));
+  }
+  weight = table;
+}
+
+static std::string describe_table(const Tensor& weight) {
+  return fmt::format("{} × {}", weight.size(0), weight.size(1));
+}
+std::string Embedding::describe() const { return describe_table(weight); }
+
+EmbeddingBag::EmbeddingBag(std::int64_t count,
+                           std::int64_t dim,
+                           EmbeddingBagOptions options,
+                           Generator& generator)
+    : mode_(options.mode) {
+  check_sizes("embedding_bag", {count, dim});
+  weight = normal({count, dim}, 0, 1, options.dtype, generator);
+}
+
+std::string EmbeddingBag::describe() const { return describe_table(weight); }
+
+Upsample::Upsample(std::int64_t factor_, InterpolateOptions options_)
+    : factor(factor_), options(options_) {
+  check_sizes("upsample", {factor});
+}
+
+Tensor Upsample::forward(Arg x) const {
+  Shape size;
+  for (int d = 2; d < x->rank(); ++d) size.push_back(x->size(d) * factor);
+  return interpolate(x, size, options);
+}
 
 PReLU::PReLU(std::int64_t channels, double start, DType dtype) {
   check_sizes("prelu", {channels});
   weight = full({channels}, start, dtype);
+}
+
+MaxoutLinear::MaxoutLinear(std::int64_t in,
+                           std::int64_t out,
+                           std::int64_t pieces,
+                           MaxoutLinearOptions options,
+                           Generator& generator)
+    : pieces_(pieces) {
+  check_sizes("maxout", {in, out, pieces});
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  weight = uniform({out * pieces, in}, -bound, bound, options.dtype, generator);
+  if (options.bias) bias = uniform({out * pieces}, -bound, bound, options.dtype, generator);
+}
+
+Tensor MaxoutLinear::forward(Arg x) const { return maxout(linear(x, weight, bias), pieces_); }
+
+std::string MaxoutLinear::describe() const {
+  return fmt::format("{} → {}, {} pieces", weight.size(1), weight.size(0) / pieces_, pieces_);
 }
 
 }  // namespace gradus::nn

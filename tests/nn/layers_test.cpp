@@ -13,97 +13,14 @@
 namespace gradus {
 namespace {
 
-namespace init = nn::init;
-
-// ---- initialisers --------------------------------------------------------------------------------
-
-struct Moments {
-  double mean, std, kurtosis, least, most;
-};
-Moments moments(const Tensor& x) {
-  const auto v = x.to_vector();
-  const auto n = static_cast<double>(v.size());
-  double mean = 0, two = 0, four = 0;
-  for (double a : v) mean += a / n;
-  for (double a : v) two += (a - mean) * (a - mean) / n, four += std::pow(a - mean, 4) / n;
-  return {mean,
-          std::sqrt(two),
-          four / two / two,
-          *std::min_element(v.begin(), v.end()),
-          *std::max_element(v.begin(), v.end())};
-}
-
-/// Standard deviation and shape of the distribution, within 5 standard errors.
-void expect_normal(const Tensor& w, double std) {
-  const Moments m = moments(w);
-  const double n = static_cast<double>(w.numel());
-  EXPECT_NEAR(m.mean, 0, 5 * std / std::sqrt(n));
-  EXPECT_NEAR(m.std, std, 5 * std / std::sqrt(2 * n));
-  EXPECT_NEAR(m.kurtosis, 3, 5 * std::sqrt(24 / n));
-}
-void expect_uniform(const Tensor& w, double bound) {
-  const Moments m = moments(w);
-  const double n = static_cast<double>(w.numel());
-  EXPECT_NEAR(m.std, bound / std::sqrt(3.0), 5 * bound / std::sqrt(15 * n));
-  EXPECT_NEAR(m.kurtosis, 1.8, 0.02);
-  EXPECT_LE(m.most, bound * (1 + 1e-6));
-  EXPECT_GE(m.least, -bound * (1 + 1e-6));
-  EXPECT_GT(m.most, bound * 0.999);
-}
-
-// Numbers: Glorot & Bengio 2010 and He et al. 2015 for a [512, 256] and a [64, 3, 7, 7] weight.
-TEST(Init, XavierAndHe) {
-  Tensor w = empty({512, 256});
-  expect_normal(init::xavier_normal(w), 0.051031036308);
-  expect_uniform(init::xavier_uniform(w, 5.0 / 3), 0.147313912747);
-  expect_normal(init::he_normal(w), 0.0883883476483);
-  expect_uniform(init::he_uniform(w), 0.153093108924);
-  expect_normal(init::he_normal(w, {.fan = init::Fan::out}), 0.0625);
-  expect_normal(init::he_normal(w, {.nonlinearity = init::Nonlinearity::leaky_relu, .slope = 0.1}),
-                0.0879496930913);
-  Tensor k = empty({64, 3, 7, 7}, float64);
-  expect_normal(init::he_normal(k), 0.116642368704);
-  expect_normal(init::xavier_normal(k), 0.0246819550166);
-}
-
-TEST(Init, Gains) {
-  using N = init::Nonlinearity;
-  EXPECT_EQ(init::gain(N::linear), 1);
-  EXPECT_EQ(init::gain(N::sigmoid), 1);
-  EXPECT_NEAR(init::gain(N::tanh), 1.6666666666666667, 1e-15);
-  EXPECT_NEAR(init::gain(N::relu), 1.4142135623730951, 1e-15);
-  EXPECT_NEAR(init::gain(N::leaky_relu), 1.4141428569978354, 1e-15);
-  EXPECT_NEAR(init::gain(N::leaky_relu, std::sqrt(5.0)), 0.5773502691896257, 1e-15);
-  EXPECT_EQ(init::gain(N::selu), 0.75);
-}
-
-TEST(Init, PlainFills) {
-  Tensor w = empty({300, 300});
-  expect_normal(init::normal(w, 0, 0.01), 0.01);
-  expect_uniform(init::uniform(w, -2, 2), 2);
-  EXPECT_TRUE(equal(init::constant(w, 3), full({300, 300}, 3)));
-  EXPECT_TRUE(equal(init::ones(w), ones({300, 300})));
-  EXPECT_TRUE(equal(init::zeros(w), zeros({300, 300})));
-}
-
-TEST(Init, SeedsDecideAndFansAreNeeded) {
-  Generator a(7), b(7), c(8);
-  Tensor x = empty({8, 8}), y = empty({8, 8}), z = empty({8, 8}), v = empty({8});
-  EXPECT_TRUE(equal(init::he_normal(x, {}, a), init::he_normal(y, {}, b)));
-  EXPECT_FALSE(equal(x, init::he_normal(z, {}, c)));
-  EXPECT_THROW(init::he_normal(v), ShapeError);
-}
-
 // ---- layers --------------------------------------------------------------------------------------
 
 TEST(Linear, ComputesAndStartsAsDocumented) {
   Generator g(1);
   nn::Linear fc(100, 50, {}, g);
   EXPECT_EQ(fc.weight.shape(), (Shape{50, 100}));
-  const Moments m = moments(fc.weight);
-  EXPECT_LE(m.most, 0.1);
-  EXPECT_GE(m.least, -0.1);
-  EXPECT_NEAR(m.std, 0.1 / std::sqrt(3.0), 0.002);
+  EXPECT_LE(max(abs(detach(fc.weight))).item(), 0.1);
+  EXPECT_NEAR(stddev(detach(fc.weight)).item(), 0.1 / std::sqrt(3.0), 0.002);
   const Tensor x = normal({3, 4, 100});
   EXPECT_TRUE(all_close(fc(x), matmul(x, transpose(fc.weight)) + fc.bias, 1e-4, 1e-5));
   EXPECT_EQ(nn::parameters(fc).size(), 2U);
@@ -185,6 +102,163 @@ TEST(Activations, ModulesAreTheirFunctions) {
   nn::PReLU prelu;
   EXPECT_TRUE(equal(prelu(x), leaky_relu(x, 0.25)));
   EXPECT_EQ(nn::parameters(prelu).size(), 1U);
+}
+
+// ---- values in closed form -----------------------------------------------------------------------
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+#define EXPECT_MESSAGE(text, ...)                                           \
+  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
+      << message_of([&] { __VA_ARGS__; })
+
+TEST(MaxoutLinear, IsTheLargestOfItsPieces) {
+  nn::MaxoutLinear layer(1, 1, 2);  // max(x, -x) = |x|
+  copy_into(layer.weight, tensor({{1.}, {-1.}}));
+  copy_into(layer.bias, zeros({2}));
+  const Tensor x = tensor({{-3.}, {0.}, {2.}});
+  EXPECT_TRUE(equal(layer(x), abs(x)));
+  EXPECT_EQ(nn::parameter_count(nn::MaxoutLinear(10, 4, 3)),
+            3 * nn::parameter_count(nn::Linear(10, 4)));
+  EXPECT_THROW(nn::MaxoutLinear(2, 3, 0), ArgumentError);
+}
+
+// All weights 1/2, biases 0, x = h = c = 1: every gate is a = 1, so c' = s(1) + s(1) tanh(1), h' = s(1) tanh(c').
+TEST(Recurrent, OneStepByHand) {
+  const double s = 1 / (1 + std::exp(-1.0));
+  const Tensor x = ones({1, 1, 1}, float64);
+  const auto prepared = [](auto layer) {
+    for (Parameter p : nn::parameters(layer)) init::constant(p, p.rank() == 2 ? 0.5 : 0);
+    return layer;
+  };
+  const auto lstm = prepared(nn::LSTM(1, 1, {.dtype = float64}))(x, x, x);
+  const double c = s + s * std::tanh(1.0);
+  EXPECT_NEAR(lstm.c.item(), c, 1e-14);
+  EXPECT_NEAR(lstm.h.item(), s * std::tanh(c), 1e-14);
+  EXPECT_NEAR(lstm.y.item(), s * std::tanh(c), 1e-14);
+  const auto rnn = prepared(nn::RNN(1, 1, {.dtype = float64}))(x, x);
+  EXPECT_NEAR(rnn.y.item(), std::tanh(1.0), 1e-14);
+  // n = tanh(1/2 + s/2), h' = (1 - s) n + s.
+  const auto gru = prepared(nn::GRU(1, 1, {.dtype = float64}))(x, x);
+  const double n = std::tanh(0.5 + s / 2);
+  EXPECT_NEAR(gru.y.item(), (1 - s) * n + s, 1e-14);
+}
+
+TEST(Recurrent, ShapesOfLayersAndDirections) {
+  nn::LSTM lstm(3, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true});
+  const auto r = lstm(normal({4, 7, 3}));
+  EXPECT_EQ(r.y.shape(), (Shape{4, 7, 10}));
+  EXPECT_EQ(r.h.shape(), (Shape{4, 4, 5}));
+  EXPECT_EQ(r.c.shape(), (Shape{4, 4, 5}));
+  // The way back ends at the first step.
+  EXPECT_TRUE(
+      equal(select(select(detach(r.y), 1, 0), 1, 7), select(select(detach(r.h), 0, 3), 1, 2)));
+}
+
+TEST(Attention, OneKeyIsTakenWholeAndMaskedOnesNot) {
+  nn::MultiheadAttention attention(4, 2, {.batch_first = true});
+  const Tensor query = normal({2, 3, 4}), key = normal({2, 5, 4});
+  const nn::AttentionMask mask{
+      .key_padding = tensor({{false, false, true, true, true}, {false, true, true, true, true}}),
+      .weights = true};
+  const auto r = attention(query, key, key, mask);
+  const Tensor w = detach(r.weights);
+  EXPECT_TRUE(all_close(sum(w, 2), ones({2, 3})));
+  EXPECT_EQ(max(narrow(w, 2, 2, 3)).item(), 0);
+  EXPECT_TRUE(all_close(select(select(w, 0, 1), 1, 0), ones({3})));
+  // Causal: the first result depends on the first position only.
+  Tensor x = leaf(normal({1, 4, 4}));
+  const Tensor g = grad(sum(select(attention(x, nn::AttentionMask{.causal = true}).y, 1, 0)), x);
+  EXPECT_EQ(max(abs(narrow(g, 1, 1, 3))).item(), 0);
+}
+
+TEST(Embedding, ThePaddingRowStaysZero) {
+  nn::Embedding table(4, 3, {.padding = 2});
+  EXPECT_TRUE(equal(select(detach(table.weight), 0, 2), zeros({3})));
+  backward(sum(table(tensor({2, 2, 1}))));
+  EXPECT_TRUE(equal(select(gradient(table.weight), 0, 2), zeros({3})));
+  EXPECT_TRUE(equal(select(gradient(table.weight), 0, 1), ones({3})));
+  EXPECT_THROW(nn::Embedding(4, 3, {.padding = 4}), IndexError);
+}
+
+TEST(WeightNorm, KeepsTheLayerAndSeparatesLengths) {
+  nn::Linear fc(6, 4);
+  const Tensor x = normal({3, 6}), before = detach(fc(x));
+  nn::WeightNorm normed(fc);
+  EXPECT_TRUE(all_close(detach(normed(x)), before, 1e-5, 1e-6));
+  copy_into(normed.weight_v, detach(normed.weight_v) * 3);
+  EXPECT_TRUE(all_close(detach(normed(x)), before, 1e-5, 1e-6));
+}
+
+TEST(SpectralNorm, TheLargestSingularValueIsOne) {
+  nn::SpectralNorm layer(nn::Linear(8, 5));
+  for (int i = 0; i < 100; ++i) layer(zeros({1, 8}));
+  EXPECT_NEAR(max(svd(detach(layer.weight())).s).item(), 1, 1e-4);
+}
+
+TEST(Fold, ABatchNormGoesIntoTheLayerBefore) {
+  nn::Sequential net{nn::BatchNorm(3, {.track_running_stats = false}),
+                     nn::Conv2d(3, 8, {.bias = false}),
+                     nn::BatchNorm(8),
+                     nn::ReLU(),
+                     nn::Flatten(),
+                     nn::Linear(8 * 4 * 4, 6),
+                     nn::BatchNorm(6)};
+  for (int i = 0; i < 20; ++i) net(2 * normal({32, 3, 6, 6}) + 1);
+  for (const auto& p : nn::named_parameters(net))
+    if (p.name == "2.weight" || p.name == "6.bias") {
+      Tensor target = p.parameter;
+      copy_into(target, uniform(target.shape(), 0.5, 2));
+    }
+  nn::Sequential folded = fold(net);
+  nn::eval(net);
+  EXPECT_EQ(folded.size(), net.size() - 2);
+  const Tensor x = normal({16, 3, 6, 6}), y = detach(net(x));
+  EXPECT_LT((max(abs(detach(folded(x)) - y)) / max(abs(y))).item(), 1e-6);
+  nn::zero_grad(net);
+  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(4)), ShapeError);
+  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(3, {.track_running_stats = false})),
+               ArgumentError);
+}
+
+TEST(Penalties, AreSumsOverWeights) {
+  nn::Linear fc(2, 2);
+  copy_into(fc.weight, tensor({{1., -2.}, {3., 0.}}));
+  copy_into(fc.bias, tensor({10., -10.}));
+  EXPECT_EQ(nn::l2(fc, 0.5).item(), 7);
+  EXPECT_EQ(nn::l1(fc, 0.5).item(), 3);
+  EXPECT_EQ(nn::l1(fc, 1, {.vectors = true}).item(), 26);
+  backward(nn::l2(fc, 0.5));
+  EXPECT_TRUE(equal(gradient(fc.weight), detach(fc.weight)));
+  zero_grad(fc.weight);
+  backward(nn::l1(fc, 0.5));
+  EXPECT_TRUE(equal(gradient(fc.weight), tensor({{0.5, -0.5}, {0.5, 0.}})));
+  EXPECT_THROW(nn::l2(fc, -1), ArgumentError);
+  EXPECT_THROW(nn::l1(nn::ReLU(), 1), ArgumentError);
+}
+
+TEST(Layers, WrongShapesSayWhatWasExpected) {
+  EXPECT_MESSAGE("[N, 4, *], got [2, 3]", nn::GroupNorm(2, 4)(zeros({2, 3})));
+  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of 1 step or more, got [4, 2]",
+                 nn::RNN(3, 4)(zeros({4, 2})));
+  EXPECT_MESSAGE("lstm: expected h0 and c0 [1, 2, 4]",
+                 nn::LSTM(3, 4)(zeros({5, 2, 3}), zeros({1, 2, 3})));
+  EXPECT_MESSAGE("gru: expected no c0",
+                 nn::GRU(3, 4)(zeros({5, 2, 3}), Tensor(), zeros({1, 2, 4})));
+  EXPECT_MESSAGE("query, key and value [*, N, 4]", nn::MultiheadAttention(4, 2)(zeros({3, 2, 5})));
+  EXPECT_MESSAGE("features that the heads divide", nn::MultiheadAttention(4, 3));
+  EXPECT_MESSAGE("like the path around", nn::Residual(nn::Linear(4, 3))(zeros({2, 4})));
+  EXPECT_MESSAGE("expected p in [0, 1]", nn::AlphaDropout(-1));
+  EXPECT_MESSAGE("channels of 1 or more that the groups divide", nn::Conv2d(3, 4, {.groups = 2}));
+  EXPECT_MESSAGE("sizes of 1 or more", nn::Embedding(0, 3));
+  EXPECT_MESSAGE("relu for an RNN only", nn::LSTM(3, 4, {.relu = true}));
 }
 
 // ---- files ---------------------------------------------------------------------------------------

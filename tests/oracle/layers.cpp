@@ -7,37 +7,213 @@ namespace {
 
 using namespace gradus;
 
+/// A layer without attributes.
+template <class M>
+Layer plain() {
+  return [](const Json&) { return M(); };
+}
+/// A layer with one attribute.
+template <class M, class T>
+Layer with(const char* key, T otherwise) {
+  return [=](const Json& s) { return M(s.value(key, otherwise)); };
+}
+/// A number for each spatial axis, or one for all.
+PerAxis per_axis(const Json& s, const char* key, PerAxis otherwise) {
+  if (!s.contains(key) || s[key].is_null()) return otherwise;
+  if (s[key].is_number()) return {s[key].get<std::int64_t>()};
+  return PerAxis(Shape(s[key].get<std::vector<std::int64_t>>()));
+}
+template <class M>
+Layer conv() {
+  return [](const Json& s) {
+    const bool same = s.contains("padding") && s["padding"] == "same",
+               valid = s.contains("padding") && s["padding"] == "valid";
+    return M(s.at("in_channels"),
+             s.at("out_channels"),
+             {.kernel = per_axis(s, "kernel_size", 1),
+              .stride = per_axis(s, "stride", 1),
+              .padding = same    ? Padding::same
+                         : valid ? Padding::valid
+                                 : Padding(per_axis(s, "padding", 0)),
+              .dilation = per_axis(s, "dilation", 1),
+              .groups = s.value("groups", 1),
+              .bias = s.value("bias", true),
+              .dtype = float64});
+  };
+}
+template <class M>
+Layer conv_transpose() {
+  return [](const Json& s) {
+    return M(s.at("in_channels"),
+             s.at("out_channels"),
+             {.kernel = per_axis(s, "kernel_size", 1),
+              .stride = per_axis(s, "stride", 1),
+              .padding = per_axis(s, "padding", 0),
+              .output_padding = per_axis(s, "output_padding", 0),
+              .dilation = per_axis(s, "dilation", 1),
+              .groups = s.value("groups", 1),
+              .bias = s.value("bias", true),
+              .dtype = float64});
+  };
+}
+template <class M>
+Layer max_pool() {
+  return [](const Json& s) {
+    return M(per_axis(s, "kernel_size", 1),
+             {.stride = per_axis(s, "stride", {}),
+              .padding = per_axis(s, "padding", 0),
+              .dilation = per_axis(s, "dilation", 1),
+              .ceil_mode = s.value("ceil_mode", false)});
+  };
+}
+template <class M>
+Layer avg_pool() {
+  return [](const Json& s) {
+    AvgPoolOptions options{.stride = per_axis(s, "stride", {}),
+                           .padding = per_axis(s, "padding", 0),
+                           .ceil_mode = s.value("ceil_mode", false),
+                           .count_include_pad = s.value("count_include_pad", true)};
+    if (s.contains("divisor_override") && !s["divisor_override"].is_null())
+      options.divisor = s["divisor_override"].get<std::int64_t>();
+    return M(per_axis(s, "kernel_size", 1), options);
+  };
+}
+template <class M>
+Layer adaptive_pool() {
+  return [](const Json& s) { return M(per_axis(s, "output_size", 1)); };
+}
+template <class M>
+Layer along(const char* key = "dim") {
+  return [=](const Json& s) { return M(s.value(key, -1)); };
+}
+nn::AnyModule batch_norm_layer(const Json& s) {
+  nn::BatchNormOptions options{.eps = s.value("eps", 1e-5),
+                               .affine = s.value("affine", true),
+                               .track_running_stats = s.value("track_running_stats", true),
+                               .dtype = float64};
+  if (s.contains("momentum")) {
+    options.momentum.reset();
+    if (!s["momentum"].is_null()) options.momentum = s["momentum"].get<double>();
+  }
+  return nn::BatchNorm(s.at("num_features"), options);
+}
+nn::AnyModule instance_norm_layer(const Json& s) {
+  return nn::InstanceNorm(
+      s.at("num_features"),
+      {.eps = s.value("eps", 1e-5), .affine = s.value("affine", false), .dtype = float64});
+}
+nn::AnyModule upsample_layer(const Json& s) {
+  const bool nearest = s.value("mode", "nearest") == "nearest";
+  return nn::Upsample(static_cast<std::int64_t>(s.at("scale_factor").get<double>()),
+                      {.mode = nearest ? Interpolation::nearest : Interpolation::linear,
+                       .align_corners = s.contains("align_corners") && s["align_corners"] == true});
+}
+
 const std::map<std::string, Layer>& layers() {
   static const std::map<std::string, Layer> table{
+      {"AdaptiveAvgPool1d", adaptive_pool<nn::AdaptiveAvgPool1d>()},
+      {"AdaptiveAvgPool2d", adaptive_pool<nn::AdaptiveAvgPool2d>()},
+      {"AdaptiveAvgPool3d", adaptive_pool<nn::AdaptiveAvgPool3d>()},
+      {"AdaptiveMaxPool1d", adaptive_pool<nn::AdaptiveMaxPool1d>()},
+      {"AdaptiveMaxPool2d", adaptive_pool<nn::AdaptiveMaxPool2d>()},
+      {"AdaptiveMaxPool3d", adaptive_pool<nn::AdaptiveMaxPool3d>()},
+      {"AlphaDropout", with<nn::AlphaDropout>("p", 0.5)},
+      {"AvgPool1d", avg_pool<nn::AvgPool1d>()},
+      {"AvgPool2d", avg_pool<nn::AvgPool2d>()},
+      {"AvgPool3d", avg_pool<nn::AvgPool3d>()},
+      {"BatchNorm1d", batch_norm_layer},
+      {"BatchNorm2d", batch_norm_layer},
+      {"BatchNorm3d", batch_norm_layer},
+      {"CELU", with<nn::CELU>("alpha", 1.0)},
+      {"Conv1d", conv<nn::Conv1d>()},
+      {"Conv2d", conv<nn::Conv2d>()},
+      {"Conv3d", conv<nn::Conv3d>()},
+      {"ConvTranspose1d", conv_transpose<nn::ConvTranspose1d>()},
+      {"ConvTranspose2d", conv_transpose<nn::ConvTranspose2d>()},
+      {"ConvTranspose3d", conv_transpose<nn::ConvTranspose3d>()},
+      {"Dropout", with<nn::Dropout>("p", 0.5)},
+      {"Dropout2d", with<nn::FeatureDropout>("p", 0.5)},
+      {"ELU", with<nn::ELU>("alpha", 1.0)},
+      {"Flatten",
+       [](const Json& s) { return nn::Flatten(s.value("start_dim", 1), s.value("end_dim", -1)); }},
+      {"GELU",
+       [](const Json& s) {
+         return nn::GELU(s.value("approximate", "none") == "tanh" ? Approximate::tanh
+                                                                  : Approximate::none);
+       }},
+      {"GLU", along<nn::GLU>()},
+      {"GroupNorm",
+       [](const Json& s) {
+         return nn::GroupNorm(
+             s.at("num_groups"),
+             s.at("num_channels"),
+             {.eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64});
+       }},
+      {"Hardshrink", with<nn::Hardshrink>("lambd", 0.5)},
+      {"Hardsigmoid", plain<nn::Hardsigmoid>()},
+      {"Hardswish", plain<nn::Hardswish>()},
+      {"Hardtanh",
+       [](const Json& s) {
+         return nn::Hardtanh(s.value("min_val", -1.0), s.value("max_val", 1.0));
+       }},
+      {"Identity", plain<nn::Identity>()},
+      {"InstanceNorm1d", instance_norm_layer},
+      {"InstanceNorm2d", instance_norm_layer},
+      {"InstanceNorm3d", instance_norm_layer},
+      {"LayerNorm",
+       [](const Json& s) {
+         const Json& n = s.at("normalized_shape");
+         const Shape shape = n.is_number() ? Shape{n.get<std::int64_t>()}
+                                           : Shape(n.get<std::vector<std::int64_t>>());
+         return nn::LayerNorm(shape,
+                              {.eps = s.value("eps", 1e-5),
+                               .affine = s.value("elementwise_affine", true),
+                               .dtype = float64});
+       }},
+      {"LeakyReLU", with<nn::LeakyReLU>("negative_slope", 0.01)},
       {"Linear",
        [](const Json& s) {
          return nn::Linear(s.at("in_features"),
                            s.at("out_features"),
                            {.bias = s.value("bias", true), .dtype = float64});
        }},
-      {"BatchNorm1d",
+      {"LocalResponseNorm",
        [](const Json& s) {
-         nn::BatchNormOptions options{
-             .eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64};
-         if (s.contains("momentum")) {
-           options.momentum.reset();
-           if (!s["momentum"].is_null()) options.momentum = s["momentum"].get<double>();
-         }
-         return nn::BatchNorm(s.at("num_features"), options);
+         return nn::LocalResponseNorm(s.at("size"),
+                                      {.alpha = s.value("alpha", 1e-4),
+                                       .beta = s.value("beta", 0.75),
+                                       .k = s.value("k", 1.0)});
        }},
-      {"ReLU", [](const Json&) { return nn::ReLU(); }},
-      {"LeakyReLU", [](const Json& s) { return nn::LeakyReLU(s.value("negative_slope", 0.01)); }},
-      {"ELU", [](const Json& s) { return nn::ELU(s.value("alpha", 1.0)); }},
+      {"LogSigmoid", plain<nn::LogSigmoid>()},
+      {"LogSoftmax", along<nn::LogSoftmax>()},
+      {"MaxPool1d", max_pool<nn::MaxPool1d>()},
+      {"MaxPool2d", max_pool<nn::MaxPool2d>()},
+      {"MaxPool3d", max_pool<nn::MaxPool3d>()},
+      {"Mish", plain<nn::Mish>()},
       {"PReLU",
        [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
-      {"Sigmoid", [](const Json&) { return nn::Sigmoid(); }},
-      {"Tanh", [](const Json&) { return nn::Tanh(); }},
+      {"ReLU", plain<nn::ReLU>()},
+      {"ReLU6", plain<nn::ReLU6>()},
+      {"SELU", plain<nn::SELU>()},
+      {"SiLU", plain<nn::SiLU>()},
+      {"Sigmoid", plain<nn::Sigmoid>()},
+      {"Softmax", along<nn::Softmax>()},
+      {"Softmin", along<nn::Softmin>()},
       {"Softplus",
        [](const Json& s) {
          return nn::Softplus(s.value("beta", 1.0), s.value("threshold", 20.0));
        }},
-      {"Flatten", [](const Json&) { return nn::Flatten(); }},
-      {"Dropout", [](const Json& s) { return nn::Dropout(s.value("p", 0.5)); }},
+      {"Softshrink", with<nn::Softshrink>("lambd", 0.5)},
+      {"Softsign", plain<nn::Softsign>()},
+      {"Tanh", plain<nn::Tanh>()},
+      {"Tanhshrink", plain<nn::Tanhshrink>()},
+      {"Threshold", [](const Json& s) { return nn::Threshold(s.at("threshold"), s.at("value")); }},
+      {"Unflatten",
+       [](const Json& s) {
+         return nn::Unflatten(s.at("dim"),
+                              Shape(s.at("unflattened_size").get<std::vector<std::int64_t>>()));
+       }},
+      {"Upsample", upsample_layer},
   };
   return table;
 }
@@ -116,7 +292,11 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
     if (layer == nullptr) throw Missing{spec.at("type")};
     net.push_back((*layer)(spec));
   }
-  // The case's own tensors become the parameters, so that gradients reach them.
+  replace_parameters(nn::detail::ref(net), given, prefix);
+  return net;
+}
+
+void replace_parameters(nn::ModuleRef model, const Arrays& given, const std::string& prefix) {
   struct Replace final : nn::Visitor {
     const Arrays& given;
     std::string path;
@@ -133,8 +313,7 @@ nn::Sequential make_net(const Json& specs, const Arrays& given, const std::strin
       path = outer;
     }
   } replace(given, prefix);
-  nn::detail::ref(net).visit(replace);
-  return net;
+  model.visit(replace);
 }
 
 const Procedure* find_procedure(const std::string& kind, const std::string& op) {

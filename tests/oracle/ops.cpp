@@ -252,7 +252,8 @@ const Functions& functions() {
                              shape_functions(),
                              elementwise_functions(),
                              image_functions(),
-                             loss_functions()})
+                             loss_functions(),
+                             module_functions()})
       all.merge(family);
     return all;
   }();

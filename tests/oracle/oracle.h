@@ -58,6 +58,7 @@ Functions shape_functions();
 Functions elementwise_functions();
 Functions image_functions();
 Functions loss_functions();
+Functions module_functions();
 /// One result, computed by `f(call)`.
 template <class F>
 Function one(F f) {
@@ -95,6 +96,10 @@ std::map<std::string, Procedure> optimizer_procedures();
 const Procedure* find_procedure(const std::string& kind, const std::string& op);
 /// Those of kind preprocess.
 const Procedure* find_preprocessing(const std::string& op);
+/// Puts `given[prefix + name]` in the place of each parameter of a model, so that gradients reach it.
+void replace_parameters(gradus::nn::ModuleRef model,
+                        const Arrays& given,
+                        const std::string& prefix);
 /// A sequential net from a "layers" list, its parameters replaced by `given[prefix + name]`.
 gradus::nn::Sequential make_net(const Json& layers, const Arrays& given, const std::string& prefix);
 

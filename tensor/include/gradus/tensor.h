@@ -8,3 +8,4 @@
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/shape.h"
 #include "gradus/tensor/tensor.h"
+#include "gradus/tensor/warning.h"

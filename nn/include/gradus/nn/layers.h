@@ -1,8 +1,10 @@
 #pragma once
 
+#include "gradus/nn/activation.h"
 #include "gradus/nn/module.h"
-#include "gradus/ops/activation.h"
-#include "gradus/ops/elementwise.h"
+#include "gradus/ops/image.h"
+#include "gradus/ops/random.h"
+#include "gradus/ops/sequence.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/random.h"
 
@@ -71,6 +73,7 @@ class BatchNorm : public Module<BatchNorm> {
                       num_batches_tracked);
   }
   std::string describe() const;
+  double eps() const { return options_.eps; }
 
   Parameter weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;
@@ -83,71 +86,143 @@ class BatchNorm : public Module<BatchNorm> {
   BatchNormOptions options_;
 };
 
-/// Zeroes each element with probability p in training and divides the others by 1 - p; the identity in
-/// evaluation (Srivastava et al. 2014). Draws from the thread's default generator.
-struct Dropout : Module<Dropout> {
-  explicit Dropout(double p = 0.5);
-  Tensor forward(Arg x) const;
+namespace detail {
+
+std::string describe_dropout(double p);
+void check_dropout(double p);
+
+template <class Self, Tensor (*function)(Arg, double, bool, Generator&)>
+struct DropoutOf : Module<Self> {
+  explicit DropoutOf(double p_ = 0.5) : p(p_) { check_dropout(p); }
+  Tensor forward(Arg x) const { return function(x, p, training, default_generator()); }
   auto fields() { return nn::fields(); }
-  std::string describe() const;
+  std::string describe() const { return describe_dropout(p); }
 
   double p;
   bool training = true;
 };
 
-/// All dimensions but the first as one.
-struct Flatten : Module<Flatten> {
-  Tensor forward(Arg x) const { return flatten(x); }
+}  // namespace detail
+
+// Layers that drop values in training and are the identity in evaluation. They draw from the thread's default
+// generator.
+//   errors    ArgumentError unless 0 <= p <= 1
+// clang-format off
+
+/// Zeroes each element with probability p and divides the others by 1 - p (Srivastava et al. 2014).
+struct Dropout : detail::DropoutOf<Dropout, dropout> { using DropoutOf::DropoutOf; };
+/// The same of whole channels: x [N, C, *] (Tompson et al. 2014, arXiv:1411.4280).
+struct FeatureDropout : detail::DropoutOf<FeatureDropout, feature_dropout> { using DropoutOf::DropoutOf; };
+/// For SELU: keeps mean and variance (Klambauer et al. 2017, arXiv:1706.02515).
+struct AlphaDropout : detail::DropoutOf<AlphaDropout, alpha_dropout> { using DropoutOf::DropoutOf; };
+// clang-format on
+
+struct BilinearOptions {
+  bool bias = true;
+  DType dtype = float32;
 };
 
-// Activations; their formulas are those of the functions of the same name.
-struct ReLU : Module<ReLU> {
-  Tensor forward(Arg x) const { return relu(x); }
-};
-struct LeakyReLU : Module<LeakyReLU> {
-  explicit LeakyReLU(double slope = 0.01) : negative_slope(slope) {}
-  Tensor forward(Arg x) const { return leaky_relu(x, negative_slope); }
-  auto fields() { return nn::fields(); }
-
-  double negative_slope;
-};
-/// One learnt slope for all channels, or one for each.
-class PReLU : public Module<PReLU> {
+/// y[…, o] = sum_ij a[…, i] weight[o, i, j] b[…, j] + bias[o]
+///   shapes    a [*, in1], b [*, in2], y [*, out], weight [out, in1, in2], bias [out]
+///   start     weight and bias uniform in +-1/sqrt(in1)
+class Bilinear : public Module<Bilinear> {
  public:
-  explicit PReLU(std::int64_t channels = 1, double start = 0.25, DType dtype = float32);
-  Tensor forward(Arg x) const { return prelu(x, weight); }
+  Bilinear(std::int64_t in1,
+           std::int64_t in2,
+           std::int64_t out,
+           BilinearOptions options = {},
+           Generator& generator = default_generator());
+
+  Tensor forward(Arg a, const Tensor& b) const { return bilinear(a, b, weight, bias); }
+  auto fields() { return nn::fields("weight", weight, "bias", bias); }
+  std::string describe() const;
+
+  Parameter weight, bias;
+};
+
+struct EmbeddingOptions {
+  std::optional<std::int64_t> padding{};  // a row that stays 0
+  DType dtype = float32;
+};
+
+/// A table of vectors, one for each word.
+///   shapes    index [*] int64, y [*, dim], weight [count, dim]
+///   start     weight normal with mean 0 and variance 1; row `padding` is 0 and takes no gradient
+///   errors    IndexError for an index or padding out of range
+class Embedding : public Module<Embedding> {
+ public:
+  Embedding(std::int64_t count,
+            std::int64_t dim,
+            EmbeddingOptions options = {},
+            Generator& generator = default_generator());
+
+  Tensor forward(Arg index) const { return embedding(index, weight, padding_); }
   auto fields() { return nn::fields("weight", weight); }
+  std::string describe() const;
 
   Parameter weight;
+
+ private:
+  std::optional<std::int64_t> padding_;
 };
-struct ELU : Module<ELU> {
-  explicit ELU(double alpha_ = 1) : alpha(alpha_) {}
-  Tensor forward(Arg x) const { return elu(x, alpha); }
+
+struct EmbeddingBagOptions {
+  BagMode mode = BagMode::mean;
+  DType dtype = float32;
+};
+
+/// Sums, means or maxima of bags of vectors of a table.
+///   shapes    index [n] and offsets [bags], int64; y [bags, dim]
+///   start     as Embedding
+class EmbeddingBag : public Module<EmbeddingBag> {
+ public:
+  EmbeddingBag(std::int64_t count,
+               std::int64_t dim,
+               EmbeddingBagOptions options = {},
+               Generator& generator = default_generator());
+
+  Tensor forward(Arg index, const Tensor& offsets) const {
+    return embedding_bag(index, offsets, weight, mode_);
+  }
+  auto fields() { return nn::fields("weight", weight); }
+  std::string describe() const;
+
+  Parameter weight;
+
+ private:
+  BagMode mode_;
+};
+
+/// Images `factor` times as large: x [N, C, *], y [N, C, *factor size].
+///   errors    ArgumentError if factor < 1
+struct Upsample : Module<Upsample> {
+  explicit Upsample(std::int64_t factor, InterpolateOptions options = {});
+  Tensor forward(Arg x) const;
   auto fields() { return nn::fields(); }
 
-  double alpha;
+  std::int64_t factor;
+  InterpolateOptions options;
 };
-struct Sigmoid : Module<Sigmoid> {
-  Tensor forward(Arg x) const { return sigmoid(x); }
-};
-struct Tanh : Module<Tanh> {
-  Tensor forward(Arg x) const { return tanh(x); }
-};
-struct Softplus : Module<Softplus> {
-  explicit Softplus(double beta_ = 1, double threshold_ = 20)
-      : beta(beta_), threshold(threshold_) {}
-  Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
+
+/// Dimensions first to last as one; all but the first of a batch if nothing is said.
+struct Flatten : Module<Flatten> {
+  explicit Flatten(std::int64_t first_ = 1, std::int64_t last_ = -1) : first(first_), last(last_) {}
+  Tensor forward(Arg x) const { return flatten(x, first, last); }
   auto fields() { return nn::fields(); }
 
-  double beta, threshold;
+  std::int64_t first, last;
 };
-/// The largest of each group of neighbours along the last dimension; a Linear before it gives the pieces.
-struct Maxout : Module<Maxout> {
-  explicit Maxout(std::int64_t pieces_ = 2) : pieces(pieces_) {}
-  Tensor forward(Arg x) const { return maxout(x, pieces); }
+/// One dimension as several.
+struct Unflatten : Module<Unflatten> {
+  Unflatten(std::int64_t axis_, const Shape& sizes_) : axis(axis_), sizes(sizes_) {}
+  Tensor forward(Arg x) const { return unflatten(x, axis, sizes); }
   auto fields() { return nn::fields(); }
 
-  std::int64_t pieces;
+  std::int64_t axis;
+  Shape sizes;
+};
+struct Identity : Module<Identity> {
+  Tensor forward(Arg x) const { return x; }
 };
 
 }  // namespace gradus::nn

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "gradus/nn/module.h"
+#include "gradus/tensor/random.h"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Recurrent layers.
+namespace gradus::nn {
+
+struct RecurrentOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;  // x and y are [N, T, *]
+  double dropout = 0;        // of the results of every layer but the last, in training
+  bool bidirectional = false;
+  bool relu = false;  // in place of tanh; of an RNN only
+  DType dtype = float32;
+};
+
+/// What a recurrent layer gives. Where one tensor is expected, in a Sequential, it is y.
+struct Recurred {
+  Tensor y;  // [T, N, directions hidden], of the last layer
+  Tensor h;  // [num_layers directions, N, hidden], after the last step
+  Tensor c;  // of an LSTM, like h
+  operator Tensor() const { return y; }
+};
+
+namespace detail {
+
+/// Parameters under names that are made when the program runs.
+struct NamedParameters : std::vector<std::pair<std::string, Parameter>> {
+  using key_type = std::string;
+  using mapped_type = Parameter;
+};
+
+enum class Cell : std::uint8_t { rnn, lstm, gru };
+
+struct Recurrence {
+  Recurrence(Cell cell,
+             std::int64_t input,
+             std::int64_t hidden,
+             const RecurrentOptions& options,
+             Generator& generator);
+  Recurred run(Arg x, const Tensor& h, const Tensor& c, bool training) const;
+  std::string describe() const;
+
+  Cell cell;
+  std::int64_t input, hidden;
+  RecurrentOptions options;
+  NamedParameters parameters;
+};
+
+template <class Self, Cell cell>
+class Recurrent : public Module<Self> {
+ public:
+  Recurrent(std::int64_t input,
+            std::int64_t hidden,
+            RecurrentOptions options = {},
+            Generator& generator = default_generator())
+      : recurrence_(cell, input, hidden, options, generator) {}
+
+  Recurred forward(Arg x, const Tensor& h = {}, const Tensor& c = {}) const {
+    return recurrence_.run(x, h, c, training);
+  }
+  auto fields() { return nn::fields("", recurrence_.parameters); }
+  std::string describe() const { return recurrence_.describe(); }
+
+  bool training = true;
+
+ private:
+  Recurrence recurrence_;
+};
+
+}  // namespace detail
+
+// Layers that go through a sequence step by step: LSTM(input, hidden, {.num_layers = 2})(x, h0, c0).
+//   shapes    x [T, N, input], h0 and c0 [num_layers directions, N, hidden] or undefined for 0; weight_ih_l0
+//             [gates hidden, input], weight_hh_l0 [gates hidden, hidden], bias_ih_l0 and bias_hh_l0 [gates hidden];
+//             l1 for the second layer, whose input is the first one's result, l0_reverse for the way back
+//   start     all uniform in +-1/sqrt(hidden)
+//   errors    ArgumentError for sizes below 1 or dropout outside of 0..1; ShapeError if x, h0 or c0 doesn't fit or
+//             there are no steps
+// Products with the inputs of all steps are one product; each step adds one with the state.
+// clang-format off
+
+/// h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
+///   source    Elman 1990, "Finding structure in time"
+struct RNN : detail::Recurrent<RNN, detail::Cell::rnn> { using Recurrent::Recurrent; };
+/// Gates i, f, o through sigmoid and g through tanh, rows in the order i, f, g, o: c' = f c + i g, h' = o tanh(c').
+///   source    Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 for f
+struct LSTM : detail::Recurrent<LSTM, detail::Cell::lstm> { using Recurrent::Recurrent; };
+/// Gates r and z through sigmoid, n = tanh(W_in x + b_in + r (W_hn h + b_hn)), rows in the order r, z, n:
+/// h' = (1 - z) n + z h.
+///   source    Cho et al. 2014, arXiv:1406.1078
+struct GRU : detail::Recurrent<GRU, detail::Cell::gru> { using Recurrent::Recurrent; };
+// clang-format on
+
+}  // namespace gradus::nn

@@ -1,0 +1,170 @@
+#include "gradus/nn/recurrent.h"
+
+#include "gradus/ops/activation.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/lambda.h"
+#include "gradus/ops/linalg.h"
+#include "gradus/ops/random.h"
+#include "gradus/ops/shape.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace gradus::nn::detail {
+
+using gradus::detail::fail;
+
+namespace {
+
+// What a step does with its gates, as one op for each tensor that it makes.
+const auto rnn_tanh = elementwise("rnn_tanh", [](auto a, auto b) { return tanh(a + b); });
+const auto lstm_c = elementwise(
+    "lstm_c", [](auto i, auto f, auto g, auto c) { return sigmoid(f) * c + sigmoid(i) * tanh(g); });
+const auto lstm_h = elementwise("lstm_h", [](auto o, auto c) { return sigmoid(o) * tanh(c); });
+const auto gru_gate = elementwise("gru_gate", [](auto a, auto b) { return sigmoid(a + b); });
+const auto gru_h = elementwise("gru_h", [](auto r, auto z, auto a, auto b, auto h) {
+  const auto n = tanh(a + r * b);
+  return n + z * (h - n);
+});
+
+constexpr const char* name_of(Cell cell) {
+  return cell == Cell::rnn ? "rnn" : cell == Cell::lstm ? "lstm" : "gru";
+}
+constexpr std::int64_t gates_of(Cell cell) {
+  return cell == Cell::rnn ? 1 : cell == Cell::lstm ? 4 : 3;
+}
+
+struct State {
+  Tensor h, c;
+};
+
+/// One layer in one direction.
+struct Direction {
+  Cell cell;
+  bool relu;
+  std::int64_t hidden;
+  Tensor w_ih, w_hh, b_ih, b_hh;
+
+  /// The part of all steps' gates that comes from their inputs. Biases that only add up are added here.
+  Tensor from_inputs(const Tensor& x) const {
+    const bool sums = b_ih.defined() && cell != Cell::gru;
+    return linear(x, w_ih, sums ? add(b_ih, b_hh) : b_ih);
+  }
+  State step(const Tensor& from_input, const State& state) const {
+    const Tensor from_h = linear(state.h, w_hh, cell == Cell::gru ? b_hh : Tensor());
+    if (cell == Cell::rnn)
+      return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
+    if (cell == Cell::lstm) {
+      const auto g = split(add(from_input, from_h), hidden, 1);
+      const Tensor c = lstm_c(g[0], g[1], g[2], state.c);
+      return {lstm_h(g[3], c), c};
+    }
+    const auto a = split(from_input, {2 * hidden, hidden}, 1),
+               b = split(from_h, {2 * hidden, hidden}, 1);
+    const auto rz = split(gru_gate(a[0], b[0]), hidden, 1);
+    return {gru_h(rz[0], rz[1], a[1], b[1], state.h), {}};
+  }
+};
+
+}  // namespace
+
+Recurrence::Recurrence(Cell cell_,
+                       std::int64_t input_,
+                       std::int64_t hidden_,
+                       const RecurrentOptions& options_,
+                       Generator& generator)
+    : cell(cell_), input(input_), hidden(hidden_), options(options_) {
+  const char* op = name_of(cell);
+  if (input < 1 || hidden < 1 || options.num_layers < 1)
+    fail<ArgumentError>(op,
+                        fmt::format("expected sizes and layers of 1 or more, got {}, {} and {}",
+                                    input,
+                                    hidden,
+                                    options.num_layers));
+  if (!(options.dropout >= 0 && options.dropout <= 1))
+    fail<ArgumentError>(op, fmt::format("expected dropout in [0, 1], got {}", options.dropout));
+  if (options.relu && cell != Cell::rnn)
+    fail<ArgumentError>(op, "expected relu for an RNN only, got it for another layer");
+  const double bound = 1 / std::sqrt(static_cast<double>(hidden));
+  const std::int64_t rows = gates_of(cell) * hidden, directions = options.bidirectional ? 2 : 1;
+  for (std::int64_t layer = 0; layer < options.num_layers; ++layer)
+    for (const char* way : {"", "_reverse"}) {
+      if (*way != '\0' && !options.bidirectional) continue;
+      const auto draw = [&](const char* what, const Shape& shape) {
+        parameters.emplace_back(fmt::format("{}_l{}{}", what, layer, way),
+                                uniform(shape, -bound, bound, options.dtype, generator));
+      };
+      draw("weight_ih", {rows, layer == 0 ? input : directions * hidden});
+      draw("weight_hh", {rows, hidden});
+      if (!options.bias) continue;
+      draw("bias_ih", {rows});
+      draw("bias_hh", {rows});
+    }
+}
+
+Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool training) const {
+  const char* op = name_of(cell);
+  const std::int64_t directions = options.bidirectional ? 2 : 1;
+  const bool fits = x->rank() == 3 && x->size(2) == input;
+  const std::int64_t steps = fits ? x->size(options.batch_first ? 1 : 0) : 0;
+  if (steps == 0)
+    fail<ShapeError>(op,
+                     fmt::format("expected input [{}, {}] of 1 step or more, got {}",
+                                 options.batch_first ? "N, T" : "T, N",
+                                 input,
+                                 gradus::to_string(x->shape())),
+                     x.site);
+  const std::int64_t n = x->size(options.batch_first ? 0 : 1);
+  const Shape states{options.num_layers * directions, n, hidden};
+  if (c0.defined() && cell != Cell::lstm)
+    fail<ArgumentError>(op, "expected no c0, got one", x.site);
+  for (const Tensor* given : {&h0, &c0})
+    if (given->defined() && given->shape() != states)
+      fail<ShapeError>(op,
+                       fmt::format("expected h0 and c0 {}, got {}",
+                                   gradus::to_string(states),
+                                   gradus::to_string(given->shape())),
+                       x.site);
+  const gradus::detail::SitePin pin(x.site);
+  const Tensor none = zeros({n, hidden}, x->dtype());
+  std::vector<Tensor> h_last, c_last;
+  auto parameter = parameters.begin();
+  const auto next = [&]() -> Tensor { return (parameter++)->second; };
+  Tensor y = options.batch_first ? transpose(x, 0, 1) : x.tensor;
+  for (std::int64_t layer = 0; layer < options.num_layers; ++layer) {
+    std::vector<Tensor> ways;
+    for (std::int64_t way = 0; way < directions; ++way) {
+      Direction direction{cell, options.relu, hidden, next(), next(), {}, {}};
+      if (options.bias) direction.b_ih = next(), direction.b_hh = next();
+      const std::int64_t at = layer * directions + way;
+      State state{h0.defined() ? select(h0, 0, at) : none, c0.defined() ? select(c0, 0, at) : none};
+      const std::vector<Tensor> inputs = unbind(direction.from_inputs(y), 0);
+      std::vector<Tensor> results(inputs.size());
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const std::size_t t = way == 0 ? i : inputs.size() - 1 - i;
+        state = direction.step(inputs[t], state);
+        results[t] = state.h;
+      }
+      ways.push_back(stack(results));
+      h_last.push_back(state.h);
+      c_last.push_back(state.c);
+    }
+    y = directions == 1 ? ways[0] : concat(ways, 2);
+    if (layer + 1 < options.num_layers && options.dropout > 0)
+      y = dropout(y, options.dropout, training);
+  }
+  return {options.batch_first ? transpose(y, 0, 1) : y,
+          stack(h_last),
+          cell == Cell::lstm ? stack(c_last) : Tensor()};
+}
+
+std::string Recurrence::describe() const {
+  std::string text = fmt::format("{} → {}", input, hidden);
+  if (options.num_layers > 1) text += fmt::format(", {} layers", options.num_layers);
+  if (options.bidirectional) text += ", both ways";
+  return text;
+}
+
+}  // namespace gradus::nn::detail
