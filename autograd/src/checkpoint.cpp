@@ -8,7 +8,16 @@
 #include <set>
 #include <utility>
 
-namespace gradus::detail {
+namespace gradus {
+namespace {
+
+thread_local bool recomputing = false;
+
+}  // namespace
+
+bool is_recomputing() { return recomputing; }
+
+namespace detail {
 namespace {
 
 /// An id that all nodes made from now on exceed.
@@ -87,10 +96,12 @@ class Surroundings {
  public:
   explicit Surroundings(const Segment& s)
       : generator_(std::exchange(default_generator(), s.generator)),
-        context_(std::exchange(context, s.context)) {
+        context_(std::exchange(context, s.context)),
+        recomputing_(std::exchange(recomputing, true)) {
     context.recording = true;
   }
   ~Surroundings() {
+    recomputing = recomputing_;
     default_generator() = generator_;
     context = context_;
   }
@@ -100,6 +111,7 @@ class Surroundings {
  private:
   Generator generator_;
   Context context_;
+  bool recomputing_;
 };
 
 /// Inputs of the node are those of the segment, then what it captured.
@@ -176,4 +188,5 @@ List checkpoint(Function f, std::span<const Tensor> xs, CallSite site) {
   return {ys.begin(), ys.end()};
 }
 
-}  // namespace gradus::detail
+}  // namespace detail
+}  // namespace gradus

@@ -20,6 +20,7 @@ class UsageError : public std::runtime_error {
 /// Training was stopped by a signal.
 struct Interrupted {
   int signal;
+  std::string checkpoint;  // the file to go on from; empty if there is none
 };
 
 /// A subcommand. What follows its name is in `arguments`; the result is the exit code.
@@ -32,6 +33,7 @@ struct Command {
 int run_train(const std::vector<std::string>& arguments);
 int run_graph(const std::vector<std::string>& arguments);
 int run_gradcheck(const std::vector<std::string>& arguments);
+int run_activations(const std::vector<std::string>& arguments);
 int run_ops(const std::vector<std::string>& arguments);
 
 /// What was given on a command line.

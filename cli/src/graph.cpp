@@ -106,7 +106,9 @@ Picture picture_of(const std::string& model,
   Shape shape = row;
   shape.insert(0, batch);
   const Tensor input = leaf(zeros(shape));
-  static_cast<Leaf*>(node_of(input))->label = "input";
+  auto* given = static_cast<Leaf*>(node_of(input));
+  given->label = "input";
+  given->is_input = true;
   Picture picture;
   if (std::string_view(colour.name) == "time") {
     net(input);  // once without a clock: memory and threads are there then

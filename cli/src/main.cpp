@@ -20,6 +20,7 @@ constexpr Command kCommands[] = {
     {"train", "train a model on a data set", run_train},
     {"graph", "draw the graph of a model", run_graph},
     {"gradcheck", "check the derivatives of every op", run_gradcheck},
+    {"activations", "tell of activations, draw and time them", run_activations},
     {"ops", "tell what every op computes", run_ops},
 };
 
@@ -104,7 +105,9 @@ int main(int count, char** values) {
   try {
     return run({values + 1, values + count});
   } catch (const Interrupted& interrupted) {
-    complain("interrupted, nothing was written");
+    complain(interrupted.checkpoint.empty()
+                 ? "interrupted, nothing was written"
+                 : "interrupted, --resume " + interrupted.checkpoint + " goes on");
     return 128 + interrupted.signal;
   } catch (const gradus::Error& error) {
     complain(spell(error));

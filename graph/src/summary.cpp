@@ -63,8 +63,10 @@ std::vector<ScopeTotals> totals_by_scope(const View& view) {
     t.depth = row.depth;
     for (std::size_t i : row.nodes) {
       ++t.nodes;
-      (view[i].is_leaf ? t.parameters : t.bytes) +=
-          view[i].is_leaf ? view[i].numel() : view[i].bytes;
+      if (!view[i].is_leaf)
+        t.bytes += view[i].bytes;
+      else if (!static_cast<const Leaf*>(view[i].node)->is_input)
+        t.parameters += view[i].numel();
       t.flops += view[i].flops;
       t.saved_bytes += saved[i];
     }

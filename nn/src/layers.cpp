@@ -1,5 +1,6 @@
 #include "gradus/nn/layers.h"
 
+#include "gradus/autograd/checkpoint.h"
 #include "gradus/nn/init.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/norm.h"
@@ -66,7 +67,8 @@ Tensor BatchNorm::forward(Arg x) {
   if (!training && running_mean.defined())
     return batch_norm_eval(x, running_mean, running_var, weight, bias, options_.eps);
   BatchNormResult result = batch_norm(x, weight, bias, options_.eps);
-  if (training && running_mean.defined()) update_statistics(result.mean, result.var);
+  if (training && running_mean.defined() && !is_recomputing())
+    update_statistics(result.mean, result.var);
   return std::move(result.y);
 }
 
@@ -94,6 +96,9 @@ void check_dropout(double p) {
     gradus::detail::fail<ArgumentError>("dropout", fmt::format("expected p in [0, 1], got {}", p));
 }
 std::string describe_dropout(double p) { return fmt::format("p {}", p); }
+std::string spell_numbers(std::initializer_list<double> numbers) {
+  return fmt::format("{}", fmt::join(numbers, ", "));
+}
 
 }  // namespace detail
 

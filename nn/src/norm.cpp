@@ -2,6 +2,7 @@
 
 #include "gradus/graph/node.h"
 #include "gradus/graph/recording.h"
+#include "gradus/nn/conv.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
@@ -146,5 +147,34 @@ Folded fold(const Tensor& weight, const Tensor& bias, const BatchNorm& norm) {
 }
 
 }  // namespace detail
+
+namespace {
+
+/// True if the layer is an M: then `into` is it and the norm.
+template <class M>
+bool fold_if(AnyModule& into, const BatchNorm& norm) {
+  const M* layer = into.get_if<M>();
+  if (layer != nullptr) into = fold(*layer, norm);
+  return layer != nullptr;
+}
+
+}  // namespace
+
+Sequential fold(const Sequential& net) {
+  Sequential folded;
+  for (const AnyModule& module : net) {
+    const BatchNorm* norm = module.get_if<BatchNorm>();
+    if (norm != nullptr && norm->running_mean.defined() && !folded.empty()) {
+      AnyModule& before = folded[folded.size() - 1];
+      if (fold_if<Linear>(before, *norm) || fold_if<Conv1d>(before, *norm) ||
+          fold_if<Conv2d>(before, *norm) || fold_if<Conv3d>(before, *norm))
+        continue;
+    }
+    const Sequential* inner = module.get_if<Sequential>();
+    folded.push_back(inner != nullptr ? AnyModule(fold(*inner)) : clone(module));
+  }
+  eval(folded);
+  return folded;
+}
 
 }  // namespace gradus::nn

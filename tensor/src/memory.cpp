@@ -30,18 +30,20 @@ constexpr std::size_t kThreadLimit =
     1024 * 1024;  // bytes of one class that a thread keeps for itself
 constexpr int kClasses = 160;
 
-/// Multiples of 64 up to 512, then four classes for each power of two.
+/// Multiples of 64 up to 576, then four classes for each power of two, and 64 for the header of a storage, so
+/// that tensors of a power of two bytes fit exactly.
 int class_of(std::size_t bytes) {
-  if (bytes <= 8 * kSmallest) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / kSmallest);
-  const int log = static_cast<int>(std::bit_width(bytes - 1)) - 1;  // 2^log <= bytes - 1
-  const auto quarter = static_cast<int>(((bytes - 1) >> (log - 2)) & 3);
-  return 8 + (log - 9) * 4 + quarter;
+  if (bytes <= 9 * kSmallest) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / kSmallest);
+  const std::size_t last = bytes - kSmallest - 1;
+  const int log = static_cast<int>(std::bit_width(last)) - 1;  // 2^log <= last
+  const auto quarter = static_cast<int>((last >> (log - 2)) & 3);
+  return 9 + (log - 9) * 4 + quarter;
 }
 
 std::size_t class_size(int index) {
-  if (index < 8) return static_cast<std::size_t>(index + 1) * kSmallest;
-  const int log = (index - 8) / 4 + 9, quarter = (index - 8) % 4;
-  return (std::size_t{1} << log) +
+  if (index < 9) return static_cast<std::size_t>(index + 1) * kSmallest;
+  const int log = (index - 9) / 4 + 9, quarter = (index - 9) % 4;
+  return kSmallest + (std::size_t{1} << log) +
          ((std::size_t{1} << (log - 2)) * static_cast<std::size_t>(quarter + 1));
 }
 

@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 model="fc 5, bn, relu, fc 2"
 gradus graph --model "$model" --input 1,3,4 >net.dot || fail "graph"
 for part in "<b>1</b>  Linear 12 → 5" "<b>4</b>  Linear 5 → 2" "label=<weight<br/>" \
-  "label=<input<br/>" "saves "; do
+  "label=<input<br/>" "saves " "87 parameters"; do
   grep -qF "$part" net.dot || fail "no '$part' in the graph"
 done
 for colour in time bytes saved flops; do

@@ -309,7 +309,8 @@ TEST(Lsuv, EveryLayersResultsGetUnitVariance) {
   Tensor y = x;
   for (nn::AnyModule& layer : net) {
     y = layer(y);
-    if (!nn::parameters(layer).empty()) EXPECT_NEAR(var(y).item(), 1, 1e-4);
+    if (nn::parameters(layer).empty()) continue;
+    EXPECT_NEAR(var(y).item(), 1, 1e-4);
   }
 
   EXPECT_THROW(nn::init(net, init::lsuv(zeros({4, 3, 6, 6}))), ArgumentError);
@@ -327,7 +328,7 @@ TEST(InitPolicy, TenLayersOfTheLecture) {
     }
     Generator g(5);
     nn::init(net, policy, g);
-    return no_grad([&] { return stddev(net(normal({1000, 500}, 0, 1, float32, g))).item(); });
+    return no_grad([&] { return stddev(net(normal({500, 500}, 0, 1, float32, g))).item(); });
   };
   EXPECT_NEAR(last_std(nn::Tanh(), init::normal(0, 0.01)), 2.992e-7, 1.5e-8);
   EXPECT_NEAR(last_std(nn::Tanh(), init::normal(0, 1)), 0.9816, 0.001);

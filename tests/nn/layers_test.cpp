@@ -104,6 +104,163 @@ TEST(Activations, ModulesAreTheirFunctions) {
   EXPECT_EQ(nn::parameters(prelu).size(), 1U);
 }
 
+// ---- values in closed form -----------------------------------------------------------------------
+
+template <class F>
+std::string message_of(F f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+#define EXPECT_MESSAGE(text, ...)                                           \
+  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
+      << message_of([&] { __VA_ARGS__; })
+
+TEST(MaxoutLinear, IsTheLargestOfItsPieces) {
+  nn::MaxoutLinear layer(1, 1, 2);  // max(x, -x) = |x|
+  copy_into(layer.weight, tensor({{1.}, {-1.}}));
+  copy_into(layer.bias, zeros({2}));
+  const Tensor x = tensor({{-3.}, {0.}, {2.}});
+  EXPECT_TRUE(equal(layer(x), abs(x)));
+  EXPECT_EQ(nn::parameter_count(nn::MaxoutLinear(10, 4, 3)),
+            3 * nn::parameter_count(nn::Linear(10, 4)));
+  EXPECT_THROW(nn::MaxoutLinear(2, 3, 0), ArgumentError);
+}
+
+// All weights 1/2, biases 0, x = h = c = 1: every gate is a = 1, so c' = s(1) + s(1) tanh(1), h' = s(1) tanh(c').
+TEST(Recurrent, OneStepByHand) {
+  const double s = 1 / (1 + std::exp(-1.0));
+  const Tensor x = ones({1, 1, 1}, float64);
+  const auto prepared = [](auto layer) {
+    for (Parameter p : nn::parameters(layer)) init::constant(p, p.rank() == 2 ? 0.5 : 0);
+    return layer;
+  };
+  const auto lstm = prepared(nn::LSTM(1, 1, {.dtype = float64}))(x, x, x);
+  const double c = s + s * std::tanh(1.0);
+  EXPECT_NEAR(lstm.c.item(), c, 1e-14);
+  EXPECT_NEAR(lstm.h.item(), s * std::tanh(c), 1e-14);
+  EXPECT_NEAR(lstm.y.item(), s * std::tanh(c), 1e-14);
+  const auto rnn = prepared(nn::RNN(1, 1, {.dtype = float64}))(x, x);
+  EXPECT_NEAR(rnn.y.item(), std::tanh(1.0), 1e-14);
+  // n = tanh(1/2 + s/2), h' = (1 - s) n + s.
+  const auto gru = prepared(nn::GRU(1, 1, {.dtype = float64}))(x, x);
+  const double n = std::tanh(0.5 + s / 2);
+  EXPECT_NEAR(gru.y.item(), (1 - s) * n + s, 1e-14);
+}
+
+TEST(Recurrent, ShapesOfLayersAndDirections) {
+  nn::LSTM lstm(3, 5, {.num_layers = 2, .batch_first = true, .bidirectional = true});
+  const auto r = lstm(normal({4, 7, 3}));
+  EXPECT_EQ(r.y.shape(), (Shape{4, 7, 10}));
+  EXPECT_EQ(r.h.shape(), (Shape{4, 4, 5}));
+  EXPECT_EQ(r.c.shape(), (Shape{4, 4, 5}));
+  // The way back ends at the first step.
+  EXPECT_TRUE(
+      equal(select(select(detach(r.y), 1, 0), 1, 7), select(select(detach(r.h), 0, 3), 1, 2)));
+}
+
+TEST(Attention, OneKeyIsTakenWholeAndMaskedOnesNot) {
+  nn::MultiheadAttention attention(4, 2, {.batch_first = true});
+  const Tensor query = normal({2, 3, 4}), key = normal({2, 5, 4});
+  const nn::AttentionMask mask{
+      .key_padding = tensor({{false, false, true, true, true}, {false, true, true, true, true}}),
+      .weights = true};
+  const auto r = attention(query, key, key, mask);
+  const Tensor w = detach(r.weights);
+  EXPECT_TRUE(all_close(sum(w, 2), ones({2, 3})));
+  EXPECT_EQ(max(narrow(w, 2, 2, 3)).item(), 0);
+  EXPECT_TRUE(all_close(select(select(w, 0, 1), 1, 0), ones({3})));
+  // Causal: the first result depends on the first position only.
+  Tensor x = leaf(normal({1, 4, 4}));
+  const Tensor g = grad(sum(select(attention(x, nn::AttentionMask{.causal = true}).y, 1, 0)), x);
+  EXPECT_EQ(max(abs(narrow(g, 1, 1, 3))).item(), 0);
+}
+
+TEST(Embedding, ThePaddingRowStaysZero) {
+  nn::Embedding table(4, 3, {.padding = 2});
+  EXPECT_TRUE(equal(select(detach(table.weight), 0, 2), zeros({3})));
+  backward(sum(table(tensor({2, 2, 1}))));
+  EXPECT_TRUE(equal(select(gradient(table.weight), 0, 2), zeros({3})));
+  EXPECT_TRUE(equal(select(gradient(table.weight), 0, 1), ones({3})));
+  EXPECT_THROW(nn::Embedding(4, 3, {.padding = 4}), IndexError);
+}
+
+TEST(WeightNorm, KeepsTheLayerAndSeparatesLengths) {
+  nn::Linear fc(6, 4);
+  const Tensor x = normal({3, 6}), before = detach(fc(x));
+  nn::WeightNorm normed(fc);
+  EXPECT_TRUE(all_close(detach(normed(x)), before, 1e-5, 1e-6));
+  copy_into(normed.weight_v, detach(normed.weight_v) * 3);
+  EXPECT_TRUE(all_close(detach(normed(x)), before, 1e-5, 1e-6));
+}
+
+TEST(SpectralNorm, TheLargestSingularValueIsOne) {
+  nn::SpectralNorm layer(nn::Linear(8, 5));
+  for (int i = 0; i < 100; ++i) layer(zeros({1, 8}));
+  EXPECT_NEAR(max(svd(detach(layer.weight())).s).item(), 1, 1e-4);
+}
+
+TEST(Fold, ABatchNormGoesIntoTheLayerBefore) {
+  nn::Sequential net{nn::BatchNorm(3, {.track_running_stats = false}),
+                     nn::Conv2d(3, 8, {.bias = false}),
+                     nn::BatchNorm(8),
+                     nn::ReLU(),
+                     nn::Flatten(),
+                     nn::Linear(8 * 4 * 4, 6),
+                     nn::BatchNorm(6)};
+  for (int i = 0; i < 20; ++i) net(2 * normal({32, 3, 6, 6}) + 1);
+  for (const auto& p : nn::named_parameters(net))
+    if (p.name == "2.weight" || p.name == "6.bias") {
+      Tensor target = p.parameter;
+      copy_into(target, uniform(target.shape(), 0.5, 2));
+    }
+  nn::Sequential folded = fold(net);
+  nn::eval(net);
+  EXPECT_EQ(folded.size(), net.size() - 2);
+  const Tensor x = normal({16, 3, 6, 6}), y = detach(net(x));
+  EXPECT_LT((max(abs(detach(folded(x)) - y)) / max(abs(y))).item(), 1e-6);
+  nn::zero_grad(net);
+  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(4)), ShapeError);
+  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(3, {.track_running_stats = false})),
+               ArgumentError);
+}
+
+TEST(Penalties, AreSumsOverWeights) {
+  nn::Linear fc(2, 2);
+  copy_into(fc.weight, tensor({{1., -2.}, {3., 0.}}));
+  copy_into(fc.bias, tensor({10., -10.}));
+  EXPECT_EQ(nn::l2(fc, 0.5).item(), 7);
+  EXPECT_EQ(nn::l1(fc, 0.5).item(), 3);
+  EXPECT_EQ(nn::l1(fc, 1, {.vectors = true}).item(), 26);
+  backward(nn::l2(fc, 0.5));
+  EXPECT_TRUE(equal(gradient(fc.weight), detach(fc.weight)));
+  zero_grad(fc.weight);
+  backward(nn::l1(fc, 0.5));
+  EXPECT_TRUE(equal(gradient(fc.weight), tensor({{0.5, -0.5}, {0.5, 0.}})));
+  EXPECT_THROW(nn::l2(fc, -1), ArgumentError);
+  EXPECT_THROW(nn::l1(nn::ReLU(), 1), ArgumentError);
+}
+
+TEST(Layers, WrongShapesSayWhatWasExpected) {
+  EXPECT_MESSAGE("[N, 4, *], got [2, 3]", nn::GroupNorm(2, 4)(zeros({2, 3})));
+  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of 1 step or more, got [4, 2]",
+                 nn::RNN(3, 4)(zeros({4, 2})));
+  EXPECT_MESSAGE("lstm: expected h0 and c0 [1, 2, 4]",
+                 nn::LSTM(3, 4)(zeros({5, 2, 3}), zeros({1, 2, 3})));
+  EXPECT_MESSAGE("gru: expected no c0",
+                 nn::GRU(3, 4)(zeros({5, 2, 3}), Tensor(), zeros({1, 2, 4})));
+  EXPECT_MESSAGE("query, key and value [*, N, 4]", nn::MultiheadAttention(4, 2)(zeros({3, 2, 5})));
+  EXPECT_MESSAGE("features that the heads divide", nn::MultiheadAttention(4, 3));
+  EXPECT_MESSAGE("like the path around", nn::Residual(nn::Linear(4, 3))(zeros({2, 4})));
+  EXPECT_MESSAGE("expected p in [0, 1]", nn::AlphaDropout(-1));
+  EXPECT_MESSAGE("channels of 1 or more that the groups divide", nn::Conv2d(3, 4, {.groups = 2}));
+  EXPECT_MESSAGE("sizes of 1 or more", nn::Embedding(0, 3));
+  EXPECT_MESSAGE("relu for an RNN only", nn::LSTM(3, 4, {.relu = true}));
+}
+
 // ---- files ---------------------------------------------------------------------------------------
 
 class Save : public testing::Test {

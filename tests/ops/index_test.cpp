@@ -1,3 +1,5 @@
+#include "checks.h"
+
 #include <gradus/graph/node.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/index.h>
@@ -7,11 +9,12 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string_view>
 
 namespace gradus {
 namespace {
+
+using ops_test::expect_error;
 
 using Ints = std::vector<std::int64_t>;
 
@@ -24,23 +27,6 @@ Tensor random_index(const Shape& shape, std::int64_t low, std::int64_t high, Gen
   auto* data = index.mutable_data<std::int64_t>();
   for (std::int64_t i = 0; i < index.numel(); ++i) data[i] = low + g.below(high - low);
   return index;
-}
-
-/// Checks that `f`, written within a few lines of the call, throws an E that says so.
-template <class E>
-void expect_error(const std::string& op,
-                  const std::string& message,
-                  const std::function<void()>& f,
-                  CallSite here = CallSite::here()) {
-  try {
-    f();
-    ADD_FAILURE() << "no error: " << op << ": " << message << " at line " << here.line;
-  } catch (const E& e) {
-    EXPECT_EQ(e.op(), op);
-    EXPECT_EQ(e.message(), message);
-    EXPECT_EQ(std::string_view(e.site().file), here.file);
-    EXPECT_LE(e.site().line - here.line, 6U) << e.what();
-  }
 }
 
 TEST(IndexSelect, TakesParts) {

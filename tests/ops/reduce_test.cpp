@@ -1,3 +1,5 @@
+#include "checks.h"
+
 #include <gradus/graph/node.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/reduce.h>
@@ -15,6 +17,8 @@
 namespace gradus {
 namespace {
 
+using ops_test::expect_error;
+
 using Ints = std::vector<std::int64_t>;
 using Doubles = std::vector<double>;
 
@@ -23,23 +27,6 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 Ints ints(const Tensor& x) { return x.to_vector<std::int64_t>(); }
 Doubles doubles(const Tensor& x) { return x.to_vector<double>(); }
-
-/// Checks that `f`, written within a few lines of the call, throws an E that says so.
-template <class E>
-void expect_error(const std::string& op,
-                  const std::string& message,
-                  const std::function<void()>& f,
-                  CallSite here = CallSite::here()) {
-  try {
-    f();
-    ADD_FAILURE() << "no error: " << op << ": " << message << " at line " << here.line;
-  } catch (const E& e) {
-    EXPECT_EQ(e.op(), op);
-    EXPECT_EQ(e.message(), message);
-    EXPECT_EQ(std::string_view(e.site().file), here.file);
-    EXPECT_LE(e.site().line - here.line, 5U) << e.what();
-  }
-}
 
 /// For each result of reducing `x`, the elements that come together in it, in row-major order.
 std::vector<Doubles> groups(const Tensor& x, std::uint32_t mask) {

@@ -1,14 +1,17 @@
+#include "checks.h"
+
 #include <gradus/graph/node.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/shape.h>
 
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <string_view>
 
 namespace gradus {
 namespace {
+
+using ops_test::expect_error;
 
 using Ints = std::vector<std::int64_t>;
 
@@ -21,23 +24,6 @@ bool share_storage(const Tensor& a, const Tensor& b) {
   return a.raw()->storage == b.raw()->storage;
 }
 std::string recorded_op(const Tensor& y) { return node_of(y) == nullptr ? "" : node_of(y)->name(); }
-
-/// Checks that `f`, written within a few lines of the call, throws an E that says so.
-template <class E>
-void expect_error(const std::string& op,
-                  const std::string& message,
-                  const std::function<void()>& f,
-                  CallSite here = CallSite::here()) {
-  try {
-    f();
-    ADD_FAILURE() << "no error: " << op << ": " << message << " at line " << here.line;
-  } catch (const E& e) {
-    EXPECT_EQ(e.op(), op);
-    EXPECT_EQ(e.message(), message);
-    EXPECT_EQ(std::string_view(e.site().file), here.file);
-    EXPECT_LE(e.site().line - here.line, 5U) << e.what();
-  }
-}
 
 TEST(Reshape, KeepsOrderAndStorage) {
   const Tensor x = count({2, 3});

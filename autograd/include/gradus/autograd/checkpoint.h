@@ -20,6 +20,10 @@ Function owning_function_of(F f) {
 
 }  // namespace detail
 
+/// True while a checkpoint evaluates its function once more, so that what it counts or averages on the way
+/// (running statistics) takes a batch in only once.
+bool is_recomputing();
+
 /// f(xs), of which only the inputs are kept: the backward pass evaluates f again. Trades a second forward for
 /// the memory of what its ops save.
 ///

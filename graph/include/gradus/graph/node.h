@@ -131,6 +131,8 @@ class Leaf final : public Node {
 
   /// For pictures and messages: "net.fc1.weight".
   std::string label;
+  /// What a model is given: a picture counts it for no parameter.
+  bool is_input = false;
 
  private:
   explicit Leaf(const Tensor& owner);

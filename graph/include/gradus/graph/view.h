@@ -107,7 +107,7 @@ struct ScopeTotals {
   const Scope* scope = nullptr;  // null for the whole view
   int depth = 0;                 // 0 for the whole view, 1 for a layer in no other
   std::int64_t nodes = 0;
-  std::int64_t parameters = 0;  // elements of leaves
+  std::int64_t parameters = 0;  // elements of leaves, inputs aside
   double flops = 0;             // of a forward pass
   std::int64_t bytes = 0;       // of the results of ops
   std::int64_t saved_bytes =

@@ -7,6 +7,7 @@
 #include "gradus/tensor/random.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 
 /// Activations as layers: ReLU(), LeakyReLU(0.2), Softmax(1). Formulas, errors and sources are those of the
@@ -14,6 +15,9 @@
 namespace gradus::nn {
 
 namespace detail {
+
+/// "0.5, 2": what a layer with numbers says of itself.
+std::string spell_numbers(std::initializer_list<double> numbers);
 
 /// A function without numbers.
 template <class Self, Tensor (*function)(Arg)>
@@ -59,6 +63,7 @@ struct LeakyReLU : Module<LeakyReLU> {
   explicit LeakyReLU(double slope = 0.01) : negative_slope(slope) {}
   Tensor forward(Arg x) const { return leaky_relu(x, negative_slope); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({negative_slope}); }
 
   double negative_slope;
 };
@@ -75,6 +80,7 @@ struct ELU : Module<ELU> {
   explicit ELU(double alpha_ = 1) : alpha(alpha_) {}
   Tensor forward(Arg x) const { return elu(x, alpha); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({alpha}); }
 
   double alpha;
 };
@@ -82,6 +88,7 @@ struct CELU : Module<CELU> {
   explicit CELU(double alpha_ = 1) : alpha(alpha_) {}
   Tensor forward(Arg x) const { return celu(x, alpha); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({alpha}); }
 
   double alpha;
 };
@@ -97,6 +104,7 @@ struct Softplus : Module<Softplus> {
       : beta(beta_), threshold(threshold_) {}
   Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({beta, threshold}); }
 
   double beta, threshold;
 };
@@ -104,6 +112,7 @@ struct Softshrink : Module<Softshrink> {
   explicit Softshrink(double lambda_ = 0.5) : lambda(lambda_) {}
   Tensor forward(Arg x) const { return softshrink(x, lambda); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({lambda}); }
 
   double lambda;
 };
@@ -111,6 +120,7 @@ struct Hardshrink : Module<Hardshrink> {
   explicit Hardshrink(double lambda_ = 0.5) : lambda(lambda_) {}
   Tensor forward(Arg x) const { return hardshrink(x, lambda); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({lambda}); }
 
   double lambda;
 };
@@ -118,6 +128,7 @@ struct Hardtanh : Module<Hardtanh> {
   explicit Hardtanh(double min_ = -1, double max_ = 1) : min(min_), max(max_) {}
   Tensor forward(Arg x) const { return hardtanh(x, min, max); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({min, max}); }
 
   double min, max;
 };
@@ -125,6 +136,7 @@ struct Threshold : Module<Threshold> {
   Threshold(double limit_, double value_) : limit(limit_), value(value_) {}
   Tensor forward(Arg x) const { return threshold(x, limit, value); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({limit, value}); }
 
   double limit, value;
 };
@@ -134,6 +146,7 @@ struct Maxout : Module<Maxout> {
   explicit Maxout(std::int64_t pieces_ = 2) : pieces(pieces_) {}
   Tensor forward(Arg x) const { return maxout(x, pieces); }
   auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({static_cast<double>(pieces)}); }
 
   std::int64_t pieces;
 };

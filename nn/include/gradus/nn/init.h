@@ -27,7 +27,7 @@ enum class Nonlinearity : std::uint8_t { linear, sigmoid, tanh, relu, leaky_relu
 /// nonlinearity, as customary: 1, 1, 5/3, sqrt 2, sqrt(2 / (1 + slope^2)), 3/4.
 double gain(Nonlinearity nonlinearity, double slope = 0.01);
 /// The same for any activation f: 1/sqrt(E f(z)^2) for z normal with mean 0 and variance 1, by quadrature. Sqrt 2 for
-/// relu, 1.5335 for gelu, 1.6765 for silu, 1.2453 for elu, 1.5925 for tanh.
+/// relu, 1.5335 for gelu, 1.6765 for silu, 1.2452 for elu, 1.5925 for tanh.
 double gain(const std::function<Tensor(const Tensor&)>& f);
 
 /// {fan-in, fan-out} of a weight.

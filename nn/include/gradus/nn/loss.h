@@ -75,6 +75,23 @@ struct CosineEmbeddingLoss : detail::Loss3<CosineEmbeddingLoss, MarginOptions, c
 };
 // clang-format on
 
+/// cosine_similarity of two tensors along an axis.
+struct CosineSimilarity : Module<CosineSimilarity> {
+  explicit CosineSimilarity(std::int64_t axis_ = 1) : axis(axis_) {}
+  Tensor forward(Arg a, const Tensor& b) const { return cosine_similarity(a, b, axis); }
+  auto fields() { return nn::fields(); }
+
+  std::int64_t axis;
+};
+/// pairwise_distance of the rows of two tensors.
+struct PairwiseDistance : Module<PairwiseDistance> {
+  explicit PairwiseDistance(double p_ = 2) : p(p_) {}
+  Tensor forward(Arg a, const Tensor& b) const { return pairwise_distance(a, b, p); }
+  auto fields() { return nn::fields(); }
+
+  double p;
+};
+
 struct PenaltyOptions {
   /// Biases and the weights of norms count, too: parameters with one dimension.
   bool vectors = false;

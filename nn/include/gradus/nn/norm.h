@@ -1,6 +1,8 @@
 #pragma once
 
+#include "gradus/autograd/checkpoint.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/sequential.h"
 #include "gradus/ops/norm.h"
 
 #include <concepts>
@@ -189,7 +191,7 @@ class SpectralNorm : public Module<SpectralNorm<M>> {
 
   Tensor weight() const { return detail::divide_by_spectral_norm(weight_orig, weight_u, weight_v); }
   Tensor forward(Arg x) {
-    if (training) detail::power_step(weight_orig, weight_u, weight_v);
+    if (training && !is_recomputing()) detail::power_step(weight_orig, weight_u, weight_v);
     M layer(layer_);
     static_cast<Tensor&>(layer.bias) = bias;
     return detail::call_with_weight(layer, weight(), x);
@@ -227,5 +229,9 @@ M fold(const M& layer, const BatchNorm& norm) {
   result.bias = Parameter(std::move(folded.bias));
   return result;
 }
+
+/// A copy of the net for evaluation in which each batch norm that has statistics and comes right behind a Linear or a
+/// convolution is folded into it; nets inside the net, too. It shares nothing with the net.
+Sequential fold(const Sequential& net);
 
 }  // namespace gradus::nn
