@@ -81,7 +81,7 @@ void show(const std::vector<Case>& result, const std::string& folder) {
   }
   write_svg(folder + "/activations.svg",
             panels,
-            {.columns = static_cast<int>(result[0].layers.size()), .width = 110, .height = 100});
+            {.columns = result[0].layers.size(), .width = 110, .height = 100});
 }
 
 }  // namespace lecture6::activations

@@ -31,17 +31,17 @@ struct Axis {
   std::vector<double> ticks() const {
     std::vector<double> at;
     if (log) {
-      const double first = std::ceil(scaled(low) - 1e-9), last = std::floor(scaled(high) + 1e-9);
-      const double step = std::max(1.0, std::ceil((last - first) / 6));
-      for (double t = first; t <= last; t += step) at.push_back(std::pow(10, t));
+      const int first = static_cast<int>(std::ceil(scaled(low) - 1e-9));
+      const int last = static_cast<int>(std::floor(scaled(high) + 1e-9));
+      for (int t = first; t <= last; t += 1 + (last - first) / 7) at.push_back(std::pow(10, t));
       return at;
     }
     const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
     double step = 10 * power;
     for (double nice : {5.0, 2.0, 1.0})
       if (nice * power >= rough) step = nice * power;
-    for (double t = std::ceil(low / step - 1e-9); t * step <= high + 1e-9 * step; ++t)
-      at.push_back(t * step + 0.0);  // not -0
+    const int first = static_cast<int>(std::ceil(low / step - 1e-9));
+    for (int t = first; t * step <= high + 1e-9 * step; ++t) at.push_back(t * step);
     return at;
   }
 };
@@ -136,21 +136,21 @@ void draw_panel(
 }  // namespace
 
 void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout) {
-  const int count = static_cast<int>(panels.size());
-  const int columns = std::clamp(count, 1, layout.columns);
-  const int rows = (count + columns - 1) / columns;
+  const std::size_t columns = std::clamp<std::size_t>(panels.size(), 1, layout.columns);
+  const std::size_t rows = (panels.size() + columns - 1) / columns;
+  const double width = layout.width, height = layout.height;
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" width=\"{0:.0f}\" "
       "height=\"{1:.0f}\" font-family=\"sans-serif\" font-size=\"11\">\n"
       "<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n",
-      layout.width * columns,
-      layout.height * rows);
-  for (int i = 0; i < count; ++i)
-    draw_panel(out,
-               panels[static_cast<std::size_t>(i)],
-               i % columns * layout.width,
-               i / columns * layout.height,
-               layout);
+      width * static_cast<double>(columns),
+      height * static_cast<double>(rows));
+  for (std::size_t i = 0; i < panels.size(); ++i) {
+    const std::size_t row = i / columns, column = i % columns;
+    const double left = width * static_cast<double>(column),
+                 top = height * static_cast<double>(row);
+    draw_panel(out, panels[i], left, top, layout);
+  }
   out += "</svg>\n";
   std::ofstream file(path);
   if (!(file << out << std::flush)) throw std::runtime_error(path + ": can't be written");

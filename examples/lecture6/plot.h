@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,7 @@ struct Panel {
 };
 
 struct Layout {
-  int columns = 1;
+  std::size_t columns = 1;
   double width = 420, height = 300;  // of a panel, in pixels
 };
 

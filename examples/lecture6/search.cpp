@@ -126,8 +126,8 @@ void show(const Result& result, const std::string& folder) {
       places.x.push_back(t.rate), places.y.push_back(t.decay);
       accuracies.x.push_back(t.rate), accuracies.y.push_back(t.accuracy);
     }
-    where.series.push_back(std::move(places));
-    found.series.push_back(std::move(accuracies));
+    where.series.push_back(places);
+    found.series.push_back(accuracies);
   }
   fmt::print(
       "best accuracy to expect if the rate alone mattered: {:.3f} of a grid, {:.3f} at random\n",

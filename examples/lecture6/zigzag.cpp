@@ -38,22 +38,21 @@ Path descend(const std::string& name, bool centre, const Result& goal, const Opt
   const Tensor x = inputs(2), y = linear(x, tensor({{goal.target_x, goal.target_y}}));
   optim::Sgd sgd(parameters(neuron), {.lr = options.rate});
   const double distance = std::hypot(goal.target_x, goal.target_y);
-  for (const auto& [row, wanted] :
-       data::Loader({x, y},
-                    {.batch = 1,
-                    .indices = remainder(arange(options.epochs * options.rows), options.rows)})) {
-    sgd.zero_grad();
-    backward(nn::mse_loss(neuron(row), wanted));
-    sgd.step();
-    const auto w = neuron.weight.to_vector();
-    const double step = std::hypot(w[0] - path.x.back(), w[1] - path.y.back());
-    path.x.push_back(w[0]), path.y.push_back(w[1]);
-    if (path.steps_to_target < 0) {
-      path.length += step / distance;
-      if (std::hypot(w[0] - goal.target_x, w[1] - goal.target_y) < 0.1 * distance)
-        path.steps_to_target = static_cast<int>(path.x.size()) - 1;
+  data::Loader loader({x, y}, {.batch = 1});
+  for (int epoch = 0; epoch < options.epochs; ++epoch)
+    for (const auto& [row, wanted] : loader) {
+      sgd.zero_grad();
+      backward(nn::mse_loss(neuron(row), wanted));
+      sgd.step();
+      const auto w = neuron.weight.to_vector();
+      const double step = std::hypot(w[0] - path.x.back(), w[1] - path.y.back());
+      path.x.push_back(w[0]), path.y.push_back(w[1]);
+      if (path.steps_to_target < 0) {
+        path.length += step / distance;
+        if (std::hypot(w[0] - goal.target_x, w[1] - goal.target_y) < 0.1 * distance)
+          path.steps_to_target = static_cast<std::int64_t>(path.x.size()) - 1;
+      }
     }
-  }
   return path;
 }
 
@@ -76,7 +75,7 @@ void show(const Result& result, const std::string& folder) {
                100 * path->one_sign_of_many,
                path->steps_to_target,
                path->length);
-    const auto first = static_cast<std::ptrdiff_t>(path->steps_to_target + 1);
+    const auto first = path->steps_to_target + 1;
     panels.push_back({.title = path->inputs,
                       .x_label = "first weight",
                       .y_label = "second weight",

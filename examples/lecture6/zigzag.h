@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -8,10 +9,10 @@
 namespace lecture6::zigzag {
 
 struct Options {
-  int rows = 200;
+  std::int64_t rows = 200;
   int epochs = 10;  // of steps with one row each
   double rate = 0.5;
-  int many = 10;  // weights of the neuron whose signs are counted
+  std::int64_t many = 10;  // weights of the neuron whose signs are counted
   std::uint64_t seed = 0;
 };
 
@@ -19,7 +20,7 @@ struct Path {
   std::string inputs;
   double one_sign_of_two, one_sign_of_many;  // share of rows whose gradient has one sign
   std::vector<double> x, y;                  // the two weights after each step
-  int steps_to_target = -1;                  // until nine tenths of the way are done; -1 if never
+  std::int64_t steps_to_target = -1;         // until nine tenths of the way are done; -1 if never
   double length = 0;                         // of the path until then, in straight distances
 };
 

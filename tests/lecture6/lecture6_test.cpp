@@ -159,11 +159,12 @@ TEST(Zigzag, PositiveInputsAllowTwoQuadrants) {
   const zigzag::Result result = zigzag::run(options);
   EXPECT_EQ(result.positive.one_sign_of_two, 1);
   EXPECT_EQ(result.positive.one_sign_of_many, 1);
-  EXPECT_NEAR(result.centred.one_sign_of_two, 0.5, 4 * 0.5 / std::sqrt(options.rows));
+  EXPECT_NEAR(
+      result.centred.one_sign_of_two, 0.5, 4 * 0.5 / std::sqrt(static_cast<double>(options.rows)));
   EXPECT_LT(result.centred.one_sign_of_many, 0.02);  // 2 / 2^10
   const auto with_one_sign = [](const zigzag::Path& path) {
     int steps = 0;
-    for (int i = 0; i < path.steps_to_target; ++i) {
+    for (std::int64_t i = 0; i < path.steps_to_target; ++i) {
       const auto k = static_cast<std::size_t>(i);
       steps += (path.x[k + 1] - path.x[k]) * (path.y[k + 1] - path.y[k]) >= 0;
     }
