@@ -57,11 +57,11 @@ std::vector<Curve> run(const Options& options) {
 }
 
 void show(const std::vector<Curve>& result, const std::string& folder) {
-  fmt::print("weights     batch norm  first loss   last loss  accuracy\n");
+  fmt::print("weights       batch norm  first loss   last loss  accuracy\n");
   Panel panels[2] = {{.title = "without batch normalisation"},
                      {.title = "with batch normalisation"}};
   for (const Curve& c : result) {
-    fmt::print("{:5} N(0,1)  {:<10}  {:10.4g}  {:10.4g}  {:8.3f}\n",
+    fmt::print("{:5} N(0,1)  {:<10}  {:>10.4g}  {:>10.4g}  {:8.3f}\n",
                c.scale,
                c.batch_norm ? "yes" : "no",
                c.losses.front(),

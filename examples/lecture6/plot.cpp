@@ -41,7 +41,8 @@ struct Axis {
     for (double nice : {5.0, 2.0, 1.0})
       if (nice * power >= rough) step = nice * power;
     const int first = static_cast<int>(std::ceil(low / step - 1e-9));
-    for (int t = first; t * step <= high + 1e-9 * step; ++t) at.push_back(t * step);
+    for (int t = first; t * step <= high + 1e-9 * step; ++t)
+      at.push_back(t * step + 0.0);  // not -0
     return at;
   }
 };
