@@ -244,7 +244,7 @@ std::string polyline(const Curve& c, const std::vector<double>& y, const char* s
 
 /// Value and derivative from -5 to 5.
 std::string picture(const Activation& a) {
-  const Curve c = curve(a, kReach, 401);
+  const Curve c = curve(a, kReach, 201);
   const double width = 2 * kReach * kScale, height = (kHigh - kLow) * kScale;
   std::string svg = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-8 -8 {} {}\" width=\"{}\" "
