@@ -25,6 +25,16 @@ inline constexpr std::int64_t kHidden1 = 512;
 inline constexpr std::int64_t kHidden2 = 256;
 inline constexpr std::int64_t kClasses = 10;
 
+// cnn_cifar_b64_adam: three times convolution 3 by 3, batch normalisation, ReLU and 2 by 2 maxima, then a
+// linear layer; images [3, 32, 32].
+inline constexpr std::int64_t kCnnBatch = 64;
+inline constexpr std::int64_t kImageSide = 32;
+inline constexpr std::int64_t kImageChannels = 3;
+inline constexpr std::int64_t kChannels1 = 32;
+inline constexpr std::int64_t kChannels2 = 64;
+inline constexpr std::int64_t kChannels3 = 128;
+inline constexpr std::int64_t kCnnFeatures = kChannels3 * (kImageSide / 8) * (kImageSide / 8);
+
 // Low rates: a step costs the same wherever the loss stands, and the values stay ordinary numbers.
 inline constexpr double kSgdRate = 1e-3;
 inline constexpr double kMomentum = 0.9;

@@ -103,6 +103,35 @@ void mlp_bn_mnist_b128_sgdm(benchmark::State& state) {
 }
 BENCHMARK(mlp_bn_mnist_b128_sgdm)->Unit(benchmark::kMicrosecond);
 
+struct ConvBlock : nn::Module<ConvBlock> {
+  nn::Conv2d conv;
+  nn::BatchNorm bn;
+  Tensor forward(const Tensor& x) { return max_pool2d(relu(bn(conv(x))), 2); }
+};
+
+ConvBlock conv_block(std::int64_t in, std::int64_t out) {
+  return {{}, nn::Conv2d(in, out, {.kernel = 3, .padding = Padding::same}), nn::BatchNorm(out)};
+}
+
+struct Cnn : nn::Module<Cnn> {
+  ConvBlock block1 = conv_block(bench::kImageChannels, bench::kChannels1);
+  ConvBlock block2 = conv_block(bench::kChannels1, bench::kChannels2);
+  ConvBlock block3 = conv_block(bench::kChannels2, bench::kChannels3);
+  nn::Linear fc{bench::kCnnFeatures, bench::kClasses};
+  Tensor forward(const Tensor& x) { return fc(flatten(block3(block2(block1(x))), 1)); }
+};
+
+void cnn_cifar_b64_adam(benchmark::State& state) {
+  Cnn model;
+  optim::Adam adam(parameters(model), {.lr = bench::kAdamRate});
+  const Tensor x =
+      normal({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
+  const Tensor labels =
+      cast(uniform({bench::kCnnBatch}, 0, static_cast<double>(bench::kClasses)), int64);
+  train_steps(state, adam, [&] { return cross_entropy(model(x), labels); });
+}
+BENCHMARK(cnn_cifar_b64_adam)->Unit(benchmark::kMicrosecond);
+
 // One op here, six there.
 const auto custom = elementwise("custom", [](auto t) {
   return t * sigmoid(bench::kGeluSlope * t) + bench::kTanhWeight * tanh(t);

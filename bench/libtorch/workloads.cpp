@@ -122,6 +122,39 @@ void mlp_bn_mnist_b128_sgdm(benchmark::State& state) {
 }
 BENCHMARK(mlp_bn_mnist_b128_sgdm)->Unit(benchmark::kMicrosecond);
 
+struct Cnn : torch::nn::Module {
+  Cnn() {
+    const int64_t channels[] = {
+        bench::kImageChannels, bench::kChannels1, bench::kChannels2, bench::kChannels3};
+    for (int i = 0; i < 3; ++i) {
+      blocks->push_back(
+          torch::nn::Conv2d(torch::nn::Conv2dOptions(channels[i], channels[i + 1], 3).padding(1)));
+      blocks->push_back(torch::nn::BatchNorm2d(channels[i + 1]));
+      blocks->push_back(torch::nn::ReLU());
+      blocks->push_back(torch::nn::MaxPool2d(2));
+    }
+    register_module("blocks", blocks);
+    register_module("fc", fc);
+  }
+
+  Tensor forward(const Tensor& x) { return fc(blocks->forward(x).flatten(1)); }
+
+  torch::nn::Sequential blocks;
+  torch::nn::Linear fc{bench::kCnnFeatures, bench::kClasses};
+};
+
+void cnn_cifar_b64_adam(benchmark::State& state) {
+  Cnn model;
+  torch::optim::Adam adam(model.parameters(), torch::optim::AdamOptions(bench::kAdamRate));
+  const Tensor x =
+      torch::randn({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
+  const Tensor labels = torch::randint(bench::kClasses, {bench::kCnnBatch}, torch::kInt64);
+  train(state, model, adam, [&] {
+    return torch::nn::functional::cross_entropy(model.forward(x), labels);
+  });
+}
+BENCHMARK(cnn_cifar_b64_adam)->Unit(benchmark::kMicrosecond);
+
 void custom_chain_1M(benchmark::State& state) {
   Tensor t = leaf(torch::randn({bench::kSide, bench::kSide}));
   const Tensor ones = torch::ones_like(t);

@@ -105,7 +105,9 @@ int main(int count, char** values) {
   try {
     return run({values + 1, values + count});
   } catch (const Interrupted& interrupted) {
-    complain("interrupted, nothing was written");
+    complain(interrupted.checkpoint.empty()
+                 ? "interrupted, nothing was written"
+                 : "interrupted, --resume " + interrupted.checkpoint + " goes on");
     return 128 + interrupted.signal;
   } catch (const gradus::Error& error) {
     complain(spell(error));

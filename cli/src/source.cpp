@@ -66,9 +66,12 @@ Source mnist(const Request& r) {
           .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10"};
 }
 Source cifar10(const Request& r) {
-  return {.splits = hold_out(data::cifar10(r.path), r.validation),
-          .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10",
-          .epochs = 10};
+  return {
+      .splits = hold_out(data::cifar10(r.path), r.validation),
+      .model = "conv 32, bn, relu, pool, conv 64, bn, relu, pool, conv 128, bn, relu, pool, fc 10",
+      .epochs = 10,
+      .lr = 2e-3,
+      .batch = 32};
 }
 
 data::Column column(const std::string& text) {

@@ -16,6 +16,7 @@ struct Source {
   std::string model;
   int epochs = 5;
   double lr = 1e-3;  // for Adam
+  std::int64_t batch = 64;
 };
 
 void add_data_options(po::options_description& known);

@@ -1,10 +1,12 @@
 #include "command.h"
 #include "source.h"
 
+#include "gradus/data/augment.h"
 #include "gradus/data/preprocess.h"
 #include "gradus/graph/recording.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/optim/schedule.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/train/fit.h"
@@ -16,6 +18,7 @@
 #include <initializer_list>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -38,6 +41,11 @@ std::string examples() {
   for (const nn::ModelWord& word : nn::model_words())
     text += fmt::format("  {:<18}{}\n", word.usage, word.about);
   text +=
+      "\naugment: words separated by commas, each with a number if wanted, applied from left to "
+      "right\n"
+      "  flip [P], vflip [P], crop [PADDING], resized_crop [LEAST], rotate [DEGREES], color "
+      "[STRENGTH],\n"
+      "  lighting [STD], erase [P], mixup [ALPHA]\n"
       "\nexamples\n"
       "  gradus train\n"
       "  gradus train --data spiral --model \"fc 64, tanh, fc 3\" --lr 0.01 --epochs 50\n"
@@ -45,7 +53,12 @@ std::string examples() {
       "--out my-run\n"
       "  gradus train --data csv:FILE --label species --validation 0.2\n"
       "  gradus train --data mnist:DIR --optimizer sgd --lr 0.1 --momentum 0.9 --weight-decay "
-      "1e-4\n";
+      "1e-4\n"
+      "  gradus train --data cifar10:DIR --model \"conv 32, bn, relu, pool, conv 64, bn, relu, "
+      "pool, "
+      "fc 10\" \\\n"
+      "    --augment \"flip, crop 4\" --checkpoint run.safetensors --every 100\n"
+      "  gradus train --data … --resume run.safetensors\n";
   return text;
 }
 
@@ -57,17 +70,26 @@ po::options_description known_options() {
   add_data_options(known);
   add("model", "TEXT", "the layers, see below (depends on the data)");
   add("optimizer", "NAME", "adam or sgd (adam)");
-  add("lr", "RATE", "learning rate (adam: 0.001, or 0.01 for small data; sgd: 0.05)");
+  add("lr",
+      "RATE",
+      "learning rate (adam: 0.001, of CIFAR-10 0.002, of small data 0.01; sgd: 0.05)");
+  add("schedule",
+      "NAME",
+      "of the learning rate: constant, linear or cosine, the last two down to 0 (cosine)");
   add("momentum", "M", "of sgd (0.9)");
   add("weight-decay", "D", "L2 penalty on all parameters (0)");
-  add("batch", "N", "rows in a batch (64)");
+  add("augment", "TEXT", "random changes of the training images, see below (none)");
+  add("batch", "N", "rows in a batch (64, of CIFAR-10 32)");
   add("epochs", "N", "passes over the training rows (depends on the data)");
-  add("seed", "N", "of initial weights, order of rows and dropout (0)");
+  add("seed", "N", "of initial weights, order of rows, augmentation and dropout (0)");
   add("threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");
   known.add_options()("deterministic", "results that do not depend on the number of threads");
   add("out",
       "DIR",
       "the run's folder: new, empty, or of an earlier run, which is replaced (runs/0001, …)");
+  add("checkpoint", "FILE", "where to keep what a run needs to be gone on with (nowhere)");
+  add("every", "N", "steps from one checkpoint to the next (an epoch)");
+  add("resume", "FILE", "a checkpoint to go on from; other options as they were");
   return known;
 }
 
@@ -100,17 +122,64 @@ class SignalGuard {
 
 class StopOnSignal : public train::Observer {
  public:
-  void after_step(const train::Step&) override { stop(); }
+  explicit StopOnSignal(const train::FitOptions& options) : options_(options) {}
+  void after_step(const train::Step& now) override {
+    stop();
+    const std::int64_t every = options_.checkpoint_every;
+    saved_ |= every > 0 && ((now.epoch - 1) * now.steps + now.step) % every == 0;
+  }
   bool after_epoch(const train::EpochRecord&) override {
+    saved_ |= options_.checkpoint_every == 0;
     stop();
     return true;
   }
 
  private:
-  static void stop() {
-    if (caught_signal != 0) throw Interrupted{caught_signal};
+  void stop() const {
+    if (caught_signal != 0) throw Interrupted{caught_signal, saved_ ? options_.checkpoint : ""};
   }
+
+  const train::FitOptions& options_;
+  bool saved_ = false;  // a step or an epoch ago, or earlier
 };
+
+std::optional<optim::Curve> make_schedule(const Options& options, train::FitOptions& fit) {
+  const std::string name = options.has("schedule") ? options.text("schedule") : "cosine";
+  fit.notes["schedule"] = name;
+  if (name == "constant") return std::nullopt;
+  if (name == "linear") return optim::polynomial(1);
+  if (name == "cosine") return optim::cosine_annealing(1);
+  throw UsageError(fmt::format("--schedule: expected constant, linear or cosine, got '{}'", name));
+}
+
+/// What is done to the training rows, tried on one of them.
+data::Augmentation make_augmentation(const Options& options,
+                                     const Source& source,
+                                     train::FitOptions& fit) {
+  const std::string text = options.text("augment");
+  fit.notes["augment"] = text;
+  if (!options.has("augment")) return {};
+  try {
+    data::Augmentation augment = data::augmentation(text);
+    if (!augment) throw UsageError("--augment: expected a word, got none");
+    const data::Dataset row = source.splits.train.slice(0, 1);
+    augment({.inputs = row.inputs, .targets = row.targets}, Generator(0), source.classes);
+    return augment;
+  } catch (const Error& error) {
+    throw UsageError(fmt::format("--augment: {}", error.message()));
+  }
+}
+
+void set_checkpoints(const Options& options, train::FitOptions& fit) {
+  for (const char* name : {"checkpoint", "resume"})
+    if (options.has(name) && options.text(name).empty())
+      throw UsageError(fmt::format("--{}: expected a file, got ''", name));
+  if (options.has("every") && !options.has("checkpoint"))
+    throw UsageError("--every: expected with --checkpoint FILE only");
+  fit.checkpoint = options.text("checkpoint");
+  fit.checkpoint_every = options.whole("every", 0, 1, kMany);
+  fit.resume = options.text("resume");
+}
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const Options& options,
                                                  std::vector<Parameter> parameters,
@@ -188,7 +257,6 @@ int run_train(const std::vector<std::string>& arguments) {
   if (options.help_shown()) return 0;
 
   train::FitOptions fit;
-  fit.batch = options.whole("batch", 64, 1, kMany);
   fit.seed = static_cast<std::uint64_t>(
       options.whole("seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
   if (options.has("threads"))
@@ -199,10 +267,12 @@ int run_train(const std::vector<std::string>& arguments) {
   else if ((fit.out = options.text("out")).empty())
     throw UsageError("--out: expected a folder, got ''");
 
+  set_checkpoints(options, fit);
   const Source source = load_source(options);
   const data::Dataset& rows = source.splits.train;
   if (rows.size() == 0) throw UsageError("--data: expected rows to train on, got none");
   fit.epochs = static_cast<int>(options.whole("epochs", source.epochs, 1, kMany));
+  fit.batch = options.whole("batch", source.batch, 1, kMany);
   const auto standardize = data::Standardize().fit(rows.inputs);
   fit.transform = standardize;
 
@@ -214,6 +284,8 @@ int run_train(const std::vector<std::string>& arguments) {
   check_outputs(net, model, source);
   const auto optimizer = make_optimizer(options, parameters(net), source.lr, fit);
   fit.optimizer = *optimizer;
+  fit.schedule = make_schedule(options, fit);
+  fit.augment = make_augmentation(options, source, fit);
 
   fit.notes["version"] = GRADUS_VERSION;
   fit.notes["data"] = options.has("data") ? options.text("data") : "digits";
@@ -226,7 +298,7 @@ int run_train(const std::vector<std::string>& arguments) {
              model,
              nn::parameter_count(net));
 
-  StopOnSignal observer;
+  StopOnSignal observer(fit);
   fit.observer = observer;
   const SignalGuard signals;
   const train::Record record = train::fit(net, source.splits, fit);

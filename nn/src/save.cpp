@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -25,10 +26,28 @@ constexpr std::pair<DType, std::string_view> kNames[] = {
   gradus::detail::fail<IoError>("load", fmt::format("{} in {} at byte {}", message, path, offset));
 }
 
+constexpr std::string_view kChecksum = "checksum of ";
+
+/// Of what is said of a tensor and of its values. A single changed word always changes it.
+std::string checksum(const Json& entry, std::string_view values) {
+  std::uint64_t hash = 0xcbf29ce484222325;
+  const auto add = [&](std::string_view bytes) {
+    for (std::size_t i = 0; i < bytes.size(); i += sizeof(hash)) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
+      hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+      hash ^= hash >> 32;
+    }
+  };
+  add(entry.dump());
+  add(values);
+  return fmt::format("{:016x}", hash);
+}
+
 }  // namespace
 
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path) {
-  Json header = Json::object();
+  Json header = Json::object(), metadata = Json::object();
   std::size_t at = 0;
   std::string values;
   for (const auto& [name, given] : tensors) {
@@ -44,8 +63,11 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
     dispatch(x.dtype(), [&]<class T>() {
       if (bytes > 0) values.append(reinterpret_cast<const char*>(x.data<T>()), bytes);
     });
+    metadata[std::string(kChecksum) + name] =
+        checksum(header[name], std::string_view(values).substr(at, bytes));
     at += bytes;
   }
+  header["__metadata__"] = std::move(metadata);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // keeps the values aligned
   const std::uint64_t length = text.size();
@@ -75,6 +97,9 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
                                     bytes.begin() + static_cast<std::ptrdiff_t>(start));
     if (!header.is_object())
       fail_file(path, sizeof(length), "expected a JSON object as the header, got another value");
+    const Json metadata = header.value("__metadata__", Json::object());
+    bool checked = false;  // files of other programs need not be
+    for (const auto& [key, value] : metadata.items()) checked |= key.starts_with(kChecksum);
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") continue;
       const auto sizes = entry.at("shape").get<std::vector<std::int64_t>>();
@@ -106,6 +131,10 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
                               from,
                               to,
                               room));
+      if (checked && metadata.value(std::string(kChecksum) + name, "") !=
+                         checksum(entry, std::string_view(bytes).substr(start + from, to - from)))
+        fail_file(
+            path, start + from, fmt::format("expected {} as it was written, got it damaged", name));
       Tensor x = empty(Shape(sizes), dtype->first);
       dispatch(x.dtype(), [&]<class T>() {
         T* out = x.mutable_data<T>();
@@ -127,21 +156,20 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
 
 namespace detail {
 
-void save(ModuleRef model, const std::string& path) {
+std::map<std::string, Tensor> state(ModuleRef model) {
   std::map<std::string, Tensor> tensors;
-  for (const NamedParameter& p : named_parameters(model)) tensors[p.name] = p.parameter;
-  for (const NamedBuffer& b : named_buffers(model)) tensors[b.name] = b.buffer;
-  save_tensors(tensors, path);
+  for (const NamedParameter& p : named_parameters(model)) tensors[p.name] = clone(p.parameter);
+  for (const NamedBuffer& b : named_buffers(model)) tensors[b.name] = clone(b.buffer);
+  return tensors;
 }
 
-void load(ModuleRef model, const std::string& path) {
-  std::map<std::string, Tensor> given = load_tensors(path);
+void set_state(ModuleRef model, std::map<std::string, Tensor> given, const std::string& from) {
   std::vector<std::pair<Tensor, Tensor>> copies;  // to, from
   const auto take = [&](const std::string& name, const Tensor& own) {
     const auto at = given.find(name);
     if (at == given.end())
       gradus::detail::fail<ArgumentError>(
-          "load", fmt::format("expected {} in {}, got a file without it", name, path));
+          "load", fmt::format("expected {} in {}, got nothing of that name", name, from));
     const Tensor& x = at->second;
     if (x.shape() != own.shape())
       gradus::detail::fail<ShapeError>("load",
@@ -149,14 +177,14 @@ void load(ModuleRef model, const std::string& path) {
                                                    name,
                                                    to_string(own.shape()),
                                                    to_string(x.shape()),
-                                                   path));
+                                                   from));
     if (x.dtype() != own.dtype())
       gradus::detail::fail<DTypeError>("load",
                                        fmt::format("expected {} {}, got {} in {}",
                                                    name,
                                                    to_string(own.dtype()),
                                                    to_string(x.dtype()),
-                                                   path));
+                                                   from));
     copies.emplace_back(own, x);
     given.erase(at);
   };
@@ -165,9 +193,18 @@ void load(ModuleRef model, const std::string& path) {
   if (!given.empty())
     gradus::detail::fail<ArgumentError>(
         "load",
-        fmt::format("expected only what the model has, got {} in {}", given.begin()->first, path));
-  for (auto& [to, from] : copies) copy_into(to, from);
+        fmt::format("expected only what the model has, got {} in {}", given.begin()->first, from));
+  for (auto& [to, values] : copies) copy_into(to, values);
 }
+
+void save(ModuleRef model, const std::string& path) {
+  std::map<std::string, Tensor> tensors;
+  for (const NamedParameter& p : named_parameters(model)) tensors[p.name] = p.parameter;
+  for (const NamedBuffer& b : named_buffers(model)) tensors[b.name] = b.buffer;
+  save_tensors(tensors, path);
+}
+
+void load(ModuleRef model, const std::string& path) { set_state(model, load_tensors(path), path); }
 
 }  // namespace detail
 }  // namespace gradus::nn

@@ -25,13 +25,12 @@ struct Channels {
   std::int64_t count() const { return outer * inner; }
 };
 
-/// For each channel the sums over its elements i of the K <= 2 numbers that f(i, channel, first, second) sets,
-/// as `done(channel, sums)`. They are added up in short blocks, the blocks in double: float statistics stay
+/// For each channel the sums over its elements i of f(i, channel) and of g(i, channel), as `done(channel, sums)`. They are added up in short blocks, the blocks in double: float statistics stay
 /// accurate over many values. The result does not depend on the number of threads.
-template <class T, int K, class F, class Done>
-void sum_channels(const Channels& at, F f, Done done) {
+template <class T, class F, class G, class Done>
+void sum_channels(const Channels& at, F f, G g, Done done) {
   using Totals = std::array<double, 2>;
-  constexpr std::int64_t kStrip = 64, kRows = 64, kRun = 512;
+  constexpr std::int64_t kStrip = 64, kRows = 64, kRun = 512, kLanes = 32;
 
   // [N, C]: some neighbouring channels at a time, row by row.
   const auto sum_strip = [=](std::int64_t first, std::int64_t width) {
@@ -42,10 +41,8 @@ void sum_channels(const Channels& at, F f, Done done) {
         const std::int64_t row = r * at.channels + first;
 #pragma omp simd
         for (std::int64_t j = 0; j < width; ++j) {
-          T a = 0, b = 0;
-          f(row + j, first + j, a, b);
-          part0[j] += a;
-          if constexpr (K == 2) part1[j] += b;
+          part0[j] += f(row + j, first + j);
+          part1[j] += g(row + j, first + j);
         }
       }
       for (std::int64_t j = 0; j < width; ++j) {
@@ -56,26 +53,36 @@ void sum_channels(const Channels& at, F f, Done done) {
     for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
   };
 
-  // [N, C, *]: channel by channel.
-  const auto sum_channel = [=](std::int64_t c) {
-    Totals totals{};
-    for (std::int64_t n = 0; n < at.outer; ++n) {
-      const std::int64_t begin = (n * at.channels + c) * at.inner, end = begin + at.inner;
-      for (std::int64_t i = begin; i < end; i += kRun) {
-        const std::int64_t stop = std::min(end, i + kRun);
-        T part0 = 0, part1 = 0;
-#pragma omp simd reduction(+ : part0, part1)
-        for (std::int64_t j = i; j < stop; ++j) {
-          T a = 0, b = 0;
-          f(j, c, a, b);
-          part0 += a;
-          if constexpr (K == 2) part1 += b;
+  // [N, C, *]: the same, image by image, as they stand in memory.
+  const auto sum_slices = [=](std::int64_t first, std::int64_t width) {
+    Totals totals[kStrip] = {};
+    for (std::int64_t n = 0; n < at.outer; ++n)
+      for (std::int64_t c = 0; c < width; ++c) {
+        const std::int64_t begin = (n * at.channels + first + c) * at.inner;
+        const std::int64_t end = begin + at.inner;
+        for (std::int64_t i = begin; i < end; i += kRun) {
+          const std::int64_t stop = std::min(end, i + kRun);
+          T part0[kLanes] = {}, part1[kLanes] = {};
+          const auto add = [&](std::int64_t from, std::int64_t lanes) {
+#pragma omp simd
+            for (std::int64_t l = 0; l < lanes; ++l) {
+              part0[l] += f(from + l, first + c);
+              part1[l] += g(from + l, first + c);
+            }
+          };
+          std::int64_t k = i;
+          for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
+          add(k, stop - k);
+          for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
+            for (std::int64_t l = 0; l < half; ++l) {
+              part0[l] += part0[l + half];
+              part1[l] += part1[l + half];
+            }
+          totals[c][0] += static_cast<double>(part0[0]);
+          totals[c][1] += static_cast<double>(part1[0]);
         }
-        totals[0] += static_cast<double>(part0);
-        totals[1] += static_cast<double>(part1);
       }
-    }
-    done(c, totals);
+    for (std::int64_t c = 0; c < width; ++c) done(first + c, totals[c]);
   };
 
   if (at.inner == 1) {
@@ -88,7 +95,7 @@ void sum_channels(const Channels& at, F f, Done done) {
   } else {
     const std::int64_t grain = 1 + 2 * kGrain / (1 + at.count());
     parallel_for(at.channels, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t c = begin; c < end; ++c) sum_channel(c);
+      for (std::int64_t c = begin; c < end; c += kStrip) sum_slices(c, std::min(kStrip, end - c));
     });
   }
 }
@@ -183,12 +190,10 @@ Cotangents fused_gradients(const Pullback& p,
       c[k] = static_cast<T>(-factor * sums[0] / n);
     };
     if (of_batch || need_w || need_b) {
-      sum_channels<T, 2>(
+      sum_channels<T>(
           at,
-          [=](std::int64_t i, std::int64_t k, T& sum, T& along) {
-            sum = gs[i];
-            along = gs[i] * (in[i] - m[k]);
-          },
+          [=](std::int64_t i, std::int64_t) { return gs[i]; },
+          [=](std::int64_t i, std::int64_t k) { return gs[i] * (in[i] - m[k]); },
           finish);
     } else {
       for (std::int64_t k = 0; k < at.channels; ++k) finish(k, {});
@@ -243,18 +248,17 @@ struct BatchNorm : NormOp {
       const T* in = x.data<T>();
       T *m = mean.mutable_data<T>(), *v = var.mutable_data<T>(), *r = inverse.mutable_data<T>();
       const auto n = static_cast<double>(at.count());
-      sum_channels<T, 1>(
+      sum_channels<T>(
           at,
-          [=](std::int64_t i, std::int64_t, T& sum, T&) { sum = in[i]; },
+          [=](std::int64_t i, std::int64_t) { return in[i]; },
+          [](std::int64_t, std::int64_t) { return T(0); },
           [=](std::int64_t k, const std::array<double, 2>& sums) {
             m[k] = static_cast<T>(sums[0] / n);
           });
-      sum_channels<T, 2>(
+      sum_channels<T>(
           at,
-          [=](std::int64_t i, std::int64_t k, T& sum, T& squares) {
-            sum = in[i] - m[k];
-            squares = sum * sum;
-          },
+          [=](std::int64_t i, std::int64_t k) { return in[i] - m[k]; },
+          [=](std::int64_t i, std::int64_t k) { return (in[i] - m[k]) * (in[i] - m[k]); },
           [=, e = eps](std::int64_t k, const std::array<double, 2>& sums) {
             // The first sum is what rounding the mean has left.
             const double squares = std::max(0.0, sums[1] - sums[0] * sums[0] / n);

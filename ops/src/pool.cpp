@@ -6,6 +6,11 @@
 #include "gradus/ops/index.h"
 #include "gradus/ops/shape.h"
 
+#include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
 namespace gradus {
 namespace detail {
 namespace {
@@ -90,12 +95,14 @@ struct PoolGeometry : Op {
     return all;
   }
 
-  /// f(plane, position of the result in it, its windows) for each result, planes on several threads.
+  /// f(plane, position of its first result in it, its windows) for each row of results, planes on several
+  /// threads.
   template <class F>
-  void for_each_window(const Shape& x, F f) const {
+  void for_each_row(const Shape& x, F f) const {
     const auto all = windows(x);
     const std::int64_t planes = x[0] * x[1];
-    const auto area = static_cast<std::int64_t>(all[0].size() * all[1].size() * all[2].size());
+    const auto width = static_cast<std::int64_t>(all[2].size());
+    const auto area = static_cast<std::int64_t>(all[0].size() * all[1].size()) * width;
     if (area == 0) return;
     parallel_for(planes,
                  std::max<std::int64_t>(1, kGrain / 8 / area),
@@ -103,10 +110,34 @@ struct PoolGeometry : Op {
                    for (std::int64_t plane = begin; plane < end; ++plane) {
                      std::int64_t at = 0;
                      for (const Window& a : all[0])
-                       for (const Window& b : all[1])
-                         for (const Window& c : all[2]) f(plane, at++, a, b, c);
+                       for (const Window& b : all[1]) {
+                         f(plane, at, a, b, all[2]);
+                         at += width;
+                       }
                    }
                  });
+  }
+  /// The same for each result.
+  template <class F>
+  void for_each_window(const Shape& x, F f) const {
+    for_each_row(x,
+                 [f](std::int64_t plane,
+                     std::int64_t at,
+                     const Window& a,
+                     const Window& b,
+                     const std::vector<Window>& row) {
+                   for (const Window& c : row) f(plane, at++, a, b, c);
+                 });
+  }
+
+  /// The windows of a row that reach over no edge: [first, second). They are `stride` apart, and of one size.
+  std::pair<std::int64_t, std::int64_t> inner(const std::vector<Window>& row) const {
+    if (!adaptive.empty()) return {0, 0};
+    const std::int64_t reach = dilation.back() * (kernel.back() - 1) + 1;
+    const auto whole = [=](const Window& c) { return c.stop - c.start == reach; };
+    const auto begin = std::find_if(row.begin(), row.end(), whole);
+    const auto end = std::find_if_not(begin, row.end(), whole);
+    return {begin - row.begin(), end - row.begin()};
   }
 
   double scale(const Window& a, const Window& b, const Window& c) const {
@@ -261,34 +292,109 @@ struct MaxPool : PoolGeometry {
       const T* from = images.data<T>();
       T* to = y.mutable_data<T>();
       std::int64_t* place = places.mutable_data<std::int64_t>();
-      for_each_window(x.shape(),
-                      [&](std::int64_t plane,
-                          std::int64_t at,
-                          const Window& a,
-                          const Window& b,
-                          const Window& c) {
-                        const T* const image = from + plane * in;
-                        std::int64_t best = (a.start * sizes[1] + b.start) * sizes[2] + c.start;
-                        T most = image[best];
-                        for (std::int64_t i = a.start; i < a.stop; i += a.step)
-                          for (std::int64_t j = b.start; j < b.stop; j += b.step) {
-                            const std::int64_t row = (i * sizes[1] + j) * sizes[2];
-                            for (std::int64_t k = c.start; k < c.stop; k += c.step) {
-                              const T v = image[row + k];
-                              if (v > most || v != v) {
-                                most = v;
-                                best = row + k;
-                              }
-                            }
-                          }
-                        to[plane * out + at] = most;
-                        place[plane * out + at] = best;
-                      });
+      const std::int64_t size = in > std::numeric_limits<std::int32_t>::max() ? 0 : square();
+      const auto whole =
+          size > 0 ? inner(windows(x.shape())[2]) : std::pair<std::int64_t, std::int64_t>();
+      for_each_row(x.shape(),
+                   [&](std::int64_t plane,
+                       std::int64_t at,
+                       const Window& a,
+                       const Window& b,
+                       const std::vector<Window>& row) {
+                     const T* const image = from + plane * in;
+                     T* const most = to + plane * out + at;
+                     std::int64_t* const best = place + plane * out + at;
+                     const auto n = static_cast<std::int64_t>(row.size());
+                     const bool fast = a.stop - a.start == 1 && b.stop - b.start == size;
+                     const auto [begin, end] = fast ? whole : std::pair(n, n);
+                     for (std::int64_t i = 0; i < n;) {
+                       const Window& c = row[static_cast<std::size_t>(i)];
+                       if (i < begin || i >= end) {
+                         best[i] = largest(image, sizes, a, b, c);
+                         most[i] = image[best[i]];
+                         ++i;
+                         continue;
+                       }
+                       const std::int64_t start =
+                           (a.start * sizes[1] + b.start) * sizes[2] + c.start;
+                       const std::int64_t count = std::min(kChunk, end - i);
+                       if (size == 2)
+                         largest_of_row<2>(image, sizes[2], start, count, most + i, best + i);
+                       else
+                         largest_of_row<3>(image, sizes[2], start, count, most + i, best + i);
+                       i += count;
+                     }
+                   });
     });
     return {y, places};
   }
   Cotangents vjp(const Pullback& p) const {
     return {apply(MaxPoolGrad{{}, spatial_part(p.shape(0))}, p.g, p.out(1))};
+  }
+
+ private:
+  static constexpr std::int64_t kChunk = 128;
+
+  /// 2 or 3 for windows of 2 by 2 or 3 by 3 pixels, two apart in a row, else 0.
+  std::int64_t square() const {
+    const int d = kernel.rank() - 1;
+    if (d < 1 || kernel[d] != kernel[d - 1] || stride[d] != 2 || dilation[d] * dilation[d - 1] != 1)
+      return 0;
+    return kernel[d] == 2 || kernel[d] == 3 ? kernel[d] : 0;
+  }
+
+  /// Where the largest of a window stands. NaN counts as largest.
+  template <class T>
+  static std::int64_t largest(
+      const T* image, const Triple& sizes, const Window& a, const Window& b, const Window& c) {
+    std::int64_t best = (a.start * sizes[1] + b.start) * sizes[2] + c.start;
+    T most = image[best];
+    for (std::int64_t i = a.start; i < a.stop; i += a.step)
+      for (std::int64_t j = b.start; j < b.stop; j += b.step) {
+        const std::int64_t row = (i * sizes[1] + j) * sizes[2];
+        for (std::int64_t k = c.start; k < c.stop; k += c.step) {
+          const T v = image[row + k];
+          if (v > most || v != v) {
+            most = v;
+            best = row + k;
+          }
+        }
+      }
+    return best;
+  }
+
+  /// The same for n <= kChunk windows of K by K pixels, two apart; the first is at `start`.
+  template <int K, class T>
+  static void largest_of_row(const T* image,
+                             std::int64_t row,
+                             std::int64_t start,
+                             std::int64_t n,
+                             T* most,
+                             std::int64_t* best) {
+    using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    const T* const from = image + start;
+    const auto here = static_cast<Place>(start), width = static_cast<Place>(row);
+    const auto count = static_cast<Place>(n);
+    Place place[kChunk];
+    T value[kChunk];
+#pragma omp simd
+    for (Place k = 0; k < count; ++k) {
+      T m = from[2 * k];
+      Place p = 0;
+#pragma GCC unroll 3
+      for (Place i = 0; i < K; ++i)
+#pragma GCC unroll 3
+        for (Place j = 0; j < K; ++j) {
+          const T v = from[i * width + 2 * k + j];
+          const bool better = (v > m) | (v != v);
+          m = better ? v : m;
+          p = better ? i * width + j : p;
+        }
+      value[k] = m;
+      place[k] = here + 2 * k + p;
+    }
+    std::copy_n(value, count, most);
+    for (Place k = 0; k < count; ++k) best[k] = place[k];
   }
 };
 

@@ -18,6 +18,18 @@ refused "--weight-decay: expected .*got '-1'" train --weight-decay=-1
 refused "--momentum: expected a number from 0 to 1, got '2'" train --optimizer sgd --momentum 2
 refused "--momentum: expected with --optimizer sgd only" train --momentum 0.9
 refused "--optimizer: expected adam or sgd, got 'adma'" train --optimizer adma
+refused "--schedule: expected constant, linear or cosine, got 'cosin'" train --schedule cosin
+refused "--augment: expected one of flip, .*got 'flop' at position 1 of 'flop'" train --augment flop
+refused "--augment: expected 'crop \[PADDING\]', got 'crop x' at position 12 of 'flip, crop x'" train --augment "flip, crop x"
+refused "--augment: expected .*flip -1" train --augment "flip -1"
+refused "--augment: expected a word, got none" train --augment "flip,,crop"
+refused "--augment: expected .*got none" train --augment ""
+refused "--augment: expected .*\[N, C, H, W\].*got" train --data moons --augment flip
+refused "--every: expected with --checkpoint FILE only" train --every 3
+refused "--every: expected a whole number from 1 to .*, got '0'" train --checkpoint x --every 0
+refused "--checkpoint: expected a file, got ''" train --checkpoint ""
+refused "expected a checkpoint in a folder that is there, got 'nowhere/x'" train --checkpoint nowhere/x
+refused "expected a readable file, got nothing" train --resume nothing
 refused "--validation: expected .*got '1'" train --validation 1
 refused "--label: expected with --data csv:FILE only" train --label x
 

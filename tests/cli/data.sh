@@ -33,5 +33,6 @@ if [[ -d $shared ]]; then
   learns 0.92 --data "csv:$shared/tabular/digits.csv.gz" --epochs 20
   learns 0.7 --data "mnist:$shared/fashion-mnist-3600" --model "fc 64, relu, fc 10" --epochs 2
   learns 0.25 --data "cifar10:$shared/cifar10-5000" --model "fc 64, bn, relu, fc 10" --epochs 1
+  learns 0.35 --data "cifar10:$shared/cifar10-5000" --augment flip,crop --epochs 1
 fi
 finish

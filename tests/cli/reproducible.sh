@@ -18,6 +18,15 @@ train --seed 3 --deterministic --threads 1 --out one
 train --seed 3 --deterministic --threads 2 --out two
 same one two
 
+convolve() {
+  gradus train --data mnist:small --model "conv 4, bn, relu, pool 2, dropout 0.1, fc 10" --augment "flip, crop 1" \
+    --epochs 3 --deterministic "$@" >/dev/null || fail "gradus train $*"
+}
+mnist_folder small
+convolve --threads 1 --out one
+convolve --threads 2 --out two
+same one two
+
 # Without it, rounding may differ, the random numbers don't.
 train --seed 3 --threads 1 --out loose
 difference=$(awk -v a="$(value loose/summary.json test_accuracy)" -v b="$(value a/summary.json test_accuracy)" \

@@ -7,11 +7,13 @@
 #include "gradus/autograd/backward.h"
 #include "gradus/nn/save.h"
 #include "gradus/tensor/random.h"
+#include "gradus/train/checkpoint.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -36,6 +38,22 @@ class Snapshot {
   void restore() {
     for (auto& [tensor, copy] : items_) copy_into(tensor, copy);
   }
+  optim::State state() const {
+    optim::State state;
+    for (const auto& [tensor, copy] : items_) state[std::to_string(state.size())] = clone(copy);
+    return state;
+  }
+  void set_state(const optim::State& state) {
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      const auto at = state.find(std::to_string(i));
+      if (state.size() != items_.size() || at == state.end() ||
+          at->second.shape() != items_[i].second.shape() ||
+          at->second.dtype() != items_[i].second.dtype())
+        fail<ArgumentError>("fit", "expected the best weights of such a model, got others");
+    }
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      copy_into(items_[i].second, state.at(std::to_string(i)));
+  }
 
  private:
   void add(const Tensor& tensor) { items_.emplace_back(tensor, clone(tensor)); }
@@ -52,6 +70,24 @@ class GeneratorGuard {
 
  private:
   Generator before_ = default_generator();
+};
+
+/// An optimiser has the rates back that it had when it dies.
+class RateGuard {
+ public:
+  explicit RateGuard(optim::Optimizer& optimizer) : optimizer_(optimizer) {
+    for (int group = 0; group < optimizer.groups(); ++group) rates_.push_back(optimizer.lr(group));
+  }
+  ~RateGuard() {
+    for (std::size_t group = 0; group < rates_.size(); ++group)
+      optimizer_.set_lr(rates_[group], static_cast<int>(group));
+  }
+  RateGuard(const RateGuard&) = delete;
+  RateGuard& operator=(const RateGuard&) = delete;
+
+ private:
+  optim::Optimizer& optimizer_;
+  std::vector<double> rates_;
 };
 
 bool is_better(const Score& a, const Score& b) {
@@ -75,13 +111,15 @@ class Trainer {
       own_optimizer_ = std::make_unique<optim::Adam>(parameters_);
       optimizer_ = own_optimizer_.get();
     }
+    rate_ = optimizer_->lr();
   }
 
   Record run() {
     RunFolder folder(options_.out, options_.runs);
-    const std::string config = config_json(options_, data_, record_, optimizer_->lr());
+    const std::string config = config_json(options_, data_, record_, rate_);
     Snapshot before(model_.module);
     const ModeGuard modes(model_.module);
+    const RateGuard rates(*optimizer_);
     try {
       train();
       if (folder.exists()) {
@@ -101,6 +139,10 @@ class Trainer {
     return std::move(record_);
   }
 
+  /// Where the run is, and what came of it so far.
+  optim::State state() const;
+  void set_state(const optim::State& state);
+
  private:
   template <class E = ArgumentError>
   [[noreturn]] void refuse(const std::string& message) const {
@@ -111,7 +153,11 @@ class Trainer {
   void check_part(const char* name, const data::Dataset& part) const;
   void check_first_batch(const Tensor& output, const Tensor& loss) const;
   void train();
-  Score train_epoch(data::Loader& loader, Meter& meter, int epoch);
+  void train_epoch(data::Loader& loader, Meter& meter);
+  void finish_epoch(EpochRecord now);
+  /// What is in a checkpoint.
+  std::vector<Part> parts(data::Loader& loader);
+  void save(data::Loader& loader);
   /// Of no rows: NaN.
   Score measure_part(const char* name, const data::Dataset& part, int epoch) const;
 
@@ -122,8 +168,18 @@ class Trainer {
   std::vector<Parameter> parameters_;
   std::unique_ptr<optim::Optimizer> own_optimizer_;
   optim::Optimizer* optimizer_ = nullptr;
+  double rate_ = 0;           // before a schedule changes it
   bool trains_more_ = false;  // the optimiser has parameters that are not the model's
   Loss loss_;
+  std::optional<optim::Schedule> schedule_;
+  std::optional<Snapshot> best_;  // if there are rows to validate
+
+  int epoch_ = 1;          // under way
+  std::int64_t step_ = 0;  // the last of it that is done
+  Tally tally_;            // of its steps
+  bool checked_ = false;   // the first batch
+  double before_ = 0;      // seconds before the run was resumed
+  Clock::time_point start_ = Clock::now();
   Record record_;
 };
 
@@ -131,6 +187,15 @@ void Trainer::check() {
   if (options_.epochs < 1) refuse(fmt::format("expected 1 epoch or more, got {}", options_.epochs));
   if (options_.batch < 1)
     refuse(fmt::format("expected a batch of 1 or more, got {}", options_.batch));
+  if (options_.checkpoint_every < 0 ||
+      (options_.checkpoint_every > 0 && options_.checkpoint.empty()))
+    refuse(fmt::format("expected a checkpoint every 0 or more steps, and its file, got {} and '{}'",
+                       options_.checkpoint_every,
+                       options_.checkpoint));
+  if (!options_.checkpoint.empty() &&
+      !std::filesystem::is_directory(std::filesystem::absolute(options_.checkpoint).parent_path()))
+    refuse<IoError>(fmt::format("expected a checkpoint in a folder that is there, got '{}'",
+                                options_.checkpoint));
   if (data_.train.size() == 0) refuse("expected rows to train on, got none");
   check_part("training", data_.train);
   check_part("validation", data_.validation);
@@ -197,46 +262,57 @@ Score Trainer::measure_part(const char* name, const data::Dataset& part, int epo
                     name,
                     score.loss,
                     epoch,
-                    optimizer_->lr()));
+                    rate_));
   return score;
 }
 
-Score Trainer::train_epoch(data::Loader& loader, Meter& meter, int epoch) {
+void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
   nn::detail::set_training(model_.module, true);
   const std::int64_t steps = loader.size();
-  Tally tally;
-  std::int64_t step = 0;
+  if (step_ == steps) return;  // resumed between the last of them and the measuring
   for (const data::Batch& batch : loader) {
-    ++step;
+    if (schedule_)
+      schedule_->set_time(static_cast<double>((epoch_ - 1) * steps + step_) /
+                          static_cast<double>(options_.epochs * steps));
+    ++step_;
     optimizer_->zero_grad();
     const Tensor output = model_.forward(model_.object, Arg(batch.inputs, site_));
     const Tensor loss = loss_(output, batch.targets);
-    if (epoch == 1 && step == 1) check_first_batch(output, loss);
+    if (!std::exchange(checked_, true)) check_first_batch(output, loss);
     const double value = loss.item<double>();
     if (!std::isfinite(value))
       refuse(fmt::format(
           "expected a finite loss, got {} in epoch {}, step {}; a learning rate below {} may help",
           value,
-          epoch,
-          step,
-          optimizer_->lr()));
+          epoch_,
+          step_,
+          rate_));
     backward(loss);
-    const Step now{epoch, step, steps, batch, output, value, model_.module, *optimizer_};
-    if (Observer* const observer = options_.observer.get()) {
-      observer->after_backward(now);
-      optimizer_->step();
-      observer->after_step(now);
-    } else {
-      optimizer_->step();
-    }
-    tally.add(value, output, batch);
-    meter.update(step, tally.score());
+    const Step now{epoch_, step_, steps, batch, output, value, model_.module, *optimizer_};
+    Observer* const observer = options_.observer.get();
+    if (observer != nullptr) observer->after_backward(now);
+    optimizer_->step();
+    tally_.add(value, output, batch);
+    if (observer != nullptr) observer->after_step(now);
+    const std::int64_t every = options_.checkpoint_every;
+    if (every > 0 && ((epoch_ - 1) * steps + step_) % every == 0) save(loader);
+    meter.update(step_, tally_.score());
   }
-  return tally.score();
+}
+
+void Trainer::finish_epoch(EpochRecord now) {
+  const bool first = record_.history.empty();
+  record_.history.push_back(now);
+  if (best_ && !first && !is_better(now.validation, record_.validation)) return;
+  record_.best_epoch = now.epoch;
+  record_.train = now.train;
+  record_.validation = now.validation;
+  record_.test = now.test;
+  if (best_) best_->take();
 }
 
 void Trainer::train() {
-  const Clock::time_point start = Clock::now();
+  start_ = Clock::now();
   const Generator generator(record_.seed);
   const GeneratorGuard layers(generator.split(kLayerStream));
   const std::int64_t rows = data_.train.size();
@@ -244,41 +320,132 @@ void Trainer::train() {
                       {.batch = options_.batch,
                        .shuffle = options_.shuffle,
                        .drop_last = rows > options_.batch && rows % options_.batch == 1,
+                       .augment = options_.augment,
                        .transform = options_.transform,
                        .seed = generator.split(kOrderStream).next()});
-  Meter meter(options_.progress, options_.epochs, loader.size());
+  if (options_.schedule) schedule_.emplace(*optimizer_, *options_.schedule);
   const bool validates = data_.validation.size() > 0;
-  std::optional<Snapshot> best;
-  for (int epoch = 1; epoch <= options_.epochs; ++epoch) {
+  if (validates) best_.emplace(model_.module);
+  if (!options_.resume.empty()) load_checkpoint(options_.resume, parts(loader));
+  Meter meter(options_.progress, options_.epochs, loader.size());
+  while (epoch_ <= options_.epochs) {
     const Clock::time_point begin = Clock::now();
-    meter.start_epoch(epoch);
-    EpochRecord now{
-        .epoch = epoch, .train = train_epoch(loader, meter, epoch), .lr = optimizer_->lr()};
+    meter.start_epoch(epoch_);
+    train_epoch(loader, meter);
+    EpochRecord now{.epoch = epoch_, .train = tally_.score(), .lr = optimizer_->lr()};
     if (validates)
-      now.validation = measure_part("validation", data_.validation, epoch);
+      now.validation = measure_part("validation", data_.validation, epoch_);
     else
-      now.test = measure_part("test", data_.test, epoch);
+      now.test = measure_part("test", data_.test, epoch_);
     now.seconds = seconds_since(begin);
+    finish_epoch(now);
+    ++epoch_;
+    step_ = 0;
+    tally_ = {};
+    if (options_.checkpoint_every == 0) save(loader);
     meter.finish_epoch(now);
-    record_.history.push_back(now);
-    if (!validates || epoch == 1 || is_better(now.validation, record_.validation)) {
-      record_.best_epoch = epoch;
-      record_.train = now.train;
-      record_.validation = now.validation;
-      record_.test = now.test;
-      if (validates && epoch == 1)
-        best.emplace(model_.module);
-      else if (validates)
-        best->take();
-    }
     if (Observer* const observer = options_.observer.get(); observer && !observer->after_epoch(now))
       break;
   }
   if (validates) {
-    best->restore();
+    best_->restore();
     record_.test = measure_part("test", data_.test, record_.best_epoch);
   }
-  record_.seconds = seconds_since(start);
+  record_.seconds = before_ + seconds_since(start_);
+}
+
+// ---- checkpoints ---------------------------------------------------------------------------------
+
+std::vector<Part> Trainer::parts(data::Loader& loader) {
+  std::vector<Part> list{{"model", model_.module},
+                         {"optimizer", *optimizer_},
+                         {"loader", loader},
+                         {"layers", default_generator()},
+                         {"run", *this}};
+  if (schedule_) list.emplace_back("schedule", *schedule_);
+  if (best_) list.emplace_back("best", *best_);
+  return list;
+}
+
+void Trainer::save(data::Loader& loader) {
+  if (!options_.checkpoint.empty()) save_checkpoint(options_.checkpoint, parts(loader));
+}
+
+namespace {
+
+constexpr std::int64_t kColumns = 9;
+
+/// The numbers of an epoch, in order.
+template <class Record, class F>
+void each_number(Record& r, F f) {
+  f(r.train.loss), f(r.train.accuracy);
+  f(r.validation.loss), f(r.validation.accuracy);
+  f(r.test.loss), f(r.test.accuracy);
+  f(r.lr), f(r.seconds);
+}
+
+}  // namespace
+
+optim::State Trainer::state() const {
+  std::vector<double> history;
+  for (const EpochRecord& epoch : record_.history) {
+    history.push_back(epoch.epoch);
+    each_number(epoch, [&](double value) { history.push_back(value); });
+  }
+  return {{"place",
+           from_vector(std::vector<std::int64_t>{epoch_,
+                                                 step_,
+                                                 record_.best_epoch,
+                                                 static_cast<std::int64_t>(record_.seed),
+                                                 data_.train.size(),
+                                                 options_.batch})},
+          {"tally", from_vector(tally_.numbers())},
+          {"history",
+           from_vector(history, {static_cast<std::int64_t>(record_.history.size()), kColumns})},
+          {"seconds", from_vector(std::vector<double>{before_ + seconds_since(start_)})}};
+}
+
+void Trainer::set_state(const optim::State& state) {
+  const auto find = [&](const char* name, DType dtype, const Shape& shape) {
+    const auto at = state.find(name);
+    const bool fits = at != state.end() && at->second.dtype() == dtype &&
+                      at->second.rank() == shape.rank() &&
+                      at->second.size(-1) == shape[shape.rank() - 1];
+    if (!fits) refuse(fmt::format("expected a checkpoint of a run, got one without its {}", name));
+    return at->second;
+  };
+  const Tensor tallied = find("tally", float64, {4}), spent = find("seconds", float64, {1});
+  const Tensor place = find("place", int64, {6}), epochs = find("history", float64, {0, kColumns});
+  const std::int64_t* const at = place.data<std::int64_t>();
+  if (at[4] != data_.train.size() || at[5] != options_.batch)
+    refuse(
+        fmt::format("expected a checkpoint of a run over {} rows in batches of {}, got one over "
+                    "{} in batches of {}",
+                    data_.train.size(),
+                    options_.batch,
+                    at[4],
+                    at[5]));
+  if (options_.seed && static_cast<std::uint64_t>(at[3]) != *options_.seed)
+    refuse(fmt::format("expected a checkpoint of a run with seed {}, got one with {}",
+                       *options_.seed,
+                       static_cast<std::uint64_t>(at[3])));
+  epoch_ = static_cast<int>(at[0]);
+  step_ = at[1];
+  record_.seed = static_cast<std::uint64_t>(at[3]);
+  tally_.set_numbers(tallied.data<double>());
+  before_ = *spent.data<double>();
+  record_.history.clear();
+  for (std::int64_t row = 0; row < epochs.size(0); ++row) {
+    const double* value = epochs.data<double>() + row * kColumns;
+    EpochRecord epoch{.epoch = static_cast<int>(*value)};
+    each_number(epoch, [&](double& number) { number = *++value; });
+    record_.history.push_back(epoch);
+    if (epoch.epoch != at[2]) continue;
+    record_.best_epoch = epoch.epoch;
+    record_.train = epoch.train;
+    record_.validation = epoch.validation;
+    record_.test = epoch.test;
+  }
 }
 
 }  // namespace

@@ -39,6 +39,17 @@ Score Tally::score() const {
   return score;
 }
 
+std::vector<double> Tally::numbers() const {
+  return {loss_, static_cast<double>(rows_), static_cast<double>(correct_), classes_ ? 1.0 : 0.0};
+}
+
+void Tally::set_numbers(const double* numbers) {
+  loss_ = numbers[0];
+  rows_ = static_cast<std::int64_t>(numbers[1]);
+  correct_ = static_cast<std::int64_t>(numbers[2]);
+  classes_ = numbers[3] != 0;
+}
+
 ModeGuard::ModeGuard(nn::ModuleRef model) {
   for (const nn::NamedModule& named : nn::detail::named_modules(model))
     if (named.module.has_training_mode())

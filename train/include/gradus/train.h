@@ -1,5 +1,6 @@
 #pragma once
 
-// The training loop, its records and what may watch it.
+// The training loop, its records, what may watch it, and how to stop and go on.
+#include "gradus/train/checkpoint.h"
 #include "gradus/train/fit.h"
 #include "gradus/train/observer.h"

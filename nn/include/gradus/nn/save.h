@@ -8,13 +8,17 @@
 namespace gradus::nn {
 
 /// Tensors by name in a file of the safetensors format: eight bytes of header length, a JSON header, the
-/// values. Written whole or not at all.
+/// values. The header's metadata have a checksum of each tensor. Written whole or not at all.
 ///   errors    IoError if the file can't be written
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path);
-/// IoError, naming file and offset, if the file can't be read or contradicts itself.
+/// IoError, naming file and offset, if the file can't be read, contradicts itself or its checksums; files of
+/// other programs need none.
 std::map<std::string, Tensor> load_tensors(const std::string& path);
 
 namespace detail {
+std::map<std::string, Tensor> state(ModuleRef model);
+/// `from` is named in errors.
+void set_state(ModuleRef model, std::map<std::string, Tensor> given, const std::string& from);
 void save(ModuleRef model, const std::string& path);
 void load(ModuleRef model, const std::string& path);
 }  // namespace detail
@@ -31,6 +35,18 @@ void save(M& model, const std::string& path) {
 template <Model M>
 void load(M& model, const std::string& path) {
   detail::load(detail::ref(model), path);
+}
+
+/// Copies of the parameters and buffers under their names.
+template <Model M>
+std::map<std::string, Tensor> state(const M& model) {
+  return detail::state(detail::ref(model));
+}
+
+/// Puts them back, as `load` does.
+template <Model M>
+void set_state(M& model, const std::map<std::string, Tensor>& state) {
+  detail::set_state(detail::ref(model), state, "the state");
 }
 
 }  // namespace gradus::nn

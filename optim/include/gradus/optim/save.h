@@ -28,6 +28,8 @@ class Stateful {
       : name(std::move(as)),
         get([&generator] { return state(generator); }),
         set([&generator](const State& state) { set_state(generator, state); }) {}
+  Stateful(std::string as, std::function<State()> getter, std::function<void(const State&)> setter)
+      : name(std::move(as)), get(std::move(getter)), set(std::move(setter)) {}
 
   std::string name;
   std::function<State()> get;

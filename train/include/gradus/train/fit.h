@@ -4,6 +4,7 @@
 #include "gradus/data/loader.h"
 #include "gradus/nn/module.h"
 #include "gradus/optim/optimizer.h"
+#include "gradus/optim/schedule.h"
 #include "gradus/train/observer.h"
 
 #include <cstdint>
@@ -55,6 +56,11 @@ struct FitOptions {
   Ref<optim::Optimizer> optimizer = {};
   /// Cross-entropy where targets are classes (int64), else the mean squared error.
   Loss loss = nullptr;
+  /// A factor of the optimizer's rates as a function of time, which runs from 0 to 1:
+  /// optim::cosine_annealing(1). The rates are as before afterwards.
+  std::optional<optim::Curve> schedule = std::nullopt;
+  /// Random changes of the batches to train on, before `transform`.
+  data::Augmentation augment = {};
   /// What the model is given instead of a batch of inputs, in training and evaluation alike.
   data::Transform transform = {};
   /// Decides the order of rows and what layers such as dropout draw. The default generator is left
@@ -67,6 +73,12 @@ struct FitOptions {
   /// Instead: a folder in which the run gets one of its own, 0001, 0002, …, which `latest` links
   /// to.
   std::string runs = {};
+  /// A file that holds all that decides how the run goes on (save_checkpoint), written after every
+  /// so many steps, or at the end of each epoch if that is 0.
+  std::string checkpoint = {};
+  std::int64_t checkpoint_every = 0;
+  /// Such a file of a run with the same options and data. The run goes on from there, bit for bit.
+  std::string resume = {};
   /// What else to put down in config.json: {{"model", "fc 10"}}.
   std::map<std::string, Note> notes = {};
   Progress progress = Progress::automatic;
@@ -80,7 +92,7 @@ struct Record {
   Score validation, test;       // with those weights
   std::int64_t parameters = 0;  // their elements
   std::uint64_t seed = 0;
-  double seconds = 0;
+  double seconds = 0;  // those before it was resumed included
   std::string folder;  // where the run was written; empty if nowhere
 };
 
@@ -122,11 +134,11 @@ Score evaluate(const AnyModel& model,
 /// the last batch of a pass would be a single row, which batch normalisation can't take, it is left
 /// out.
 ///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
-///             weights.safetensors, all at the end or none
+///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
 ///             of the model's, a parameter used but not trained, a loss that is not finite;
-///             IoError, before training, if the folder can't be written to. After an error the
-///             weights and all files are as before the call.
+///             IoError, before training, if the folder can't be written to; those of load_checkpoint.
+///             After an error the weights and all files but the checkpoint are as before the call.
 template <nn::Model M>
 Record fit(M& model,
            const data::Splits& data,

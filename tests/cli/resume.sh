@@ -1,0 +1,48 @@
+# A run that was stopped goes on from its checkpoint as if it had never been.
+source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
+
+options=(--model "conv 4, bn, relu, pool, dropout 0.1, fc 10" --augment "crop 2, rotate 10" --validation 0.1
+  --epochs 3 --seed 5)
+gradus train "${options[@]}" --out whole >/dev/null || fail "a whole run"
+
+# stopped SIGNAL ARGUMENT…: after the second epoch has begun
+stopped() {
+  local signal=$1 code=0 child
+  shift
+  rm -f state
+  "$GRADUS_BIN" train "${options[@]}" --checkpoint state "$@" >"$work.out" 2>"$work.err" </dev/null &
+  child=$!
+  for ((i = 0; i < 600; ++i)); do
+    grep -q '^epoch 1/' "$work.out" && break
+    sleep 0.05
+  done
+  kill "-$signal" $child
+  wait $child 2>/dev/null || code=$?
+  ((code > 128)) || fail "$signal: exit code $code"
+}
+same() {
+  cmp whole/weights.safetensors later/weights.safetensors || fail "$1: other weights"
+  diff <(sed 's/, *"seconds.*//' whole/metrics.jsonl) <(sed 's/, *"seconds.*//' later/metrics.jsonl) ||
+    fail "$1: other metrics"
+}
+
+stopped TERM --every 7
+[[ $(cat "$work.err") == "gradus: interrupted, --resume state goes on" ]] || fail "TERM: $(cat "$work.err")"
+gradus train "${options[@]}" --resume state --out later >out || fail "--resume"
+! grep -q '^epoch 1/' out || fail "the first epoch was trained again"
+same "every 7 steps"
+stopped KILL
+gradus train "${options[@]}" --resume state --checkpoint state --out later >/dev/null || fail "--resume"
+same "every epoch"
+gradus train "${options[@]}" --resume state --out later | grep -q '^epoch' && fail "a run that was over was trained"
+same "at the end"
+
+refused "expected a checkpoint of a run over .* in batches of 32, got one over .* of 64" \
+  train "${options[@]}" --batch 32 --resume state
+refused "expected .*, got .* in " train --resume state --epochs 3 --seed 5
+cp state damaged
+printf '\xff\xff\xff' | dd of=damaged bs=1 seek=$(($(stat -c %s state) - 40)) conv=notrunc status=none
+refused "it damaged in damaged at byte [0-9]+" train "${options[@]}" --resume damaged
+head -c 1000 state >cut
+refused "in cut at byte [0-9]+" train "${options[@]}" --resume cut
+finish
