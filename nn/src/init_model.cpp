@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace gradus::nn::detail {
@@ -59,6 +60,12 @@ class Filler final : public Visitor {
   void parameter(std::string_view name, Parameter& p) override {
     if (name == "weight_g") {
       lengths_ = &p;
+    } else if (name.starts_with("weight_ih_l")) {
+      from_input_ = &p;
+    } else if (name.starts_with("weight_hh_l") && from_input_ != nullptr) {
+      weights_ += 2;
+      fill_gates(*std::exchange(from_input_, nullptr), p.size(1));
+      fill_gates(p, p.size(1));
     } else if (p.rank() >= 2) {
       fill(policy_.weight, p);
       ++weights_;
@@ -89,9 +96,19 @@ class Filler final : public Visitor {
     varied_ = varied_ || !all_equal(p);
   }
 
+  /// Each gate of a recurrent layer is a matrix of its own.
+  void fill_gates(Parameter& p, std::int64_t hidden) {
+    if (!policy_.weight || !filled_.insert(p.raw()).second) return;
+    for (std::int64_t row = 0; row < p.size(0); row += hidden) {
+      Tensor gate = view_as(p, {hidden, p.size(1)}, {p.size(1), 1}, row * p.size(1));
+      policy_.weight(gate, generator_);
+    }
+    varied_ = varied_ || !all_equal(p);
+  }
+
   const gradus::init::Policy& policy_;
   Generator& generator_;
-  Parameter *lengths_ = nullptr, *divided_ = nullptr;
+  Parameter *lengths_ = nullptr, *divided_ = nullptr, *from_input_ = nullptr;
   Buffer* u_ = nullptr;
   std::unordered_set<const void*> filled_;
   int weights_ = 0;

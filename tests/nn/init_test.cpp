@@ -278,6 +278,18 @@ TEST(InitPolicy, TiedWeightsAreDrawnOnceAndWrappersFollow) {
   EXPECT_NEAR(svd(detach(divided.weight())).s.to_vector()[0], 1, 1e-2);
 }
 
+TEST(InitPolicy, GatesOfRecurrentLayersAreDrawnOneByOne) {
+  nn::LSTM lstm(3, 5, {.dtype = float64});
+  nn::init(lstm, init::orthogonal());
+  for (const auto& p : nn::named_parameters(lstm))
+    for (const Tensor& gate : split(detach(p.parameter), 5, 0)) {
+      if (gate.rank() == 1) continue;
+      EXPECT_TRUE(
+          all_close(matmul(transpose(gate), gate), eye(gate.size(1), -1, float64), 0, 1e-12))
+          << p.name;
+    }
+}
+
 TEST(InitPolicy, WarnsWhereSymmetryIsKept) {
   std::vector<std::string> warnings;
   const WarningHandler before =

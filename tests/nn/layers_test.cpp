@@ -162,6 +162,11 @@ TEST(Recurrent, ShapesOfLayersAndDirections) {
       equal(select(select(detach(r.y), 1, 0), 1, 7), select(select(detach(r.h), 0, 3), 1, 2)));
 }
 
+TEST(Recurrent, StandsInARow) {
+  nn::Sequential net{nn::LSTM(3, 5), nn::GRU(5, 4), nn::Linear(4, 2)};
+  EXPECT_EQ(net(normal({6, 2, 3})).shape(), (Shape{6, 2, 2}));
+}
+
 TEST(Attention, OneKeyIsTakenWholeAndMaskedOnesNot) {
   nn::MultiheadAttention attention(4, 2, {.batch_first = true});
   const Tensor query = normal({2, 3, 4}), key = normal({2, 5, 4});
@@ -201,6 +206,15 @@ TEST(SpectralNorm, TheLargestSingularValueIsOne) {
   nn::SpectralNorm layer(nn::Linear(8, 5));
   for (int i = 0; i < 100; ++i) layer(zeros({1, 8}));
   EXPECT_NEAR(max(svd(detach(layer.weight())).s).item(), 1, 1e-4);
+}
+
+TEST(SpectralNorm, StepsOnceUnderCheckpoint) {
+  nn::SpectralNorm a(nn::Linear(8, 5)), b = nn::clone(a);
+  const Tensor x = leaf(normal({3, 8}));
+  backward(sum(a(x)));
+  backward(sum(checkpoint([&](const Tensor& in) { return b(in); }, x)));
+  EXPECT_TRUE(equal(a.weight_u, b.weight_u));
+  EXPECT_TRUE(equal(gradient(a.weight_orig), gradient(b.weight_orig)));
 }
 
 TEST(Fold, ABatchNormGoesIntoTheLayerBefore) {

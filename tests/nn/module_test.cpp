@@ -315,6 +315,18 @@ TEST(Module, CopiesShareParametersAndClonesDoNot) {
   EXPECT_FALSE(requires_grad(other.frozen));
 }
 
+TEST(Module, ClonesShareNoModuleHeldByPointer) {
+  const auto held = std::make_shared<Scale>();
+  Sequential net{held, held};
+  const Tensor before = held->alpha;
+  Sequential other = clone(net);
+  EXPECT_TRUE(held->alpha.is_same(before));
+  EXPECT_FALSE(parameters(other)[0].is_same(before));
+  EXPECT_FALSE(clone(held)->alpha.is_same(before));
+  EXPECT_FALSE(parameters(clone(net[0]))[0].is_same(before));
+  EXPECT_TRUE(held->alpha.is_same(before));
+}
+
 TEST(Module, Prints) {
   struct Model : Module<Model> {
     std::vector<Affine> blocks{{100, 100}, {100, 10, false}};

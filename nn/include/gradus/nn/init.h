@@ -156,7 +156,7 @@ void init(ModuleRef model,
 }  // namespace detail
 
 /// Draws the parameters of a model anew. Tables of embeddings, normalisations and the slopes of PReLU stay as they
-/// are; WeightNorm and SpectralNorm follow their weights. Warns (on_warning) if a model of several weights gets equal
+/// are; WeightNorm and SpectralNorm follow their weights; each gate of a recurrent layer is drawn on its own. Warns (on_warning) if a model of several weights gets equal
 /// elements in each of them: units that begin alike stay alike.
 template <Model M>
 void init(M& model,

@@ -243,6 +243,18 @@ class IndexName {
 template <class T>
 ModuleRef ref(T& object);
 
+/// Has a pointer that shares a module, also one in an AnyModule, point to a copy instead.
+template <class T>
+void unshare(T& value) {
+  if constexpr (kind_of<T>() == Kind::erased) {
+    value.unshare();
+  } else if constexpr (kind_of<T>() == Kind::pointer && requires { value.use_count(); }) {
+    using E = std::remove_cvref_t<decltype(*value)>;
+    if constexpr (is_copyable<E>())
+      if (value) value = std::make_shared<E>(*value);
+  }
+}
+
 template <class T>
 void visit_value(std::string_view name, T& object, Visitor& visitor) {
   constexpr Kind kind = kind_of<T>();
@@ -252,12 +264,11 @@ void visit_value(std::string_view name, T& object, Visitor& visitor) {
   } else if constexpr (kind == Kind::buffer) {
     if (value.defined()) visitor.buffer(name, value);
   } else if constexpr (kind == Kind::erased) {
+    if (visitor.separates()) unshare(value);
     if (value) visitor.child(name, value.held());
   } else if constexpr (kind == Kind::pointer) {
     if (!value) return;
-    using E = std::remove_cvref_t<decltype(*value)>;
-    if constexpr (requires { value.use_count(); } && is_copyable<E>())
-      if (visitor.separates()) value = std::make_shared<E>(*value);
+    if (visitor.separates()) unshare(value);
     visit_value(name, *value, visitor);
   } else if constexpr (kind != Kind::none) {
     visitor.child(name, detail::ref(value));
@@ -579,6 +590,7 @@ template <Model M>
 M clone(const M& model) {
   static_assert(detail::is_copyable<M>(), "this model can't be copied: it holds a std::unique_ptr");
   M copy(model);
+  detail::unshare(copy);
   detail::separate(detail::ref(copy));
   return copy;
 }

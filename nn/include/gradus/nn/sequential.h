@@ -90,6 +90,10 @@ class AnyModule {
   /// ArgumentError if it is empty.
   Tensor operator()(Arg x) const;
   ModuleRef held() const;
+  /// Where a pointer was given, it is to point to a copy.
+  void unshare() {
+    if (held_ != nullptr) held_->unshare();
+  }
   /// The module if it is an M, else null.
   template <class M>
   M* get_if() const {
@@ -101,6 +105,7 @@ class AnyModule {
     virtual ~Base() = default;
     virtual Tensor call(Arg x) = 0;
     virtual ModuleRef ref() = 0;
+    virtual void unshare() = 0;
     virtual std::unique_ptr<Base> copy() const = 0;  // null if it can't be copied
   };
   template <class T>
@@ -116,6 +121,7 @@ class AnyModule {
     }
     Tensor call(Arg x) override { return get()(x); }
     ModuleRef ref() override { return detail::ref(get()); }
+    void unshare() override { detail::unshare(module); }
     std::unique_ptr<Base> copy() const override {
       if constexpr (detail::is_copyable<T>())
         return std::make_unique<Holder>(module);
