@@ -33,6 +33,7 @@ struct Command {
 int run_train(const std::vector<std::string>& arguments);
 int run_graph(const std::vector<std::string>& arguments);
 int run_gradcheck(const std::vector<std::string>& arguments);
+int run_activations(const std::vector<std::string>& arguments);
 int run_ops(const std::vector<std::string>& arguments);
 
 /// What was given on a command line.

@@ -67,7 +67,7 @@ Tensor BatchNorm::forward(Arg x) {
   if (!training && running_mean.defined())
     return batch_norm_eval(x, running_mean, running_var, weight, bias, options_.eps);
   BatchNormResult result = batch_norm(x, weight, bias, options_.eps);
-  if (training && running_mean.defined())
+  if (training && running_mean.defined() && !is_recomputing())
     update_statistics(result.mean, result.var);
   return std::move(result.y);
 }

@@ -3,6 +3,7 @@
 #include "gradus/nn/conv.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/norm.h"
 
 #include <fmt/format.h>
 
@@ -153,6 +154,28 @@ void batch_norm(Build& b, const Numbers& n) {
   b.add(BatchNorm(b.shape[0]));
 }
 
+void layer_norm(Build& b, const Numbers& n) {
+  if (b.shape.rank() == 0 || b.shape.numel() < 1) n.wrong_shape("1 value or more", b.shape);
+  b.add(LayerNorm(b.shape));
+}
+
+void group_norm(Build& b, const Numbers& n) {
+  const std::int64_t groups = n.whole(0, 1);
+  if (b.shape.rank() == 0 || b.shape[0] < 1 || b.shape[0] % groups != 0)
+    n.wrong_shape(fmt::format("a first size that {} divides", groups), b.shape);
+  b.add(GroupNorm(groups, b.shape[0]));
+}
+
+void upsample(Build& b, const Numbers& n) {
+  const std::int64_t factor = n.has(0) ? n.whole(0, 1) : 2;
+  if (b.shape.rank() != 3) n.wrong_shape("images [C, H, W]", b.shape);
+  if (factor > 1024 || b.shape.numel() > kMostWeights / (factor * factor))
+    n.wrong("images that fit in memory");
+  b.add(Upsample(factor));
+  b.shape[1] *= factor;
+  b.shape[2] *= factor;
+}
+
 void max_of_pieces(Build& b, const Numbers& n) {
   const std::int64_t pieces = n.has(0) ? n.whole(0, 1) : 2;
   if (b.shape.rank() == 0 || b.shape.back() % pieces != 0)
@@ -194,14 +217,22 @@ constexpr Word kWords[] = {
     {"avg_pool", "[K]", "the mean of each K by K pixels (2)", pool<AvgPool2d>},
     {"global_pool", "", "the mean of each channel", global_mean},
     {"bn", "", "batch normalisation", batch_norm},
+    {"layer_norm", "", "each row to mean 0 and variance 1", layer_norm},
+    {"group_norm", "G", "the same of each of G groups of channels", group_norm},
+    {"upsample", "[K]", "each pixel K by K times (2)", upsample},
     {"dropout", "P", "sets values to 0 with probability P in training", drop},
     {"flatten", "", "all dimensions of a row as one", [](Build& b, const Numbers&) { flatten_rows(b); }},
     {"relu", "", "max(x, 0)", plain<ReLU>, kRelu},
     {"leaky_relu", "[S]", "x where x > 0, else S x (0.01)", with_option<LeakyReLU, &LeakyReLU::negative_slope>, kRelu},
     {"prelu", "", "leaky_relu with a learnt slope", plain<PReLU>, kRelu},
     {"elu", "[A]", "x where x > 0, else A (e^x - 1) (1)", with_option<ELU, &ELU::alpha>, kRelu},
+    {"selu", "", "elu scaled to keep mean 0 and variance 1", plain<SELU>, Nonlinearity::linear},
+    {"gelu", "", "x Φ(x)", plain<GELU>, kRelu},
+    {"silu", "", "x sigmoid(x)", plain<SiLU>, kRelu},
+    {"mish", "", "x tanh(softplus(x))", plain<Mish>, kRelu},
     {"softplus", "", "log(1 + e^x)", plain<Softplus>, kRelu},
     {"sigmoid", "", "1 / (1 + e^-x)", plain<Sigmoid>, Nonlinearity::sigmoid},
+    {"softsign", "", "x / (1 + |x|)", plain<Softsign>, Nonlinearity::tanh},
     {"tanh", "", "hyperbolic tangent", plain<Tanh>, Nonlinearity::tanh},
     {"maxout", "[K]", "the largest of each K neighbours (2)", max_of_pieces},
 };

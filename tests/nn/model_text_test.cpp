@@ -38,8 +38,12 @@ TEST(ModelText, EveryWordMakesALayerThatRuns) {
   ASSERT_GE(model_words().size(), 12u);
   for (const ModelWord& word : model_words()) {
     std::string text = word.usage;
-    for (const auto& [placeholder, number] :
-         {std::pair{"N", "6"}, {"P", "0.5"}, {"[K]", "3"}, {"[S]", "0.2"}, {"[A]", "0.7"}})
+    for (const auto& [placeholder, number] : {std::pair{"N", "6"},
+                                              {"P", "0.5"},
+                                              {"[K]", "3"},
+                                              {"[S]", "0.2"},
+                                              {"[A]", "0.7"},
+                                              {"G", "3"}})
       if (const std::size_t at = text.find(placeholder); at != std::string::npos)
         text.replace(at, std::string_view(placeholder).size(), number);
     Sequential net = model_from_text(text, {6, 12, 12});
@@ -80,6 +84,18 @@ TEST(ModelText, ImagesGoThroughConvolutionsAndPools) {
 TEST(ModelText, BatchNormTakesTheFirstDimensionOfARow) {
   Sequential net = model_from_text("bn, relu, fc 2", {3, 4, 4});
   EXPECT_EQ(net(uniform({5, 3, 4, 4})).shape(), (Shape{5, 2}));
+}
+
+TEST(ModelText, NormsAndUpsamplingFollowTheRow) {
+  Sequential net =
+      model_from_text("conv 8, group_norm 4, gelu, upsample 3, layer_norm, fc 2", {3, 4, 5});
+  EXPECT_EQ(net(uniform({5, 3, 4, 5})).shape(), (Shape{5, 2}));
+  EXPECT_EQ(parameter_count(net), 8 * 3 * 9 + 8 + 16 + 2 * 8 * 12 * 15 + 2 * 8 * 12 * 15 + 2);
+  EXPECT_EQ(refusal("group_norm 3"),
+            "model: expected rows of a first size that 3 divides for 'group_norm 3', got [4] at "
+            "position 1");
+  EXPECT_EQ(refusal("upsample"),
+            "model: expected rows of images [C, H, W] for 'upsample', got [4] at position 1");
 }
 
 double deviation(const Tensor& x) {

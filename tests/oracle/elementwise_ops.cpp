@@ -56,6 +56,7 @@ Functions elementwise_functions() {
       {"mish", unary(mish)},
       {"relu6", unary(relu6)},
       {"remainder", binary(remainder)},
+      {"nan_to_num", unary([](Arg x) { return nan_to_num(x); })},
       {"round", unary(round)},
       {"selu", unary(selu)},
       {"silu", unary(silu)},

@@ -6,19 +6,15 @@ using namespace gradus;
 
 namespace {
 
-bool flag(const Call& c, const char* key, bool otherwise) {
-  return c.has(key) ? c.flag(key) : otherwise;
-}
-
 MarginOptions margin(const Call& c, double otherwise) {
   return {.margin = c.number("margin", otherwise), .reduction = reduction_of(c)};
 }
 
 Tensor kl_div_case(const Call& c) {
-  const bool batch_mean = c.text("reduction") == "batchmean";
+  const bool batch_mean = c.has("reduction") && c.text("reduction") == "batchmean";
   return kl_div(c("x"),
                 c("target"),
-                {.log_target = flag(c, "log_target", false),
+                {.log_target = c.flag("log_target", false),
                  .reduction = batch_mean ? Reduction::sum : reduction_of(c),
                  .batch_mean = batch_mean});
 }
@@ -42,7 +38,7 @@ Functions loss_functions() {
          return gaussian_nll_loss(c("x"),
                                   c("target"),
                                   c("var"),
-                                  {.full = flag(c, "full", false),
+                                  {.full = c.flag("full", false),
                                    .eps = c.number("eps", 1e-6),
                                    .reduction = reduction_of(c)});
        })},
@@ -74,8 +70,8 @@ Functions loss_functions() {
       {"poisson_nll_loss", one([](const Call& c) {
          return poisson_nll_loss(c("x"),
                                  c("target"),
-                                 {.log_input = flag(c, "log_input", true),
-                                  .full = flag(c, "full", false),
+                                 {.log_input = c.flag("log_input", true),
+                                  .full = c.flag("full", false),
                                   .eps = c.number("eps", 1e-8),
                                   .reduction = reduction_of(c)});
        })},
@@ -93,7 +89,7 @@ Functions loss_functions() {
                                     {.margin = c.number("margin", 1),
                                      .p = c.number("p", 2),
                                      .eps = c.number("eps", 1e-6),
-                                     .swap = flag(c, "swap", false),
+                                     .swap = c.flag("swap", false),
                                      .reduction = reduction_of(c)});
        })},
   };

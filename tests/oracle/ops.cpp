@@ -6,11 +6,6 @@ using namespace gradus;
 
 namespace {
 
-template <class F>
-Function reduction(F f) {
-  return one([f](const Call& c) { return f(c("x"), axes(c), c.flag("keepdim")); });
-}
-
 std::optional<std::int64_t> ignored(const Call& c) {
   if (c.has("ignore_index")) return c.integer("ignore_index");
   return {};
@@ -117,7 +112,7 @@ Functions basic_functions() {
       {"dropout_mask",
        one([](const Call& c) { return c("x") * to(c("mask"), float64) / (1 - c.number("p")); })},
       {"einsum", one([](const Call& c) { return einsum(c.text("equation"), c.all()); })},
-      {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha")); })},
+      {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha", 1)); })},
       {"erf", unary(erf)},
       {"exp", unary(exp)},
       {"expand", one([](const Call& c) { return broadcast_to(c("x"), c.shape("shape")); })},
@@ -136,11 +131,11 @@ Functions basic_functions() {
          return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
        })},
       {"leaky_relu",
-       one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope")); })},
+       one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope", 0.01)); })},
       {"linear", one([](const Call& c) { return linear(c("x"), c("weight"), c("bias")); })},
       {"log", unary(log)},
       {"log1p", unary(log1p)},
-      {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), c.integer("dim")); })},
+      {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), c.integer("dim", -1)); })},
       {"logsumexp",
        reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
       {"matmul", binary(matmul)},
@@ -210,7 +205,7 @@ Functions basic_functions() {
        one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
       {"unsqueeze", one([](const Call& c) { return unsqueeze(c("x"), c.integer("dim")); })},
       {"var", one([](const Call& c) {
-         return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased") ? 1 : 0);
+         return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased", true) ? 1 : 0);
        })},
       {"where", one([](const Call& c) { return where(c("cond"), c("a"), c("b")); })},
       {"sequential", one([](const Call& c) {
@@ -238,7 +233,7 @@ Function binary(Tensor (*f)(Arg, const Tensor&)) {
 Axes axes(const Call& c) { return c.has("dim") ? Axes(c.shape("dim")) : Axes(); }
 
 Reduction reduction_of(const Call& c) {
-  const std::string name = c.text("reduction");
+  const std::string name = c.has("reduction") ? c.text("reduction") : "mean";
   return name == "mean" ? Reduction::mean : name == "sum" ? Reduction::sum : Reduction::none;
 }
 
@@ -253,6 +248,7 @@ const Functions& functions() {
                              elementwise_functions(),
                              image_functions(),
                              loss_functions(),
+                             linalg_functions(),
                              module_functions()})
       all.merge(family);
     return all;

@@ -37,7 +37,12 @@ class Call {
   double number(const char* key, double otherwise) const;
   double number(const char* key) const;
   std::int64_t integer(const char* key) const { return attrs_.at(key).get<std::int64_t>(); }
-  bool flag(const char* key) const { return attrs_.at(key).get<bool>(); }
+  std::int64_t integer(const char* key, std::int64_t otherwise) const {
+    return has(key) ? integer(key) : otherwise;
+  }
+  bool flag(const char* key, bool otherwise = false) const {
+    return has(key) ? attrs_.at(key).get<bool>() : otherwise;
+  }
   std::string text(const char* key) const { return attrs_.at(key).get<std::string>(); }
   gradus::Shape shape(const char* key) const;
 
@@ -58,6 +63,7 @@ Functions shape_functions();
 Functions elementwise_functions();
 Functions image_functions();
 Functions loss_functions();
+Functions linalg_functions();
 Functions module_functions();
 /// One result, computed by `f(call)`.
 template <class F>
@@ -69,6 +75,11 @@ Function unary(Tensor (*f)(gradus::Arg));
 Function binary(Tensor (*f)(gradus::Arg, const Tensor&));
 /// "dim", a number or a list; all axes if there is none.
 gradus::Axes axes(const Call& c);
+/// f(x, axes, keepdim)
+template <class F>
+Function reduction(F f) {
+  return one([f](const Call& c) { return f(c("x"), axes(c), c.flag("keepdim")); });
+}
 gradus::Reduction reduction_of(const Call& c);
 
 /// Differentiable functions: kinds op, loss and module. Null if there is none of that name.

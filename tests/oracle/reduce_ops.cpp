@@ -6,38 +6,53 @@ using namespace gradus;
 
 namespace {
 
-bool flag(const Call& c, const char* key, bool otherwise) {
-  return c.has(key) ? c.flag(key) : otherwise;
-}
-
-std::int64_t dim(const Call& c, std::int64_t otherwise) {
-  return c.has("dim") ? c.integer("dim") : otherwise;
-}
-
 std::vector<Tensor> both(const Sorted& s) { return {s.values, s.indices}; }
 
 }  // namespace
 
 Functions reduce_functions() {
   return {
+      {"all", one([](const Call& c) { return all(c("x"), axes(c), c.flag("keepdim")); })},
+      {"any", one([](const Call& c) { return any(c("x"), axes(c), c.flag("keepdim")); })},
+      {"argsort", one([](const Call& c) {
+         return argsort(c("x"), c.integer("dim", -1), c.flag("descending"));
+       })},
+      {"count_nonzero", one([](const Call& c) { return count_nonzero(c("x"), axes(c)); })},
       {"cumprod", one([](const Call& c) { return cumprod(c("x"), c.integer("dim")); })},
       {"cumsum", one([](const Call& c) { return cumsum(c("x"), c.integer("dim")); })},
+      {"kthvalue",
+       [](const Call& c) {
+         return both(kthvalue(c("x"), c.integer("k"), c.integer("dim", -1), c.flag("keepdim")));
+       }},
       {"logcumsumexp", one([](const Call& c) { return logcumsumexp(c("x"), c.integer("dim")); })},
+      {"max", reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
+      {"median",
+       [](const Call& c) -> std::vector<Tensor> {
+         if (!c.has("dim")) return {median(c("x"))};
+         return both(median(c("x"), c.integer("dim"), c.flag("keepdim")));
+       }},
+      {"min", reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
       {"norm", one([](const Call& c) {
-         return norm(c("x"), c.number("p", 2), axes(c), flag(c, "keepdim", false));
+         return norm(c("x"), c.number("p", 2), axes(c), c.flag("keepdim", false));
        })},
       {"normalize", one([](const Call& c) {
-         return normalize(c("x"), c.number("p", 2), dim(c, 1), c.number("eps", 1e-12));
+         return normalize(c("x"), c.number("p", 2), c.integer("dim", 1), c.number("eps", 1e-12));
+       })},
+      {"quantile", one([](const Call& c) {
+         const double q = c.number("q");
+         return c.has("dim") ? quantile(c("x"), q, c.integer("dim"), c.flag("keepdim"))
+                             : quantile(c("x"), q);
        })},
       {"sort",
-       [](const Call& c) { return both(sort(c("x"), dim(c, -1), flag(c, "descending", false))); }},
+       [](const Call& c) {
+         return both(sort(c("x"), c.integer("dim", -1), c.flag("descending", false)));
+       }},
       {"std", one([](const Call& c) {
-         return stddev(
-             c("x"), axes(c), flag(c, "keepdim", false), flag(c, "unbiased", true) ? 1 : 0);
+         return stddev(c("x"), axes(c), c.flag("keepdim", false), c.flag("unbiased", true) ? 1 : 0);
        })},
       {"topk",
        [](const Call& c) {
-         return both(topk(c("x"), c.integer("k"), dim(c, -1), flag(c, "largest", true)));
+         return both(topk(c("x"), c.integer("k"), c.integer("dim", -1), c.flag("largest", true)));
        }},
   };
 }

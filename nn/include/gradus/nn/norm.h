@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/autograd/checkpoint.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/sequential.h"
 #include "gradus/ops/norm.h"
@@ -190,7 +191,7 @@ class SpectralNorm : public Module<SpectralNorm<M>> {
 
   Tensor weight() const { return detail::divide_by_spectral_norm(weight_orig, weight_u, weight_v); }
   Tensor forward(Arg x) {
-    if (training) detail::power_step(weight_orig, weight_u, weight_v);
+    if (training && !is_recomputing()) detail::power_step(weight_orig, weight_u, weight_v);
     M layer(layer_);
     static_cast<Tensor&>(layer.bias) = bias;
     return detail::call_with_weight(layer, weight(), x);
