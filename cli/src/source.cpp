@@ -63,7 +63,8 @@ Source moons(const Request& r) {
 
 Source mnist(const Request& r) {
   return {.splits = hold_out(data::mnist(r.path), r.validation),
-          .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10"};
+          .model = "fc 512, bn, relu, fc 256, bn, relu, fc 10",
+          .lr = 5e-3};
 }
 Source cifar10(const Request& r) {
   return {

@@ -70,16 +70,14 @@ po::options_description known_options() {
   add_data_options(known);
   add("model", "TEXT", "the layers, see below (depends on the data)");
   add("optimizer", "NAME", "adam or sgd (adam)");
-  add("lr",
-      "RATE",
-      "learning rate (adam: 0.001, of CIFAR-10 0.002, of small data 0.01; sgd: 0.05)");
+  add("lr", "RATE", "learning rate (adam: 0.001, or what suits the data; sgd: 0.05)");
   add("schedule",
       "NAME",
       "of the learning rate: constant, linear or cosine, the last two down to 0 (cosine)");
   add("momentum", "M", "of sgd (0.9)");
   add("weight-decay", "D", "L2 penalty on all parameters (0)");
   add("augment", "TEXT", "random changes of the training images, see below (none)");
-  add("batch", "N", "rows in a batch (64, of CIFAR-10 32)");
+  add("batch", "N", "rows in a batch (64, or 32 of CIFAR-10)");
   add("epochs", "N", "passes over the training rows (depends on the data)");
   add("seed", "N", "of initial weights, order of rows, augmentation and dropout (0)");
   add("threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");

@@ -98,8 +98,12 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
     if (!header.is_object())
       fail_file(path, sizeof(length), "expected a JSON object as the header, got another value");
     const Json metadata = header.value("__metadata__", Json::object());
-    bool checked = false;  // files of other programs need not be
-    for (const auto& [key, value] : metadata.items()) checked |= key.starts_with(kChecksum);
+    std::size_t checked = 0;  // none in files of other programs
+    for (const auto& [key, value] : metadata.items()) checked += key.starts_with(kChecksum);
+    if (checked > 0 && checked != header.size() - 1)
+      fail_file(path,
+                sizeof(length),
+                fmt::format("expected {} checksums, got {}", header.size() - 1, checked));
     for (const auto& [name, entry] : header.items()) {
       if (name == "__metadata__") continue;
       const auto sizes = entry.at("shape").get<std::vector<std::int64_t>>();
@@ -131,8 +135,9 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
                               from,
                               to,
                               room));
-      if (checked && metadata.value(std::string(kChecksum) + name, "") !=
-                         checksum(entry, std::string_view(bytes).substr(start + from, to - from)))
+      if (checked > 0 &&
+          metadata.value(std::string(kChecksum) + name, "") !=
+              checksum(entry, std::string_view(bytes).substr(start + from, to - from)))
         fail_file(
             path, start + from, fmt::format("expected {} as it was written, got it damaged", name));
       Tensor x = empty(Shape(sizes), dtype->first);

@@ -2,7 +2,7 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
 # ---- the command line
-refused "expected a command \(train, graph, gradcheck, ops\), got 'trian'" trian
+refused "expected a command \(train, graph, gradcheck, activations, ops\), got 'trian'" trian
 refused "train: unrecognised option '--modle'" train --modle "fc 10"
 refused "train: .*'--lr'.*missing" train --lr
 refused "train: unexpected argument 'mnist'" train mnist

@@ -2,7 +2,9 @@
 #include "checks.h"
 
 #include <gradus/ops/arithmetic.h>
+#include <gradus/ops/compare.h>
 #include <gradus/ops/conv.h>
+#include <gradus/ops/elementwise.h>
 #include <gradus/ops/image.h>
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/pool.h>
@@ -187,6 +189,44 @@ TEST(Pool, PaddingIsNeverTheLargest) {
 TEST(Pool, NaNIsTheLargest) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(std::isnan(max_pool2d(image({1, nan, 3, 4}, {1, 1, 2, 2}), 2).item<double>()));
+}
+
+/// The largest of a window, and its place, by the definition: the first of equal ones, the last NaN.
+void expect_largest(const Tensor& x, std::int64_t kernel, std::int64_t padding) {
+  const Pooled got = max_pool2d_with_index(x, kernel, {.stride = 2, .padding = padding});
+  const auto in = x.to_vector(), values = got.values.to_vector();
+  const auto places = got.indices.to_vector<std::int64_t>();
+  const std::int64_t h = x.size(2), w = x.size(3), rows = got.values.size(2),
+                     width = got.values.size(3);
+  for (std::int64_t at = 0; at < got.values.numel(); ++at) {
+    const std::int64_t plane = at / (rows * width), top = at / width % rows * 2 - padding,
+                       left = at % width * 2 - padding;
+    std::int64_t best = -1;
+    const auto value = [&](std::int64_t place) {
+      return in[static_cast<std::size_t>(plane * h * w + place)];
+    };
+    for (std::int64_t i = std::max<std::int64_t>(top, 0); i < std::min(top + kernel, h); ++i)
+      for (std::int64_t j = std::max<std::int64_t>(left, 0); j < std::min(left + kernel, w); ++j)
+        if (best < 0 || value(i * w + j) > value(best) || std::isnan(value(i * w + j)))
+          best = i * w + j;
+    ASSERT_EQ(places[static_cast<std::size_t>(at)], best) << to_string(x.shape()) << " at " << at;
+    const double a = values[static_cast<std::size_t>(at)], b = value(best);
+    ASSERT_TRUE(a == b || (std::isnan(a) && std::isnan(b)));
+  }
+}
+
+TEST(Pool, RowsOfWindowsAreAsSingleOnes) {
+  for (const DType dtype : {float32, float64})
+    for (const std::int64_t width : {3, 4, 7, 16, 33, 64, 301}) {
+      // Few different values, so that many are equal, and some NaN.
+      const Tensor steps = floor(uniform({2, 3, 7, width}, 0, 5, dtype));
+      const Tensor x = where(steps == 3.0, std::nan(""), steps);
+      for (const Tensor& image : {steps, x})
+        for (const std::int64_t kernel : {2, 3}) {
+          expect_largest(image, kernel, 0);
+          expect_largest(image, kernel, 1);
+        }
+    }
 }
 
 TEST(Pool, TheFirstOfEqualOnesTakesTheGradient) {

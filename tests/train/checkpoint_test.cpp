@@ -115,11 +115,17 @@ TEST(Checkpoint, DamageIsPlacedAndChangesNothing) {
     }
     return "no IoError";
   };
-  for (std::size_t at = header + 8; at < good.size(); at += 97) {
+  for (std::size_t at = header + 8; at < good.size(); at += 997) {
     std::string bytes = good;
     bytes[at] = static_cast<char>(bytes[at] ^ 4);
     const std::string message = refusal(bytes);
     EXPECT_NE(message.find("it damaged in " + path + " at byte "), std::string::npos) << message;
+  }
+  for (std::size_t at = 0; at < header + 8; at += 31) {
+    std::string bytes = good;
+    bytes[at] = static_cast<char>(bytes[at] ^ 4);
+    const std::string message = refusal(bytes);
+    EXPECT_NE(message.find(path + " at byte "), std::string::npos) << at << ": " << message;
   }
   for (const std::size_t size :
        {std::size_t{0}, std::size_t{5}, header / 2, header + 8, good.size() - 1}) {
