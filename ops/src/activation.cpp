@@ -41,7 +41,11 @@ struct Activation : A {
 /// The standard normal distribution function, and its density.
 template <class T>
 T normal_cdf(T v) {
-  return T(0.5) * std::erfc(-v * T(std::numbers::sqrt2 / 2));
+  constexpr double kScale = std::numbers::sqrt2 / 2;
+  if constexpr (std::is_same_v<T, float>)
+    return static_cast<float>(0.5 * elementary::erfc_for_float(-kScale * v));
+  else
+    return 0.5 * std::erfc(-kScale * v);
 }
 constexpr double kDensity = 0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2;  // at 0
 

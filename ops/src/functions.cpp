@@ -42,7 +42,14 @@ struct Log10 : Op {
 
 struct Erfc : Op {
   static constexpr OpInfo info{.name = "erfc", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::erfc(v); }); }
+  Tensor forward(const Tensor& x) const {
+    return floating(x, [](auto v) {
+      if constexpr (std::is_same_v<decltype(v), float>)
+        return static_cast<float>(elementary::erfc_for_float(v));
+      else
+        return std::erfc(v);
+    });
+  }
   Cotangents vjp(const Pullback& p) const {
     return {mul(mul(p.g, -2 * std::numbers::inv_sqrtpi), exp(neg(square(p.in(0)))))};
   }
