@@ -10,7 +10,7 @@ stopped() {
   local signal=$1 code=0 child
   shift
   rm -f state
-  : >"$work.out"  # the child may be slow to replace the last one
+  : >"$work.out"
   "$GRADUS_BIN" train "${options[@]}" --checkpoint state "$@" >"$work.out" 2>"$work.err" </dev/null &
   child=$!
   for ((i = 0; i < 600; ++i)); do
