@@ -40,7 +40,7 @@ struct Activation : A {
 
 /// The standard normal distribution function, and its density.
 template <class T>
-T normal_cdf(T v) {
+[[gnu::always_inline]] inline T normal_cdf(T v) {
   constexpr double kScale = std::numbers::sqrt2 / 2;
   if constexpr (std::is_same_v<T, float>)
     return static_cast<float>(0.5 * elementary::erfc_for_float(-kScale * v));
