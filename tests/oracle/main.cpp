@@ -241,6 +241,8 @@ int run(const std::string& folder) {
       failed.push_back(fmt::format("{}: {}", name, error.what()));
     }
   }
+  int initialisers = 0;
+  for (const std::string& text : initialiser_failures(folder, initialisers)) failed.push_back(text);
   std::size_t skipped_count = 0;
   for (const auto& [what, names] : skipped) {
     fmt::print("skipped, no {}: {}\n", what, fmt::join(names, " "));
@@ -248,6 +250,7 @@ int run(const std::string& folder) {
   }
   for (const std::string& text : failed) fmt::print("FAILED {}\n", text);
   fmt::print("{} ran, {} skipped, {} failed\n", ran, skipped_count, failed.size());
+  if (initialisers > 0) fmt::print("{} facts of initialisers checked too\n", initialisers);
   return failed.empty() ? 0 : 1;
 }
 

@@ -107,6 +107,9 @@ std::map<std::string, Procedure> optimizer_procedures();
 const Procedure* find_procedure(const std::string& kind, const std::string& op);
 /// Those of kind preprocess.
 const Procedure* find_preprocessing(const std::string& op);
+/// What initialisers give that does not agree with the distributions in the folder's initialisers.json, if there is
+/// one, a million draws each.
+std::vector<std::string> initialiser_failures(const std::string& folder, int& ran);
 /// Puts `given[prefix + name]` in the place of each parameter of a model, so that gradients reach it.
 void replace_parameters(gradus::nn::ModuleRef model,
                         const Arrays& given,
