@@ -15,7 +15,7 @@ writes them to build/release/bench.json. The ratio is libtorch's time over Gradu
 
   GRADUS_BENCH_ROUNDS   rounds, each running both programs once (default 5)
 
-Builds the programs if they are missing; without libtorch only Gradus is measured.
+Builds the programs first; without libtorch only Gradus is measured.
 TEXT
 }
 
@@ -46,10 +46,8 @@ gradus=$build/bin/gradus_bench
 libtorch=$build/bin/gradus_bench_libtorch
 compare=$build/bin/gradus_bench_compare
 
-if [[ ! -x $gradus || ! -x $libtorch || ! -x $compare ]]; then
-  cmake --preset release >&2
-  cmake --build --preset release --target gradus_bench_all >&2
-fi
+cmake --preset release --log-level=NOTICE >&2
+cmake --build --preset release --target gradus_bench_all >&2
 [[ -x $gradus && -x $compare ]] || fail "$gradus was not built: is Google Benchmark installed?"
 
 programs=("$gradus")
