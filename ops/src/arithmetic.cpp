@@ -33,7 +33,7 @@ double check_scalar(const char* op, Arg x, double value) {
 void add_in_place(Tensor& a, const Tensor& b) {
   dispatch_floating(a.dtype(), [&]<class T>() {
     T* out = a.mutable_data<T>();
-    const Tensor dense = b.is_contiguous() ? b : clone(b);
+    const Tensor dense = detail::dense(b);
     const T* in = dense.data<T>();
     parallel_for(a.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];

@@ -9,9 +9,13 @@
 
 #include <dnnl.hpp>
 
+#include <list>
 #include <map>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 // Convolutions by oneDNN 2 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
 // ours, they are reordered before and after.
@@ -59,31 +63,43 @@ struct Layouts {
   }
 };
 
-/// An operand of a primitive: the caller's array, or a copy in another layout.
-class Operand {
+/// An operand of a primitive: what it is there, its layouts here and there, and the caller's array.
+struct Operand {
+  int argument;
+  memory::desc ours, wanted;
+  void* data;
+  bool written = false;
+};
+
+/// The array, or while it lives a copy in the wanted layout.
+class Copy {
  public:
-  Operand(const memory::desc& ours, const memory::desc& wanted, void* data)
-      : ours_(ours, engine(), data) {
-    if (ours == wanted) return;
-    bytes_ = wanted.get_size();
+  explicit Copy(const Operand& o) : operand_(o), ours_(o.ours, engine(), o.data) {
+    if (o.ours == o.wanted) return;
+    bytes_ = o.wanted.get_size();
     copy_ = allocate(bytes_);
-    other_ = memory(wanted, engine(), copy_);
+    other_ = memory(o.wanted, engine(), copy_);
   }
-  ~Operand() {
+  ~Copy() {
     if (copy_ != nullptr) deallocate(copy_, bytes_);
   }
-  Operand(const Operand&) = delete;
-  Operand& operator=(const Operand&) = delete;
+  Copy(const Copy&) = delete;
+  Copy& operator=(const Copy&) = delete;
 
-  const memory& get() const { return copy_ != nullptr ? other_ : ours_; }
+  std::pair<const int, memory> argument() const {
+    return {operand_.argument, copy_ != nullptr ? other_ : ours_};
+  }
   void read(dnnl::stream& stream) {
-    if (copy_ != nullptr) dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
+    if (copy_ != nullptr && !operand_.written)
+      dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
   }
   void write(dnnl::stream& stream) {
-    if (copy_ != nullptr) dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
+    if (copy_ != nullptr && operand_.written)
+      dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
   }
 
  private:
+  const Operand& operand_;
   memory ours_, other_;
   void* copy_ = nullptr;
   std::size_t bytes_ = 0;
@@ -120,7 +136,6 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvSizes& s
 template <class P>
 Plan<P> backward_plan(const ConvSizes& s) {
   const Layouts any(s, false);
-  constexpr bool data = std::is_same_v<P, dnnl::convolution_backward_data>;
   const typename P::desc d(dnnl::algorithm::convolution_direct,
                            any.x,
                            any.w,
@@ -129,7 +144,6 @@ Plan<P> backward_plan(const ConvSizes& s) {
                            last(s, s.dilation, 1),
                            last(s, s.low),
                            last(s, s.high));
-  static_cast<void>(data);
   return plan_of<P>({d, engine(), forward_description(s, false)});
 }
 
@@ -166,75 +180,75 @@ bool empty(const ConvSizes& s) {
 
 void* writable(const float* data) { return const_cast<float*>(data); }
 
+/// Runs the primitive for these sizes; false where there is none that is fast. `make` gives its plan, and `operands` what
+/// it works on, from our layouts and the primitive's description.
+template <class P, class Make, class Operands>
+bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
+  if (empty(s)) return false;
+  const ThreadLimit limit(num_threads());
+  const Plan<P>* plan = find(plans, s, make);
+  if (plan == nullptr) return false;
+  const auto list = operands(Layouts(s, true), plan->description);
+  std::list<Copy> copies;
+  std::unordered_map<int, memory> arguments;
+  for (const Operand& o : list) {
+    Copy& copy = copies.emplace_back(o);
+    copy.read(stream());
+    arguments.insert(copy.argument());
+  }
+  plan->primitive.execute(stream(), arguments);
+  for (Copy& copy : copies) copy.write(stream());
+  stream().wait();
+  return true;
+}
+
 }  // namespace
 
 bool dnnl_conv_forward(
     const ConvSizes& s, const float* x, const float* w, const float* bias, float* y) {
   using P = dnnl::convolution_forward;
-  if (empty(s)) return false;
   thread_local std::array<Plans<P>, 2> plans;
-  const ThreadLimit limit(num_threads());
   const bool with_bias = bias != nullptr;
-  const Plan<P>* plan =
-      find(plans[with_bias], s, [&] { return plan_of<P>(forward_description(s, with_bias)); });
-  if (plan == nullptr) return false;
-  const Layouts ours(s, true);
-  Operand in(ours.x, plan->description.src_desc(), writable(x));
-  Operand weights(ours.w, plan->description.weights_desc(), writable(w));
-  Operand out(ours.y, plan->description.dst_desc(), y);
-  in.read(stream());
-  weights.read(stream());
-  std::unordered_map<int, memory> arguments{
-      {DNNL_ARG_SRC, in.get()}, {DNNL_ARG_WEIGHTS, weights.get()}, {DNNL_ARG_DST, out.get()}};
-  if (with_bias) arguments[DNNL_ARG_BIAS] = memory(ours.bias, engine(), writable(bias));
-  plan->primitive.execute(stream(), arguments);
-  out.write(stream());
-  stream().wait();
-  return true;
+  return run<P>(
+      plans[with_bias],
+      s,
+      [&] { return plan_of<P>(forward_description(s, with_bias)); },
+      [&](const Layouts& ours, const P::primitive_desc& d) {
+        std::vector<Operand> operands{{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
+                                      {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), writable(w)},
+                                      {DNNL_ARG_DST, ours.y, d.dst_desc(), y, true}};
+        if (with_bias) operands.push_back({DNNL_ARG_BIAS, ours.bias, ours.bias, writable(bias)});
+        return operands;
+      });
 }
 
 bool dnnl_conv_input(const ConvSizes& s, const float* g, const float* w, float* dx) {
   using P = dnnl::convolution_backward_data;
-  if (empty(s)) return false;
   thread_local Plans<P> plans;
-  const ThreadLimit limit(num_threads());
-  const Plan<P>* plan = find(plans, s, [&] { return backward_plan<P>(s); });
-  if (plan == nullptr) return false;
-  const Layouts ours(s, true);
-  Operand out(ours.y, plan->description.diff_dst_desc(), writable(g));
-  Operand weights(ours.w, plan->description.weights_desc(), writable(w));
-  Operand in(ours.x, plan->description.diff_src_desc(), dx);
-  out.read(stream());
-  weights.read(stream());
-  plan->primitive.execute(stream(),
-                          {{DNNL_ARG_DIFF_DST, out.get()},
-                           {DNNL_ARG_WEIGHTS, weights.get()},
-                           {DNNL_ARG_DIFF_SRC, in.get()}});
-  in.write(stream());
-  stream().wait();
-  return true;
+  return run<P>(
+      plans,
+      s,
+      [&] { return backward_plan<P>(s); },
+      [&](const Layouts& ours, const P::primitive_desc& d) {
+        return std::array<Operand, 3>{{{DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
+                                       {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), writable(w)},
+                                       {DNNL_ARG_DIFF_SRC, ours.x, d.diff_src_desc(), dx, true}}};
+      });
 }
 
 bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float* dw) {
   using P = dnnl::convolution_backward_weights;
-  if (empty(s)) return false;
   thread_local Plans<P> plans;
-  const ThreadLimit limit(num_threads());
-  const Plan<P>* plan = find(plans, s, [&] { return backward_plan<P>(s); });
-  if (plan == nullptr) return false;
-  const Layouts ours(s, true);
-  Operand in(ours.x, plan->description.src_desc(), writable(x));
-  Operand out(ours.y, plan->description.diff_dst_desc(), writable(g));
-  Operand weights(ours.w, plan->description.diff_weights_desc(), dw);
-  in.read(stream());
-  out.read(stream());
-  plan->primitive.execute(stream(),
-                          {{DNNL_ARG_SRC, in.get()},
-                           {DNNL_ARG_DIFF_DST, out.get()},
-                           {DNNL_ARG_DIFF_WEIGHTS, weights.get()}});
-  weights.write(stream());
-  stream().wait();
-  return true;
+  return run<P>(
+      plans,
+      s,
+      [&] { return backward_plan<P>(s); },
+      [&](const Layouts& ours, const P::primitive_desc& d) {
+        return std::array<Operand, 3>{
+            {{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
+             {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
+             {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, true}}};
+      });
 }
 
 }  // namespace gradus::detail

@@ -1,13 +1,14 @@
 #pragma once
 
-#include <array>
+#include "spatial.h"
+
 #include <cstdint>
 
 namespace gradus::detail {
 
 /// A convolution with all of its sizes. Missing spatial axes stand in front with size 1; all arrays are dense.
 struct ConvSizes {
-  using Axes = std::array<std::int64_t, 3>;
+  using Axes = Triple;
   std::int64_t batch = 1, in = 1, out = 1, groups = 1;  // in, out: channels
   int rank = 3;                                         // spatial axes that are not filled up
   Axes size{1, 1, 1}, kernel{1, 1, 1}, result{1, 1, 1};
@@ -15,8 +16,6 @@ struct ConvSizes {
 
   friend auto operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };
-
-inline std::int64_t volume(const ConvSizes::Axes& a) { return a[0] * a[1] * a[2]; }
 
 /// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel.
 enum class ConvBackend : std::uint8_t { automatic, columns, dnnl };

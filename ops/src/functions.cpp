@@ -289,7 +289,7 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
   if (promote(a->dtype(), b.dtype()) != int64) return apply_floating<O>(a, b);
   const Tensor divisors = to(Arg(b, a.site), int64);
   const RecordingGuard off(false);
-  const Tensor dense = divisors.is_contiguous() ? divisors : clone(divisors);
+  const Tensor dense = detail::dense(divisors);
   const std::int64_t* at = dense.data<std::int64_t>();
   if (std::find(at, at + dense.numel(), 0) != at + dense.numel())
     fail<ArgumentError>(O::info.name, "expected divisors other than 0, got a whole 0", a.site);

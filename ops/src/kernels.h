@@ -55,6 +55,9 @@ template <class In, class Out, class F>
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(a[i * s], b[i * t]);
 }
 
+/// x without gaps; undefined if x is.
+inline Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
+
 /// y[i] = f(x[i]), a scalar function.
 template <class In, class Out, class F>
 Tensor map(const Tensor& x, F f) {
@@ -77,7 +80,7 @@ Tensor map(const Tensor& x, F f) {
 template <class T, class F>
 Tensor map_array(const Tensor& x, F f) {
   using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-  const Tensor dense = x.is_contiguous() ? x : clone(x);
+  const Tensor dense = detail::dense(x);
   Tensor y = empty_like(dense);
   const T* in = dense.data<T>();
   T* out = y.mutable_data<T>();
@@ -236,6 +239,7 @@ std::span<const OpEntry> rearrange_ops();
 std::span<const OpEntry> scatter_ops();
 std::span<const OpEntry> sequence_ops();
 std::span<const OpEntry> conv_ops();
+std::span<const OpEntry> patch_ops();
 std::span<const OpEntry> pool_ops();
 std::span<const OpEntry> image_ops();
 std::span<const OpEntry> gradient_ops();

@@ -37,8 +37,6 @@ struct Rows {
   }
 };
 
-Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
-
 /// The place of row r in the target: "3", or "[0, 3]".
 std::string place(const Tensor& target, std::int64_t r) {
   if (target.rank() == 1) return std::to_string(r);

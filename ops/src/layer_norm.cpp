@@ -13,8 +13,6 @@ namespace gradus {
 namespace detail {
 namespace {
 
-Tensor dense(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
-
 /// Rows x [M, n] in units of their spread: (x - m) / sqrt(mean((x - m)^2) + eps), m being the mean, or 0 if not
 /// centred. The result is followed by m and the inverse of the root [M].
 struct RowNorm : Op {

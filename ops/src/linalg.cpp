@@ -292,7 +292,7 @@ struct Linear : Op {
       const Matrix a(x);
       T* values = y.mutable_data<T>();
       if (bias.defined()) {
-        const Tensor dense = bias.is_contiguous() ? bias : clone(bias);
+        const Tensor dense = detail::dense(bias);
         const T* b = dense.data<T>();
         for (std::int64_t i = 0; i < a.rows; ++i) std::copy_n(b, out, values + i * out);
       }
@@ -322,7 +322,7 @@ struct Linear : Op {
       }
       if (p.needs(2)) {
         result[2] = empty(p.shape(2), p.g.dtype());
-        const Tensor dense = g.tensor.is_contiguous() ? g.tensor : clone(g.tensor);
+        const Tensor dense = detail::dense(g.tensor);
         sum_columns(dense.data<T>(), g.rows, g.columns, result[2].mutable_data<T>());
       }
     });

@@ -15,8 +15,6 @@ namespace gradus {
 namespace detail {
 namespace {
 
-Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
-
 struct ElementLoss : Op {
   Reduction reduction = Reduction::mean;
 

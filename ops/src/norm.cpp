@@ -130,8 +130,6 @@ template <class T>
 const T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
-Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
-
 /// y = (x - mean) factor + offset; `center`, `factor` and `offset` are one number a channel.
 template <class T>
 void normalise(const Channels& at,

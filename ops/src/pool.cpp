@@ -6,6 +6,7 @@
 #include "gradus/ops/shape.h"
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <type_traits>
 #include <utility>
@@ -105,35 +106,32 @@ struct MaxPoolGrad : Op {
     check_rank(info.name, cotangent, size.rank() + 2);
     check_shape(info.name, indices, cotangent.shape());
     const Tensor g = dense(cotangent), places = dense(indices);
-    check_places(places);
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
     Tensor x = zeros(shape, g.dtype());
     const std::int64_t planes = shape[0] * shape[1], out = size.numel();
     if (g.numel() == 0) return x;
     const std::int64_t in = g.numel() / planes;
+    std::atomic<bool> outside = false;
     dispatch_floating(g.dtype(), [&]<class T>() {
       const T* from = g.data<T>();
       const std::int64_t* place = places.data<std::int64_t>();
       T* to = x.mutable_data<T>();
       parallel_for(planes,
                    std::max<std::int64_t>(1, kGrain / in),
-                   [=](std::int64_t begin, std::int64_t end) {
+                   [=, &outside](std::int64_t begin, std::int64_t end) {
                      for (std::int64_t plane = begin; plane < end; ++plane)
-                       for (std::int64_t i = plane * in; i < (plane + 1) * in; ++i)
-                         to[plane * out + place[i]] += from[i];
+                       for (std::int64_t i = plane * in; i < (plane + 1) * in; ++i) {
+                         if (place[i] < 0 || place[i] >= out)
+                           outside = true;
+                         else
+                           to[plane * out + place[i]] += from[i];
+                       }
                    });
     });
-    return x;
-  }
-  void check_places(const Tensor& places) const {
-    const std::int64_t* place = places.data<std::int64_t>();
-    const auto end = static_cast<std::uint64_t>(size.numel());
-    bool outside = false;
-    for (std::int64_t i = 0; i < places.numel(); ++i)
-      outside |= static_cast<std::uint64_t>(place[i]) >= end;
     if (outside)
       fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
+    return x;
   }
   Cotangents vjp(const Pullback& p) const {
     if (!p.needs(0)) return {Tensor(), Tensor()};

@@ -11,8 +11,6 @@
 
 namespace gradus::detail {
 
-using Triple = std::array<std::int64_t, 3>;
-
 /// Which elements of an axis belong to a window: start, start + step, …, below stop.
 struct Window {
   std::int64_t start, stop, step;
@@ -140,9 +138,5 @@ struct PoolGeometry : Op {
     return 1.0 / static_cast<double>(divisor > 0 ? divisor : a.counted * b.counted * c.counted);
   }
 };
-
-inline Tensor dense(const Tensor& x) { return x.is_contiguous() ? x : clone(x); }
-
-inline std::int64_t volume(const Triple& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
 
 }  // namespace gradus::detail

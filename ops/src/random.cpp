@@ -27,7 +27,7 @@ struct Dropout : Op {
 
   /// y, and the factors 0 and 1 / (1 - p).
   Tensors forward(const Tensor& x) const {
-    const Tensor dense = x.is_contiguous() ? x : clone(x);
+    const Tensor dense = detail::dense(x);
     Tensor y = empty_like(dense), mask = empty_like(dense);
     const Generator generator(seed);
     // An element stays if its 32 random bits, as a number, are below this.
@@ -66,7 +66,7 @@ struct Bernoulli : Op {
   }
 
   Tensor forward(const Tensor& p) const {
-    const Tensor dense = p.is_contiguous() ? p : clone(p);
+    const Tensor dense = detail::dense(p);
     Tensor y = empty_like(dense);
     const Generator generator(seed);
     dispatch_floating(p.dtype(), [&]<class T>() {
@@ -97,7 +97,7 @@ struct Multinomial : Op {
   }
 
   Tensor forward(const Tensor& weights) const {
-    const Tensor dense = to(weights.is_contiguous() ? weights : clone(weights), float64);
+    const Tensor dense = to(detail::dense(weights), float64);
     Shape shape = weights.shape();
     const std::int64_t classes = shape.back(),
                        rows = shape.numel() / std::max<std::int64_t>(classes, 1);

@@ -128,7 +128,7 @@ void forward_groups(const Around& at, bool log, const T* x, T* y) {
 }
 
 Tensor forward_values(const Tensor& x, int axis, bool log) {
-  const Tensor dense = x.is_contiguous() ? x : clone(x);
+  const Tensor dense = detail::dense(x);
   Tensor y = empty_like(dense);
   if (y.numel() == 0) return y;
   const Around at(dense, axis);
@@ -187,7 +187,7 @@ void backward_groups(const Around& at, bool log, const T* g, const T* y, T* dx) 
 }
 
 Tensor gradient_values(const Tensor& g, const Tensor& y, int axis, bool log) {
-  const Tensor dense = g.is_contiguous() ? g : clone(g);
+  const Tensor dense = detail::dense(g);
   Tensor dx = empty_like(dense);
   if (dx.numel() == 0) return dx;
   const Around at(dense, axis);

@@ -29,6 +29,10 @@ void check_reach(const char* op,
 Tensor with_batch_axis(const char* op, Arg x, int spatial);
 Tensor without_batch_axis(const Tensor& y, bool added);
 
+/// A number for each of three spatial axes.
+using Triple = std::array<std::int64_t, 3>;
+inline std::int64_t volume(const Triple& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
+
 /// The sizes behind the first two.
 inline Shape spatial_part(const Shape& shape) {
   Shape rest;
@@ -37,10 +41,8 @@ inline Shape spatial_part(const Shape& shape) {
 }
 
 /// The values from axis `from` on as three, filled up in front.
-inline std::array<std::int64_t, 3> last_three(const Shape& shape,
-                                              int from = 0,
-                                              std::int64_t filling = 1) {
-  std::array<std::int64_t, 3> result{filling, filling, filling};
+inline Triple last_three(const Shape& shape, int from = 0, std::int64_t filling = 1) {
+  Triple result{filling, filling, filling};
   const int n = shape.rank() - from;
   for (int d = 0; d < n; ++d) result[static_cast<std::size_t>(3 - n + d)] = shape[from + d];
   return result;

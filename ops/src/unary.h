@@ -9,7 +9,7 @@ namespace gradus::detail {
 /// y[i] = f(x[i]) for functions that cost more than a copy: views are made dense first.
 template <class T, class F>
 Tensor map_dense(const Tensor& x, F f) {
-  const Tensor dense = x.is_contiguous() ? x : clone(x);
+  const Tensor dense = detail::dense(x);
   Tensor y = empty_like(dense);
   const T* in = dense.data<T>();
   T* out = y.mutable_data<T>();

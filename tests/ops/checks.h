@@ -23,7 +23,7 @@ void expect_error(const std::string& op,
     EXPECT_EQ(e.op(), op);
     EXPECT_EQ(e.message(), message);
     EXPECT_EQ(std::string_view(e.site().file), here.file);
-    EXPECT_LE(e.site().line - here.line, 6U) << e.what();
+    EXPECT_LE(e.site().line - here.line, 5U) << e.what();
   }
 }
 

@@ -1,5 +1,5 @@
-#include "../../ops/src/conv_kernels.h"
 #include "checks.h"
+#include "conv_kernels.h"
 
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/compare.h>

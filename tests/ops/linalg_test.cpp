@@ -1,5 +1,5 @@
-#include "../../ops/src/gemm.h"
 #include "checks.h"
+#include "gemm.h"
 
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/shape.h>
