@@ -563,16 +563,24 @@ std::int64_t parameter_count(const M& model) {
   return detail::parameter_count(detail::ref(model));
 }
 
-/// Sets the mode of every module in the model that has a field `bool training` or a function
-/// `train(bool)`. Modules begin in training mode.
-template <Model M>
-void train(M& model, bool on = true) {
-  detail::set_training(detail::ref(model), on);
-}
-template <Model M>
-void eval(M& model) {
-  detail::set_training(detail::ref(model), false);
-}
+namespace detail {
+struct SetTraining {
+  bool mode;
+  template <Model M>
+  void operator()(M& model) const {
+    set_training(detail::ref(model), mode);
+  }
+  template <Model M>
+  void operator()(M& model, bool on) const {
+    set_training(detail::ref(model), on == mode);
+  }
+};
+}  // namespace detail
+
+/// nn::train(model, on = true) sets the mode of every module in the model that has a field `bool
+/// training` or a function `train(bool)`; nn::eval(model) is nn::train(model, false). Modules begin
+/// in training mode. Objects, so that a program's own train(net) and eval(net) are not overloads.
+inline constexpr detail::SetTraining train{true}, eval{false};
 
 /// Converts parameters, their gradients and floating buffers in place: every handle to them, those
 /// of an optimiser too, sees the new type. DTypeError unless `dtype` is floating.
