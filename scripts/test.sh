@@ -19,13 +19,5 @@ cmake --build --preset "$preset"
 code=0
 ctest --preset "$preset" --parallel "$(nproc)" "$@" || code=$?
 
-# The cases inside the test programs, which ctest does not count, and why some were skipped.
-awk '/^\[  PASSED  \]/ { passed += $4 }
-     /^\[  SKIPPED \] [0-9]+ test/ { skipped += $4 }
-     /^\[  FAILED  \] [0-9]+ test/ { failed += $4 }
-     /: Skipped$/ { getline; ++reasons[$0] }
-     END {
-       printf "GoogleTest cases: %d passed, %d skipped, %d failed\n", passed, skipped, failed
-       for (reason in reasons) printf "  skipped %d: %s\n", reasons[reason], reason
-     }' "build/$preset/Testing/Temporary/LastTest.log"
+awk -f scripts/cases.awk "build/$preset/Testing/Temporary/LastTest.log"
 exit "$code"

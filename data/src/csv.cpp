@@ -116,7 +116,7 @@ class Rows {
         const std::size_t offset = line_.size() - rest.size();
         std::string more;
         if (line_.size() > kLongestField || !file_.read_line(more))
-          fail_at(line, column, fmt::format("expected a closing quote, got {}", quoted(start)));
+          fail_at(line, column, fmt::format("expected a closing quote, got {}", quote(start)));
         ++number_;
         line_ += '\n' + more;
         rest = std::string_view(line_).substr(offset);
@@ -132,7 +132,7 @@ class Rows {
            kBlanks.find(rest[0]) != std::string_view::npos)
       rest.remove_prefix(1);
     if (!rest.empty() && rest[0] != delimiter_)
-      fail_at(number_, column, fmt::format("expected the end of the field, got {}", quoted(rest)));
+      fail_at(number_, column, fmt::format("expected the end of the field, got {}", quote(rest)));
     return text;
   }
 
@@ -154,10 +154,10 @@ class Labels {
       if (text.empty()) return "expected a class, got nothing";
       const std::int64_t class_index = known_class(text);
       if (!names_.empty() && class_index < 0)
-        return fmt::format("expected one of {} classes, got {}", names_.size(), quoted(text));
+        return fmt::format("expected one of {} classes, got {}", names_.size(), quote(text));
       if (names_.empty() && number(text) && !whole_number(text))
         return fmt::format("expected a class (for numbers to predict, set regression), got {}",
-                           quoted(text));
+                           quote(text));
       classes_.push_back(class_index);
     }
     rows_.push_back(at->second);
@@ -239,7 +239,7 @@ std::size_t find_column(const Column& label,
     const auto at = std::find(names.begin(), names.end(), *name);
     if (at != names.end()) return static_cast<std::size_t>(at - names.begin());
     fail<ArgumentError>("csv",
-                        fmt::format("expected a label column in {}, got {}", path, quoted(*name)));
+                        fmt::format("expected a label column in {}, got {}", path, quote(*name)));
   }
   const auto n = static_cast<std::int64_t>(columns);
   const std::int64_t position = *label.position() < 0 ? *label.position() + n : *label.position();
@@ -274,10 +274,9 @@ Dataset csv(const std::string& path, const CsvOptions& options, CallSite site) {
     expected_rows = whole_number(first[0]);
     const auto features = first.size() < 2 ? std::nullopt : whole_number(first[1]);
     if (!expected_rows || !features || *features < 1 || *features > (std::int64_t{1} << 26))
-      rows.fail_at(
-          first_line,
-          0,
-          fmt::format("expected rows, features and class names, got {}", quoted(first[0])));
+      rows.fail_at(first_line,
+                   0,
+                   fmt::format("expected rows, features and class names, got {}", quote(first[0])));
     columns = static_cast<std::size_t>(*features) + 1;
     if (class_names.empty()) class_names.assign(first.begin() + 2, first.end());
   }
@@ -310,7 +309,7 @@ Dataset csv(const std::string& path, const CsvOptions& options, CallSite site) {
         rows.fail_at(line,
                      c,
                      fmt::format("expected a number, got {}",
-                                 fields[c].empty() ? "nothing" : quoted(fields[c])));
+                                 fields[c].empty() ? "nothing" : quote(fields[c])));
       (c == label ? values : inputs).push_back(static_cast<float>(*value));
     }
     ++count;

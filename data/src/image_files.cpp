@@ -54,7 +54,7 @@ void check_png(const Bytes& in) {
     const std::string_view type = body.substr(0, 4);
     if (at == kPng.size()) {
       if (type != "IHDR" || size != 13)
-        in.fail("expected the header of a PNG file, got " + quoted(type), at + 4);
+        in.fail("expected the header of a PNG file, got " + quote(type), at + 4);
       // Deflate makes at most 1032 bytes of one, and these at most 8 pixels each.
       check_size(
           in, in.big<std::uint32_t>(at + 12), in.big<std::uint32_t>(at + 8), 1032 * 8, at + 8);
@@ -168,7 +168,7 @@ Tensor read_pixels(const char* op, const std::string& path, std::int64_t channel
   const Bytes in(op, path, bytes);
   const bool png = in.all().starts_with(kPng);
   if (!png && !in.all().starts_with("\xff\xd8\xff"))
-    in.fail("expected a PNG or JPEG file, got " + quoted(in.all().substr(0, 8)), 0);
+    in.fail("expected a PNG or JPEG file, got " + quote(in.all().substr(0, 8)), 0);
   const Picture picture = png ? decode_png(in, channels) : decode_jpeg(in, channels);
   Tensor x = empty({channels, picture.height, picture.width});
   auto* out = x.mutable_data<float>();

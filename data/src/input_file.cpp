@@ -154,7 +154,7 @@ std::int64_t InputFile::count_rest(std::int64_t limit) {
   return count;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   constexpr std::size_t kShown = 24;
   std::string shown;
   for (const char c : text.substr(0, kShown)) {

@@ -62,6 +62,6 @@ class InputFile {
 };
 
 /// A piece of a file for an error message: short, quoted, on one line.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 }  // namespace gradus::data

@@ -46,7 +46,7 @@ std::string_view value_of(const Bytes& in, std::string_view text, std::string_vi
 
 Shape parse_shape(const Bytes& in, std::string_view text) {
   const auto refuse = [&](const char* what) {
-    in.fail(fmt::format("expected a shape {}, got {}", what, quoted(text)), 10);
+    in.fail(fmt::format("expected a shape {}, got {}", what, quote(text)), 10);
   };
   const std::size_t close = text.find(')');
   if (!text.starts_with('(') || close == std::string_view::npos) refuse("in brackets");
@@ -70,7 +70,7 @@ Shape parse_shape(const Bytes& in, std::string_view text) {
 
 Header parse_header(const Bytes& in) {
   if (in.size() < 10 || in.view(0, 6, "a .npy file") != "\x93NUMPY")
-    in.fail("expected a .npy file, got " + quoted(in.all()), 0);
+    in.fail("expected a .npy file, got " + quote(in.all()), 0);
   const int version = in.all()[6];
   if (version < 1 || version > 3)
     in.fail(fmt::format("expected version 1, 2 or 3 of a .npy file, got {}", version), 6);
@@ -84,7 +84,7 @@ Header parse_header(const Bytes& in) {
   const std::string_view order = value_of(in, text, "fortran_order");
   header.fortran = order.starts_with("True");
   if (!header.fortran && !order.starts_with("False"))
-    in.fail("expected True or False for 'fortran_order', got " + quoted(order), 10);
+    in.fail("expected True or False for 'fortran_order', got " + quote(order), 10);
   const std::string_view type = value_of(in, text, "descr");
   const std::size_t close = type.find_first_of("'\"", 1);
   const std::string_view descr =
@@ -93,7 +93,7 @@ Header parse_header(const Bytes& in) {
       "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
   if (descr.size() != 3 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos ||
       std::find(std::begin(known), std::end(known), descr.substr(1)) == std::end(known))
-    in.fail("expected numbers of 1 to 8 bytes or bool, got " + quoted(type.substr(0, 16)), 10);
+    in.fail("expected numbers of 1 to 8 bytes or bool, got " + quote(type.substr(0, 16)), 10);
   header.kind = descr[1];
   header.size = static_cast<std::size_t>(descr[2] - '0');
   header.swapped = descr[0] == '>';
@@ -272,15 +272,15 @@ Arrays parse_npz(const Bytes& in) {
     const std::size_t name_size = in.little<std::uint16_t>(at + 28);
     std::string name(in.view(at + kEntrySize, name_size, "a name"));
     if ((flags & 1) != 0 || (method != 0 && method != 8))
-      in.fail(fmt::format("expected a stored or deflated member, got another kind for {}",
-                          quoted(name)),
-              at);
+      in.fail(
+          fmt::format("expected a stored or deflated member, got another kind for {}", quote(name)),
+          at);
     if (size == 0xffffffff || packed_size == 0xffffffff || local == 0xffffffff)
-      in.fail(fmt::format("expected less than 4 GiB, got more for {}", quoted(name)), at);
+      in.fail(fmt::format("expected less than 4 GiB, got more for {}", quote(name)), at);
     if (!name.ends_with(".npy"))
-      in.fail(fmt::format("expected names ending in .npy, got {}", quoted(name)), at);
+      in.fail(fmt::format("expected names ending in .npy, got {}", quote(name)), at);
     if (in.view(local, kLocalSize, "a member").empty() || in.little<std::uint32_t>(local) != kLocal)
-      in.fail(fmt::format("expected the member {}, got something else", quoted(name)), local);
+      in.fail(fmt::format("expected the member {}, got something else", quote(name)), local);
     const std::size_t data = local + kLocalSize + in.little<std::uint16_t>(local + 26) +
                              std::size_t{in.little<std::uint16_t>(local + 28)};
     const std::string_view packed = in.view(data, packed_size, "a member");
@@ -289,15 +289,15 @@ Arrays parse_npz(const Bytes& in) {
     if (total > in.size())
       in.fail("expected members one after the other, got them overlapping", at);
     if (method == 0 && packed_size != size)
-      in.fail(fmt::format("expected {} bytes of {}, got {}", size, quoted(name), packed_size), at);
+      in.fail(fmt::format("expected {} bytes of {}, got {}", size, quote(name), packed_size), at);
     const std::string unpacked = method == 0 ? "" : inflate_member(in, data, packed, size);
     const std::string_view bytes = method == 0 ? packed : unpacked;
     if (checksum(bytes) != crc)
-      in.fail(fmt::format("expected the checksum of {}, got another", quoted(name)), data);
+      in.fail(fmt::format("expected the checksum of {}, got another", quote(name)), data);
     const Bytes member(in.op(), fmt::format("{} in {}", name, in.path()), bytes);
     name.resize(name.size() - 4);
     if (!arrays.emplace(name, parse_npy(member)).second)
-      in.fail(fmt::format("expected different names, got {} twice", quoted(name)), at);
+      in.fail(fmt::format("expected different names, got {} twice", quote(name)), at);
     at += kEntrySize + name_size + in.little<std::uint16_t>(at + 30) +
           std::size_t{in.little<std::uint16_t>(at + 32)};
   }

@@ -59,7 +59,7 @@ void add(Profile::Sum& to, const Profile::Sum& s) {
   to.bytes += s.bytes;
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"' || c == '\\')
@@ -235,10 +235,10 @@ std::string Profile::trace() const {
         back ? 2 : 1,
         c.start * 1e6,
         c.seconds * 1e6,
-        quoted(name),
+        quote(name),
         back ? "backward" : "forward",
-        quoted(path_of(k.scope)),
-        quoted(to_string(CallSite{k.file, k.line})),
+        quote(path_of(k.scope)),
+        quote(to_string(CallSite{k.file, k.line})),
         to_string(c.shape),
         c.flops,
         c.bytes);

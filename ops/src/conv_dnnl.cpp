@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-// Convolutions by oneDNN 2 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
+// Convolutions by oneDNN 2 or 3 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
 // ours, they are reordered before and after.
 
 namespace gradus::detail {
@@ -120,31 +120,40 @@ Plan<P> plan_of(typename P::primitive_desc description) {
   return {description, P(description), true};
 }
 
+/// Makes the description of a primitive from its arguments and, for a backward pass, that of the forward one.
+template <class P, class... Hint>
+auto describe(const Hint&... hint) {
+  return [&](const auto&... arguments) -> typename P::primitive_desc {
+#if DNNL_VERSION_MAJOR < 3
+    return {typename P::desc(arguments...), engine(), hint...};
+#else
+    return {engine(), arguments..., hint...};
+#endif
+  };
+}
+
 dnnl::convolution_forward::primitive_desc forward_description(const ConvSizes& s, bool bias) {
   const Layouts any(s, false);
   const auto kind = dnnl::prop_kind::forward_training;
   const auto algorithm = dnnl::algorithm::convolution_direct;
   const memory::dims stride = last(s, s.stride), dilation = last(s, s.dilation, 1),
                      low = last(s, s.low), high = last(s, s.high);
-  using Desc = dnnl::convolution_forward::desc;
-  const Desc d =
-      bias ? Desc(kind, algorithm, any.x, any.w, any.bias, any.y, stride, dilation, low, high)
-           : Desc(kind, algorithm, any.x, any.w, any.y, stride, dilation, low, high);
-  return {d, engine()};
+  const auto make = describe<dnnl::convolution_forward>();
+  return bias ? make(kind, algorithm, any.x, any.w, any.bias, any.y, stride, dilation, low, high)
+              : make(kind, algorithm, any.x, any.w, any.y, stride, dilation, low, high);
 }
 
 template <class P>
 Plan<P> backward_plan(const ConvSizes& s) {
   const Layouts any(s, false);
-  const typename P::desc d(dnnl::algorithm::convolution_direct,
-                           any.x,
-                           any.w,
-                           any.y,
-                           last(s, s.stride),
-                           last(s, s.dilation, 1),
-                           last(s, s.low),
-                           last(s, s.high));
-  return plan_of<P>({d, engine(), forward_description(s, false)});
+  return plan_of<P>(describe<P>(forward_description(s, false))(dnnl::algorithm::convolution_direct,
+                                                               any.x,
+                                                               any.w,
+                                                               any.y,
+                                                               last(s, s.stride),
+                                                               last(s, s.dilation, 1),
+                                                               last(s, s.low),
+                                                               last(s, s.high)));
 }
 
 /// The plan for these sizes, made when first asked for; null where there is none that is fast.

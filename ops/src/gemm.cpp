@@ -2,6 +2,7 @@
 
 #include "thread_limit.h"
 
+#include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
 
 #include <Eigen/Core>

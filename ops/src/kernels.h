@@ -4,6 +4,7 @@
 
 #include "gradus/graph/op.h"
 #include "gradus/ops/registry.h"
+#include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/strided.h"
 #include "gradus/tensor/tensor.h"

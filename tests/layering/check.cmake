@@ -12,6 +12,7 @@ read_rooms(${ROOT} ${ROOMS})
 # Public header : what it may include besides, both as regular expressions.
 set(exceptions
   "^gradus/tensor/eigen\\.h$ : ^Eigen/"
+  "^gradus/tensor/intrinsics\\.h$ : ^immintrin\\.h$"
   "^gradus/ops/(lambda|lane)\\.h$ : ^Eigen/"
   "^gradus/graph/boost\\.h$ : ^boost/"
   "^gradus/testing(/.*)?\\.h$ : ^gtest/")

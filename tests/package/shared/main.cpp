@@ -36,7 +36,7 @@ int main() {
   expect(net[3].get_if<Scale>() != nullptr, "get_if finds a layer of the program's own");
 
   backward(sum(net(x)));
-  expect(parameters(net)[0].grad().defined(), "gradients arrive");
+  expect(gradient(parameters(net)[0]).defined(), "gradients arrive");
 
   data::Pipeline pipeline{data::Standardize()};
   expect(pipeline.step<data::Standardize>(0) != nullptr, "a pipeline finds its step");

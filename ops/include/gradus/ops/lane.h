@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/tensor/export.h"
+#include "gradus/tensor/intrinsics.h"
 
 #include <Eigen/Core>
 

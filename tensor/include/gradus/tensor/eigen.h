@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/tensor.h"
 
 #include <Eigen/Core>
