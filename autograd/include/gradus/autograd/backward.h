@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct BackwardOptions {
@@ -56,3 +57,4 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
                          CallSite site = CallSite::here());
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct CheckOptions {
@@ -123,3 +124,4 @@ Report gradgradcheck(F&& f,
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

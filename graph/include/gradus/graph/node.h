@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 class Node;
@@ -61,7 +62,7 @@ class Node : public detail::Attachment {
   CallSite site() const { return {file_, line_}; }
   /// Null outside any layer.
   const graph::Scope* scope() const { return scope_; }
-  bool is_leaf() const;
+  bool is_leaf() const { return input_count_ == 0; }
 
   std::span<const Edge> inputs() const { return {edges(), input_count_}; }
   int output_count() const { return output_count_; }
@@ -259,3 +260,4 @@ GradientHook on_gradient(const Tensor& x, F hook, CallSite site) {
 Tensor detach(const Tensor& x);
 
 }  // namespace gradus
+GRADUS_EXPORT_END
