@@ -41,9 +41,9 @@ Tensor add_up(Tensor a, const Tensor& b) {
 /// One walk backward over the graph behind some results.
 class Pass {
  public:
-  /// Nodes up to `start` count as leaves.
-  explicit Pass(BackwardOptions options, std::uint64_t start = 0)
-      : options_(options), id_(next_pass.fetch_add(1, std::memory_order_relaxed)), start_(start) {}
+  /// Nodes up to `start` count as leaves, and what reaches a wanted tensor does not go on if `partial`.
+  explicit Pass(BackwardOptions options, bool partial = false, std::uint64_t start = 0)
+      : options_(options), id_(next_id()), start_(start), partial_(partial) {}
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   ~Pass() {
@@ -61,9 +61,13 @@ class Pass {
 
   /// Only nodes on a way to one of these are visited. Their cotangents stay for `take`.
   void want(const Tensor& x) {
-    const std::size_t i = find(node_of(x));
-    if (i != kAbsent) slots_[i].wanted = true;
     selective_ = true;
+    const std::size_t i = find(node_of(x));
+    if (i == kAbsent) return;
+    slots_[i].wanted = true;
+    if (!partial_) return;
+    held_.resize(cotangents_.size());
+    held_[slots_[i].first + x.raw()->output].wanted = true;
   }
 
   void run() {
@@ -86,7 +90,9 @@ class Pass {
   /// The cotangent of a wanted tensor; undefined where nothing reached it.
   Tensor take(const Tensor& x) {
     const std::size_t i = find(node_of(x));
-    return i == kAbsent ? Tensor() : cotangents_[slots_[i].first + x.raw()->output];
+    if (i == kAbsent) return {};
+    const std::size_t at = slots_[i].first + x.raw()->output;
+    return partial_ ? held_[at].cotangent : cotangents_[at];
   }
 
   /// Adds what reached the leaves to their gradients.
@@ -111,8 +117,20 @@ class Pass {
     bool wanted = false, passed = false;  // its cotangent is a result; it goes on to one
     bool needed = false;                  // either
   };
+  /// A cotangent that does not go on.
+  struct Held {
+    bool wanted = false;
+    Tensor cotangent{};
+  };
   static constexpr std::size_t kAbsent = ~std::size_t{0};
-  static inline std::atomic<std::uint32_t> next_pass{1};
+
+  /// Never 0, which marks a node that no pass holds.
+  static std::uint32_t next_id() {
+    static std::atomic<std::uint32_t> next{1};
+    std::uint32_t id = 0;
+    while (id == 0) id = next.fetch_add(1, std::memory_order_relaxed);
+    return id;
+  }
 
   std::size_t find(const Node* node) const {
     const std::uint64_t mark = node->mark.load(std::memory_order_acquire);
@@ -161,15 +179,14 @@ class Pass {
 
   void visit(const Slot& slot) {
     Node& node = *slot.node;
-    if (node.id() <= start_) return;
     const std::span<Tensor> all(&cotangents_[slot.first],
                                 static_cast<std::size_t>(node.output_count()));
-    bool reached = false;
-    for (const Tensor& g : all) reached = reached || g.defined();
-    if (!reached) return;
+    if (node.id() <= start_) return hold(slot, all);
+    if (!reached(all)) return;
     const Surroundings surroundings(node);
     if (node.has_hooks()) run_hooks(node, all);
-    if (node.is_leaf() || (selective_ && !slot.passed)) return;
+    hold(slot, all);
+    if (node.is_leaf() || (selective_ && !slot.passed) || (partial_ && !reached(all))) return;
     if (node.op().vjp == nullptr)
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
     // What a checkpoint runs is seen one by one.
@@ -180,6 +197,17 @@ class Pass {
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
+  }
+
+  static bool reached(std::span<const Tensor> all) {
+    return std::any_of(all.begin(), all.end(), [](const Tensor& g) { return g.defined(); });
+  }
+
+  /// Puts wanted cotangents aside, if they are not to go on.
+  void hold(const Slot& slot, std::span<Tensor> all) {
+    if (!partial_ || !slot.wanted) return;
+    for (std::size_t k = 0; k < all.size(); ++k)
+      if (Held& held = held_[slot.first + k]; held.wanted) held.cotangent = std::move(all[k]);
   }
 
   /// Runs the rule; to those who watch, it is one op from cotangents to cotangents.
@@ -208,7 +236,7 @@ class Pass {
     detail::Context outer;
   };
 
-  static void run_hooks(const Node& node, std::span<Tensor> all) {
+  static void run_hooks(Node& node, std::span<Tensor> all) {
     for (std::size_t k = 0; k < all.size(); ++k) {
       if (!all[k].defined()) continue;
       all[k] = node.run_hooks(static_cast<int>(k), std::move(all[k]));
@@ -247,9 +275,10 @@ class Pass {
   BackwardOptions options_;
   std::uint32_t id_;
   std::uint64_t start_;
-  bool selective_ = false;
+  bool partial_, selective_ = false;
   Vector<Slot> slots_;
   Vector<Tensor> cotangents_;
+  Vector<Held> held_;  // beside them
   std::unordered_map<const Node*, std::uint32_t> others_;
 };
 
@@ -301,24 +330,32 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
       detail::fail<GradientError>(
           "grad", "expected inputs that require a gradient, got one that doesn't", site);
   std::vector<Tensor> result(xs.size());
-  Pass pass(options);
-  for (std::size_t k = 0; k < ys.size(); ++k)
-    pass.start(ys[k], starting_cotangent("grad", ys[k], cotangents[k], site));
-  for (const Tensor& x : xs) pass.want(x);
-  pass.run();
-  for (std::size_t i = 0; i < xs.size(); ++i) {
-    result[i] = pass.take(xs[i]);
-    if (!result[i].defined()) result[i] = zeros_like(xs[i]);
+  {
+    Pass pass(options);
+    for (std::size_t k = 0; k < ys.size(); ++k)
+      pass.start(ys[k], starting_cotangent("grad", ys[k], cotangents[k], site));
+    for (const Tensor& x : xs) pass.want(x);
+    pass.run();
+    for (std::size_t i = 0; i < xs.size(); ++i) {
+      result[i] = pass.take(xs[i]);
+      if (!result[i].defined()) result[i] = zeros_like(xs[i]);
+    }
   }
+  if (!options.create_graph) detail::make_own(result);
   return result;
 }
 
-Cotangents detail::gradients_since(std::uint64_t start,
-                                   std::span<const Tensor> ys,
-                                   std::span<const Tensor> xs,
-                                   std::span<const Tensor> cotangents,
-                                   BackwardOptions options) {
-  Pass pass(options, start);
+void detail::make_own(std::span<Tensor> results) {
+  for (Tensor& g : results)
+    if (g.defined() && !is_own(g)) g = clone(g);
+}
+
+Cotangents detail::partial_gradients(std::uint64_t start,
+                                     std::span<const Tensor> ys,
+                                     std::span<const Tensor> xs,
+                                     std::span<const Tensor> cotangents,
+                                     BackwardOptions options) {
+  Pass pass(options, true, start);
   for (std::size_t k = 0; k < ys.size(); ++k)
     if (requires_grad(ys[k])) pass.start(ys[k], cotangents[k]);
   for (const Tensor& x : xs)
@@ -329,7 +366,7 @@ Cotangents detail::gradients_since(std::uint64_t start,
   return result;
 }
 
-bool detail::reaches_other_leaves(const Tensor& y, std::span<const Tensor> known) {
+bool detail::reaches_others(const Tensor& y, std::span<const Tensor> known, std::uint64_t start) {
   if (!requires_grad(y)) return false;
   std::unordered_set<const Node*> seen;
   for (const Tensor& x : known) seen.insert(node_of(x));
@@ -341,7 +378,7 @@ bool detail::reaches_other_leaves(const Tensor& y, std::span<const Tensor> known
   while (!stack.empty()) {
     const Node* node = stack.back();
     stack.pop_back();
-    if (node->is_leaf()) return true;
+    if (node->is_leaf() || node->id() <= start) return true;
     for (const Edge& edge : node->inputs()) enter(edge.node);
   }
   return false;

@@ -17,6 +17,15 @@ List as_leaves(const CheckedFunction& s, std::span<const Tensor> xs) {
   return at;
 }
 
+/// Of independent inputs; zeros where there are none.
+List gradients(const List& ys, const List& xs, const List& cotangents, BackwardOptions options) {
+  const Cotangents found = partial_gradients(0, ys, xs, cotangents, options);
+  List result(found.begin(), found.end());
+  for (std::size_t k = 0; k < xs.size(); ++k)
+    if (!result[k].defined()) result[k] = zeros_like(xs[k]);
+  return result;
+}
+
 List pick(const List& all, const std::vector<std::size_t>& which) {
   List result;
   for (std::size_t k : which) result.push_back(all[k]);
@@ -33,6 +42,11 @@ Row row_of(std::span<const Tensor> tensors) {
 }
 
 }  // namespace
+
+List CheckedFunction::values(std::span<const Tensor> at) const {
+  const RecordingGuard recording(differentiates);
+  return differentiates ? f(as_leaves(*this, at)) : f(at);
+}
 
 Row draw_row(std::size_t n, Generator& random) {
   Row row(n);
@@ -55,7 +69,13 @@ CheckedFunction checked_function(const Function& f,
   }
   if (s.moved.empty())
     fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
-  const List ys = no_grad([&] { return s.f(s.xs); });
+  List ys;
+  try {
+    ys = s.values(s.xs);
+  } catch (const GradientError&) {
+    s.differentiates = true;
+    ys = s.values(s.xs);
+  }
   if (std::none_of(ys.begin(), ys.end(), [](const Tensor& y) { return is_floating(y.dtype()); }))
     fail<DTypeError>(what, "expected a result of float32 or float64, got none", site);
   return s;
@@ -63,13 +83,14 @@ CheckedFunction checked_function(const Function& f,
 
 CheckedFunction gradient_of(const CheckedFunction& s, Generator& random) {
   CheckedFunction next = s;
+  next.differentiates = false;  // it sees to that itself
   std::size_t results = 0;
-  for (const Tensor& y : no_grad([&] { return s.f(s.xs); })) {
+  for (const Tensor& y : s.values(s.xs)) {
     if (is_floating(y.dtype())) next.moved.push_back(next.xs.size());
     next.xs.push_back(
         is_floating(y.dtype())
             ? from_vector(draw_row(static_cast<std::size_t>(y.numel()), random), y.shape())
-            : y);
+            : detach(y));
     next.inputs.push_back((s.result == "result" ? "cotangent" : "cotangent of the " + s.result) +
                           (results++ == 0 ? "" : fmt::format(" {}", results)));
   }
@@ -83,7 +104,7 @@ CheckedFunction gradient_of(const CheckedFunction& s, Generator& random) {
     List cotangents;
     for (std::size_t k = 0; k < ys.size(); ++k)
       cotangents.push_back(to(all[given + k], ys[k].dtype()));
-    return gradients(ys, pick(at, s.moved), cotangents, {.create_graph = outer}, {});
+    return gradients(ys, pick(at, s.moved), cotangents, {.create_graph = outer});
   };
   return next;
 }
@@ -112,7 +133,7 @@ Row RecordedCall::pull(const Row& c) const {
     cotangents.push_back(cast(from_vector(part, y.shape()), y.dtype()));
     from += y.numel();
   }
-  return row_of(gradients(ys_, leaves_, cotangents, {.retain_graph = true}, {}));
+  return row_of(gradients(ys_, leaves_, cotangents, {.retain_graph = true}));
 }
 
 std::optional<std::string> RecordedCall::changed(const CheckedFunction& s) const {

@@ -20,6 +20,10 @@ struct CheckedFunction {
   std::vector<std::size_t> moved;   // the floating ones
   std::vector<std::string> inputs;  // names
   std::string result;               // name
+  bool differentiates = false;      // f needs its inputs on the tape, for derivatives of its own
+
+  /// f(xs), recorded only if f can't do without.
+  List values(std::span<const Tensor> xs) const;
 };
 /// DTypeError, named by `what`, if nothing is floating.
 CheckedFunction checked_function(const Function& f,

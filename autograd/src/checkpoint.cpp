@@ -4,6 +4,8 @@
 
 #include "gradus/tensor/random.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <set>
 #include <utility>
@@ -20,21 +22,10 @@ bool is_recomputing() { return recomputing; }
 namespace detail {
 namespace {
 
-/// An id that all nodes made from now on exceed.
-std::uint64_t now() { return node_of(leaf(zeros({})))->id(); }
-
-/// Where a segment begins: the same values behind a node of their own, so that what flows to an input is
-/// told from what flows to the same tensor used besides.
-struct Entry : Op {
-  static constexpr OpInfo info{
-      .name = "checkpoint_input", .linearity = Linearity::linear, .flops = 0};
-  Tensor forward(const Tensor& x) const { return detach(x); }
-  Cotangents vjp(const Pullback& p) const { return {p.g}; }
-};
-
-List enter(std::span<const Tensor> xs) {
+/// Where a segment begins.
+List enter(std::span<const Tensor> xs, CallSite site) {
   List at;
-  for (const Tensor& x : xs) at.push_back(has_node(x) ? apply(Entry{}, x) : x);
+  for (const Tensor& x : xs) at.push_back(has_node(x) ? fresh_argument(x, true, site) : x);
   return at;
 }
 
@@ -116,8 +107,11 @@ class Surroundings {
 
 /// Inputs of the node are those of the segment, then what it captured.
 struct Checkpoint : Op {
-  static constexpr OpInfo info{
-      .name = "checkpoint", .arity = kVariadic, .saves = Saves::inputs, .outputs = 255, .flops = 0};
+  static constexpr OpInfo info{.name = "checkpoint",
+                               .arity = kVariadic,
+                               .saves = Saves::inputs,
+                               .outputs = kMostResults,
+                               .flops = 0};
   std::shared_ptr<Segment> segment;
 
   Tensors forward(std::span<const Tensor> xs) const {
@@ -138,8 +132,8 @@ struct Checkpoint : Op {
       for (int i = 0; i < n; ++i) inputs.push_back(p.in(i));
       for (int i = n; i < p.arity(); ++i) sources.push_back(p.in(i));
       const Surroundings first(*segment);
-      inputs = enter(inputs);
-      start = now();  // nothing flows on from there, though what is behind may be captured
+      start = newest_id();
+      inputs = enter(inputs, context.site);
       ys = segment->f(inputs);
     }
     sources.insert(sources.begin(), inputs.begin(), inputs.end());
@@ -154,7 +148,7 @@ struct Checkpoint : Op {
       fail<GradientError>("checkpoint",
                           "expected a function that gives the same shapes and types each time, got "
                           "others in the backward pass");
-    return gradients_since(start, from, sources, with, {.create_graph = further});
+    return partial_gradients(start, from, sources, with, {.create_graph = further});
   }
 };
 
@@ -168,16 +162,22 @@ List checkpoint(Function f, std::span<const Tensor> xs, CallSite site) {
       std::make_shared<Segment>(Segment{std::move(f), xs.size(), default_generator(), context, {}});
   List inputs(xs.begin(), xs.end());
   {
-    const std::uint64_t start = now();
-    const List at = enter(xs);
+    const std::uint64_t start = newest_id();
+    const List at = enter(xs, site);
     Captures captures(start);
     List ys = segment->f(at);
+    if (ys.size() > kMostResults)
+      fail<ArgumentError>(
+          "checkpoint",
+          fmt::format(
+              "expected a function with at most {} results, got {}", kMostResults, ys.size()),
+          site);
     for (const Tensor& y : ys) {
       captures.add(y);
       if (!is_floating(y.dtype()))
         fail<DTypeError>(
             "checkpoint",
-            std::string("expected results of float32 or float64, got ") + to_string(y.dtype()),
+            fmt::format("expected results of float32 or float64, got {}", to_string(y.dtype())),
             site);
     }
     captures.check(ys, at, site);

@@ -17,11 +17,11 @@ bool all_finite(const std::vector<double>& v) {
 
 }  // namespace
 
-Differences::Differences(const Function& f,
+Differences::Differences(Function f,
                          std::vector<Tensor> xs,
                          std::vector<std::size_t> moved,
                          double eps)
-    : f_(f), xs_(std::move(xs)), moved_(std::move(moved)), eps_(eps) {
+    : f_(std::move(f)), xs_(std::move(xs)), moved_(std::move(moved)), eps_(eps) {
   for (std::size_t k : moved_)
     for (double x : xs_[k].to_vector()) {
       x_.push_back(x);
@@ -32,7 +32,6 @@ Differences::Differences(const Function& f,
 
 /// f(x + t direction); the direction is in units of the scales.
 std::vector<double> Differences::evaluate(const std::vector<double>& direction, double t) {
-  const NoGrad guard;
   std::vector<Tensor> at = xs_;
   std::size_t i = 0;
   for (std::size_t k : moved_) {

@@ -13,14 +13,11 @@ struct Quotient {
   double noise = 0;           // what rounding of f's values can make of it
 };
 
-/// Differences of a function's values, all its results in one row. Nothing is recorded.
+/// Differences of a function's values, all its results in one row.
 class Differences {
  public:
   /// `xs` are contiguous; those of `moved` are float64 and are counted as one row of numbers.
-  Differences(const Function& f,
-              std::vector<Tensor> xs,
-              std::vector<std::size_t> moved,
-              double eps);
+  Differences(Function f, std::vector<Tensor> xs, std::vector<std::size_t> moved, double eps);
 
   /// f(x).
   const std::vector<double>& value() const { return value_; }
@@ -46,7 +43,7 @@ class Differences {
   std::vector<double> evaluate(const std::vector<double>& direction, double t);
   Quotient derivative(const std::vector<double>& direction);
 
-  const Function& f_;
+  Function f_;
   std::vector<Tensor> xs_;
   std::vector<std::size_t> moved_;
   std::vector<double> x_, scales_, value_;

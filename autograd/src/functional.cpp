@@ -11,13 +11,39 @@
 namespace gradus::detail {
 namespace {
 
+/// The same values behind a node of their own.
+struct Argument : Op {
+  static constexpr OpInfo info{.name = "argument", .linearity = Linearity::linear, .flops = 0};
+  Tensor forward(const Tensor& x) const { return detach(x); }
+  Cotangents vjp(const Pullback& p) const { return {p.g}; }
+};
+
 /// f evaluated where it can be differentiated.
 struct Evaluated {
-  List roots;  // the floating inputs: leaves of our own where nothing is behind
+  List roots;  // the floating inputs, fresh: their derivatives are partial, whatever is on the tape
   std::vector<std::size_t> floating;  // which those are
   List recorded;                      // the results on the tape
   List ys;                            // the same, cut off from our leaves unless `further`
-  bool further = false;               // something beyond our leaves requires a gradient
+  bool recording = false,
+       further = false;     // outside; then something beyond our roots is on the tape
+  std::uint64_t start = 0;  // the newest node before
+
+  /// True if results can be differentiated by what is beyond our roots, or by one of `given`.
+  bool further_with(const List& given) const {
+    return further || (recording && std::any_of(given.begin(), given.end(), has_node));
+  }
+
+  /// Derivatives of ys, zeros where there are none.
+  List pull(std::span<const Tensor> from,
+            std::span<const Tensor> to,
+            const List& cotangents,
+            BackwardOptions options) const {
+    const Cotangents found = partial_gradients(start, from, to, cotangents, options);
+    List result(found.begin(), found.end());
+    for (std::size_t k = 0; k < to.size(); ++k)
+      if (!result[k].defined()) result[k] = zeros_like(to[k]);
+    return result;
+  }
 
   /// One for each input, in the places of the floating ones.
   List spread(List&& gradients, std::size_t inputs) const {
@@ -27,9 +53,16 @@ struct Evaluated {
   }
 };
 
+/// Results as they are handed out: on the tape, or with memory of their own.
+List given_out(List&& results, bool further) {
+  if (!further) make_own(results);
+  return std::move(results);
+}
+
 Evaluated evaluate(const char* name, const At& a) {
   Evaluated e;
-  const bool was_recording = is_recording();
+  e.recording = is_recording();
+  e.start = a.captured ? 0 : newest_id();
   const RecordingGuard on(true);
   List at;
   for (std::size_t i = 0; i < a.xs.size(); ++i) {
@@ -40,9 +73,8 @@ Evaluated evaluate(const char* name, const At& a) {
           name,
           fmt::format("expected tensors that require a gradient, got number {} that doesn't", i),
           a.site);
-    const bool outer = !a.captured && was_recording && requires_grad(x);
-    e.further = e.further || outer;
-    at.push_back(a.captured || outer || !floating ? x : leaf(detach(x)));
+    e.further = e.further || (!a.captured && e.recording && requires_grad(x));
+    at.push_back(a.captured || !floating ? x : fresh_argument(x, e.recording, a.site));
     if (!floating) continue;
     e.floating.push_back(i);
     e.roots.push_back(at.back());
@@ -58,7 +90,7 @@ Evaluated evaluate(const char* name, const At& a) {
           name,
           fmt::format("expected a result of float32 or float64, got {}", to_string(y.dtype())),
           a.site);
-    e.further = e.further || (!a.captured && was_recording && reaches_other_leaves(y, e.roots));
+    e.further = e.further || (!a.captured && e.recording && reaches_others(y, e.roots, e.start));
   }
   for (const Tensor& y : e.recorded) e.ys.push_back(e.further ? y : without_attachment(y));
   return e;
@@ -119,7 +151,8 @@ List rows(const char* name, const Tensor& y, const Evaluated& e, CallSite site) 
   for (std::int64_t i = 0; requires_grad(y) && i < y.numel(); ++i) {
     Tensor unit = zeros_like(y);
     dispatch_floating(unit.dtype(), [&]<class T>() { unit.mutable_data<T>()[i] = T(1); });
-    const List row = grad(y, e.roots, unit, {.retain_graph = true, .create_graph = e.further});
+    const List row =
+        e.pull({&y, 1}, e.roots, {unit}, {.retain_graph = true, .create_graph = e.further});
     for (std::size_t k = 0; k < row.size(); ++k) parts[k].push_back(row[k]);
   }
   List result;
@@ -135,24 +168,13 @@ List rows(const char* name, const Tensor& y, const Evaluated& e, CallSite site) 
 /// The gradient of the only result, recorded.
 List first_derivative(const char* name, const At& a, const Evaluated& e) {
   const Tensor& y = number(name, a, e);
-  const Tensor one = ones_like(y);
-  return gradients({&y, 1}, e.roots, {&one, 1}, {.create_graph = true}, a.site);
+  return e.pull({&y, 1}, e.roots, {ones_like(y)}, {.create_graph = true});
 }
 
 }  // namespace
 
-List gradients(std::span<const Tensor> ys,
-               std::span<const Tensor> xs,
-               std::span<const Tensor> cotangents,
-               BackwardOptions options,
-               CallSite site) {
-  List from, with;
-  for (std::size_t k = 0; k < ys.size(); ++k) {
-    if (!requires_grad(ys[k])) continue;
-    from.push_back(ys[k]);
-    with.push_back(cotangents[k]);
-  }
-  return grad(from, xs, with, options, site);
+Tensor fresh_argument(const Tensor& x, bool outer, CallSite site) {
+  return outer && requires_grad(x) ? apply(Argument{}, Arg(x, site)) : leaf(detach(x));
 }
 
 void fail_argument_count(std::size_t got) {
@@ -163,9 +185,8 @@ void fail_argument_count(std::size_t got) {
 List gradient(const At& a) {
   const Evaluated e = evaluate("grad", a);
   const Tensor& y = number("grad", a, e);
-  const Tensor one = ones_like(y);
-  return e.spread(gradients({&y, 1}, e.roots, {&one, 1}, {.create_graph = e.further}, a.site),
-                  a.xs.size());
+  List dx = e.pull({&y, 1}, e.roots, {ones_like(y)}, {.create_graph = e.further});
+  return e.spread(given_out(std::move(dx), e.further), a.xs.size());
 }
 
 std::pair<List, List> vjp(const At& a, const List& cotangents) {
@@ -177,8 +198,9 @@ std::pair<List, List> vjp(const At& a, const List& cotangents) {
         a.site);
   for (std::size_t k = 0; k < e.ys.size(); ++k)
     check_like("vjp", "cotangent", e.ys[k], cotangents[k], a.site);
-  List dx = gradients(e.recorded, e.roots, cotangents, {.create_graph = e.further}, a.site);
-  return {e.ys, e.spread(std::move(dx), a.xs.size())};
+  const bool further = e.further_with(cotangents);
+  List dx = e.pull(e.recorded, e.roots, cotangents, {.create_graph = further});
+  return {e.ys, e.spread(given_out(std::move(dx), further), a.xs.size())};
 }
 
 std::pair<List, List> jvp(const At& a, const List& vs) {
@@ -188,16 +210,17 @@ std::pair<List, List> jvp(const At& a, const List& vs) {
   const RecordingGuard on(true);
   List us;
   for (const Tensor& y : e.recorded) us.push_back(leaf(zeros_like(y)));
-  const List pulled = gradients(e.recorded, e.roots, us, {.create_graph = true}, a.site);
-  return {e.ys, gradients(pulled, us, along, {.create_graph = e.further}, a.site)};
+  const List pulled = e.pull(e.recorded, e.roots, us, {.create_graph = true});
+  const bool further = e.further_with(along);
+  return {e.ys, given_out(e.pull(pulled, us, along, {.create_graph = further}), further)};
 }
 
 List hvp(const char* name, const At& a, const List& vs) {
   const Evaluated e = evaluate(name, a);
   const List along = directions(name, e, a, vs);
-  List second =
-      gradients(first_derivative(name, a, e), e.roots, along, {.create_graph = e.further}, a.site);
-  return e.spread(std::move(second), a.xs.size());
+  const bool further = e.further_with(along);
+  List second = e.pull(first_derivative(name, a, e), e.roots, along, {.create_graph = further});
+  return e.spread(given_out(std::move(second), further), a.xs.size());
 }
 
 std::vector<List> jacobian(const At& a) {

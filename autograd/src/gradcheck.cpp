@@ -32,7 +32,8 @@ class Check {
         options_(options),
         random_(Generator(options.seed).split(1)),
         tape_(s),
-        differences_(s.f, s.xs, s.moved, options.eps) {
+        differences_(
+            [&s](std::span<const Tensor> at) { return s.values(at); }, s.xs, s.moved, options.eps) {
     report_.what = what;
     report_.accepted = options.rtol;
   }

@@ -5,19 +5,32 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <vector>
 
 namespace gradus {
 
+struct GradientHook::Entry {
+  int output;
+  std::mutex mutex;
+  std::shared_ptr<Node::Hook> hook;  // null once removed
+  Tensor values;                     // undefined where the hook takes none
+};
+
+void GradientHook::remove() noexcept {
+  const std::shared_ptr<Entry> entry = entry_.lock();
+  if (entry == nullptr) return;
+  std::shared_ptr<Node::Hook> hook;
+  Tensor values;
+  const std::scoped_lock lock(entry->mutex);
+  hook.swap(entry->hook);
+  values.swap(entry->values);
+}
+
 struct Node::Hooks {
-  struct Entry {
-    int output;
-    Hook hook;
-  };
-  std::vector<Entry> entries;
+  std::vector<std::shared_ptr<GradientHook::Entry>> entries;
   std::vector<detail::PackedTensor> packed;
 };
 
@@ -43,6 +56,15 @@ struct Graveyard {
 };
 constinit thread_local Graveyard graveyard{};
 
+/// The same values as a result of a node.
+Tensor behind(Node& node, std::uint32_t output, const Tensor& values) {
+  Tensor x = detach(values);
+  node.retain();
+  x.raw()->attachment = &node;
+  x.raw()->output = static_cast<std::uint16_t>(output);
+  return x;
+}
+
 [[noreturn]] void fail_at(const Node& node, const std::string& message) {
   std::string scope;
   if (node.scope() != nullptr) scope = detail::scope_text.load()(node.scope());
@@ -51,11 +73,13 @@ constinit thread_local Graveyard graveyard{};
 
 }  // namespace
 
+std::uint64_t detail::newest_id() { return next_id.load(std::memory_order_relaxed) - 1; }
+
 // ---- node
 // ----------------------------------------------------------------------------------------
 
 Node::Node(const OpClass& op, std::size_t header_bytes)
-    : header_bytes_(static_cast<std::uint16_t>(header_bytes)),
+    : header_bytes_(static_cast<std::uint8_t>(header_bytes)),
       op_(&op),
       id_(take_id()),
       scope_(graph::Scope::current()) {}
@@ -95,16 +119,35 @@ void Node::destroy() noexcept {
   graveyard.busy = false;
 }
 
-void Node::add_hook(int output, Hook hook) {
+GradientHook Node::add_hook(int output, Hook hook, Tensor values) {
   if (hooks_ == nullptr) hooks_ = new Hooks;
-  hooks_->entries.push_back({output, std::move(hook)});
+  auto entry = std::make_shared<GradientHook::Entry>();
+  entry->output = output;
+  entry->hook = std::make_shared<Hook>(std::move(hook));
+  entry->values = std::move(values);
+  std::erase_if(hooks_->entries, [](const auto& e) {
+    const std::scoped_lock lock(e->mutex);
+    return e->hook == nullptr;
+  });
+  hooks_->entries.push_back(entry);
+  return GradientHook(entry);
 }
 
-Tensor Node::run_hooks(int output, Tensor cotangent) const {
+Tensor Node::run_hooks(int output, Tensor cotangent) {
   if (hooks_ == nullptr) return cotangent;
-  for (const auto& entry : hooks_->entries) {
-    if (entry.output != output) continue;
-    Tensor replaced = entry.hook(cotangent);
+  const auto entries = hooks_->entries;  // a hook may set and remove others, and itself
+  for (const auto& entry : entries) {
+    if (entry->output != output) continue;
+    std::shared_ptr<Hook> hook;
+    Tensor x;
+    {
+      const std::scoped_lock lock(entry->mutex);
+      hook = entry->hook;
+      x = entry->values;
+    }
+    if (hook == nullptr) continue;
+    if (x.defined()) x = behind(*this, static_cast<std::uint32_t>(output), x);
+    Tensor replaced = (*hook)(x, cotangent);
     if (replaced.defined()) cotangent = std::move(replaced);
   }
   return cotangent;
@@ -123,10 +166,12 @@ Tensor Node::unpack(int slot) const {
 Leaf::Leaf(const Tensor& owner) : Node(kLeafClass, sizeof(Leaf)) {
   const Shape shape = owner.shape();
   output_count_ = 1;
-  size_count_ = static_cast<std::uint8_t>(shape.rank());
+  size_count_ = static_cast<std::uint32_t>(shape.rank());
   std::copy(shape.begin(), shape.end(), sizes());
-  *outputs() = {owner.dtype(), static_cast<std::uint8_t>(shape.rank()), 0};
+  *outputs() = output_of(0, owner);
 }
+
+static_assert(sizeof(Leaf) <= 255, "Node::header_bytes_ holds it");
 
 Leaf* Leaf::make(const Tensor& owner) {
   const std::size_t tail =
@@ -197,11 +242,14 @@ void set_gradient(const Tensor& x, Tensor g) {
   leaf.set_gradient(std::move(g));
 }
 
-void on_gradient(const Tensor& x, Node::Hook hook) {
+GradientHook detail::add_gradient_hook(const Tensor& x,
+                                       Node::Hook hook,
+                                       bool takes_x,
+                                       CallSite site) {
   if (!requires_grad(x))
-    detail::fail<GradientError>("on_gradient",
-                                "expected a tensor that requires a gradient, got one that doesn't");
-  node_of(x)->add_hook(x.raw()->output, std::move(hook));
+    fail<GradientError>(
+        "on_gradient", "expected a tensor that requires a gradient, got one that doesn't", site);
+  return node_of(x)->add_hook(x.raw()->output, std::move(hook), takes_x ? detach(x) : Tensor());
 }
 
 Tensor detach(const Tensor& x) { return view_as(x, x.shape(), x.strides()); }
@@ -287,7 +335,8 @@ void record(const OpClass& op,
   if (op.info.linearity == Linearity::bilinear && inputs.size() == 2 &&
       keep == static_cast<unsigned>(Saves::inputs))
     keep = (wants(1) ? 1U : 0U) | (wants(0) ? 2U : 0U);
-  const bool every_input = op.info.arity == kVariadic && keep != 0;
+  const bool every_input =
+      keep == static_cast<unsigned>(Saves::inputs) || (op.info.arity == kVariadic && keep != 0);
   const auto keeps_input = [&](std::size_t i) {
     return (every_input || (i < 8 && (keep >> i & 1) != 0)) && inputs[i]->defined();
   };
@@ -310,11 +359,11 @@ void record(const OpClass& op,
   std::size_t size_count = 0;
   for (std::size_t i = 0; i < differentiable; ++i)
     size_count += static_cast<std::size_t>(outputs[i].rank());
-  constexpr std::size_t most_inputs = std::numeric_limits<std::int16_t>::max();
-  if (differentiable > 255 || inputs.size() > most_inputs)
+  if (differentiable > kMostResults || inputs.size() > kMostInputs)
     fail<ArgumentError>(op.info.name,
-                        fmt::format("expected at most {} inputs and 255 results, got {} and {}",
-                                    most_inputs,
+                        fmt::format("expected at most {} inputs and {} results, got {} and {}",
+                                    kMostInputs,
+                                    kMostResults,
                                     inputs.size(),
                                     differentiable),
                         site);
@@ -326,10 +375,10 @@ void record(const OpClass& op,
   const CallSite where = context.pinned ? context.site : site;
   node->file_ = where.file;
   node->line_ = where.line;
-  node->input_count_ = static_cast<std::uint16_t>(inputs.size());
-  node->saved_count_ = static_cast<std::uint16_t>(saved_count);
-  node->output_count_ = static_cast<std::uint8_t>(differentiable);
-  node->size_count_ = static_cast<std::uint16_t>(size_count);
+  node->input_count_ = static_cast<std::uint32_t>(inputs.size());
+  node->saved_count_ = static_cast<std::uint32_t>(saved_count);
+  node->output_count_ = static_cast<std::uint16_t>(differentiable);
+  node->size_count_ = static_cast<std::uint32_t>(size_count);
   if (op.copy != nullptr) op.copy(node->attribute_place(), attributes);
 
   SavedTensor* saved = node->saved_tensors();
@@ -341,31 +390,34 @@ void record(const OpClass& op,
       edge->node->retain();
       edge->output = x.raw()->output;
     }
-    if (keeps_input(i)) new (saved++) SavedTensor{x, x.version(), static_cast<std::int16_t>(i)};
+    if (keeps_input(i)) new (saved++) SavedTensor{x, x.version(), static_cast<std::int32_t>(i)};
   }
 
   std::int64_t* sizes = node->sizes();
-  std::uint16_t at = 0;
+  std::size_t at = 0;
   for (std::size_t i = 0; i < differentiable; ++i) {
     make_own(outputs[i]);
     TensorImpl* impl = outputs[i].raw();
-    new (node->outputs() + i) Node::Output{impl->dtype, impl->rank, at};
+    new (node->outputs() + i) Node::Output(Node::output_of(at, outputs[i]));
     std::copy_n(impl->sizes(), impl->rank, sizes + at);
-    at = static_cast<std::uint16_t>(at + impl->rank);
+    at += impl->rank;
     if (i > 0) node->retain();
     impl->attachment = node;
-    impl->output = static_cast<std::uint8_t>(i);
+    impl->output = static_cast<std::uint16_t>(i);
   }
   for (std::size_t i = 0; i < outputs.size(); ++i)
     if (keeps_output(i))
       new (saved++) SavedTensor{i < differentiable ? detach(outputs[i]) : outputs[i],
                                 outputs[i].version(),
-                                static_cast<std::int16_t>(-1 - static_cast<int>(i))};
+                                -1 - static_cast<std::int32_t>(i)};
 
   if (packed.empty()) return;
-  for (SavedTensor& s : node->saved())
-    for (const PackedTensor& p : packed)
-      if (p.slot == s.slot) s.tensor.reset();
+  auto p = packed.begin();  // in the order of what is saved
+  for (SavedTensor& s : node->saved()) {
+    if (p == packed.end() || p->slot != s.slot) continue;
+    s.tensor.reset();
+    ++p;
+  }
   node->hooks_ = new Node::Hooks{{}, std::move(packed)};
 }
 
@@ -380,7 +432,11 @@ static Tensor find_saved(Node& node, int slot, const char* what, int index) {
             "expected a graph that still has its saved tensors, got one that an earlier backward "
             "pass has used "
             "up (pass retain_graph to go through it again)");
-  for (const SavedTensor& s : node.saved()) {
+  const std::span<SavedTensor> saved = node.saved();
+  // Where all inputs are saved, input i is at place i.
+  const auto guess = static_cast<std::size_t>(std::max(slot, 0));
+  const bool there = guess < saved.size() && saved[guess].slot == slot;
+  for (const SavedTensor& s : there ? saved.subspan(guess, 1) : saved) {
     if (s.slot != slot) continue;
     if (!s.tensor.defined()) return node.unpack(slot);
     if (s.tensor.version() != s.version)
@@ -398,15 +454,6 @@ static Tensor find_saved(Node& node, int slot, const char* what, int index) {
   fail_at(
       node,
       fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
-}
-
-/// The same values as a result of a node.
-static Tensor behind(Node& node, std::uint32_t output, const Tensor& values) {
-  Tensor x = detach(values);
-  node.retain();
-  x.raw()->attachment = &node;
-  x.raw()->output = static_cast<std::uint8_t>(output);
-  return x;
 }
 
 Tensor Pullback::in(int i) const {

@@ -15,8 +15,8 @@ namespace {
 
 using Sizes = std::vector<std::int64_t, CachingAllocator<std::int64_t>>;
 
-/// A node has room for this many results of the highest rank, and inputs.
-constexpr std::size_t kMostParts = 31, kMostInputs = 65535;
+/// Of one node; more are made in steps.
+constexpr std::size_t kMostParts = 31;
 
 Shape with_size(Shape shape, int axis, std::int64_t size) {
   shape[axis] = size;
@@ -222,9 +222,6 @@ Range resolve(const char* op,
 /// Checks that there are tensors, of one rank, and gives them one dtype.
 Tensors gather_inputs(const char* op, std::span<const Tensor> xs, CallSite site) {
   if (xs.empty()) fail<ArgumentError>(op, "expected at least one tensor, got none", site);
-  if (xs.size() > kMostInputs)
-    fail<ArgumentError>(
-        op, fmt::format("expected at most {} tensors, got {}", kMostInputs, xs.size()), site);
   DType dtype = xs[0].dtype();
   for (const Tensor& x : xs) dtype = promote(dtype, x.dtype());
   Tensors result(xs.size());
@@ -249,7 +246,7 @@ std::vector<Tensor> split_into(Arg x, std::span<const std::int64_t> sizes, int a
     const Tensors parts = apply(op, x);
     return {parts.begin(), parts.end()};
   }
-  // More than a node has room for: in two or more steps.
+  // In two or more steps.
   std::vector<Tensor> result;
   const std::size_t group = (sizes.size() + kMostParts - 1) / kMostParts;
   std::vector<std::int64_t> sums;

@@ -35,7 +35,7 @@ static std::size_t impl_bytes(int rank) {
 TensorImpl* TensorImpl::make(DType dtype, int rank) {
   auto* impl = new (allocate(impl_bytes(rank))) TensorImpl;
   impl->dtype = dtype;
-  impl->rank = static_cast<std::uint8_t>(rank);
+  impl->rank = static_cast<std::uint8_t>(rank) & 0x7f;
   return impl;
 }
 

@@ -51,6 +51,20 @@ struct NotLinearInG : Square {
   }
 };
 
+/// Differentiates by inputs of which one may be made from the other: total derivatives, not partial ones.
+struct TotalInItsRule : Op {
+  static constexpr OpInfo info{.name = "total_in_its_rule", .arity = 2, .saves = Saves::inputs};
+  Tensor forward(const Tensor& a, const Tensor& b) const { return a * b; }
+  Cotangents vjp(const Pullback& p) const {
+    const bool further = is_recording();
+    const RecordingGuard on(true);
+    Cotangents result(2);
+    for (int i = 0; i < 2; ++i)
+      if (p.needs(i)) result[i] = grad(p.in(0) * p.in(1), p.in(i), p.g, {.create_graph = further});
+    return result;
+  }
+};
+
 struct NotLinear : Square {
   static constexpr OpInfo info{
       .name = "not_linear", .saves = Saves::input0, .linearity = Linearity::linear};
@@ -199,6 +213,7 @@ std::vector<Violation> violations() {
       {"second_order", subject_of<FirstOrderOnly>()},
       {"third_order", subject_of<SecondOrderOnly>()},
       {"forward_mode", subject_of<NotLinearInG>()},
+      {"arguments", subject_of<TotalInItsRule>(false)},
       {"linearity", subject_of<NotLinear>()},
       {"linearity", subject_of<NotBilinear>(false)},
       {"float32", subject_of<LosesDigits>()},

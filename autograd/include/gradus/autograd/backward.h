@@ -27,7 +27,10 @@ void backward(Arg y, const Tensor& cotangent = {}, BackwardOptions options = {})
 inline void backward(Arg y, BackwardOptions options) { backward(y, {}, options); }
 
 /// The gradients of `y` with respect to `xs`, leaves or results of ops on the way; leaves keep theirs.
-///   value     (dy/dx)^T cotangent for each x; zeros where y doesn't depend on x
+///   value     (dy/dx)^T cotangent for each x; zeros where y doesn't depend on x. Total derivatives: an x
+///             made from another x passes on what it gets
+///   memory    each result has its own, and may be changed in place. Not with create_graph, where results are
+///             part of the tape and may share memory with each other and with the cotangent
 ///   errors    as backward; GradientError if an x requires no gradient
 std::vector<Tensor> grad(Arg y,
                          std::span<const Tensor> xs,
@@ -52,29 +55,6 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
                          std::span<const Tensor> cotangents,
                          BackwardOptions options = {},
                          CallSite site = CallSite::here());
-
-namespace detail {
-
-/// True if leaves other than the known tensors (and what is behind those) require a gradient from y.
-bool reaches_other_leaves(const Tensor& y, std::span<const Tensor> known);
-
-}  // namespace detail
-
-/// The derivative of a function of one tensor as a function: `grad(f)(x)`. Can be differentiated further
-/// with respect to all that requires a gradient, what `f` uses besides `x` included: `grad(grad(f))` works
-/// where results have one element.
-template <class F>
-  requires std::is_invocable_r_v<Tensor, F, const Tensor&>
-auto grad(F f) {
-  return [f = std::move(f)](const Tensor& x) {
-    const bool recording = is_recording(), outer = recording && requires_grad(x);
-    const RecordingGuard on(true);
-    const Tensor at = outer ? x : leaf(detach(x));
-    const Tensor y = f(at);
-    const bool further = outer || (recording && detail::reaches_other_leaves(y, {&at, 1}));
-    return grad(y, at, {}, {.create_graph = further});
-  };
-}
 
 }  // namespace gradus
 GRADUS_EXPORT_END

@@ -161,15 +161,29 @@ auto blocks(std::vector<List>&& all) {
 // Derivatives of functions at a point.
 //
 //   f         takes one tensor, several, or a span of them, and gives one tensor or several (a list, pair or
-//             tuple). It may use other tensors; results can be differentiated further with respect to all
-//             that require a gradient.
-//             Or it takes nothing and uses `xs` itself, leaves that require a gradient: `[&] { return
-//             mse(net(x), y); }` with `parameters(net)`. Results are then plain values.
+//             tuple). Its arguments are tensors of their own with the values of `xs`: derivatives are partial,
+//             whatever the xs were made from and whatever else of the tape f uses.
+//             Or it takes nothing and uses `xs` itself, tensors that require a gradient: `[&] { return
+//             mse(net(x), y); }` with `parameters(net)`. One that was made from another counts as a variable
+//             of its own; one given twice is differentiated by twice.
+//   further   results can be differentiated with respect to all that require a gradient: xs, what f uses
+//             besides, directions and cotangents. If f takes nothing they are plain values, unless a direction
+//             or cotangent requires a gradient. Results that are no part of the tape have memory of their own
 //   xs        a tensor, or a range of tensors or parameters. Where there are several, so are derivatives;
 //             those with respect to inputs that aren't floating are undefined.
 //   errors    ShapeError or DTypeError if a direction or cotangent is not like what it belongs to;
 //             ArgumentError if there are more or fewer; GradientError if a tensor that f is to use by itself
 //             requires no gradient
+
+/// The derivative of a function of one tensor (of one element) as a function: `grad(f)(x)`. `grad(grad(f))`
+/// works where results have one element.
+template <class F>
+  requires std::is_invocable_r_v<Tensor, F, const Tensor&>
+auto grad(F f) {
+  return [f = std::move(f)](const Tensor& x, CallSite site = CallSite::here()) {
+    return detail::gradient(detail::at(f, x, site))[0];
+  };
+}
 
 /// The gradient of f (of one element): `grad(loss, parameters(net))`.
 template <class F, detail::TensorOrList X = std::initializer_list<Tensor>>
@@ -178,7 +192,8 @@ auto grad(F&& f, const X& xs, CallSite site = CallSite::here()) {
   return detail::unlisted<detail::is_tensor<X>>(detail::gradient(detail::at(f, xs, site)));
 }
 
-/// f, and J^T cotangent; one cotangent a result of f.
+/// f, and J^T cotangent; one cotangent a result of f. The rule of an op whose result solves an equation may be
+/// written with it: `vjp(f, {p.out(), p.in(0)}, v)`.
 template <class F,
           detail::TensorOrList X = std::initializer_list<Tensor>,
           detail::TensorOrList C = std::initializer_list<Tensor>>

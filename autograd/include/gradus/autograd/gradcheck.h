@@ -71,7 +71,8 @@ Report check_derivative(int order,
 /// Compares the gradient of `f` at `x` with differences of its values, in float64 (floating inputs are
 /// converted). Also finds: gradients that differ from run to run, inputs changed in place, values that are
 /// not finite, points where f seems not to be differentiable.
-///   f         takes one tensor, several, or a span; gives one or several, of any shapes
+///   f         takes one tensor, several, or a span; gives one or several, of any shapes. May differentiate
+///             on its way: `grad(y, x, {}, {.create_graph = true})`
 ///   method    central differences with steps eps, eps/4, … and extrapolation to 0 (Ridders 1982); error
 ///             usually near 1e-10
 ///   errors    DTypeError if no input, or no result, is floating

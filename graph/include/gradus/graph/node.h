@@ -6,8 +6,11 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus {
@@ -25,12 +28,32 @@ struct Edge {
 struct SavedTensor {
   Tensor tensor;
   std::uint32_t version = 0;
-  std::int16_t slot = 0;  // input i is i, output i is -1 - i
+  std::int32_t slot = 0;  // input i is i, output i is -1 - i
+};
+
+/// More results, or inputs, of one op that a gradient reaches are an ArgumentError.
+inline constexpr std::size_t kMostResults = 65535, kMostInputs = 0x7fffffff;
+
+/// Takes a hook on a gradient away again. The hook is the tape's: it stays without its handle.
+class GradientHook {
+ public:
+  GradientHook() = default;
+  /// As if it had never been set, also in graphs recorded before; what the hook holds is let go.
+  void remove() noexcept;
+
+ private:
+  friend class Node;
+  struct Entry;
+  explicit GradientHook(std::weak_ptr<Entry> entry) : entry_(std::move(entry)) {}
+  std::weak_ptr<Entry> entry_;
 };
 
 /// One recorded op. Made by `detail::record`, owned by its results and by the nodes that follow. Edges,
 /// saved tensors, shapes of the results and the attributes stand behind the header in one block.
 class Node : public detail::Attachment {
+ private:
+  std::uint32_t input_count_ = 0;  // first: it fills a gap
+
  public:
   const OpClass& op() const { return *op_; }
   const char* name() const { return op_->info.name; }
@@ -44,7 +67,7 @@ class Node : public detail::Attachment {
   std::span<const Edge> inputs() const { return {edges(), input_count_}; }
   int output_count() const { return output_count_; }
   Shape shape(int output = 0) const;
-  DType dtype(int output = 0) const { return outputs()[output].dtype; }
+  DType dtype(int output = 0) const { return static_cast<DType>(outputs()[output].dtype); }
   /// Those of the op, of its own type; null if it has none.
   const void* attributes() const { return op_->attribute_bytes == 0 ? nullptr : attribute_place(); }
 
@@ -55,13 +78,14 @@ class Node : public detail::Attachment {
   /// What SavedTensorHooks packed at saving, made again; undefined if there is no such.
   Tensor unpack(int slot) const;
 
-  /// Called with the cotangent of result `output` in each backward pass; what it returns, if defined,
-  /// takes its place.
-  using Hook = std::function<Tensor(const Tensor&)>;
-  void add_hook(int output, Hook hook);
+  /// Called with a result and its cotangent in each backward pass; what it returns, if defined, takes the
+  /// cotangent's place.
+  using Hook = std::function<Tensor(const Tensor& x, const Tensor& g)>;
+  /// The hook of result `output` is given a handle to it made of `values`, which are not on the tape.
+  GradientHook add_hook(int output, Hook hook, Tensor values);
   bool has_hooks() const { return hooks_ != nullptr; }
   /// Runs the hooks of one result.
-  Tensor run_hooks(int output, Tensor cotangent) const;
+  Tensor run_hooks(int output, Tensor cotangent);
 
   /// Scratch of backward passes: whose pass holds the node, and where in it. Zero when none does.
   std::atomic<std::uint64_t> mark{0};
@@ -70,10 +94,16 @@ class Node : public detail::Attachment {
   friend void detail::record(
       const OpClass&, const void*, std::span<const Tensor* const>, std::span<Tensor>, CallSite);
   struct Output {
-    DType dtype;
-    std::uint8_t rank;
-    std::uint16_t first_size;  // in sizes()
+    std::uint32_t first_size : 20;  // in sizes()
+    std::uint32_t rank : 4;
+    std::uint32_t dtype : 8;
   };
+  static_assert(kMostResults * kMaxRank < 1 << 20 && kMaxRank < 1 << 4);
+  static Output output_of(std::size_t first_size, const Tensor& x) {
+    return {static_cast<std::uint32_t>(first_size) & 0xfffff,
+            static_cast<std::uint32_t>(x.rank()) & 0xf,
+            static_cast<std::uint32_t>(x.dtype()) & 0xff};
+  }
   struct Hooks;
 
   Node(const OpClass& op, std::size_t header_bytes);
@@ -102,10 +132,9 @@ class Node : public detail::Attachment {
                                     reinterpret_cast<const std::byte*>(this));
   }
 
-  std::uint16_t input_count_ = 0, saved_count_ = 0, size_count_ = 0;
-  std::uint16_t header_bytes_;
-  std::uint32_t line_ = 0;
-  std::uint8_t output_count_ = 0;
+  std::uint32_t saved_count_ = 0, size_count_ = 0, line_ = 0;
+  std::uint16_t output_count_ = 0;
+  std::uint8_t header_bytes_;
   bool released_ = false;
   const OpClass* op_;
   std::uint64_t id_;
@@ -174,9 +203,58 @@ void set_gradient(const Tensor& x, Tensor g);
 /// Forgets it.
 inline void zero_grad(const Tensor& x) { set_gradient(x, Tensor()); }
 
-/// Calls `hook` with the gradient of the loss with respect to `x` in each backward pass, before it goes
-/// on; what it returns, if defined, takes the gradient's place. GradientError if `x` requires none.
-void on_gradient(const Tensor& x, Node::Hook hook);
+/// Calls `hook` with the gradient of the loss with respect to `x` in each backward pass, before it goes on:
+///
+///     on_gradient(h, [](const Tensor& g) { return clamp(g, -1, 1); });
+///     auto handle = on_gradient(w, [&](const Tensor& w, const Tensor& g) { ratio = norm(g) / norm(w); });
+///     handle.remove();
+///
+///   hook      takes the gradient, or x and the gradient; what it returns, if a defined tensor, takes the
+///             gradient's place
+///   handle    removes the hook. Hooks go with the tape of x, and stay while it lives if the handle is dropped.
+///             What is made from x (`to`, a copy of a model, a loaded one) has none
+///   errors    GradientError if x requires no gradient
+/// A hook that holds x itself (`[x]`) holds the tape that holds the hook, and nothing of it is freed unless the
+/// hook is removed. Take x as an argument instead: as it is then, on the tape, and kept as values only.
+template <class F>
+GradientHook on_gradient(const Tensor& x, F hook, CallSite site = CallSite::here());
+
+namespace detail {
+
+/// The id of the newest node: those made from now on exceed it.
+std::uint64_t newest_id();
+
+GradientHook add_gradient_hook(const Tensor& x, Node::Hook hook, bool takes_x, CallSite site);
+
+/// What a hook gives, or an undefined tensor.
+template <class F, class... Args>
+Tensor call_hook(F& f, const Args&... args) {
+  if constexpr (std::is_void_v<std::invoke_result_t<F&, const Args&...>>) {
+    f(args...);
+    return {};
+  } else {
+    return f(args...);
+  }
+}
+
+}  // namespace detail
+
+template <class F>
+GradientHook on_gradient(const Tensor& x, F hook, CallSite site) {
+  constexpr bool takes_x = std::is_invocable_v<F&, const Tensor&, const Tensor&>;
+  static_assert(takes_x || std::is_invocable_v<F&, const Tensor&>,
+                "a hook takes a gradient, or a tensor and its gradient");
+  return detail::add_gradient_hook(
+      x,
+      [hook = std::move(hook)]([[maybe_unused]] const Tensor& at, const Tensor& g) mutable {
+        if constexpr (takes_x)
+          return detail::call_hook(hook, at, g);
+        else
+          return detail::call_hook(hook, g);
+      },
+      takes_x,
+      site);
+}
 
 /// The same values, cut off from the tape.
 Tensor detach(const Tensor& x);

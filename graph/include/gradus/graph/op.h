@@ -61,7 +61,7 @@ struct OpInfo {
   Saves saves = Saves::nothing;
   Linearity linearity = Linearity::none;
   bool differentiable = true;  // false: results never require a gradient
-  int outputs = 1;             // differentiable ones; forward may return more behind them
+  int outputs = 1;             // differentiable ones, at most kMostResults; forward may return more
   Domain domain{};
   double flops = 1;  // for each element of the largest tensor; 0 for an op that only moves them
 };

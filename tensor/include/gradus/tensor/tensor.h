@@ -52,9 +52,9 @@ inline constexpr std::size_t kStorageHeader = 64;
 struct TensorImpl {
   RefCount refs;
   DType dtype = DType::float32;
-  std::uint8_t rank = 0;
-  bool contiguous = true;
-  std::uint8_t output = 0;  // which output of the attached node this is
+  std::uint8_t rank : 7 = 0;
+  bool contiguous : 1 = true;
+  std::uint16_t output = 0;  // which output of the attached node this is
   std::int64_t numel = 0;
   Storage* storage = nullptr;
   std::byte* data = nullptr;
