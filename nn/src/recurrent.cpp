@@ -235,7 +235,7 @@ CellState Step::run(Arg x, const Tensor& h, const Tensor& c) const {
                            : zeros({one ? 1 : x->size(0), hidden}, x->dtype());
   };
   const Direction direction{
-      cell, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
+      kind_, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
   const CellState next = direction.step(direction.from_inputs(one ? unsqueeze(x, 0) : x.tensor),
                                         {batch(h), kind_ == Cell::lstm ? batch(c) : Tensor()});
   const auto given_back = [&](const Tensor& state) {

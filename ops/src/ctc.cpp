@@ -199,7 +199,7 @@ struct CtcLoss : Op {
           input_lengths,
           target_lengths,
           [=](std::int64_t i, auto p, std::int64_t steps, const States& states) {
-            out[i] = static_cast<T>(-total(forward_paths(p, steps, states), states.size()));
+            out[i] = static_cast<T>(0 - total(forward_paths(p, steps, states), states.size()));
           });
     });
     return y;

@@ -102,15 +102,25 @@ Tensor resized(Arg x,
   return y;
 }
 
-[[noreturn]] void fail_spatial(Arg x, const std::string& what, const std::string& got) {
-  fail<ShapeError>(
-      "interpolate",
-      fmt::format("expected an input [N, C, *] and {} for each of its 1 to 3 spatial axes, got {} "
-                  "and {}",
-                  what,
-                  to_string(x->shape()),
-                  got),
-      x.site);
+/// Size and steps of images that grow by the given factors.
+Shape scaled(Arg x, const std::vector<double>& scale, std::vector<Step>& steps) {
+  const auto axes = static_cast<std::size_t>(x->rank() - 2);
+  if (scale.size() != 1 && scale.size() != axes)
+    fail<ArgumentError>(
+        "interpolate",
+        fmt::format("expected a scale for one or {} axes, got {} numbers", axes, scale.size()),
+        x.site);
+  Shape size;
+  for (std::size_t d = 0; d < axes; ++d) {
+    const double s = scale[scale.size() == 1 ? 0 : d];
+    const double n = std::floor(static_cast<double>(x->size(2 + static_cast<int>(d))) * s);
+    if (!(s > 0 && std::isfinite(s) && n < 0x1p53))
+      fail<ArgumentError>(
+          "interpolate", fmt::format("expected finite scales above 0, got {}", s), x.site);
+    size.push_back(static_cast<std::int64_t>(n));
+    steps.push_back({1, s});
+  }
+  return size;
 }
 
 void check_images(const char* op, Arg x, std::int64_t r) {
@@ -127,37 +137,20 @@ using namespace detail;
 
 Tensor interpolate(Arg x, const Shape& size, const InterpolateOptions& options) {
   check_floating("interpolate", x);
-  if (x->rank() < 3 || x->rank() > 5 || size.rank() != x->rank() - 2)
-    fail_spatial(x, "a size", to_string(size));
-  if (!options.scale.empty())
+  const bool by_scale = !options.scale.empty();
+  if (x->rank() < 3 || x->rank() > 5 || (!by_scale && size.rank() != x->rank() - 2))
+    fail<ShapeError>("interpolate",
+                     fmt::format("expected an input [N, C, *] and a size for each of its 1 to 3 "
+                                 "spatial axes, got {} and {}",
+                                 to_string(x->shape()),
+                                 by_scale ? "a scale" : to_string(size)),
+                     x.site);
+  if (by_scale && !size.empty())
     fail<ArgumentError>("interpolate", "expected a size or a scale, got both", x.site);
   std::vector<Step> steps;
+  if (by_scale) return resized(x, scaled(x, options.scale, steps), steps, options);
   for (int d = 0; d < size.rank(); ++d)
     steps.push_back({static_cast<double>(x->size(2 + d)), static_cast<double>(size[d])});
-  return resized(x, size, steps, options);
-}
-
-Tensor interpolate(Arg x, const InterpolateOptions& options) {
-  check_floating("interpolate", x);
-  const std::vector<double>& scale = options.scale;
-  const auto axes = static_cast<std::size_t>(std::max(x->rank() - 2, 0));
-  if (axes < 1 || axes > 3) fail_spatial(x, "a scale", "none");
-  if (scale.size() != 1 && scale.size() != axes)
-    fail<ArgumentError>(
-        "interpolate",
-        fmt::format("expected a scale for one or {} axes, got {} numbers", axes, scale.size()),
-        x.site);
-  Shape size;
-  std::vector<Step> steps;
-  for (std::size_t d = 0; d < axes; ++d) {
-    const double s = scale[scale.size() == 1 ? 0 : d];
-    const double n = std::floor(static_cast<double>(x->size(2 + static_cast<int>(d))) * s);
-    if (!(s > 0 && std::isfinite(s) && n < 0x1p53))
-      fail<ArgumentError>(
-          "interpolate", fmt::format("expected finite scales above 0, got {}", s), x.site);
-    size.push_back(static_cast<std::int64_t>(n));
-    steps.push_back({1, s});
-  }
   return resized(x, size, steps, options);
 }
 
@@ -217,7 +210,7 @@ std::span<const OpEntry> image_ops() {
                          {"area", {{{1, 2, 5, 3}}}, to({2, 2}, {.mode = Interpolation::area})},
                          {"volumes", {{{1, 1, 2, 3, 2}}}, to({3, 2, 3}, {.mode = linear})},
                          {"scale", {{{1, 2, 3, 4}}}, [](Inputs in) {
-                            return interpolate(in[0], {.mode = linear, .scale = {1.7, 0.6}});
+                            return interpolate(in[0], {}, {.mode = linear, .scale = {1.7, 0.6}});
                           }}};
        }},
       {"pixel_shuffle",

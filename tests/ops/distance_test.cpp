@@ -69,7 +69,8 @@ TEST(Pdist, PairsInOrder) {
 TEST(Cdist, BothWaysOfTheRuleAgree) {
   // Rows 0 are equal, and rows 1 agree in one element.
   Tensor a = draw({2, 3, 4}, 6), b = draw({2, 5, 4}, 7);
-  copy_into(narrow(narrow(a, 1, 0, 1), 0, 0, 1), narrow(narrow(b, 1, 0, 1), 0, 0, 1));
+  Tensor row = narrow(narrow(a, 1, 0, 1), 0, 0, 1);
+  copy_into(row, narrow(narrow(b, 1, 0, 1), 0, 0, 1));
   Tensor one = narrow(narrow(narrow(a, 0, 1, 1), 1, 1, 1), 2, 0, 1);
   copy_into(one, narrow(narrow(narrow(b, 0, 1, 1), 1, 1, 1), 2, 0, 1));
   for (const double p : kPs) {

@@ -98,7 +98,7 @@ TEST(Interpolate, AreaIsTheMeanOfWhatIsCovered) {
   const Tensor x = draw({2, 3, 5, 7}, 3);
   expect_near(interpolate(x, {2, 4}, {.mode = Interpolation::area}),
               adaptive_avg_pool2d(x, {2, 4}));
-  expect_near(interpolate(x, {.mode = Interpolation::area, .scale = {0.5}}),
+  expect_near(interpolate(x, {}, {.mode = Interpolation::area, .scale = {0.5}}),
               adaptive_avg_pool2d(x, {2, 3}));
 }
 
@@ -111,19 +111,20 @@ TEST(Interpolate, Scale) {
     y.push_back(x[static_cast<std::size_t>(low)] * (low + 1 - at) +
                 x[static_cast<std::size_t>(low) + 1] * (at - low));
   }
-  expect_near(interpolate(line(x), {.mode = Interpolation::linear, .scale = {1.3}}), line(y));
+  expect_near(interpolate(line(x), {}, {.mode = Interpolation::linear, .scale = {1.3}}), line(y));
   // Corners stay, whatever the scale.
   const InterpolateOptions corners{
       .mode = Interpolation::linear, .align_corners = true, .scale = {1.3}};
-  expect_near(interpolate(line(x), corners),
+  expect_near(interpolate(line(x), {}, corners),
               interpolate(line(x), {6}, {.mode = Interpolation::linear, .align_corners = true}));
   // 49 (1 / 49) is less than 1 in float64.
-  EXPECT_EQ(interpolate(line({1, 2}), {.scale = {49}}).to_vector()[49], 2);
+  EXPECT_EQ(interpolate(line({1, 2}), {}, {.scale = {49}}).to_vector()[49], 2);
   // As many elements, but read at other places.
-  EXPECT_EQ(
-      interpolate(line({1, 2}), {.mode = Interpolation::linear, .scale = {1.25}}).to_vector()[1],
-      1 + 1.5 / 1.25 - 0.5);
-  EXPECT_EQ(interpolate(zeros({1, 1, 4, 6}), {.scale = {0.5, 2}}).shape(), (Shape{1, 1, 2, 12}));
+  EXPECT_EQ(interpolate(line({1, 2}), {}, {.mode = Interpolation::linear, .scale = {1.25}})
+                .to_vector()[1],
+            1 + 1.5 / 1.25 - 0.5);
+  EXPECT_EQ(interpolate(zeros({1, 1, 4, 6}), {}, {.scale = {0.5, 2}}).shape(),
+            (Shape{1, 1, 2, 12}));
 }
 
 TEST(Interpolate, Errors) {
@@ -137,16 +138,17 @@ TEST(Interpolate, Errors) {
   });
   expect_error<ArgumentError>(
       "interpolate", "expected a scale for one or 2 axes, got 3 numbers", [&] {
-        interpolate(x, {.scale = {2, 2, 2}});
+        interpolate(x, {}, {.scale = {2, 2, 2}});
       });
   for (const double s : {0.0, -1.0, kInfinity, kNaN, 1e300})
-    EXPECT_THROW(interpolate(x, {.scale = {s}}), ArgumentError) << s;
-  expect_error<ArgumentError>(
-      "interpolate", "expected sizes >= 1, got [0, 0]", [&] { interpolate(x, {.scale = {0.2}}); });
+    EXPECT_THROW(interpolate(x, {}, {.scale = {s}}), ArgumentError) << s;
+  expect_error<ArgumentError>("interpolate", "expected sizes >= 1, got [0, 0]", [&] {
+    interpolate(x, {}, {.scale = {0.2}});
+  });
   expect_error<ShapeError>("interpolate",
-                           "expected an input [N, C, *] and a scale for each of its 1 to 3 spatial "
-                           "axes, got [4] and none",
-                           [&] { interpolate(zeros({4}), {.scale = {2}}); });
+                           "expected an input [N, C, *] and a size for each of its 1 to 3 spatial "
+                           "axes, got [4] and a scale",
+                           [&] { interpolate(zeros({4}), {}, {.scale = {2}}); });
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/compare.h>
+#include <gradus/ops/elementwise.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/shape.h>
 #include <gradus/tensor/random.h>

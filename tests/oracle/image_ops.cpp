@@ -99,7 +99,7 @@ Tensor interpolate_case(const Call& c) {
   const Json& factor = c.attrs().at("scale_factor");
   options.scale =
       factor.is_number() ? std::vector{factor.get<double>()} : factor.get<std::vector<double>>();
-  if (!flag(c, "recompute_scale_factor", false)) return interpolate(x, options);
+  if (!flag(c, "recompute_scale_factor", false)) return interpolate(x, {}, options);
   Shape size;
   for (int d = 2; d < x.rank(); ++d) {
     const auto i = options.scale.size() == 1 ? 0 : static_cast<std::size_t>(d - 2);

@@ -199,7 +199,7 @@ class EmbeddingBag : public Module<EmbeddingBag> {
 ///   errors    ArgumentError unless factor > 0
 struct Upsample : Module<Upsample> {
   explicit Upsample(double factor, InterpolateOptions options = {});
-  Tensor forward(Arg x) const { return interpolate(x, options); }
+  Tensor forward(Arg x) const { return interpolate(x, {}, options); }
   auto fields() { return nn::fields(); }
 
   InterpolateOptions options;
