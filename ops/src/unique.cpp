@@ -1,6 +1,7 @@
 #include "axes.h"
 #include "kernels.h"
 
+#include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
 #include "gradus/ops/sort.h"
 
@@ -88,11 +89,19 @@ std::span<const OpEntry> unique_ops() {
       {"unique",
        &op_class<UniqueRows>,
        [] {
-         const Sample x{{3, 2}, domain(0, 3), Sample::Kind::index};
+         const Sample x{{3, 2}, domain(0, 3)};
          return Examples{
-             {"values", {x}, [](In in) { return unique(in[0]).values; }, false, false},
-             {"inverse, axis 1", {x}, [](In in) { return unique(in[0], 1).inverse; }, false, false},
-             {"counts, axis 0", {x}, [](In in) { return unique(in[0], 0).counts; }, false, false}};
+             {"values", {x}, [](In in) { return unique(round(in[0])).values; }, false, false},
+             {"inverse, axis 1",
+              {x},
+              [](In in) { return unique(round(in[0]), 1).inverse; },
+              false,
+              false},
+             {"counts, axis 0",
+              {x},
+              [](In in) { return unique(round(in[0]), 0).counts; },
+              false,
+              false}};
        }},
   };
   return table;
