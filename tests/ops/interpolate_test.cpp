@@ -48,7 +48,7 @@ std::vector<double> by_kernel(const std::vector<double>& x,
 }
 
 TEST(Interpolate, CubicWeights) {
-  // Four times as large, an impulse shows the kernel at 1.625, 1.375, …: here twice, at 1.75, 1.25, 0.75, 0.25.
+  // Twice as large, an impulse shows the kernel at 1.75, 1.25, 0.75 and 0.25.
   const std::vector<double> far{-0.03515625, -0.10546875}, near{0.26171875, 0.87890625};
   expect_tensor(interpolate(line({0, 0, 1, 0, 0}), {10}, {.mode = Interpolation::cubic}),
                 float64,
