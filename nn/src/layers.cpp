@@ -150,15 +150,11 @@ EmbeddingBag::EmbeddingBag(std::int64_t count,
 
 std::string EmbeddingBag::describe() const { return describe_table(weight); }
 
-Upsample::Upsample(std::int64_t factor_, InterpolateOptions options_)
-    : factor(factor_), options(options_) {
-  check_sizes("upsample", {factor});
-}
-
-Tensor Upsample::forward(Arg x) const {
-  Shape size;
-  for (int d = 2; d < x->rank(); ++d) size.push_back(x->size(d) * factor);
-  return interpolate(x, size, options);
+Upsample::Upsample(double factor, InterpolateOptions options_) : options(std::move(options_)) {
+  if (!(factor > 0 && std::isfinite(factor)))
+    gradus::detail::fail<ArgumentError>("upsample",
+                                        fmt::format("expected a factor above 0, got {}", factor));
+  options.scale = {factor};
 }
 
 PReLU::PReLU(std::int64_t channels, double start, DType dtype) {

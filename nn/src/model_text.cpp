@@ -171,7 +171,7 @@ void upsample(Build& b, const Numbers& n) {
   if (b.shape.rank() != 3) n.wrong_shape("images [C, H, W]", b.shape);
   if (factor > 1024 || b.shape.numel() > kMostWeights / (factor * factor))
     n.wrong("images that fit in memory");
-  b.add(Upsample(factor));
+  b.add(Upsample(static_cast<double>(factor)));
   b.shape[1] *= factor;
   b.shape[2] *= factor;
 }

@@ -28,6 +28,10 @@ const auto gru_h = elementwise("gru_h", [](auto r, auto z, auto a, auto b, auto 
   const auto n = tanh(a + r * b);
   return n + z * (h - n);
 });
+const auto gru_h_before = elementwise("gru_h_before", [](auto z, auto a, auto b, auto h) {
+  const auto n = tanh(a + b);
+  return n + z * (h - n);
+});
 
 constexpr const char* name_of(Cell cell) {
   return cell == Cell::rnn ? "rnn" : cell == Cell::lstm ? "lstm" : "gru";
@@ -36,14 +40,10 @@ constexpr std::int64_t gates_of(Cell cell) {
   return cell == Cell::rnn ? 1 : cell == Cell::lstm ? 4 : 3;
 }
 
-struct State {
-  Tensor h, c;
-};
-
 /// One layer in one direction.
 struct Direction {
   Cell cell;
-  bool relu;
+  bool relu, reset_after;
   std::int64_t hidden;
   Tensor w_ih, w_hh, b_ih, b_hh;
 
@@ -52,21 +52,40 @@ struct Direction {
     const bool sums = b_ih.defined() && cell != Cell::gru;
     return linear(x, w_ih, sums ? add(b_ih, b_hh) : b_ih);
   }
-  State step(const Tensor& from_input, const State& state) const {
-    const Tensor from_h = linear(state.h, w_hh, cell == Cell::gru ? b_hh : Tensor());
+  CellState step(const Tensor& from_input, const CellState& state) const {
+    if (cell == Cell::gru)
+      return {reset_after ? gru_after(from_input, state.h) : gru_before(from_input, state.h), {}};
+    const Tensor from_h = linear(state.h, w_hh);
     if (cell == Cell::rnn)
       return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
-    if (cell == Cell::lstm) {
-      const auto g = split(add(from_input, from_h), hidden, 1);
-      const Tensor c = lstm_c(g[0], g[1], g[2], state.c);
-      return {lstm_h(g[3], c), c};
-    }
+    const auto g = split(add(from_input, from_h), hidden, 1);
+    const Tensor c = lstm_c(g[0], g[1], g[2], state.c);
+    return {lstm_h(g[3], c), c};
+  }
+
+ private:
+  Tensor gru_after(const Tensor& from_input, const Tensor& h) const {
     const auto a = split(from_input, {2 * hidden, hidden}, 1),
-               b = split(from_h, {2 * hidden, hidden}, 1);
+               b = split(linear(h, w_hh, b_hh), {2 * hidden, hidden}, 1);
     const auto rz = split(gru_gate(a[0], b[0]), hidden, 1);
-    return {gru_h(rz[0], rz[1], a[1], b[1], state.h), {}};
+    return gru_h(rz[0], rz[1], a[1], b[1], h);
+  }
+  Tensor gru_before(const Tensor& from_input, const Tensor& h) const {
+    const std::vector<std::int64_t> parts{2 * hidden, hidden};
+    const auto a = split(from_input, parts, 1), w = split(w_hh, parts, 0);
+    const auto bias = b_hh.defined() ? split(b_hh, parts, 0) : std::vector<Tensor>(2);
+    const auto rz = split(gru_gate(a[0], linear(h, w[0], bias[0])), hidden, 1);
+    return gru_h_before(rz[1], a[1], linear(mul(rz[0], h), w[1], bias[1]), h);
   }
 };
+
+void check_options(const char* op, Cell cell, bool relu, bool reset_after) {
+  if (relu && cell != Cell::rnn)
+    fail<ArgumentError>(op, "expected relu for an RNN only, got it for another layer");
+  if (!reset_after && cell != Cell::gru)
+    fail<ArgumentError>(op,
+                        "expected reset_after = false for a GRU only, got it for another layer");
+}
 
 }  // namespace
 
@@ -85,8 +104,7 @@ Recurrence::Recurrence(Cell cell_,
                                     options.num_layers));
   if (!(options.dropout >= 0 && options.dropout <= 1))
     fail<ArgumentError>(op, fmt::format("expected dropout in [0, 1], got {}", options.dropout));
-  if (options.relu && cell != Cell::rnn)
-    fail<ArgumentError>(op, "expected relu for an RNN only, got it for another layer");
+  check_options(op, cell, options.relu, options.reset_after);
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const std::int64_t rows = gates_of(cell) * hidden, directions = options.bidirectional ? 2 : 1;
   for (std::int64_t layer = 0; layer < options.num_layers; ++layer)
@@ -136,10 +154,11 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
   for (std::int64_t layer = 0; layer < options.num_layers; ++layer) {
     std::vector<Tensor> ways;
     for (std::int64_t way = 0; way < directions; ++way) {
-      Direction direction{cell, options.relu, hidden, next(), next(), {}, {}};
+      Direction direction{cell, options.relu, options.reset_after, hidden, next(), next(), {}, {}};
       if (options.bias) direction.b_ih = next(), direction.b_hh = next();
       const std::int64_t at = layer * directions + way;
-      State state{h0.defined() ? select(h0, 0, at) : none, c0.defined() ? select(c0, 0, at) : none};
+      CellState state{h0.defined() ? select(h0, 0, at) : none,
+                      c0.defined() ? select(c0, 0, at) : none};
       const std::vector<Tensor> inputs = unbind(direction.from_inputs(y), 0);
       std::vector<Tensor> results(inputs.size());
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -165,6 +184,68 @@ std::string Recurrence::describe() const {
   if (options.num_layers > 1) text += fmt::format(", {} layers", options.num_layers);
   if (options.bidirectional) text += ", both ways";
   return text;
+}
+
+// ---- cells ---------------------------------------------------------------------------------------
+
+static constexpr const char* cell_name(Cell cell) {
+  return cell == Cell::rnn ? "rnn_cell" : cell == Cell::lstm ? "lstm_cell" : "gru_cell";
+}
+
+Step::Step(Cell cell,
+           std::int64_t input,
+           std::int64_t hidden,
+           const CellOptions& options,
+           Generator& generator)
+    : kind_(cell), options_(options) {
+  const char* op = cell_name(cell);
+  if (input < 1 || hidden < 1)
+    fail<ArgumentError>(op,
+                        fmt::format("expected sizes of 1 or more, got {} and {}", input, hidden));
+  check_options(op, cell, options.relu, options.reset_after);
+  const double bound = 1 / std::sqrt(static_cast<double>(hidden));
+  const std::int64_t rows = gates_of(cell) * hidden;
+  weight_ih = uniform({rows, input}, -bound, bound, options.dtype, generator);
+  weight_hh = uniform({rows, hidden}, -bound, bound, options.dtype, generator);
+  if (!options.bias) return;
+  bias_ih = uniform({rows}, -bound, bound, options.dtype, generator);
+  bias_hh = uniform({rows}, -bound, bound, options.dtype, generator);
+}
+
+CellState Step::run(Arg x, const Tensor& h, const Tensor& c) const {
+  const std::int64_t input = weight_ih.size(1), hidden = weight_hh.size(1);
+  const bool one = x->rank() == 1;
+  if ((!one && x->rank() != 2) || x->size(-1) != input)
+    fail<ShapeError>(
+        cell_name(kind_),
+        fmt::format(
+            "expected input [N, {0}] or [{0}], got {1}", input, gradus::to_string(x->shape())),
+        x.site);
+  const Shape states = one ? Shape{hidden} : Shape{x->size(0), hidden};
+  for (const Tensor* given : {&h, &c})
+    if (given->defined() && given->shape() != states)
+      fail<ShapeError>(cell_name(kind_),
+                       fmt::format("expected a state {}, got {}",
+                                   gradus::to_string(states),
+                                   gradus::to_string(given->shape())),
+                       x.site);
+  const gradus::detail::SitePin pin(x.site);
+  const auto batch = [&](const Tensor& state) {
+    return state.defined() ? reshape(state, {-1, hidden})
+                           : zeros({one ? 1 : x->size(0), hidden}, x->dtype());
+  };
+  const Direction direction{
+      kind_, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
+  const CellState next = direction.step(direction.from_inputs(one ? unsqueeze(x, 0) : x.tensor),
+                                        {batch(h), kind_ == Cell::lstm ? batch(c) : Tensor()});
+  const auto given_back = [&](const Tensor& state) {
+    return one && state.defined() ? squeeze(state, 0) : state;
+  };
+  return {given_back(next.h), given_back(next.c)};
+}
+
+std::string Step::describe() const {
+  return fmt::format("{} → {}", weight_ih.size(1), weight_hh.size(1));
 }
 
 }  // namespace gradus::nn::detail

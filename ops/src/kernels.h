@@ -244,5 +244,12 @@ std::span<const OpEntry> patch_ops();
 std::span<const OpEntry> pool_ops();
 std::span<const OpEntry> image_ops();
 std::span<const OpEntry> gradient_ops();
+std::span<const OpEntry> grid_ops();
+std::span<const OpEntry> unpool_ops();
+std::span<const OpEntry> distance_ops();
+std::span<const OpEntry> ctc_ops();
+std::span<const OpEntry> scatter_reduce_ops();
+std::span<const OpEntry> unique_ops();
+std::span<const OpEntry> rotary_ops();
 
 }  // namespace gradus::detail

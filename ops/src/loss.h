@@ -47,5 +47,6 @@ inline void check_pair(const char* op, Arg x, const Tensor& target) {
 
 OpEntry cross_entropy_entry();
 OpEntry nll_loss_entry();
+OpEntry multilabel_margin_loss_entry();
 
 }  // namespace gradus::detail

@@ -422,6 +422,7 @@ std::span<const OpEntry> margin_loss_ops() {
               {{{3}, domain(-0.4, 0.4)}, {{}, domain(0, 3), Sample::Kind::index}},
               [](Inputs in) { return multi_margin_loss(in[0], in[1]); }}};
        }},
+      multilabel_margin_loss_entry(),
       {"multilabel_soft_margin_loss",
        nullptr,
        [] {

@@ -361,8 +361,14 @@ Tensor max_pool2d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
 Tensor max_pool3d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
   return max_pool(x, kernel, o, 3).values;
 }
+Pooled max_pool1d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
+  return max_pool(x, kernel, o, 1);
+}
 Pooled max_pool2d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
   return max_pool(x, kernel, o, 2);
+}
+Pooled max_pool3d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
+  return max_pool(x, kernel, o, 3);
 }
 Tensor avg_pool1d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) {
   return avg_pool(x, kernel, o, 1);

@@ -17,7 +17,9 @@ std::span<const OpEntry> all_ops() {
           detail::decompose_ops(),  detail::einsum_ops(),   detail::rearrange_ops(),
           detail::scatter_ops(),    detail::sequence_ops(), detail::conv_ops(),
           detail::patch_ops(),      detail::pool_ops(),     detail::image_ops(),
-          detail::gradient_ops()})
+          detail::gradient_ops(),   detail::grid_ops(),     detail::unpool_ops(),
+          detail::distance_ops(),   detail::ctc_ops(),      detail::scatter_reduce_ops(),
+          detail::unique_ops(),     detail::rotary_ops()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();

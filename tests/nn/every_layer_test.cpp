@@ -31,6 +31,8 @@ Layer layer_of(M made) {
   auto m = std::make_shared<M>(std::move(made));
   return {nn::detail::ref(*m),
           [m](std::span<const Tensor> x) -> Tensor {
+            if constexpr (requires { m->forward(x[0], x[1], x[2], x[3]); })
+              if (x.size() == 4) return (*m)(x[0], x[1], x[2], x[3]);
             if constexpr (requires { m->forward(x[0], x[1], x[2]); })
               if (x.size() == 3) return (*m)(x[0], x[1], x[2]);
             if constexpr (requires { m->forward(x[0], x[1]); })
@@ -131,6 +133,14 @@ std::vector<Row> rows() {
       GRADUS_ROW(AlphaDropout(0.4), x),
       GRADUS_ROW(Upsample(2), line),
       GRADUS_ROW(Upsample(2, {.mode = Interpolation::linear}), some({2, 2, 3, 4})),
+      GRADUS_ROW(Upsample(1.6, {.mode = Interpolation::cubic}), some({1, 2, 3, 4})),
+      GRADUS_ROW(RotaryEmbedding(), some({2, 3, 4})),
+      GRADUS_ROW(MaxUnpool1d(2), some({1, 2, 3}), tensor({{{0, 3, 4}, {1, 2, 5}}})),
+      GRADUS_ROW(MaxUnpool2d(2), some({1, 1, 1, 2}), tensor({{{{5, 2}}}})),
+      GRADUS_ROW(MaxUnpool3d(2), some({1, 1, 1, 1, 2}), tensor({{{{{5, 15}}}}})),
+      GRADUS_ROW(LPPool1d(2, 3), line),
+      GRADUS_ROW(LPPool2d(3, 2, {.stride = 1}), image),
+      GRADUS_ROW(LPPool3d(2, 2), volume),
       GRADUS_ROW(Flatten(), line),
       GRADUS_ROW(Unflatten(1, {2, 2}), x),
       GRADUS_ROW(Identity(), x),
@@ -157,6 +167,13 @@ std::vector<Row> rows() {
           steps),
       GRADUS_ROW(GRU(3, 4, {.bias = false}), steps),
       GRADUS_ROW(GRU(3, 2, {.num_layers = 2, .bidirectional = true}), steps),
+      GRADUS_ROW(GRU(3, 4, {.reset_after = false}), steps),
+      GRADUS_ROW(RNNCell(3, 4), some({2, 3}), some({2, 4})),
+      GRADUS_ROW(RNNCell(3, 4, {.bias = false, .relu = true}), some({2, 3})),
+      GRADUS_ROW(LSTMCell(3, 4), some({2, 3}), some({2, 4}), reshape(some({4, 2}) * 2, {2, 4})),
+      GRADUS_ROW(LSTMCell(3, 4), some({3})),
+      GRADUS_ROW(GRUCell(3, 4), some({2, 3}), some({2, 4})),
+      GRADUS_ROW(GRUCell(3, 4, {.reset_after = false}), some({2, 3}), some({2, 4})),
       GRADUS_ROW(MultiheadAttention(4, 2), some({3, 2, 4})),
       GRADUS_ROW(MultiheadAttention(4, 2, {.dropout = 0.2, .batch_first = true}),
                  some({2, 3, 4}),
@@ -166,6 +183,12 @@ std::vector<Row> rows() {
       GRADUS_ROW(TransformerEncoderLayer(
                      4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
                  some({2, 3, 4})),
+      GRADUS_ROW(
+          TransformerDecoderLayer(4, 2, {.dim_feedforward = 6}), some({3, 2, 4}), some({5, 2, 4})),
+      GRADUS_ROW(TransformerDecoderLayer(
+                     4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
+                 some({2, 3, 4}),
+                 some({2, 2, 4})),
       GRADUS_ROW(Sequential(nn::Linear(4, 5), nn::Tanh(), nn::BatchNorm(5), nn::Linear(5, 2)), x),
       GRADUS_ROW(Residual(nn::Sequential(nn::Linear(4, 4), tanh)), x),
       GRADUS_ROW(Residual(nn::Linear(4, 2), nn::Linear(4, 2, {.bias = false})), x),
@@ -189,6 +212,12 @@ std::vector<Row> rows() {
       GRADUS_ROW(CosineEmbeddingLoss(), x, sin(x * 5), tensor({1., -1., 1.})),
       GRADUS_ROW(TripletMarginLoss(), x, sin(x * 5), cos(x * 3)),
       GRADUS_ROW(MultiMarginLoss(), x, labels()),
+      GRADUS_ROW(MultiLabelMarginLoss(), x, tensor({{1, -1, 0, 0}, {0, 3, -1, 2}, {2, 1, 0, -1}})),
+      GRADUS_ROW(CTCLoss(),
+                 log_softmax(some({4, 2, 3}), -1),
+                 tensor({{1, 2}, {2, 0}}),
+                 tensor({4, 3}),
+                 tensor({2, 1})),
       GRADUS_ROW(MultiLabelSoftMarginLoss(), x, probabilities * probabilities),
       GRADUS_ROW(CosineSimilarity(), x, sin(x * 5)),
       GRADUS_ROW(PairwiseDistance(), x, sin(x * 5)),

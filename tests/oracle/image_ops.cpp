@@ -84,12 +84,29 @@ UnfoldOptions unfold_options(const Call& c) {
           .dilation = per_axis(c, "dilation", 1)};
 }
 
+/// A number as size or scale_factor stands for all spatial axes.
 Tensor interpolate_case(const Call& c) {
-  const bool nearest = !c.has("mode") || c.text("mode") == "nearest";
-  return interpolate(c("x"),
-                     c.shape("size"),
-                     {.mode = nearest ? Interpolation::nearest : Interpolation::linear,
-                      .align_corners = flag(c, "align_corners", false)});
+  InterpolateOptions options{
+      .mode = c.has("mode") ? interpolation(c.text("mode")) : Interpolation::nearest,
+      .align_corners = flag(c, "align_corners", false)};
+  const Tensor x = c("x");
+  if (c.has("size")) {
+    Shape size;
+    for (int d = 2; d < x.rank(); ++d)
+      size.push_back(c.attrs().at("size").is_number() ? c.integer("size") : c.shape("size")[d - 2]);
+    return interpolate(x, size, options);
+  }
+  const Json& factor = c.attrs().at("scale_factor");
+  options.scale =
+      factor.is_number() ? std::vector{factor.get<double>()} : factor.get<std::vector<double>>();
+  if (!flag(c, "recompute_scale_factor", false)) return interpolate(x, {}, options);
+  Shape size;
+  for (int d = 2; d < x.rank(); ++d) {
+    const auto i = options.scale.size() == 1 ? 0 : static_cast<std::size_t>(d - 2);
+    size.push_back(static_cast<std::int64_t>(static_cast<double>(x.size(d)) * options.scale[i]));
+  }
+  options.scale.clear();
+  return interpolate(x, size, options);
 }
 
 Tensor embedding_bag_case(const Call& c) {
@@ -103,6 +120,14 @@ Tensor embedding_bag_case(const Call& c) {
 }
 
 }  // namespace
+
+Interpolation interpolation(const std::string& mode) {
+  return mode == "nearest"         ? Interpolation::nearest
+         : mode == "nearest-exact" ? Interpolation::nearest_exact
+         : mode == "area"          ? Interpolation::area
+         : mode == "bicubic"       ? Interpolation::cubic
+                                   : Interpolation::linear;
+}
 
 Functions image_functions() {
   return {

@@ -103,10 +103,17 @@ nn::AnyModule instance_norm_layer(const Json& s) {
       {.eps = s.value("eps", 1e-5), .affine = s.value("affine", false), .dtype = float64});
 }
 nn::AnyModule upsample_layer(const Json& s) {
-  const bool nearest = s.value("mode", "nearest") == "nearest";
-  return nn::Upsample(static_cast<std::int64_t>(s.at("scale_factor").get<double>()),
-                      {.mode = nearest ? Interpolation::nearest : Interpolation::linear,
+  return nn::Upsample(s.at("scale_factor").get<double>(),
+                      {.mode = interpolation(s.value("mode", "nearest")),
                        .align_corners = s.contains("align_corners") && s["align_corners"] == true});
+}
+template <class M>
+Layer norm_pool() {
+  return [](const Json& s) {
+    return M(s.at("norm_type").get<double>(),
+             per_axis(s, "kernel_size", 1),
+             {.stride = per_axis(s, "stride", {}), .ceil_mode = s.value("ceil_mode", false)});
+  };
 }
 
 const std::map<std::string, Layer>& layers() {
@@ -160,6 +167,8 @@ const std::map<std::string, Layer>& layers() {
       {"InstanceNorm1d", instance_norm_layer},
       {"InstanceNorm2d", instance_norm_layer},
       {"InstanceNorm3d", instance_norm_layer},
+      {"LPPool1d", norm_pool<nn::LPPool1d>()},
+      {"LPPool2d", norm_pool<nn::LPPool2d>()},
       {"LayerNorm",
        [](const Json& s) {
          const Json& n = s.at("normalized_shape");

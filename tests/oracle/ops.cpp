@@ -249,7 +249,8 @@ const Functions& functions() {
                              image_functions(),
                              loss_functions(),
                              linalg_functions(),
-                             module_functions()})
+                             module_functions(),
+                             more_functions()})
       all.merge(family);
     return all;
   }();

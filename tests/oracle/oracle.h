@@ -65,6 +65,7 @@ Functions image_functions();
 Functions loss_functions();
 Functions linalg_functions();
 Functions module_functions();
+Functions more_functions();
 /// One result, computed by `f(call)`.
 template <class F>
 Function one(F f) {
@@ -81,6 +82,8 @@ Function reduction(F f) {
   return one([f](const Call& c) { return f(c("x"), axes(c), c.flag("keepdim")); });
 }
 gradus::Reduction reduction_of(const Call& c);
+/// By torch's name: bilinear, trilinear, bicubic, …
+gradus::Interpolation interpolation(const std::string& mode);
 
 /// Differentiable functions: kinds op, loss and module. Null if there is none of that name.
 const Function* find_function(const std::string& op);

@@ -76,7 +76,16 @@ Functions shape_functions() {
       {"rot90", one([](const Call& c) {
          return rot90(c("x"), c.integer("k", 1), axes_of(c, "dims", {0, 1}));
        })},
-      {"scatter", one(indexed<scatter>)},
+      {"scatter", one([](const Call& c) {
+         if (!c.has("reduce")) return indexed<scatter>(c);
+         const auto in = c.all();
+         return scatter_reduce(
+             in.at(0),
+             c.integer("dim"),
+             in.at(1),
+             in.at(2),
+             c.text("reduce") == "multiply" ? ScatterReduce::prod : ScatterReduce::sum);
+       })},
       {"swapdims",
        one([](const Call& c) { return swapdims(c("x"), c.integer("dim0"), c.integer("dim1")); })},
       {"tile", one([](const Call& c) {

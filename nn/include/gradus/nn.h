@@ -15,3 +15,4 @@
 #include "gradus/nn/recurrent.h"
 #include "gradus/nn/save.h"
 #include "gradus/nn/sequential.h"
+#include "gradus/nn/transformer_decoder.h"

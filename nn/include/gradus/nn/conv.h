@@ -150,6 +150,40 @@ class Pool : public Module<Self> {
   Options options_;
 };
 
+/// The way back from a max pool: x and its indices.
+template <class Self,
+          Tensor (*function)(Arg, const Tensor&, const PerAxis&, const MaxUnpoolOptions&)>
+class Unpool : public Module<Self> {
+ public:
+  explicit Unpool(PerAxis kernel, MaxUnpoolOptions options = {})
+      : kernel_(kernel), options_(options) {}
+  Tensor forward(Arg x, const Tensor& indices) const {
+    return function(x, indices, kernel_, options_);
+  }
+  auto fields() { return nn::fields(); }
+  std::string describe() const { return describe_pool(kernel_); }
+
+ private:
+  PerAxis kernel_;
+  MaxUnpoolOptions options_;
+};
+
+/// A pool of p-norms.
+template <class Self, Tensor (*function)(Arg, double, const PerAxis&, const LpPoolOptions&)>
+class NormPool : public Module<Self> {
+ public:
+  NormPool(double p, PerAxis kernel, LpPoolOptions options = {})
+      : p_(p), kernel_(kernel), options_(options) {}
+  Tensor forward(Arg x) const { return function(x, p_, kernel_, options_); }
+  auto fields() { return nn::fields(); }
+  std::string describe() const { return describe_pool(kernel_); }
+
+ private:
+  double p_;
+  PerAxis kernel_;
+  LpPoolOptions options_;
+};
+
 /// A pool with a result of one size.
 template <class Self, Tensor (*function)(Arg, const PerAxis&)>
 class AdaptivePool : public Module<Self> {
@@ -178,13 +212,20 @@ struct ConvTranspose1d : detail::ConvTranspose<ConvTranspose1d, 1> { using ConvT
 struct ConvTranspose2d : detail::ConvTranspose<ConvTranspose2d, 2> { using ConvTranspose::ConvTranspose; };
 struct ConvTranspose3d : detail::ConvTranspose<ConvTranspose3d, 3> { using ConvTranspose::ConvTranspose; };
 
-// Pools, as the functions of the same name: MaxPool2d(2), AvgPool2d(3, {.stride = 2}), AdaptiveAvgPool2d(1).
+// Pools, as the functions of the same name: MaxPool2d(2), AvgPool2d(3, {.stride = 2}), LPPool2d(p, 2),
+// AdaptiveAvgPool2d(1), and MaxUnpool2d(2)(x, indices).
 struct MaxPool1d : detail::Pool<MaxPool1d, MaxPoolOptions, max_pool1d> { using Pool::Pool; };
 struct MaxPool2d : detail::Pool<MaxPool2d, MaxPoolOptions, max_pool2d> { using Pool::Pool; };
 struct MaxPool3d : detail::Pool<MaxPool3d, MaxPoolOptions, max_pool3d> { using Pool::Pool; };
 struct AvgPool1d : detail::Pool<AvgPool1d, AvgPoolOptions, avg_pool1d> { using Pool::Pool; };
 struct AvgPool2d : detail::Pool<AvgPool2d, AvgPoolOptions, avg_pool2d> { using Pool::Pool; };
 struct AvgPool3d : detail::Pool<AvgPool3d, AvgPoolOptions, avg_pool3d> { using Pool::Pool; };
+struct LPPool1d : detail::NormPool<LPPool1d, lp_pool1d> { using NormPool::NormPool; };
+struct LPPool2d : detail::NormPool<LPPool2d, lp_pool2d> { using NormPool::NormPool; };
+struct LPPool3d : detail::NormPool<LPPool3d, lp_pool3d> { using NormPool::NormPool; };
+struct MaxUnpool1d : detail::Unpool<MaxUnpool1d, max_unpool1d> { using Unpool::Unpool; };
+struct MaxUnpool2d : detail::Unpool<MaxUnpool2d, max_unpool2d> { using Unpool::Unpool; };
+struct MaxUnpool3d : detail::Unpool<MaxUnpool3d, max_unpool3d> { using Unpool::Unpool; };
 struct AdaptiveAvgPool1d : detail::AdaptivePool<AdaptiveAvgPool1d, adaptive_avg_pool1d> { using AdaptivePool::AdaptivePool; };
 struct AdaptiveAvgPool2d : detail::AdaptivePool<AdaptiveAvgPool2d, adaptive_avg_pool2d> { using AdaptivePool::AdaptivePool; };
 struct AdaptiveAvgPool3d : detail::AdaptivePool<AdaptiveAvgPool3d, adaptive_avg_pool3d> { using AdaptivePool::AdaptivePool; };

@@ -4,6 +4,7 @@
 #include "gradus/nn/module.h"
 #include "gradus/ops/image.h"
 #include "gradus/ops/random.h"
+#include "gradus/ops/rotary.h"
 #include "gradus/ops/sequence.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/random.h"
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 GRADUS_EXPORT_BEGIN
 /// Layers. Parameters bear PyTorch's names. What a layer draws at the start comes from the generator it is
@@ -194,15 +196,23 @@ class EmbeddingBag : public Module<EmbeddingBag> {
   BagMode mode_;
 };
 
-/// Images `factor` times as large: x [N, C, *], y [N, C, *factor size].
-///   errors    ArgumentError if factor < 1
+/// Images `factor` times as large, as interpolate by a scale: x [N, C, *], y [N, C, *floor(factor size)].
+///   errors    ArgumentError unless factor > 0
 struct Upsample : Module<Upsample> {
-  explicit Upsample(std::int64_t factor, InterpolateOptions options = {});
-  Tensor forward(Arg x) const;
+  explicit Upsample(double factor, InterpolateOptions options = {});
+  Tensor forward(Arg x) const { return interpolate(x, {}, options); }
   auto fields() { return nn::fields(); }
 
-  std::int64_t factor;
   InterpolateOptions options;
+};
+
+/// rotary_embedding of queries and keys.
+struct RotaryEmbedding : Module<RotaryEmbedding> {
+  explicit RotaryEmbedding(RotaryOptions options_ = {}) : options(std::move(options_)) {}
+  Tensor forward(Arg x) const { return rotary_embedding(x, options); }
+  auto fields() { return nn::fields(); }
+
+  RotaryOptions options;
 };
 
 /// Dimensions first to last as one; all but the first of a batch if nothing is said.

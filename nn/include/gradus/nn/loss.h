@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/nn/module.h"
+#include "gradus/ops/ctc.h"
 #include "gradus/ops/loss.h"
 
 #include <vector>
@@ -60,6 +61,7 @@ struct HingeLoss : detail::Loss<HingeLoss, MarginOptions, hinge_loss> { using Lo
 struct SoftMarginLoss : detail::Loss<SoftMarginLoss, LossOptions, soft_margin_loss> { using Loss::Loss; };
 struct HingeEmbeddingLoss : detail::Loss<HingeEmbeddingLoss, MarginOptions, hinge_embedding_loss> { using Loss::Loss; };
 struct MultiMarginLoss : detail::Loss<MultiMarginLoss, MultiMarginOptions, multi_margin_loss> { using Loss::Loss; };
+struct MultiLabelMarginLoss : detail::Loss<MultiLabelMarginLoss, LossOptions, multilabel_margin_loss> { using Loss::Loss; };
 struct MultiLabelSoftMarginLoss : detail::Loss<MultiLabelSoftMarginLoss, BceLossOptions, multilabel_soft_margin_loss> { using Loss::Loss; };
 
 struct GaussianNLLLoss : detail::Loss3<GaussianNLLLoss, GaussianNllOptions, gaussian_nll_loss> {
@@ -75,6 +77,20 @@ struct CosineEmbeddingLoss : detail::Loss3<CosineEmbeddingLoss, MarginOptions, c
   explicit CosineEmbeddingLoss(MarginOptions o = {.margin = 0}) : Loss3(o) {}
 };
 // clang-format on
+
+/// CTCLoss({.blank = 0})(log_probs, targets, input_lengths, target_lengths).
+struct CTCLoss : Module<CTCLoss> {
+  explicit CTCLoss(CtcOptions options_ = {}) : options(options_) {}
+  Tensor forward(Arg log_probs,
+                 const Tensor& targets,
+                 const Tensor& input_lengths,
+                 const Tensor& target_lengths) const {
+    return ctc_loss(log_probs, targets, input_lengths, target_lengths, options);
+  }
+  auto fields() { return nn::fields(); }
+
+  CtcOptions options;
+};
 
 /// cosine_similarity of two tensors along an axis.
 struct CosineSimilarity : Module<CosineSimilarity> {

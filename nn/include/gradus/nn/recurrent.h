@@ -19,6 +19,15 @@ struct RecurrentOptions {
   double dropout = 0;        // of the results of every layer but the last, in training
   bool bidirectional = false;
   bool relu = false;  // in place of tanh; of an RNN only
+  /// Of a GRU only: r multiplies the product W_hn h + b_hn; otherwise h, before the product.
+  bool reset_after = true;
+  DType dtype = float32;
+};
+
+struct CellOptions {
+  bool bias = true;
+  bool relu = false;        // of an RNN only
+  bool reset_after = true;  // of a GRU only
   DType dtype = float32;
 };
 
@@ -28,6 +37,13 @@ struct Recurred {
   Tensor h;  // [num_layers directions, N, hidden], after the last step
   Tensor c;  // of an LSTM, like h
   operator Tensor() const { return y; }
+};
+
+/// What a step leaves to the next. Where one tensor is expected, it is h.
+struct CellState {
+  Tensor h;
+  Tensor c;  // of an LSTM
+  operator Tensor() const { return h; }
 };
 
 namespace detail {
@@ -53,6 +69,40 @@ struct Recurrence {
   std::int64_t input, hidden;
   RecurrentOptions options;
   NamedParameters parameters;
+};
+
+/// One step, on its own parameters.
+struct Step {
+  Step(Cell cell,
+       std::int64_t input,
+       std::int64_t hidden,
+       const CellOptions& options,
+       Generator& generator);
+  std::string describe() const;
+
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh;
+
+ protected:
+  CellState run(Arg x, const Tensor& h, const Tensor& c) const;
+
+ private:
+  Cell kind_;
+  CellOptions options_;
+};
+
+template <class Self, Cell cell>
+struct RecurrentCell : Module<Self>, Step {
+  RecurrentCell(std::int64_t input,
+                std::int64_t hidden,
+                CellOptions options = {},
+                Generator& generator = default_generator())
+      : Step(cell, input, hidden, options, generator) {}
+
+  auto fields() {
+    return nn::fields(
+        "weight_ih", weight_ih, "weight_hh", weight_hh, "bias_ih", bias_ih, "bias_hh", bias_hh);
+  }
+  std::string describe() const { return Step::describe(); }
 };
 
 template <class Self, Cell cell>
@@ -95,10 +145,34 @@ struct RNN : detail::Recurrent<RNN, detail::Cell::rnn> { using Recurrent::Recurr
 ///   source    Hochreiter & Schmidhuber 1997; Gers, Schmidhuber & Cummins 2000 for f
 struct LSTM : detail::Recurrent<LSTM, detail::Cell::lstm> { using Recurrent::Recurrent; };
 /// Gates r and z through sigmoid, n = tanh(W_in x + b_in + r (W_hn h + b_hn)), rows in the order r, z, n:
-/// h' = (1 - z) n + z h.
-///   source    Cho et al. 2014, arXiv:1406.1078
+/// h' = (1 - z) n + z h. Without reset_after n = tanh(W_in x + b_in + W_hn (r h) + b_hn).
+///   source    Cho et al. 2014, arXiv:1406.1078: without reset_after in version 1, with it in version 3
 struct GRU : detail::Recurrent<GRU, detail::Cell::gru> { using Recurrent::Recurrent; };
 // clang-format on
+
+// One step of these layers, for loops of one's own: h = GRUCell(input, hidden)(x, h).
+//   shapes    x [N, input] or [input], h and c [N, hidden] or [hidden], undefined for 0; parameters as those of the
+//             layers, without _l0
+//   start     all uniform in +-1/sqrt(hidden)
+//   errors    ArgumentError for sizes below 1; ShapeError if x, h or c doesn't fit
+
+/// A step of an RNN.
+struct RNNCell : detail::RecurrentCell<RNNCell, detail::Cell::rnn> {
+  using RecurrentCell::RecurrentCell;
+  Tensor forward(Arg x, const Tensor& h = {}) const { return run(x, h, {}).h; }
+};
+/// A step of an LSTM.
+struct LSTMCell : detail::RecurrentCell<LSTMCell, detail::Cell::lstm> {
+  using RecurrentCell::RecurrentCell;
+  CellState forward(Arg x, const Tensor& h = {}, const Tensor& c = {}) const {
+    return run(x, h, c);
+  }
+};
+/// A step of a GRU.
+struct GRUCell : detail::RecurrentCell<GRUCell, detail::Cell::gru> {
+  using RecurrentCell::RecurrentCell;
+  Tensor forward(Arg x, const Tensor& h = {}) const { return run(x, h, {}).h; }
+};
 
 }  // namespace gradus::nn
 GRADUS_EXPORT_END

@@ -37,6 +37,21 @@ Tensor scatter_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& 
 /// one counts, and takes the gradient.
 ///   shapes, errors    as scatter_add
 Tensor scatter(Arg x, std::int64_t axis, const Tensor& index, const Tensor& source);
+
+/// What becomes of several elements for one place.
+enum class ScatterReduce : std::uint8_t { sum, prod, mean, max, min };
+/// A copy of x in which each place that `index` names, as scatter does, holds the sum, product, mean, largest or
+/// smallest of the elements of `source` for it, and of the one of x unless include_self is false. NaN wins as largest
+/// and smallest.
+///   gradient  of a product: that of the others, made without division; of the largest and smallest: shared evenly
+///             among equal elements
+///   shapes, errors    as scatter_add; DTypeError for the mean of int64
+Tensor scatter_reduce(Arg x,
+                      std::int64_t axis,
+                      const Tensor& index,
+                      const Tensor& source,
+                      ScatterReduce reduce,
+                      bool include_self = true);
 /// A copy of x with `value` at the places `index` [k] of an axis.
 ///   errors    ShapeError if index has not rank 1
 Tensor index_fill(Arg x, std::int64_t axis, const Tensor& index, double value);

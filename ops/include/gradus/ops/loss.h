@@ -172,6 +172,12 @@ struct MultiMarginOptions {
 ///   errors    IndexError for a label out of range; ArgumentError unless p is 1 or 2
 Tensor multi_margin_loss(Arg x, const Tensor& target, const MultiMarginOptions& options = {});
 
+/// The hinge loss of several labels: each is to stand above each other class.
+///   value     sum over labels j and classes i that are none of max(0, 1 - x[j] + x[i]), divided by C
+///   shapes    x and target [N, C], or both [C]; int64 labels in target stand in front, -1 ends them; a loss for each row
+///   errors    IndexError for a label out of -1..C-1
+Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& options = {});
+
 /// The mean over classes of bce_with_logits: several labels may hold.
 ///   shapes    x and target [*, C], weight [C] or undefined; a loss for each row
 Tensor multilabel_soft_margin_loss(Arg x, const Tensor& target, const BceLossOptions& options = {});

@@ -37,5 +37,16 @@ Tensor quantile(Arg x, double q, std::int64_t axis, bool keepdim = false);
 /// That of all elements.
 Tensor quantile(Arg x, double q);
 
+/// Different elements, or parts of an axis, in ascending order.
+struct Unique {
+  Tensor values;   // [k], or x with k parts along the axis
+  Tensor inverse;  // int64, like x, or [n]: which of them each is
+  Tensor counts;   // int64 [k]: how often each stands in x
+};
+/// The different elements of x. NaN is equal to NaN, and -0 to 0. No gradient.
+Unique unique(Arg x);
+/// The different parts of an axis, in lexicographic order of their elements.
+Unique unique(Arg x, std::int64_t axis);
+
 }  // namespace gradus
 GRADUS_EXPORT_END

@@ -1,0 +1,424 @@
+#include "gradus/ops/ctc.h"
+
+#include "loss.h"
+
+#include "gradus/graph/node.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/index.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+#include <cmath>
+#include <limits>
+
+namespace gradus {
+namespace detail {
+namespace {
+
+constexpr auto kName = "ctc_loss";
+constexpr double kNever = -std::numeric_limits<double>::infinity();
+/// The logarithm of a probability that is none, where sums and differences must stay finite.
+constexpr double kNone = -1e30;
+
+/// log(e^a + e^b + e^c); NaN if one is.
+double log_sum(double a, double b, double c = kNever) {
+  const double most = std::max(a, std::max(b, c));
+  if (!(most > kNever)) return a + b + c;
+  return most + std::log(std::exp(a - most) + std::exp(b - most) + std::exp(c - most));
+}
+
+/// The states of one sample: its labels with blanks between and around them.
+struct States {
+  std::vector<std::int64_t> label;
+  std::vector<char> skips;  // 1 where a path may come from two states before
+
+  States(const std::int64_t* target, std::int64_t length, std::int64_t blank) {
+    label.assign(static_cast<std::size_t>(2 * length + 1), blank);
+    skips.assign(label.size(), 0);
+    for (std::int64_t i = 0; i < length; ++i) {
+      const auto s = static_cast<std::size_t>(2 * i + 1);
+      label[s] = target[i];
+      skips[s] = i > 0 && target[i] != target[i - 1] ? 1 : 0;
+    }
+  }
+  std::size_t size() const { return label.size(); }
+};
+
+/// Logarithms of one sample's probabilities.
+template <class T>
+struct Emissions {
+  const T* data;
+  std::int64_t step;
+  double at(std::int64_t t, std::int64_t c) const {
+    return static_cast<double>(data[t * step + c]);
+  }
+};
+
+/// alpha[t][s] is the logarithm of the probability of all paths that are in state s at t, up to there (equations 6, 7).
+template <class T>
+std::vector<double> forward_paths(const Emissions<T>& p, std::int64_t steps, const States& states) {
+  const std::size_t n = states.size();
+  std::vector<double> alpha(static_cast<std::size_t>(steps) * n, kNever);
+  for (std::int64_t t = 0; t < steps; ++t) {
+    double* here = alpha.data() + static_cast<std::size_t>(t) * n;
+    const double* before = here - n;
+    for (std::size_t s = 0; s < n; ++s) {
+      if (t == 0 && s > 1) break;
+      const double from = t == 0 ? 0
+                                 : log_sum(before[s],
+                                           s > 0 ? before[s - 1] : kNever,
+                                           states.skips[s] != 0 ? before[s - 2] : kNever);
+      if (from != kNever) here[s] = from + p.at(t, states.label[s]);
+    }
+  }
+  return alpha;
+}
+
+/// The logarithm of the probability of all paths (equation 8).
+double total(const std::vector<double>& alpha, std::size_t states) {
+  if (alpha.empty()) return states == 1 ? 0 : kNever;
+  const double* last = alpha.data() + alpha.size();
+  return log_sum(last[-1], states > 1 ? last[-2] : kNever);
+}
+
+/// d(-log p) / d log_probs of one sample, times g (equations 10 to 15).
+template <class T>
+void add_gradient(
+    const Emissions<T>& p, std::int64_t steps, const States& states, double g, T* out) {
+  const std::size_t n = states.size();
+  const std::vector<double> alpha = forward_paths(p, steps, states);
+  const double all = total(alpha, n);
+  if (all == kNever) return;
+  // beta[s] is the logarithm of the probability of what follows state s at t.
+  std::vector<double> beta(n, kNever), next(n);
+  beta[n - 1] = 0;
+  if (n > 1) beta[n - 2] = 0;
+  for (std::int64_t t = steps - 1; t >= 0; --t) {
+    const double* here = alpha.data() + static_cast<std::size_t>(t) * n;
+    for (std::size_t s = 0; s < n; ++s)
+      if (here[s] != kNever && beta[s] != kNever)
+        out[t * p.step + states.label[s]] -= static_cast<T>(g * std::exp(here[s] + beta[s] - all));
+    for (std::size_t s = 0; s < n; ++s) next[s] = beta[s] + p.at(t, states.label[s]);
+    for (std::size_t s = 0; s < n; ++s)
+      beta[s] = log_sum(next[s],
+                        s + 1 < n ? next[s + 1] : kNever,
+                        s + 2 < n && states.skips[s + 2] != 0 ? next[s + 2] : kNever);
+  }
+}
+
+/// The same for all samples with public ops, so that it can be differentiated: [T, N, C].
+Tensor composed_gradient(const Tensor& log_probs,
+                         const Tensor& targets,
+                         const Tensor& input_lengths,
+                         const Tensor& target_lengths,
+                         const Tensor& g,
+                         std::int64_t blank) {
+  const std::int64_t steps = log_probs.size(0), n = log_probs.size(1),
+                     width = 2 * targets.size(1) + 1;
+  if (log_probs.numel() == 0) return zeros_like(log_probs);
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(n * width), blank),
+      skips(labels.size(), 0), ends(labels.size(), 0), starts(labels.size(), 0);
+  const Tensor given = contiguous(targets);
+  const auto lengths = target_lengths.to_vector<std::int64_t>();
+  for (std::int64_t i = 0; i < n; ++i) {
+    const States states(given.data<std::int64_t>() + i * targets.size(1),
+                        lengths[static_cast<std::size_t>(i)],
+                        blank);
+    const auto row = static_cast<std::size_t>(i * width);
+    for (std::size_t s = 0; s < states.size(); ++s) {
+      labels[row + s] = states.label[s];
+      skips[row + s] = states.skips[s];
+      starts[row + s] = s < 2 ? 1 : 0;
+      ends[row + s] = s + 2 >= states.size() ? 1 : 0;
+    }
+  }
+  const auto flags = [&](const std::vector<std::int64_t>& v) {
+    return not_equal_to(from_vector(v, {n, width}), 0.0);
+  };
+  const Tensor may_skip = flags(skips), may_end = flags(ends), may_start = flags(starts);
+  const Tensor index = broadcast_to(from_vector(labels, {1, n, width}), {steps, n, width});
+  const Tensor last = unsqueeze(sub(input_lengths, 1), 1);  // [N, 1]
+
+  // What is less likely than none is none: nothing below is infinite.
+  const Tensor emitted = gather(to(log_probs, float64), 2, index);
+  const std::vector<Tensor> e = unbind(where(less(emitted, kNone), kNone, emitted), 0);
+  const auto moved = [&](const Tensor& x, std::int64_t k) {
+    return pad(x, {k, -k}, PadMode::constant, kNone);
+  };
+  const auto joined = [](const Tensor& a, const Tensor& b, const Tensor& c) {
+    return logsumexp(stack({a, b, c}), 0);
+  };
+  std::vector<Tensor> alpha{where(may_start, e[0], kNone)}, paths(e.size());
+  for (std::size_t t = 1; t < e.size(); ++t) {
+    Tensor from = alpha.back();
+    if (width > 1) from = joined(from, moved(from, 1), where(may_skip, moved(from, 2), kNone));
+    alpha.push_back(add(from, e[t]));
+  }
+  const Tensor final_states = cast(where(may_end, zeros({n, width}), kNone), float64);
+  Tensor beta = final_states;
+  for (std::size_t t = e.size(); t-- > 0;) {
+    const double step = static_cast<double>(t);
+    if (t + 1 < e.size()) {
+      const Tensor next = add(beta, e[t + 1]);
+      const Tensor back =
+          width > 1 ? joined(next, moved(next, -1), moved(where(may_skip, next, kNone), -2)) : next;
+      beta = where(equal_to(last, step), final_states, where(greater(last, step), back, kNone));
+    } else {
+      beta = where(equal_to(last, step), final_states, kNone);
+    }
+    paths[t] = add(alpha[t], beta);
+  }
+  // Samples that have steps are somewhere in the first.
+  const Tensor all = logsumexp(paths[0], 1, true), impossible = less(all, kNone / 10);
+  const Tensor shares = where(impossible, 0.0, exp(sub(stack(paths), where(impossible, 0.0, all))));
+  const Tensor sums = scatter_add(zeros(log_probs.shape(), float64), 2, index, shares);
+  return mul(to(sums, log_probs.dtype()), neg(unsqueeze(g, 1)));
+}
+
+/// Losses [N] of log_probs [T, N, C] and targets [N, S].
+struct CtcLoss : Op {
+  static constexpr OpInfo info{.name = kName, .arity = 4, .saves = Saves::inputs, .flops = 20};
+  std::int64_t blank = 0;
+  template <class V>
+  void visit(V&& v) const {
+    v("blank", blank);
+  }
+
+  Tensor forward(const Tensor& log_probs,
+                 const Tensor& targets,
+                 const Tensor& input_lengths,
+                 const Tensor& target_lengths) const {
+    Tensor y = empty({log_probs.size(1)}, log_probs.dtype());
+    dispatch_floating(y.dtype(), [&]<class T>() {
+      T* out = y.mutable_data<T>();
+      for_each_sample<T>(
+          log_probs,
+          targets,
+          input_lengths,
+          target_lengths,
+          [=](std::int64_t i, auto p, std::int64_t steps, const States& states) {
+            out[i] = static_cast<T>(0 - total(forward_paths(p, steps, states), states.size()));
+          });
+    });
+    return y;
+  }
+
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor log_probs = p.in(0);
+    Cotangents result(4);
+    if (is_recording()) {
+      result[0] = composed_gradient(log_probs, p.in(1), p.in(2), p.in(3), p.g, blank);
+      return result;
+    }
+    Tensor d = zeros(log_probs.shape(), log_probs.dtype());
+    const Tensor g = dense(p.g);
+    dispatch_floating(d.dtype(), [&]<class T>() {
+      const T* scale = g.data<T>();
+      T* out = d.mutable_data<T>();
+      const std::int64_t classes = d.size(2);
+      for_each_sample<T>(log_probs,
+                         p.in(1),
+                         p.in(2),
+                         p.in(3),
+                         [=](std::int64_t i, auto e, std::int64_t steps, const States& states) {
+                           add_gradient(
+                               e, steps, states, static_cast<double>(scale[i]), out + i * classes);
+                         });
+    });
+    result[0] = d;
+    return result;
+  }
+
+ private:
+  /// f(i, emissions, steps, states) for each sample, on several threads.
+  template <class T, class F>
+  void for_each_sample(const Tensor& log_probs,
+                       const Tensor& targets,
+                       const Tensor& input_lengths,
+                       const Tensor& target_lengths,
+                       F f) const {
+    const Tensor x = dense(log_probs), labels = dense(targets), inputs = dense(input_lengths),
+                 lengths = dense(target_lengths);
+    const std::int64_t n = x.size(1), classes = x.size(2), width = labels.size(1);
+    const T* from = x.data<T>();
+    const std::int64_t *label = labels.data<std::int64_t>(), *steps = inputs.data<std::int64_t>(),
+                       *length = lengths.data<std::int64_t>();
+    parallel_for(n, 1, [=, this](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        f(i,
+          Emissions<T>{from + i * classes, n * classes},
+          steps[i],
+          States(label + i * width, length[i], blank));
+    });
+  }
+};
+
+// ---- checks --------------------------------------------------------------------------------------
+
+[[noreturn]] void fail_shapes(Arg log_probs,
+                              const Tensor& targets,
+                              const Tensor& input_lengths,
+                              const Tensor& target_lengths) {
+  fail<ShapeError>(
+      kName,
+      fmt::format("expected log_probs [T, N, C], targets [N, S] or [sum of lengths] and lengths "
+                  "[N], or [T, C], [S] and [], got {}, {}, {} and {}",
+                  to_string(log_probs->shape()),
+                  to_string(targets.shape()),
+                  to_string(input_lengths.shape()),
+                  to_string(target_lengths.shape())),
+      log_probs.site);
+}
+
+/// Lengths between 0 and `most`.
+std::vector<std::int64_t> lengths_of(const char* what,
+                                     const Tensor& lengths,
+                                     std::int64_t most,
+                                     CallSite site) {
+  std::vector<std::int64_t> all = lengths.to_vector<std::int64_t>();
+  for (const std::int64_t length : all)
+    if (length < 0 || length > most)
+      fail<ArgumentError>(
+          kName, fmt::format("expected {} lengths in 0..{}, got {}", what, most, length), site);
+  return all;
+}
+
+/// Targets as rows [N, S], 0 beyond their lengths.
+Tensor rows_of(Arg log_probs,
+               const Tensor& targets,
+               const Tensor& target_lengths,
+               std::int64_t n,
+               std::int64_t blank) {
+  const bool joined = targets.rank() == 1 && log_probs->rank() == 3;
+  const std::int64_t classes = log_probs->size(-1);
+  const auto lengths = lengths_of("target", target_lengths, targets.size(-1), log_probs.site);
+  std::int64_t all = 0, most = 0;
+  for (const std::int64_t length : lengths) {
+    all += length;
+    most = std::max(most, length);
+  }
+  if (joined && all != targets.numel())
+    fail<ShapeError>(
+        kName,
+        fmt::format("expected {} targets in a row for lengths that sum up to it, got {}",
+                    all,
+                    to_string(targets.shape())),
+        log_probs.site);
+  const auto given = targets.to_vector<std::int64_t>();
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(n * most), 0);
+  std::int64_t next = 0;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const std::int64_t length = lengths[static_cast<std::size_t>(i)];
+    const std::int64_t first = joined ? next : i * targets.size(-1);
+    for (std::int64_t k = 0; k < length; ++k) {
+      const std::int64_t label = given[static_cast<std::size_t>(first + k)];
+      if (label < 0 || label >= classes)
+        fail<IndexError>(kName,
+                         fmt::format("expected targets in 0..{}, got {}", classes - 1, label),
+                         log_probs.site);
+      if (label == blank)
+        fail<ArgumentError>(kName,
+                            fmt::format("expected targets other than the blank, got {}", label),
+                            log_probs.site);
+      rows[static_cast<std::size_t>(i * most + k)] = label;
+    }
+    next += length;
+  }
+  return from_vector(rows, {n, most});
+}
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor ctc_loss(Arg log_probs,
+                const Tensor& targets,
+                const Tensor& input_lengths,
+                const Tensor& target_lengths,
+                const CtcOptions& options) {
+  check_floating(kName, log_probs);
+  for (const Tensor* t : {&targets, &input_lengths, &target_lengths})
+    if (t->dtype() != int64)
+      fail<DTypeError>(
+          kName,
+          fmt::format("expected int64 targets and lengths, got {}", to_string(t->dtype())),
+          log_probs.site);
+  const bool one = log_probs->rank() == 2;
+  const Shape batch = one ? Shape{} : Shape{log_probs->rank() == 3 ? log_probs->size(1) : -1};
+  const bool rows = targets.rank() == 2 && !one && targets.size(0) == log_probs->size(1);
+  if ((!one && log_probs->rank() != 3) || input_lengths.shape() != batch ||
+      target_lengths.shape() != batch || !(targets.rank() == 1 || rows))
+    fail_shapes(log_probs, targets, input_lengths, target_lengths);
+  const std::int64_t classes = log_probs->size(-1);
+  if (options.blank < 0 || options.blank >= classes)
+    fail<IndexError>(kName,
+                     fmt::format("expected a blank in 0..{}, got {}", classes - 1, options.blank),
+                     log_probs.site);
+  lengths_of("input", input_lengths, log_probs->size(0), log_probs.site);
+  const SitePin pin(log_probs.site);
+  const Tensor x = one ? unsqueeze(log_probs, 1) : log_probs.tensor;
+  const std::int64_t n = x.size(1);
+  const Tensor lengths = reshape(target_lengths, {n});
+  CtcLoss op;
+  op.blank = options.blank;
+  Tensor y = apply(op,
+                   x,
+                   rows_of(log_probs, targets, target_lengths, n, options.blank),
+                   reshape(input_lengths, {n}),
+                   lengths);
+  if (options.zero_infinity) y = where(isinf(y), 0.0, y);
+  if (options.reduction == Reduction::none) return one ? squeeze(y, 0) : y;
+  if (options.reduction == Reduction::sum) return sum(y);
+  return mean(div(y, cast(where(less(lengths, 1), 1.0, lengths), y.dtype())));
+}
+
+namespace detail {
+
+std::span<const OpEntry> ctc_ops() {
+  using In = std::span<const Tensor>;
+  using Examples = std::vector<Example>;
+  static const OpEntry table[] = {
+      {kName,
+       &op_class<CtcLoss>,
+       [] {
+         const Sample log_probs{{4, 2, 3}, domain(-2, 0)},
+             targets{{2, 2}, domain(1, 3), Sample::Kind::index};
+         const auto call = [](std::vector<std::int64_t> inputs,
+                              std::vector<std::int64_t> lengths,
+                              CtcOptions options) {
+           return [=](In in) {
+             return ctc_loss(in[0], in[1], from_vector(inputs), from_vector(lengths), options);
+           };
+         };
+         return Examples{
+             {"mean", {log_probs, targets}, call({4, 4}, {2, 2}, {})},
+             {"none, lengths",
+              {log_probs, targets},
+              call({3, 4}, {1, 2}, {.reduction = Reduction::none})},
+             {"in a row, last blank",
+              {{{4, 2, 3}, domain(-2, 0)}, {{3}, domain(0, 2), Sample::Kind::index}},
+              call({4, 3}, {2, 1}, {.blank = 2, .reduction = Reduction::sum})},
+             {"one sample, impossible",
+              {{{2, 3}, domain(-2, 0)}},
+              [](In in) {
+                return ctc_loss(in[0],
+                                tensor({1, 1}),
+                                zeros({}, int64) + 2.0,
+                                zeros({}, int64) + 2.0,
+                                {.zero_infinity = true});
+              }},
+             {"no samples", {{{4, 0, 3}}}, [](In in) {
+                const Tensor none = zeros({0}, int64);
+                return ctc_loss(
+                    in[0], zeros({0, 2}, int64), none, none, {.reduction = Reduction::sum});
+              }}};
+       }},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus
