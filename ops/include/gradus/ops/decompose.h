@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Matrices taken apart, and what is made of them. Any leading dimensions * are batches.
@@ -114,3 +115,4 @@ Tensor lstsq(Arg a, const Tensor& b);
 Tensor pinverse(Arg x, double rtol = -1);
 
 }  // namespace gradus
+GRADUS_EXPORT_END
