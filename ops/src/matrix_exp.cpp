@@ -88,6 +88,7 @@ std::vector<Example> matrix_exp_examples() {
   using In = std::span<const Tensor>;
   return {{"", {{{3, 3}}}, [](In in) { return matrix_exp(in[0]); }},
           {"batch", {{{2, 2, 2}}}, [](In in) { return matrix_exp(in[0]); }},
+          {"any", {{{3, 3}, {}, Sample::Kind::spectrum}}, [](In in) { return matrix_exp(in[0]); }},
           {"of norm 20", {{{2, 2}, domain(-10, 10)}}, [](In in) { return matrix_exp(in[0]); }},
           {"empty", {{{0, 0}}}, [](In in) { return matrix_exp(in[0]); }}};
 }

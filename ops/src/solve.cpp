@@ -328,7 +328,10 @@ std::span<const OpEntry> solve_ops() {
       {"logdet",
        nullptr,
        [] {
-         return Examples{{"", {one}, [](In in) { return logdet(regular(in[0])); }}};
+         const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
+         return Examples{
+             {"", {one}, [](In in) { return logdet(regular(in[0])); }},
+             {"x^T x", {any}, [](In in) { return logdet(matmul(transpose(in[0]), in[0])); }}};
        }},
       {"inverse",
        &op_class<Inverse>,

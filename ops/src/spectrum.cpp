@@ -8,6 +8,7 @@
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
+#include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
 #include <Eigen/Eigenvalues>
@@ -229,6 +230,8 @@ std::span<const OpEntry> spectrum_ops() {
            cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
   };
   static const auto symmetric = [](const Tensor& x) { return spread(x) + transpose(spread(x)); };
+  static const auto part_of = [](const Tensor& x) { return 0.5 * (x + transpose(x)); };
+  static const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
   static const Sample square{{3, 3}, domain(-0.5, 0.5)}, tall{{4, 2}, domain(-0.5, 0.5)},
       wide{{2, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
   static const OpEntry table[] = {
@@ -249,6 +252,21 @@ std::span<const OpEntry> spectrum_ops() {
                          {"all, tall", {tall}, all},
                          {"all, wide", {wide}, all},
                          {"squares, batch", {batch}, squares},
+                         {"function of values",
+                          {any},
+                          [](In in) { return sum(exp(gradus::square(svd(in[0]).s))); }},
+                         {"function, by vectors",
+                          {any},
+                          [](In in) {
+                            const SvdResult f = svd(in[0]);
+                            return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
+                          }},
+                         {"function, by vectors, tall",
+                          {{{3, 2}, {}, Sample::Kind::spectrum}},
+                          [](In in) {
+                            const SvdResult f = svd(in[0]);
+                            return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
+                          }},
                          {"empty", {{{2, 0}}}, values}};
        }},
       {"eigh",
@@ -262,8 +280,16 @@ std::span<const OpEntry> spectrum_ops() {
          return Examples{{"values", {square}, values},
                          {"all", {square}, all},
                          {"all, batch", {batch}, all},
-                         {"squares", {square}, [](In in) {
-                            return gradus::square(eigh(symmetric(in[0])).vectors);
+                         {"squares",
+                          {square},
+                          [](In in) { return gradus::square(eigh(symmetric(in[0])).vectors); }},
+                         {"function of values",
+                          {any},
+                          [](In in) { return sum(exp(eigh(part_of(in[0])).values)); }},
+                         {"function, by vectors", {any}, [](In in) {
+                            const EighResult f = eigh(part_of(in[0]));
+                            return matmul(f.vectors * unsqueeze(log(gradus::square(f.values)), -2),
+                                          transpose(f.vectors));
                           }}};
        }},
       {"spectrum_vectors",
@@ -284,7 +310,10 @@ std::span<const OpEntry> spectrum_ops() {
        &op_class<Pinverse>,
        [] {
          const auto call = [](In in) { return pinverse(spread(in[0])); };
-         return Examples{{"tall", {tall}, call}, {"wide", {wide}, call}, {"batch", {batch}, call}};
+         return Examples{{"tall", {tall}, call},
+                         {"wide", {wide}, call},
+                         {"batch", {batch}, call},
+                         {"any", {any}, [](In in) { return pinverse(in[0]); }}};
        }},
   };
   return table;

@@ -81,6 +81,8 @@ std::vector<Node*> tape_of(std::span<const Tensor> ys);
 using Check = void(const Subject&, Failures&);
 // derivatives.cpp
 Check check_gradient, check_second_order, check_third_order, check_forward_mode, check_linearity;
+// spectra.cpp
+Check check_equal_values;
 // layouts.cpp
 Check check_float32, check_broadcasting, check_sizes, check_strides;
 // tape.cpp

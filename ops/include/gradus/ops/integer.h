@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// a / b of int64 tensors as a whole number: rounded down, or towards 0. `remainder` and `fmod` are what is left.
@@ -21,3 +22,4 @@ Tensor integer_pow(Arg a, const Tensor& b);
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -7,6 +7,7 @@
 #include <memory>
 #include <type_traits>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -70,3 +71,4 @@ Tensor matrix_rsqrt(Arg a);
 Tensor matrix_log(Arg a);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <array>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::lane {
 
 /// f(x + t) = c[0] + c[1] t + c[2] t^2 + …, cut off: a number that an elementwise lambda can be evaluated on,
@@ -48,3 +49,4 @@ Taylor softplus(const Taylor& a);
 inline Taylor where(bool m, const Taylor& a, const Taylor& b) { return m ? a : b; }
 
 }  // namespace gradus::lane
+GRADUS_EXPORT_END
