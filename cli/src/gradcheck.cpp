@@ -88,7 +88,7 @@ Row check(const OpEntry& entry) {
     std::vector<std::size_t> places;
     for (const Sample& sample : example.inputs) {
       all.push_back(draw(sample, generator));
-      if (sample.kind != Sample::Kind::real && sample.kind != Sample::Kind::distinct) continue;
+      if (!sample.takes_gradient()) continue;
       free.push_back(all.back());
       places.push_back(all.size() - 1);
     }

@@ -41,7 +41,7 @@ std::string domain_text(const OpEntry& entry) {
   const std::vector<Example> examples = entry.examples();
   if (examples.empty()) return "";
   for (const Sample& sample : examples[0].inputs) {
-    if (sample.kind != Sample::Kind::real && sample.kind != Sample::Kind::distinct) continue;
+    if (!sample.takes_gradient()) continue;
     std::string text = fmt::format("[{}, {}]", sample.domain.low, sample.domain.high);
     const char* before = ", not at ";
     for (const double kink : sample.domain.kinks) {

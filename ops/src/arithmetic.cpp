@@ -4,6 +4,7 @@
 
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/integer.h"
 #include "gradus/ops/shape.h"
 
 #include <cmath>
@@ -230,16 +231,26 @@ struct To : Op {
 };
 // clang-format on
 
+/// The number beside x; DTypeError for one that an int64 x can't be beside.
+double checked(const char* op, Arg x, double value) {
+  check_scalar(op, x, value);
+  if (x->dtype() == int64 && !(std::abs(value) < 0x1p63))
+    fail<DTypeError>(
+        op,
+        fmt::format("expected a number that int64 can hold beside an int64 tensor, got {}", value),
+        x.site);
+  return value;
+}
+
 template <class O>
 Tensor with_scalar(Arg x, double value) {
   O op;
-  op.value = check_scalar(O::info.name, x, value);
-  if (x->dtype() == int64 && !(std::abs(value) < 0x1p63))
-    fail<DTypeError>(
-        O::info.name,
-        fmt::format("expected a number that int64 can hold beside an int64 tensor, got {}", value),
-        x.site);
+  op.value = checked(O::info.name, x, value);
   return apply(op, x);
+}
+
+Tensor whole(const char* op, Arg x, double value) {
+  return from_vector(std::vector{static_cast<std::int64_t>(checked(op, x, value))}, Shape{});
 }
 
 /// Division and powers of integers are done in floating point.
@@ -285,15 +296,19 @@ Tensor neg(Arg x) {
 }
 
 Tensor pow(Arg a, const Tensor& b) {
+  if (a->dtype() == int64 && b.dtype() == int64) return integer_pow(a, b);
   check_floating("pow", a);
   check_floating("pow", Arg(b, a.site));
   return apply_matched<Pow>(a, b);
 }
 Tensor pow(Arg a, double exponent) {
+  if (a->dtype() == int64) return integer_pow(a, whole("pow", a, exponent));
   check_floating("pow", a);
   return with_scalar<PowScalar>(a, exponent);
 }
 Tensor pow(double base, Arg exponent) {
+  if (exponent->dtype() == int64)
+    return integer_pow(Arg(whole("pow", exponent, base), exponent.site), exponent);
   check_floating("pow", exponent);
   return with_scalar<PowOf>(exponent, base);
 }
@@ -331,7 +346,9 @@ static OpEntry scalar_entry() {
           }};
 }
 
-std::span<const OpEntry> arithmetic_ops() {
+std::span<const OpEntry> integer_ops();  // in integer.cpp
+
+static std::span<const OpEntry> own_arithmetic_ops() {
   static const OpEntry table[] = {
       binary_entry<Add, add>(),
       binary_entry<Sub, sub>(),
@@ -358,6 +375,15 @@ std::span<const OpEntry> arithmetic_ops() {
               true}};
        }},
   };
+  return table;
+}
+
+std::span<const OpEntry> arithmetic_ops() {
+  static const std::vector<OpEntry> table = [] {
+    std::vector<OpEntry> all(own_arithmetic_ops().begin(), own_arithmetic_ops().end());
+    all.insert(all.end(), integer_ops().begin(), integer_ops().end());
+    return all;
+  }();
   return table;
 }
 

@@ -180,7 +180,8 @@ Tensor conv(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& 
   op.groups = o.groups;
   op.stride = per_axis(name, "stride", o.stride, spatial, 1, x.site);
   op.dilation = per_axis(name, "dilation", o.dilation, spatial, 1, x.site);
-  op.low = op.high = per_axis(name, "padding", o.padding.both(), spatial, 0, x.site);
+  op.low = per_axis(name, "padding", o.padding.low(), spatial, 0, x.site);
+  op.high = per_axis(name, "padding", o.padding.high(), spatial, 0, x.site);
   for (int d = 0; d < spatial; ++d) {
     const std::int64_t reach = op.dilation[d] * (weight.size(2 + d) - 1);
     if (o.padding.is_same()) {
@@ -205,7 +206,10 @@ Tensor conv_transpose(
   op.groups = o.groups;
   op.stride = per_axis(name, "stride", o.stride, spatial, 1, x.site);
   op.dilation = per_axis(name, "dilation", o.dilation, spatial, 1, x.site);
-  op.low = op.high = per_axis(name, "padding", o.padding, spatial, 0, x.site);
+  if (o.padding.is_same())
+    fail<ArgumentError>(name, "expected a padding in numbers, got same", x.site);
+  op.low = per_axis(name, "padding", o.padding.low(), spatial, 0, x.site);
+  op.high = per_axis(name, "padding", o.padding.high(), spatial, 0, x.site);
   const Shape more = per_axis(name, "output_padding", o.output_padding, spatial, 0, x.site);
   for (int d = 0; d < spatial; ++d) {
     if (more[d] >= std::max(op.stride[d], op.dilation[d]))
@@ -216,7 +220,7 @@ Tensor conv_transpose(
                       to_string(op.dilation),
                       to_string(more)),
           x.site);
-    const std::int64_t size = (batch.size(2 + d) - 1) * op.stride[d] - 2 * op.low[d] +
+    const std::int64_t size = (batch.size(2 + d) - 1) * op.stride[d] - op.low[d] - op.high[d] +
                               op.dilation[d] * (weight.size(2 + d) - 1) + more[d] + 1;
     if (size < 1)
       fail<ShapeError>(
@@ -227,6 +231,9 @@ Tensor conv_transpose(
                       to_string(weight.shape())),
           x.site);
     op.size.push_back(size);
+    // The convolution whose gradient this is has results for whole strides of output_padding too, which
+    // must not count: its padding behind ends before them, within the input if need be.
+    op.high[d] -= more[d] / op.stride[d] * op.stride[d];
   }
   const SitePin pin(x.site);
   Tensor y = apply(op, Arg(batch, x.site), weight);
@@ -353,6 +360,11 @@ Example bare(const char* label,
 std::vector<Example> conv1d_examples() {
   return {with_bias("", conv1d, {}, {2, 3, 5}, {2, 3, 2}, 2),
           bare("stride 2, padding 1", conv1d, {.stride = 2, .padding = 1}, {2, 2, 5}, {3, 2, 3}),
+          bare("causal",
+               conv1d,
+               {.padding = Padding::asymmetric(4, 0), .dilation = 2},
+               {1, 2, 5},
+               {2, 2, 3}),
           bare("one sequence", conv1d, {}, {2, 5}, {3, 2, 3}),
           bare("no sequences", conv1d, {}, {0, 2, 5}, {3, 2, 3})};
 }
@@ -368,6 +380,11 @@ std::vector<Example> conv2d_examples() {
       bare("dilation 2", conv2d, {.padding = 1, .dilation = 2}, {1, 2, 4, 5}, {2, 2, 2, 2}),
       with_bias("groups 2", conv2d, {.groups = 2}, {2, 4, 3, 3}, {2, 2, 2, 2}, 2),
       bare("depthwise", conv2d, {.padding = 1, .groups = 3}, {1, 3, 3, 3}, {3, 1, 3, 3}),
+      bare("asymmetric",
+           conv2d,
+           {.stride = 2, .padding = Padding::asymmetric({2, 0}, {0, 1})},
+           {1, 2, 3, 4},
+           {2, 2, 3, 2}),
       bare("same", conv2d, {.padding = Padding::same}, {1, 2, 3, 4}, {2, 2, 2, 3}),
       with_bias("pointwise", conv2d, {}, {2, 3, 2, 2}, {2, 3, 1, 1}, 2),
   };
@@ -398,6 +415,16 @@ std::vector<Example> transpose_examples() {
            {.dilation = 2, .groups = 2},
            shape(1, 4, {2, 2, 2}),
            shape(4, 1, {2, 2, 2})),
+      bare("output_padding from stride to dilation",
+           f,
+           {.stride = 2, .output_padding = 2, .dilation = 3},
+           shape(1, 2, {2, 1, 2}),
+           shape(2, 1, {2, 2, 1})),
+      bare("groups 2, output_padding above stride, asymmetric",
+           f,
+           {.padding = Padding::asymmetric(0, 1), .output_padding = 2, .dilation = 3, .groups = 2},
+           shape(1, 2, {2, 2, 1}),
+           shape(2, 1, {2, 1, 2})),
   };
 }
 

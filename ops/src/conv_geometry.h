@@ -8,8 +8,8 @@ namespace gradus::detail {
 /// All that a convolution is besides the sizes of its operands.
 struct ConvGeometry : Op {
   std::int64_t groups = 1;
-  Shape stride, low, high,
-      dilation;  // one number a spatial axis; low, high: padding before and behind
+  // One number a spatial axis; low, high: padding before and behind.
+  Shape stride, low, high, dilation;
 
   template <class V>
   void visit(V&& v) const {

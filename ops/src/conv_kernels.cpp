@@ -14,7 +14,9 @@ namespace {
 
 thread_local constinit ConvBackend conv_backend = ConvBackend::automatic;
 
-bool may_use_dnnl() {
+bool may_use_dnnl(const ConvSizes& s) {
+  // It takes no padding that ends within the input.
+  if (*std::min_element(s.high.begin(), s.high.end()) < 0) return false;
   // The sums of its kernels depend on the number of threads.
   return conv_backend == ConvBackend::dnnl ||
          (conv_backend == ConvBackend::automatic && !is_deterministic());
@@ -112,7 +114,7 @@ void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* column
 template <class T>
 void conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl() && dnnl_conv_forward(s, x, w, bias, y)) return;
+    if (may_use_dnnl(s) && dnnl_conv_forward(s, x, w, bias, y)) return;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
   for_each_image(s, [&](std::int64_t image, std::int64_t group) {
@@ -133,7 +135,7 @@ void conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* 
 template <class T>
 void conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl() && dnnl_conv_input(s, g, w, dx)) return;
+    if (may_use_dnnl(s) && dnnl_conv_input(s, g, w, dx)) return;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
   for_each_image(s, [&](std::int64_t image, std::int64_t group) {
@@ -151,7 +153,7 @@ void conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
 template <class T>
 void conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl() && dnnl_conv_weight(s, x, g, dw)) return;
+    if (may_use_dnnl(s) && dnnl_conv_weight(s, x, g, dw)) return;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result), size = s.out * k;
   std::fill_n(dw, size, T(0));

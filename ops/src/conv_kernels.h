@@ -12,7 +12,8 @@ struct ConvSizes {
   std::int64_t batch = 1, in = 1, out = 1, groups = 1;  // in, out: channels
   int rank = 3;                                         // spatial axes that are not filled up
   Axes size{1, 1, 1}, kernel{1, 1, 1}, result{1, 1, 1};
-  Axes stride{1, 1, 1}, low{}, high{}, dilation{1, 1, 1};  // low, high: padding
+  // low, high: padding; a negative `high` ends within the input
+  Axes stride{1, 1, 1}, low{}, high{}, dilation{1, 1, 1};
 
   friend auto operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };

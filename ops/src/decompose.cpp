@@ -10,48 +10,11 @@
 #include "gradus/ops/shape.h"
 
 #include <Eigen/Cholesky>
-#include <Eigen/Eigenvalues>
 #include <Eigen/QR>
-#include <Eigen/SVD>
-
-#include <limits>
 
 namespace gradus {
 namespace detail {
 namespace {
-
-/// An op has one result to save, so factors stand side by side in one tensor [*, k, …]: matrices whose
-/// columns belong together are transposed.
-
-Tensor packed(const Tensor& x, std::int64_t rows, std::int64_t columns) {
-  Shape shape = batch_shape(x);
-  shape.push_back(rows);
-  shape.push_back(columns);
-  return empty(shape, x.dtype());
-}
-
-/// `count` columns from `first` on.
-Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) {
-  return narrow(x, -1, first, count);
-}
-
-/// num / gaps, but 0 where both are 0: equal values that nothing depends on.
-Tensor over(const Tensor& num, const Tensor& gaps) {
-  return num / where(equal_to(abs(num) + abs(gaps), 0.0), 1.0, gaps);
-}
-
-/// x - x^T
-Tensor skew(const Tensor& x) { return x - transpose(x); }
-
-/// s[j] - s[i]
-Tensor gaps(const Tensor& s) { return unsqueeze(s, -2) - unsqueeze(s, -1); }
-
-template <class T>
-bool is_finite(const MatrixIn<T>& x) {
-  return x.array().isFinite().all();
-}
-
-constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // ---- cholesky ------------------------------------------------------------------------------------
 
@@ -145,132 +108,6 @@ struct Qr : Op {
   }
 };
 
-// ---- svd -----------------------------------------------------------------------------------------
-
-template <class T>
-using Svd = Eigen::BDCSVD<EigenMatrix<T>>;
-
-/// u^T, s and vh side by side.
-struct SvdOp : Op {
-  static constexpr OpInfo info{.name = "svd", .saves = Saves::output};
-  Tensor forward(const Tensor& x) const {
-    const Matrices a(x);
-    const std::int64_t m = a.rows, n = a.columns, k = std::min(m, n);
-    Tensor y = packed(x, k, m + 1 + n);
-    dispatch_floating(x.dtype(), [&]<class T>() {
-      T* out = y.mutable_data<T>();
-      a.each([&](std::int64_t i) {
-        MatrixOut<T> all(out + i * k * (m + 1 + n), k, m + 1 + n);
-        all.setConstant(static_cast<T>(kNaN));
-        const auto matrix = a.at<T>(i);
-        if (!is_finite<T>(matrix)) return true;
-        const Svd<T> factors(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-        if (factors.info() != Eigen::Success) return true;
-        all.leftCols(m) = factors.matrixU().transpose();
-        all.col(m) = factors.singularValues();
-        all.rightCols(n) = factors.matrixV().transpose();
-        return true;
-      });
-    });
-    return y;
-  }
-  Cotangents vjp(const Pullback& p) const {
-    const std::int64_t n = p.shape().back(), m = p.shape()[p.shape().rank() - 2];
-    const Tensor y = p.out();
-    const Tensor u = transpose(part(y, 0, m)), column = part(y, m, 1), vh = part(y, m + 1, n);
-    const Tensor gu = transpose(part(p.g, 0, m)), gvh = part(p.g, m + 1, n);
-    const Tensor s = squeeze(column, -1), row = unsqueeze(s, -2), squares = s * s;
-    const Tensor of_u = matmul(transpose(u), gu), of_v = matmul(vh, transpose(gvh));
-    const Tensor e = gaps(squares);
-    const Tensor inner = over(skew(of_u), e) * row + column * over(skew(of_v), e) +
-                         diag_embed(squeeze(part(p.g, m, 1), -1));
-    Tensor result = matmul(matmul(u, inner), vh);
-    if (m > n) result = result + matmul(over(gu - matmul(u, of_u), row), vh);
-    if (m < n) result = result + matmul(u, over(gvh - matmul(transpose(of_v), vh), column));
-    return {result};
-  }
-};
-
-// ---- eigh ----------------------------------------------------------------------------------------
-
-/// The eigenvectors, one a row, and the eigenvalues behind them.
-struct Eigh : Op {
-  static constexpr OpInfo info{.name = "eigh", .saves = Saves::output};
-  Tensor forward(const Tensor& x) const {
-    const Matrices a(x);
-    const std::int64_t n = a.rows;
-    Tensor y = packed(x, n, n + 1);
-    dispatch_floating(x.dtype(), [&]<class T>() {
-      T* out = y.mutable_data<T>();
-      a.each([&](std::int64_t i) {
-        MatrixOut<T> all(out + i * n * (n + 1), n, n + 1);
-        all.setConstant(static_cast<T>(kNaN));
-        EigenMatrix<T> matrix = a.at<T>(i).template selfadjointView<Eigen::Lower>();
-        if (!matrix.array().isFinite().all()) return true;
-        const Eigen::SelfAdjointEigenSolver<EigenMatrix<T>> solver(matrix);
-        if (solver.info() != Eigen::Success) return true;
-        all.leftCols(n) = solver.eigenvectors().transpose();
-        all.col(n) = solver.eigenvalues();
-        return true;
-      });
-    });
-    return y;
-  }
-  Cotangents vjp(const Pullback& p) const {
-    const Tensor y = p.out();
-    const std::int64_t n = y.size(-2);
-    const Tensor rows = part(y, 0, n), values = squeeze(part(y, n, 1), -1);
-    const Tensor of_v = matmul(rows, transpose(part(p.g, 0, n)));
-    const Tensor inner =
-        over(0.5 * skew(of_v), gaps(values)) + diag_embed(squeeze(part(p.g, n, 1), -1));
-    return {matmul(transpose(rows), matmul(inner, rows))};
-  }
-};
-
-// ---- pinverse ------------------------------------------------------------------------------------
-
-struct Pinverse : Op {
-  static constexpr OpInfo info{.name = "pinverse", .saves = Saves::input0 | Saves::output};
-  double rtol = 0;
-  Tensor forward(const Tensor& x) const {
-    const Matrices a(x);
-    const std::int64_t m = a.rows, n = a.columns;
-    Tensor y = packed(x, n, m);
-    dispatch_floating(x.dtype(), [&]<class T>() {
-      T* out = y.mutable_data<T>();
-      const double given = rtol >= 0 ? rtol
-                                     : static_cast<double>(std::max(m, n)) *
-                                           static_cast<double>(std::numeric_limits<T>::epsilon());
-      a.each([&](std::int64_t i) {
-        MatrixOut<T> result(out + i * m * n, n, m);
-        const auto matrix = a.at<T>(i);
-        if (!is_finite<T>(matrix)) {
-          result.setConstant(static_cast<T>(kNaN));
-          return true;
-        }
-        const Svd<T> factors(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-        const auto& s = factors.singularValues();
-        const T limit = static_cast<T>(given) * s[0];
-        const Eigen::Matrix<T, Eigen::Dynamic, 1> reciprocal =
-            (s.array() > limit).select(s.array().inverse(), T(0));
-        result = factors.matrixV() * reciprocal.asDiagonal() * factors.matrixU().transpose();
-        return true;
-      });
-    });
-    return y;
-  }
-  Cotangents vjp(const Pullback& p) const {
-    const Tensor x = p.in(0), y = p.out(), yt = transpose(y), gt = transpose(p.g);
-    const Tensor left = matmul(matmul(gt, y), yt), right = matmul(yt, matmul(y, gt));
-    return {left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) -
-            matmul(yt, matmul(p.g, yt))};
-  }
-  template <class V>
-  void visit(V&& v) const {
-    v("rtol", rtol);
-  }
-};
-
 }  // namespace
 }  // namespace detail
 
@@ -289,22 +126,6 @@ QrResult qr(Arg x) {
   return {transpose(part(y, 0, m)), part(y, m, n)};
 }
 
-SvdResult svd(Arg x) {
-  const SitePin pin(x.site);
-  check_matrix("svd", x);
-  const std::int64_t m = x->size(-2), n = x->size(-1);
-  const Tensor y = apply(SvdOp{}, x);
-  return {transpose(part(y, 0, m)), squeeze(part(y, m, 1), -1), part(y, m + 1, n)};
-}
-
-EighResult eigh(Arg x) {
-  const SitePin pin(x.site);
-  check_square("eigh", x);
-  const std::int64_t n = x->size(-1);
-  const Tensor y = apply(Eigh{}, x);
-  return {squeeze(part(y, n, 1), -1), transpose(part(y, 0, n))};
-}
-
 Tensor lstsq(Arg a, const Tensor& b) {
   const SitePin pin(a.site);
   const System s = system_of("lstsq", a, b);
@@ -316,16 +137,11 @@ Tensor lstsq(Arg a, const Tensor& b) {
   return s.vector ? squeeze(y, -1) : y;
 }
 
-Tensor pinverse(Arg x, double rtol) {
-  check_matrix("pinverse", x);
-  Pinverse op;
-  op.rtol = rtol;
-  return apply(op, x);
-}
-
 namespace detail {
 
-std::span<const OpEntry> solve_ops();  // in solve.cpp
+std::span<const OpEntry> solve_ops();     // in solve.cpp
+std::span<const OpEntry> spectrum_ops();  // in spectrum.cpp
+std::span<const OpEntry> spectral_ops();  // in spectral.cpp
 
 static std::span<const OpEntry> factor_ops() {
   using In = std::span<const Tensor>;
@@ -336,7 +152,6 @@ static std::span<const OpEntry> factor_ops() {
     return 0.2 * x +
            cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
   };
-  static const auto symmetric = [](const Tensor& x) { return spread(x) + transpose(spread(x)); };
   static const auto definite = [](const Tensor& x) {
     return matmul(spread(x), transpose(spread(x)));
   };
@@ -366,40 +181,6 @@ static std::span<const OpEntry> factor_ops() {
                          {"both, wide", {wide}, both},
                          {"both, batch", {batch}, both}};
        }},
-      {"svd",
-       &op_class<SvdOp>,
-       [] {
-         const auto values = [](In in) { return svd(spread(in[0])).s; };
-         const auto all = [](In in) {
-           const SvdResult f = svd(spread(in[0]));
-           return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
-         };
-         const auto squares = [](In in) {
-           const SvdResult f = svd(spread(in[0]));
-           return matmul(gradus::square(f.u), gradus::square(f.vh));
-         };
-         return Examples{{"values", {tall}, values},
-                         {"all", {square}, all},
-                         {"all, tall", {tall}, all},
-                         {"all, wide", {wide}, all},
-                         {"squares, batch", {batch}, squares},
-                         {"empty", {{{2, 0}}}, values}};
-       }},
-      {"eigh",
-       &op_class<Eigh>,
-       [] {
-         const auto values = [](In in) { return eigh(symmetric(in[0])).values; };
-         const auto all = [](In in) {
-           const EighResult f = eigh(symmetric(in[0]));
-           return matmul(f.vectors * unsqueeze(sin(f.values), -2), transpose(f.vectors));
-         };
-         return Examples{{"values", {square}, values},
-                         {"all", {square}, all},
-                         {"all, batch", {batch}, all},
-                         {"squares", {square}, [](In in) {
-                            return gradus::square(eigh(symmetric(in[0])).vectors);
-                          }}};
-       }},
       {"lstsq",
        nullptr,
        [] {
@@ -408,20 +189,15 @@ static std::span<const OpEntry> factor_ops() {
                          {"wide", {wide, {{2}}}, call},
                          {"batch", {batch, {{2, 1}}}, call}};
        }},
-      {"pinverse",
-       &op_class<Pinverse>,
-       [] {
-         const auto call = [](In in) { return pinverse(spread(in[0])); };
-         return Examples{{"tall", {tall}, call}, {"wide", {wide}, call}, {"batch", {batch}, call}};
-       }},
   };
   return table;
 }
 
 std::span<const OpEntry> decompose_ops() {
   static const std::vector<OpEntry> table = [] {
-    std::vector<OpEntry> all(solve_ops().begin(), solve_ops().end());
-    all.insert(all.end(), factor_ops().begin(), factor_ops().end());
+    std::vector<OpEntry> all;
+    for (const auto part : {solve_ops(), factor_ops(), spectrum_ops(), spectral_ops()})
+      all.insert(all.end(), part.begin(), part.end());
     return all;
   }();
   return table;

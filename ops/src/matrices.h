@@ -4,6 +4,7 @@
 
 #include "kernels.h"
 
+#include "gradus/ops/shape.h"
 #include "gradus/tensor/eigen.h"
 
 #include <atomic>
@@ -101,6 +102,21 @@ inline Shape batch_shape(const Tensor& x) {
   shape.erase(x.rank() - 1);
   shape.erase(x.rank() - 2);
   return shape;
+}
+
+// An op has one result to save, so factors stand side by side in one tensor [*, k, …]: matrices whose columns
+// belong together are transposed.
+
+/// Place for factors of the matrices of x.
+inline Tensor packed(const Tensor& x, std::int64_t rows, std::int64_t columns) {
+  Shape shape = batch_shape(x);
+  shape.push_back(rows);
+  shape.push_back(columns);
+  return empty(shape, x.dtype());
+}
+/// `count` columns from `first` on.
+inline Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) {
+  return narrow(x, -1, first, count);
 }
 
 /// Both sides of a system of equations, with the same leading dimensions.

@@ -16,6 +16,8 @@
 namespace gradus {
 namespace detail {
 
+Tensor symmetric_power(Arg a, double exponent);  // in spectral.cpp
+
 System system_of(const char* op, Arg a, const Tensor& b) {
   check_matrix(op, a);
   check_same_dtype(op, a, b);
@@ -280,6 +282,13 @@ Tensor matrix_power(Arg x, std::int64_t exponent) {
   }
 }
 
+Tensor matrix_power(Arg x, double exponent) {
+  check_square("matrix_power", x);
+  if (exponent == std::trunc(exponent) && std::abs(exponent) < 0x1p63)
+    return matrix_power(x, static_cast<std::int64_t>(exponent));
+  return symmetric_power(x, exponent);
+}
+
 Tensor solve(Arg a, const Tensor& b) { return solved(Solve{}, a, b); }
 
 Tensor triangular_solve(Arg a, const Tensor& b, const Triangular& form) {
@@ -319,7 +328,10 @@ std::span<const OpEntry> solve_ops() {
       {"logdet",
        nullptr,
        [] {
-         return Examples{{"", {one}, [](In in) { return logdet(regular(in[0])); }}};
+         const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
+         return Examples{
+             {"", {one}, [](In in) { return logdet(regular(in[0])); }},
+             {"x^T x", {any}, [](In in) { return logdet(matmul(transpose(in[0]), in[0])); }}};
        }},
       {"inverse",
        &op_class<Inverse>,
@@ -332,6 +344,7 @@ std::span<const OpEntry> solve_ops() {
        [] {
          return Examples{{"2", {one}, [](In in) { return matrix_power(in[0], 2); }},
                          {"5", {two}, [](In in) { return matrix_power(in[0], 5); }},
+                         {"0.7", {one}, [](In in) { return matrix_power(regular(in[0]), 0.7); }},
                          {"-2", {one}, [](In in) { return matrix_power(regular(in[0]), -2); }}};
        }},
       {"solve",

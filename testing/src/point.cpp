@@ -90,8 +90,7 @@ Point draw(const Subject& subject, DType dtype, std::span<const Shape> shapes) {
     } else {
       point.inputs.push_back(draw_sample(samples[i], shape, dtype, random));
     }
-    if (samples[i].kind == Sample::Kind::real || samples[i].kind == Sample::Kind::distinct)
-      point.real.push_back(i);
+    if (samples[i].takes_gradient()) point.real.push_back(i);
   }
   return point;
 }
@@ -133,9 +132,8 @@ bool has_derivative(const Subject& subject) {
   if (!subject.example.differentiable) return false;
   if (subject.op != nullptr && !subject.op->info.differentiable) return false;
   const std::vector<Sample>& samples = subject.example.inputs;
-  return std::any_of(samples.begin(), samples.end(), [](const Sample& s) {
-    return s.kind == Sample::Kind::real || s.kind == Sample::Kind::distinct;
-  });
+  return std::any_of(
+      samples.begin(), samples.end(), [](const Sample& s) { return s.takes_gradient(); });
 }
 
 Recorded record(const Subject& subject,

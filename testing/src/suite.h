@@ -83,6 +83,8 @@ using Check = void(const Subject&, Failures&);
 Check check_gradient, check_second_order, check_third_order, check_forward_mode, check_linearity;
 // arguments.cpp
 Check check_arguments;
+// spectra.cpp
+Check check_equal_values;
 // layouts.cpp
 Check check_float32, check_broadcasting, check_sizes, check_strides;
 // tape.cpp

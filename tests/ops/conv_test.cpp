@@ -26,7 +26,7 @@ Tensor draw(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
 
 /// The convolution by its definition, one image and one group at a time, in double.
 Tensor by_definition(const Tensor& x, const Tensor& w, const ConvOptions& o) {
-  const std::int64_t s = o.stride[0], p = o.padding.both()[0], d = o.dilation[0];
+  const std::int64_t s = o.stride[0], p = o.padding.low()[0], d = o.dilation[0];
   const std::int64_t rows = (x.size(2) + 2 * p - d * (w.size(2) - 1) - 1) / s + 1;
   const std::int64_t columns = (x.size(3) + 2 * p - d * (w.size(3) - 1) - 1) / s + 1;
   const auto xs = x.to_vector(), ws = w.to_vector();

@@ -153,9 +153,7 @@ std::vector<std::string> failures(const char* property, const Subject& subject) 
 }
 
 bool is_differentiable(const Subject& s) {
-  const auto real = [](const Sample& x) {
-    return x.kind == Sample::Kind::real || x.kind == Sample::Kind::distinct;
-  };
+  const auto real = [](const Sample& x) { return x.takes_gradient(); };
   return s.example.differentiable && (s.op == nullptr || s.op->info.differentiable) &&
          std::any_of(s.example.inputs.begin(), s.example.inputs.end(), real);
 }

@@ -14,6 +14,7 @@
 #include "gradus/ops/grid.h"
 #include "gradus/ops/image.h"
 #include "gradus/ops/index.h"
+#include "gradus/ops/integer.h"
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/loss.h"
@@ -27,3 +28,4 @@
 #include "gradus/ops/sequence.h"
 #include "gradus/ops/shape.h"
 #include "gradus/ops/sort.h"
+#include "gradus/ops/spectral.h"

@@ -25,7 +25,7 @@ struct ConvOptions {
 struct ConvTransposeOptions {
   PerAxis kernel = 3;
   PerAxis stride = 1;
-  PerAxis padding = 0;
+  Padding padding = 0;
   PerAxis output_padding = 0;
   PerAxis dilation = 1;
   std::int64_t groups = 1;

@@ -14,10 +14,11 @@ struct ConvOptions {
 };
 
 /// The convolution of deep learning (a cross-correlation), plus a bias for each channel.
-///   value     y[n, o, p] = bias[o] + sum_c sum_k weight[o, c, k] x[n, c, p stride + k dilation - padding]
+///   value     y[n, o, p] = bias[o] + sum_c sum_k weight[o, c, k] x[n, c, p stride + k dilation - low],
+///             low the padding in front
 ///   shapes    x [N, C, *] or [C, *] with 1, 2 or 3 spatial axes; weight [O, C / groups, *kernel]; bias [O] or
-///             undefined; y [N, O, *] with (size + 2 padding - dilation (kernel - 1) - 1) / stride + 1, rounded
-///             down, along each spatial axis
+///             undefined; y [N, O, *] with (size + low + high - dilation (kernel - 1) - 1) / stride + 1, rounded
+///             down, along each spatial axis, high the padding behind
 ///   errors    ShapeError if these don't fit, or the kernel reaches beyond the padded input; ArgumentError
 ///             for a stride, dilation or number of groups below 1, a padding below 0, or `same` with a
 ///             stride; DTypeError unless all are of one floating dtype
@@ -28,7 +29,7 @@ Tensor conv3d(Arg x, const Tensor& weight, const Tensor& bias = {}, const ConvOp
 
 struct ConvTransposeOptions {
   PerAxis stride = 1;
-  PerAxis padding = 0;         // of the convolution whose gradient this is: cut off from the result
+  Padding padding = 0;         // of the convolution whose gradient this is: cut off from the result
   PerAxis output_padding = 0;  // more elements behind, which a stride leaves open
   PerAxis dilation = 1;
   std::int64_t groups = 1;
@@ -36,8 +37,8 @@ struct ConvTransposeOptions {
 
 /// The transposed convolution: what conv computes as the gradient of its input, plus a bias.
 ///   shapes    x [N, C, *] or [C, *]; weight [C, O / groups, *kernel]; bias [O] or undefined; y [N, O, *] with
-///             (size - 1) stride - 2 padding + dilation (kernel - 1) + output_padding + 1 along each axis
-///   errors    as conv; ArgumentError unless output_padding is below stride or dilation
+///             (size - 1) stride - low - high + dilation (kernel - 1) + output_padding + 1 along each axis
+///   errors    as conv; ArgumentError for padding `same`, or unless output_padding is below stride or dilation
 Tensor conv_transpose1d(Arg x,
                         const Tensor& weight,
                         const Tensor& bias = {},

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/arg.h"
 
+#include <concepts>
 #include <cstdint>
 
 GRADUS_EXPORT_BEGIN
@@ -31,9 +32,21 @@ Tensor logdet(Arg x);
 ///   shapes    x [*, n, n], y like x
 ///   gradient  -y^T g y^T
 Tensor inverse(Arg x);
-/// x multiplied with itself, by repeated squaring; the inverse of that if the exponent is negative.
+/// x multiplied with itself, by repeated squaring; the inverse of that if the exponent is negative. For an exponent
+/// with a fraction, the power of x's symmetric part by `spectral`: NaN for negative eigenvalues.
 ///   shapes    x [*, n, n], y like x
 Tensor matrix_power(Arg x, std::int64_t exponent);
+Tensor matrix_power(Arg x, double exponent);
+template <std::integral Exponent>
+Tensor matrix_power(Arg x, Exponent exponent) {
+  return matrix_power(x, static_cast<std::int64_t>(exponent));
+}
+/// sum_k x^k / k!, of any square matrix, by scaling and squaring in double; NaN if x is not finite.
+///   shapes    x [*, n, n], y like x
+///   gradient  the corner [1, 2] of exp [x^T g; 0 x^T], in every order
+///   source    Higham 2005, "The scaling and squaring method for the matrix exponential revisited"; Al-Mohy &
+///             Higham 2009, equation 1.1
+Tensor matrix_exp(Arg x);
 /// y with a y = b, by elimination with pivoting.
 ///   shapes    a [*, n, n], b [*, n, k] or a vector [n], y like b; leading dimensions broadcast
 ///   gradient  u = a^-T g for b, -u y^T for a
@@ -61,25 +74,35 @@ struct QrResult {
 };
 QrResult qr(Arg x);
 
+/// Whether the result whose gradient is taken depends on vectors of equal values through nothing but the space
+/// that all of them span: u u^T for all u of one value, or a projection onto the leading ones that ends between two
+/// values. Terms between equal values are then left out, which is right for such functions in every order,
+/// and wrong without notice for all others, v f(w) v^T and second derivatives of f(w) among them.
+struct SpectrumOptions {
+  bool basis_free = false;
+};
+
 /// x = u diag(s) vh with u^T u = vh vh^T = 1 and s >= 0 in descending order. Signs are free: a function whose
 /// gradient is taken must not depend on them. NaN if x is not finite.
 ///   shapes    x [*, m, n], u [*, m, k], s [*, k], vh [*, k, n] with k = min(m, n)
-///   gradient  infinite or NaN through u and vh where singular values are equal, or 0 and m != n; that through s
-///             alone is always finite
+///   gradient  through s alone always finite (of equal values, or of 0, as of the vectors found). GradientError
+///             where vectors of equal singular values matter, or of 0 if m != n: between values that differ by no
+///             more than rounding, 4 k epsilon times the largest, vectors have no derivative. So have
+///             functions of s no second one, if x moves such that they mix: use `spectral(x^T x, f)`
 struct SvdResult {
   Tensor u, s, vh;
 };
-SvdResult svd(Arg x);
+SvdResult svd(Arg x, const SpectrumOptions& options = {});
 
 /// x = v diag(w) v^T with v^T v = 1 and w in ascending order, for symmetric x; its upper half is not read. Signs
 /// are free, as of svd. NaN if x is not finite.
 ///   shapes    x [*, n, n], values [*, n], vectors [*, n, n], one a column
-///   gradient  for symmetric changes; infinite or NaN through vectors where eigenvalues are equal, that
-///             through values alone is always finite
+///   gradient  for symmetric changes. Through values alone always finite; GradientError where vectors of equal
+///             eigenvalues matter, as of svd: use `spectral(x, f)` for v f(w) v^T and functions of w
 struct EighResult {
   Tensor values, vectors;
 };
-EighResult eigh(Arg x);
+EighResult eigh(Arg x, const SpectrumOptions& options = {});
 
 /// y with the smallest |a y - b|, and of these the smallest |y|, by qr: a must have full rank.
 ///   shapes    a [*, m, n], b [*, m, k] or a vector [m], y [*, n, k] or [n]

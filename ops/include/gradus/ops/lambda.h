@@ -181,6 +181,7 @@ class Elementwise {
   static constexpr int arity() { return N; }
   const char* name() const { return class_->info.name; }
   const OpClass& op() const { return *class_; }
+  const F& function() const { return f_; }
 
   template <class... Rest>
     requires(sizeof...(Rest) == N - 1)

@@ -18,10 +18,15 @@ struct Sample {
     index,     // int64 in [domain.low, domain.high)
     flag,      // bool
     constant,  // real, but takes no gradient (targets, weights of a loss)
+    spectrum,  // real matrices whose eigen- or singular values matter: also drawn with equal ones
   };
   Shape shape{2, 3};
   Domain domain{};
   Kind kind = Kind::real;
+
+  bool takes_gradient() const {
+    return kind == Kind::real || kind == Kind::distinct || kind == Kind::spectrum;
+  }
 };
 
 /// One way to call an op: drawn inputs, and the call with its attributes.

@@ -32,22 +32,29 @@ class PerAxis {
 };
 
 /// How far zeros reach beyond each end of the spatial axes. `same`: as far as keeps the sizes (for stride 1;
-/// an odd total has one more behind). `valid`: not at all.
+/// an odd total has one more behind). `valid`: not at all. `asymmetric(low, high)`: by different numbers
+/// before and behind: `asymmetric(2, 0)` makes a conv1d with a kernel of 3 causal.
 class Padding {
  public:
   static const Padding same, valid;
+  static Padding asymmetric(PerAxis low, PerAxis high) {
+    Padding p(low);
+    p.high_ = high;
+    return p;
+  }
 
-  Padding(PerAxis both) : both_(both) {}
-  Padding(int both) : both_(both) {}
-  Padding(std::initializer_list<std::int64_t> both) : both_(both) {}
+  Padding(PerAxis both) : low_(both), high_(both) {}
+  Padding(int both) : low_(both), high_(both) {}
+  Padding(std::initializer_list<std::int64_t> both) : low_(both), high_(both) {}
 
   bool is_same() const { return same_; }
-  const PerAxis& both() const { return both_; }
+  const PerAxis& low() const { return low_; }
+  const PerAxis& high() const { return high_; }
 
  private:
-  constexpr explicit Padding(bool to_same) : same_(to_same), both_(0) {}
+  constexpr explicit Padding(bool to_same) : same_(to_same), low_(0), high_(0) {}
   bool same_ = false;
-  PerAxis both_;
+  PerAxis low_, high_;
 };
 
 // (Braces would make a list of them.)
