@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-/// Optimisers change parameters in place from the gradients that backward has left in them. Each update is
-/// one pass over memory, by several threads where a parameter is large; the result does not depend on their
+/// Optimisers change parameters in place from the gradients that backward has left in them; those without a
+/// gradient, and frozen ones (nn::freeze), they leave as they are. Each update is one pass over memory, by several threads where a parameter is large; the result does not depend on their
 /// number.
 namespace gradus::optim {
 
