@@ -151,6 +151,29 @@ TEST(FunctionalCall, OfAForwardWithoutATensor) {
   EXPECT_TRUE(equal(y, ones({3, 2}, float64)));
 }
 
+TEST(FunctionalCall, ACheckpointInsideThatWouldUseOtherTensorsSaysSo) {
+  struct Saving : nn::Module<Saving> {
+    nn::Linear fc{2, 2, {.dtype = float64}};
+    Tensor forward(const Tensor& x) {
+      return checkpoint([this](const Tensor& in) { return fc(in); }, x);
+    }
+  };
+  Saving net;
+  const Tensor w = leaf(draw({2, 2})), x = draw({1, 2});
+  const Tensor y = nn::functional_call(net, {{"fc.weight", w * 1.0}}, x);
+  EXPECT_NE(message_of([&] { backward(sum(y)); }).find("uses the same tensors each time"),
+            std::string::npos);
+  // The call inside the checkpoint is right.
+  nn::Linear fc{2, 2, {.dtype = float64}};
+  const Tensor right = checkpoint(
+      [&](const Tensor& in) {
+        return nn::functional_call(fc, {{"weight", w * 1.0}}, in);
+      },
+      x);
+  backward(sum(right));
+  EXPECT_TRUE(all_close(gradient(w), concat({x, x}, 0)));
+}
+
 // Model-agnostic meta-learning (Finn et al. 2017, arXiv:1703.03400): the gradient of the loss after one
 // step of gradient descent, by the step. With y = w x, loss (w x - t)² and step rate r,
 // w' = w - 2 r x (w x - t) and d loss(w')/dw = 2 x (w' x - t) (1 - 2 r x²).
