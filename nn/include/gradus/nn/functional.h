@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 namespace detail {
@@ -55,3 +56,4 @@ decltype(auto) functional_call(M& model,
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

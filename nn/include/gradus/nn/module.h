@@ -9,9 +9,11 @@
 #include <functional>
 #include <string>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 class Scope;
 }
@@ -322,3 +324,4 @@ std::vector<UnreachableParameter> unreachable_parameters(const M& model, const T
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

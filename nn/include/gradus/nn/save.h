@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 /// Tensors by name in a file of the safetensors format: eight bytes of header length, a JSON header, the
@@ -57,3 +58,4 @@ void set_state(M& model, const std::map<std::string, Tensor>& state) {
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

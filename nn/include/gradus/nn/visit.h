@@ -17,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// A tensor that a model learns: a leaf that requires a gradient. Copies share the array and its
@@ -52,8 +53,10 @@ class Visitor;
 
 namespace detail {
 
-/// What is known of a type of module or container at compile time. One object for each type.
+/// What is known of a type of module or container at compile time. One object for each type, or one on each
+/// side where a library hides its symbols.
 struct TypeInfo {
+  const std::type_info* id;
   std::string_view name;  // "Linear"; empty for containers and for functions
   std::size_t size;
   bool is_module;  // not merely a plain struct or a container
@@ -64,6 +67,7 @@ struct TypeInfo {
 };
 template <class T>
 const TypeInfo& type_info();
+bool same_type(const TypeInfo& a, const TypeInfo& b);
 
 }  // namespace detail
 
@@ -81,7 +85,7 @@ class ModuleRef {
   /// The module if it is an M, else null.
   template <class M>
   M* get_if() const {
-    return type_ == &detail::type_info<M>() ? static_cast<M*>(object_) : nullptr;
+    return detail::same_type(*type_, detail::type_info<M>()) ? static_cast<M*>(object_) : nullptr;
   }
 
   void visit(Visitor& visitor) const;
@@ -94,7 +98,9 @@ class ModuleRef {
 
   const void* object() const { return object_; }
   const detail::TypeInfo& type() const { return *type_; }
-  friend bool operator==(const ModuleRef&, const ModuleRef&) = default;
+  friend bool operator==(const ModuleRef& a, const ModuleRef& b) {
+    return a.object_ == b.object_ && detail::same_type(*a.type_, *b.type_);
+  }
 
  private:
   void* object_;
@@ -412,7 +418,8 @@ void visit_inside(T& object, Visitor& visitor) {
 template <class T>
 constexpr TypeInfo make_type_info() {
   constexpr Kind kind = kind_of<T>();
-  TypeInfo info{{}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
+  TypeInfo info{
+      &typeid(T), {}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
   if constexpr (kind == Kind::module || kind == Kind::structure) info.name = type_name<T>;
   info.visit = [](void* object, Visitor& v) { visit_inside(*static_cast<T*>(object), v); };
   if constexpr (requires(T & m) { std::string(m.describe()); })
@@ -456,3 +463,4 @@ template <class T>
 concept Model = (detail::kind_of<T>() > detail::Kind::buffer);
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

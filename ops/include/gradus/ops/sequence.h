@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Rows of a table.
@@ -56,3 +57,4 @@ void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallS
 Tensor bilinear(Arg a, const Tensor& b, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END

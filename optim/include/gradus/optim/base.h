@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Optimisers change parameters in place from the gradients that backward has left in them; those without a
-/// gradient, and frozen ones (nn::freeze), they leave as they are. Each update is one pass over memory, by several threads where a parameter is large; the result does not depend on their
-/// number.
+/// gradient, and frozen ones (nn::freeze), they leave as they are. Each update is one pass over memory, by
+/// several threads where a parameter is large; the result does not depend on their number.
 namespace gradus::optim {
 
 /// What something keeps between steps, by name: for nn::save_tensors, nn::load_tensors. Restoring it makes
@@ -135,3 +136,4 @@ class OptimizerOf : public Optimizer {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END
