@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
@@ -64,6 +65,19 @@ class Captures final : public OpWatch {
                               "one that differentiates a graph from before it",
                               site);
       }
+    }
+  }
+  /// GradientError if a tensor was used that is none of those of the first call, and would get no gradient.
+  void expect_among(const List& known) const {
+    for (const Tensor& x : found) {
+      const bool is_known = std::any_of(known.begin(), known.end(), [&](const Tensor& k) {
+        return has_node(k) && node_of(k) == node_of(x) && k.raw()->output == x.raw()->output;
+      });
+      if (!is_known)
+        fail<GradientError>(
+            "checkpoint",
+            "expected a function that uses the same tensors each time, got one that "
+            "uses another in the backward pass");
     }
   }
   List found;
@@ -134,9 +148,12 @@ struct Checkpoint : Op {
       const Surroundings first(*segment);
       start = newest_id();
       inputs = enter(inputs, context.site);
+      Captures used(start);
       ys = segment->f(inputs);
+      for (const Tensor& y : ys) used.add(y);
+      sources.insert(sources.begin(), inputs.begin(), inputs.end());
+      used.expect_among(sources);
     }
-    sources.insert(sources.begin(), inputs.begin(), inputs.end());
     bool same = ys.size() == p.all.size();
     for (std::size_t k = 0; same && k < ys.size(); ++k) {
       if (!p.all[k].defined()) continue;

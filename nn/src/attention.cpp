@@ -7,6 +7,7 @@
 #include "gradus/ops/norm.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduce.h"
+#include "gradus/ops/sequence.h"
 #include "gradus/ops/shape.h"
 
 #include <fmt/format.h>
@@ -43,6 +44,35 @@ MultiheadAttention::MultiheadAttention(std::int64_t embed_dim,
   init::zeros(out_proj.bias);
 }
 
+namespace {
+
+/// `sizes` are N, L and S.
+void check_mask(const AttentionMask& mask, Arg query, const Shape& sizes) {
+  const std::int64_t n = sizes[0], rows = sizes[1], keys = sizes[2];
+  if (mask.key_padding.defined() &&
+      (mask.key_padding.shape() != Shape{n, keys} || mask.key_padding.dtype() != boolean))
+    fail<ShapeError>("multihead_attention",
+                     fmt::format("expected key_padding of bool [{}, {}], got {} {}",
+                                 n,
+                                 keys,
+                                 gradus::to_string(mask.key_padding.dtype()),
+                                 gradus::to_string(mask.key_padding.shape())),
+                     query.site);
+  if (!mask.mask.defined()) return;
+  gradus::detail::check_attention_mask(
+      "multihead_attention", mask.mask, query->dtype(), query.site);
+  if (mask.mask.shape() != Shape{rows, keys} && mask.mask.shape() != Shape{n, 1, rows, keys})
+    fail<ShapeError>("multihead_attention",
+                     fmt::format("expected a mask [{0}, {1}] or [{2}, 1, {0}, {1}], got {3}",
+                                 rows,
+                                 keys,
+                                 n,
+                                 gradus::to_string(mask.mask.shape())),
+                     query.site);
+}
+
+}  // namespace
+
 Attended MultiheadAttention::forward(Arg query,
                                      const Tensor& key,
                                      const Tensor& value,
@@ -64,15 +94,7 @@ Attended MultiheadAttention::forward(Arg query,
                      query.site);
   const std::int64_t n = query->size(batch_axis), rows = query->size(1 - batch_axis),
                      keys = key.size(1 - batch_axis);
-  if (mask.key_padding.defined() &&
-      (mask.key_padding.shape() != Shape{n, keys} || mask.key_padding.dtype() != boolean))
-    fail<ShapeError>("multihead_attention",
-                     fmt::format("expected key_padding of bool [{}, {}], got {} {}",
-                                 n,
-                                 keys,
-                                 gradus::to_string(mask.key_padding.dtype()),
-                                 gradus::to_string(mask.key_padding.shape())),
-                     query.site);
+  check_mask(mask, query, Shape{n, rows, keys});
   const gradus::detail::SitePin pin(query.site);
 
   // [*, *, E] to [N, heads, *, width].
@@ -100,7 +122,8 @@ Attended MultiheadAttention::forward(Arg query,
         mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores) : add(scores, mask.mask);
   if (mask.key_padding.defined())
     scores = where(reshape(mask.key_padding, {n, 1, 1, keys}), nowhere, scores);
-  const Tensor weights = softmax(scores, -1);
+  const bool masked = mask.mask.defined() || mask.key_padding.defined();
+  const Tensor weights = masked ? gradus::detail::attention_weights(scores) : softmax(scores, -1);
   const Tensor seen = matmul(dropout(weights, options_.dropout, training), heads(v));
   const Tensor joined = reshape(
       permute(seen, options_.batch_first ? Shape{0, 2, 1, 3} : Shape{2, 0, 1, 3}), query->shape());

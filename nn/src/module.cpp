@@ -1,14 +1,15 @@
 #include "gradus/nn/module.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/tensor/warning.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdio>
 #include <mutex>
+#include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -16,7 +17,21 @@ namespace gradus {
 
 Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
   if (!defined() || is_leaf(*this)) return;
+  if (requires_grad(*this))
+    gradus::detail::warn(fmt::format(
+        "parameter: expected a leaf, got the result of {}; no gradient will pass through the "
+        "parameter to what it was made of (nn::functional_call calls a model with tensors in the "
+        "place of its parameters)",
+        node_of(*this)->name()));
   static_cast<Tensor&>(*this) = leaf(detach(*this));
+}
+
+Tensor gradient(const Parameter& p) {
+  return is_leaf(p) ? gradient(static_cast<const Tensor&>(p)) : Tensor();
+}
+
+void zero_grad(const Parameter& p) {
+  if (is_leaf(p)) zero_grad(static_cast<const Tensor&>(p));
 }
 
 Buffer::Buffer(Tensor value) : Tensor(std::move(value)) {
@@ -31,6 +46,23 @@ std::string ModuleRef::describe() const {
   const std::string more = type_->describe(object_);
   if (!text.empty() && !more.empty()) text += ' ';
   return text + more;
+}
+
+void ModuleRef::visit(Visitor& visitor) const { visitor.enter(*this); }
+
+void Visitor::enter(const ModuleRef& module) {
+  for (const Open* open = open_; open != nullptr; open = open->outer)
+    if (open->module == module)
+      gradus::detail::fail<ArgumentError>(
+          "nn",
+          fmt::format(
+              "expected a model without cycles, got a {} that holds itself: make the pointer "
+              "that leads back a std::weak_ptr or a plain pointer",
+              module.type_name()));
+  const Open here{module, open_};
+  open_ = &here;
+  module.type().visit(const_cast<void*>(module.object()), *this);
+  open_ = here.outer;
 }
 
 void Visitor::parameter(std::string_view, Parameter&) {}
@@ -62,6 +94,32 @@ IndexName::IndexName(std::size_t index)
 
 namespace {
 
+std::unordered_set<std::type_index>& remembered_modules() {
+  static std::unordered_set<std::type_index> types;
+  return types;
+}
+std::mutex remembered_modules_mutex;
+
+}  // namespace
+
+bool remember_module(const std::type_info& type) {
+  const std::scoped_lock lock(remembered_modules_mutex);
+  return remembered_modules().insert(type).second;
+}
+
+void refuse_module(std::string_view name, const std::type_info& held) {
+  const std::scoped_lock lock(remembered_modules_mutex);
+  if (!remembered_modules().contains(held)) return;
+  gradus::detail::fail<ArgumentError>(
+      "nn",
+      fmt::format(
+          "expected modules where they can be seen, got one in a std::function or std::any, "
+          "the field '{}': hold it in an nn::AnyModule",
+          name));
+}
+
+namespace {
+
 // ---- walks --------------------------------------------------------------------------------------
 
 /// All that is in a model, with the paths to it.
@@ -70,10 +128,10 @@ class Inventory final : public Visitor {
   explicit Inventory(ModuleRef model) { child("", model); }
 
   void parameter(std::string_view name, Parameter& p) override {
-    if (seen_.insert(p.raw()).second) parameters.push_back({join(name), p});
+    if (seen_.insert(p.raw()).second) parameters.push_back({own_name(name), p});
   }
   void buffer(std::string_view name, Buffer& b) override {
-    if (seen_.insert(b.raw()).second) buffers.push_back({join(name), b});
+    if (seen_.insert(b.raw()).second) buffers.push_back({own_name(name), b});
   }
   void child(std::string_view name, ModuleRef child) override {
     const std::size_t length = path_.size();
@@ -95,8 +153,19 @@ class Inventory final : public Visitor {
     if (!path.empty() && !name.empty()) path += '.';
     return path.append(name);
   }
+  std::string own_name(std::string_view name) {
+    std::string path = join(name);
+    if (!names_.insert(path).second)
+      gradus::detail::fail<ArgumentError>(
+          "nn",
+          fmt::format("expected a name of its own for each tensor of a model, got two called '{}'",
+                      path));
+    return path;
+  }
+
   std::string path_;
   std::unordered_set<const void*> seen_;
+  std::unordered_set<std::string> names_;
 };
 
 }  // namespace
@@ -133,9 +202,16 @@ void set_training(ModuleRef model, bool on) {
   for (const NamedModule& named : named_modules(model)) named.module.set_training(on);
 }
 
+void check(ModuleRef model) { Inventory walk(model); }
+
 void zero_grad(ModuleRef model) {
-  for (const Parameter& p : parameters(model))
-    if (is_leaf(p)) gradus::zero_grad(p);
+  for (const Parameter& p : parameters(model)) gradus::zero_grad(p);
+}
+
+void freeze(ModuleRef model, bool on) {
+  for (Parameter& p : parameters(model)) {
+    if (is_leaf(p) == on) set_requires_grad(p, !on);
+  }
 }
 
 // ---- changing tensors ---------------------------------------------------------------------------
@@ -284,170 +360,6 @@ std::string spell(ModuleRef model) { return Printer(model).text(); }
 void print(ModuleRef model) {
   const std::string text = spell(model);
   std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
-// ---- scopes -------------------------------------------------------------------------------------
-
-namespace {
-
-thread_local constinit Call* innermost = nullptr;
-
-/// The path to a child, looked for among the fields of a module and, if it is not there, deeper.
-class ChildFinder final : public Visitor {
- public:
-  ChildFinder(ModuleRef child, std::string& path) : wanted_(child), path_(path) {}
-  bool find_in(ModuleRef parent) {
-    for (bool deep : {false, true}) {
-      deep_ = deep;
-      path_.clear();
-      parent.visit(*this);
-      if (found_) return true;
-    }
-    return false;
-  }
-  void child(std::string_view name, ModuleRef child) override {
-    if (found_) return;
-    const std::size_t length = path_.size();
-    if (length > 0 && !name.empty()) path_ += '.';
-    path_ += name;
-    found_ = child == wanted_;
-    if (!found_ && (deep_ || !child.is_module())) child.visit(*this);
-    if (!found_) path_.resize(length);
-  }
-
- private:
-  ModuleRef wanted_;
-  std::string& path_;
-  bool deep_ = false, found_ = false;
-};
-
-/// "ResNet" → "res_net"; a function is named by what it says of itself.
-std::string scope_name(ModuleRef module) {
-  const std::string type = module.describe();
-  std::string name;
-  for (char c : type.substr(0, type.find_first_of("< "))) {
-    const bool upper = c >= 'A' && c <= 'Z';
-    const bool after_lower = !name.empty() && name.back() >= 'a' && name.back() <= 'z';
-    if (upper && after_lower) name += '_';
-    name += upper ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return name;
-}
-
-/// Scopes of children whose places in their parents decide their names.
-struct KnownScope {
-  const void* around;
-  const TypeInfo *parent, *child;
-  std::size_t place;  // offset in the parent, or beyond its size, the index
-  const graph::Scope* scope;
-};
-thread_local constinit std::array<KnownScope, 128> known_scopes{};
-
-}  // namespace
-
-void label_parameters(ModuleRef model) {
-  const std::string root = scope_name(model);
-  for (const NamedParameter& named : named_parameters(model))
-    if (is_leaf(named.parameter))
-      static_cast<Leaf*>(node_of(named.parameter))->label =
-          root.empty() ? named.name : root + '.' + named.name;
-}
-
-/// The first parameter of a model that has a node.
-class FirstLeaf final : public Visitor {
- public:
-  void parameter(std::string_view, Parameter& p) override {
-    if (leaf == nullptr && is_leaf(p)) leaf = static_cast<Leaf*>(node_of(p));
-  }
-  void child(std::string_view, ModuleRef child) override {
-    if (leaf == nullptr) child.visit(*this);
-  }
-  Leaf* leaf = nullptr;
-};
-
-/// The parameters of a model get names when it is first evaluated, those that have none.
-static void label_once(ModuleRef model) {
-  FirstLeaf first;
-  model.visit(first);
-  if (first.leaf == nullptr) return;
-  static std::mutex mutex;
-  const std::scoped_lock lock(mutex);
-  if (!first.leaf->label.empty()) return;
-  const std::string root = scope_name(model);
-  for (const NamedParameter& named : named_parameters(model)) {
-    if (!is_leaf(named.parameter)) continue;
-    std::string& label = static_cast<Leaf*>(node_of(named.parameter))->label;
-    if (label.empty()) label = root.empty() ? named.name : root + '.' + named.name;
-  }
-}
-
-void Call::expect_child(const void* container, ModuleRef child, std::size_t index) {
-  if (innermost == nullptr || innermost->module_.object() != container) return;
-  innermost->expected_child_ = child.object();
-  innermost->expected_index_ = index;
-}
-
-const graph::Scope* Call::find_scope() const {
-  const graph::Scope* around = graph::Scope::current();
-  const TypeInfo *type = &module_.type(), *parent = nullptr;
-  std::size_t place = 0;
-  bool fixed = true, indexed = false;
-  if (outer_ != nullptr) {
-    parent = &outer_->module_.type();
-    indexed = outer_->expected_child_ == module_.object();
-    place = indexed ? parent->size + outer_->expected_index_
-                    : reinterpret_cast<std::uintptr_t>(module_.object()) -
-                          reinterpret_cast<std::uintptr_t>(outer_->module_.object());
-    fixed = indexed || place < parent->size;
-  }
-  const std::size_t hash = (reinterpret_cast<std::uintptr_t>(around) >> 4) ^
-                           (reinterpret_cast<std::uintptr_t>(type) >> 3) ^ (place * 5 / 8);
-  KnownScope& known = known_scopes[(hash ^ (hash >> 7)) % known_scopes.size()];
-  if (fixed && known.scope != nullptr && known.around == around && known.parent == parent &&
-      known.child == type && known.place == place)
-    return known.scope;
-
-  thread_local std::string name;
-  if (indexed)
-    name = std::string_view(IndexName(outer_->expected_index_));
-  else if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_))
-    name = scope_name(module_);
-  const graph::Scope* scope = graph::Scope::child(around, name, module_.type_name());
-  gradus::detail::scope_text = &Call::spell;
-  if (fixed) known = {around, parent, type, place, scope};
-  return scope;
-}
-
-/// A module that is being evaluated is described as it is now: its scope may have been another's
-/// before.
-std::string Call::spell(const void* scope) {
-  const auto* s = static_cast<const graph::Scope*>(scope);
-  std::string what = s->description();
-  for (const Call* call = innermost; call != nullptr; call = call->outer_) {
-    if (call->scope_ != scope) continue;
-    what = call->module_.describe();
-    break;
-  }
-  return what.empty() ? s->path() : s->path() + " (" + what + ")";
-}
-
-Call::Call(ModuleRef module, const CallSite* site)
-    : module_(module), outer_(innermost), before_(gradus::detail::context), scope_(find_scope()) {
-  gradus::detail::Context& context = gradus::detail::context;
-  context.scope = scope_;
-  if (outer_ == nullptr) label_once(module);
-  if (site == nullptr) {
-    context.pinned = false;
-  } else if (!context.pinned) {
-    context.site = *site;
-    context.pinned = true;
-  }
-  innermost = this;
-}
-
-Call::~Call() {
-  gradus::detail::context = before_;
-  innermost = outer_;
 }
 
 // ---- parameters left out ------------------------------------------------------------------------

@@ -66,6 +66,31 @@ Tensor largest_of_bags(const Bags& bags, const Tensor& rows) {
 }
 
 }  // namespace
+
+static bool broadcasts_to(const Shape& from, const Shape& to) {
+  const int more = to.rank() - from.rank();
+  for (int d = 0; more >= 0 && d < from.rank(); ++d)
+    if (from[d] != 1 && from[d] != to[d + more]) return false;
+  return more >= 0;
+}
+
+Tensor attention_weights(const Tensor& scores) {
+  constexpr double nowhere = -std::numeric_limits<double>::infinity();
+  if (scores.numel() == 0) return scores;
+  const Tensor empty = equal_to(amax(detach(scores), {-1}, true), nowhere);
+  if (!any(empty).item<bool>()) return softmax(scores, -1);
+  return where(empty, 0.0, softmax(where(empty, 0.0, scores), -1));
+}
+
+void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallSite site) {
+  if (mask.dtype() == boolean || mask.dtype() == dtype) return;
+  fail<DTypeError>(
+      op,
+      fmt::format(
+          "expected a mask of bool or {}, got {}", to_string(dtype), to_string(mask.dtype())),
+      site);
+}
+
 }  // namespace detail
 
 using namespace detail;
@@ -127,6 +152,24 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
                     to_string(k.shape()),
                     to_string(v.shape())),
         q.site);
+  const auto leading = [](const Tensor& x) {
+    return Shape(std::span(x.shape().begin(), static_cast<std::size_t>(x.rank() - 2)));
+  };
+  Shape full = broadcast_shapes(broadcast_shapes(leading(q), leading(k), "attention", q.site),
+                                leading(v),
+                                "attention",
+                                q.site);
+  full.push_back(q->size(-2));
+  full.push_back(k.size(-2));
+  if (options.mask.defined()) {
+    check_attention_mask("attention", options.mask, q->dtype(), q.site);
+    if (!broadcasts_to(options.mask.shape(), full))
+      fail<ShapeError>("attention",
+                       fmt::format("expected a mask that broadcasts to {}, got {}",
+                                   to_string(full),
+                                   to_string(options.mask.shape())),
+                       q.site);
+  }
   const SitePin pin(q.site);
   constexpr double nowhere = -std::numeric_limits<double>::infinity();
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q->size(-1))));
@@ -135,10 +178,10 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
     const Tensor allowed = tril(ones({q->size(-2), k.size(-2)}, boolean));
     scores = where(allowed, scores, nowhere);
   }
-  if (options.mask.defined())
-    scores = options.mask.dtype() == boolean ? where(options.mask, scores, nowhere)
-                                             : add(scores, options.mask);
-  return matmul(softmax(scores, -1), v);
+  if (!options.mask.defined()) return matmul(softmax(scores, -1), v);
+  scores = options.mask.dtype() == boolean ? where(options.mask, scores, nowhere)
+                                           : add(scores, options.mask);
+  return matmul(attention_weights(scores), v);
 }
 
 Tensor bilinear(Arg a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
@@ -206,6 +249,12 @@ std::span<const OpEntry> sequence_ops() {
              {"causal",
               {{{3, 2}}, {{3, 2}}, {{3, 2}}},
               [](Inputs in) { return attention(in[0], in[1], in[2], {.causal = true}); }},
+             {"a query without keys",
+              {{{2, 3, 2}}, {{2, 4, 2}}, {{2, 4, 3}}},
+              [](Inputs in) {
+                const Tensor mask = tril(ones({3, 4}, boolean), -1);
+                return attention(in[0], in[1], in[2], {.mask = mask});
+              }},
              {"mask added", {{{2, 2}}, {{3, 2}}, {{3, 2}}, {{2, 3}}}, [](Inputs in) {
                 return attention(in[0], in[1], in[2], {.mask = in[3], .scale = 0.3});
               }}};

@@ -75,13 +75,18 @@ class Lbfgs::Search {
 
   void start(Tensor direction) {
     direction_ = std::move(direction);
+    for_each_part(direction_, [](const Parameter& p, Tensor part) {
+      if (!requires_grad(p)) copy_into(part, zeros_like(part));
+    });
     origin_ = empty({size_}, float64);
     for_each_part(origin_, [](const Parameter& p, Tensor part) { copy_into(part, p); });
   }
 
   void go(double t) {
     Tensor x = origin_ + direction_ * t;
-    for_each_part(x, [](Tensor p, const Tensor& part) { copy_into(p, part); });
+    for_each_part(x, [](Parameter p, const Tensor& part) {
+      if (requires_grad(p)) copy_into(p, part);
+    });
   }
 
   Point at(double t) {

@@ -5,6 +5,7 @@
 #include "gradus/nn/attention.h"
 #include "gradus/nn/container.h"
 #include "gradus/nn/conv.h"
+#include "gradus/nn/functional.h"
 #include "gradus/nn/hooks.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"

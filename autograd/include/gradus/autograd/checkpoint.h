@@ -37,9 +37,9 @@ bool is_recomputing();
 ///   value     the same bits with or without; so are gradients, unless a tensor is used both inside and
 ///             outside, or in several checkpoints, three times or more: the sum of its parts is then grouped
 ///             differently
-///   errors    GradientError if the second call gives other shapes or types, or if a tensor it uses has
-///             changed in place since; DTypeError if a result isn't floating; ArgumentError if there are more
-///             results than kMostResults
+///   errors    GradientError if the second call uses other tensors or gives other shapes or types, or if a
+///             tensor it uses has changed in place since; DTypeError if a result isn't floating;
+///             ArgumentError if there are more results than kMostResults
 /// Chen et al. 2016, "Training deep nets with sublinear memory cost".
 template <class F>
 std::vector<Tensor> checkpoint(F f, std::span<const Tensor> xs, CallSite site = CallSite::here()) {

@@ -21,8 +21,9 @@ struct MultiheadAttentionOptions {
 /// Who may look where.
 struct AttentionMask {
   Tensor key_padding{};  // bool [N, S]: true where a key is to be ignored
-  Tensor
-      mask{};  // bool: true where a query may not look; floating: added to the scores. [L, S] or [N, 1, L, S]
+  // bool: true where a query may not look; of the dtype of the query: added to the scores. [L, S] for
+  // all samples, or [N, 1, L, S].
+  Tensor mask{};
   bool causal = false;   // query i looks at keys up to i only
   bool weights = false;  // give the weights, too
 };
@@ -37,8 +38,10 @@ struct Attended {
 ///   value     y = concat_h(softmax(q_h k_h^T / sqrt(E / heads)) v_h) W_o^T + b_o, with q, k and v the query, key and
 ///             value times the three parts of in_proj_weight; without key and value they are the query
 ///   shapes    query [L, N, E], key and value [S, N, E], y [L, N, E]; in_proj_weight [3 E, E], in_proj_bias [3 E]
+///   value     of a query that may look at no key: b_o, with weights 0; no gradient passes through its attention
 ///   start     in_proj_weight by Xavier (uniform), out_proj.weight as Linear, biases 0
-///   errors    ArgumentError unless heads divide E; ShapeError if the inputs don't fit
+///   errors    ArgumentError unless heads divide E; ShapeError if the inputs or masks don't fit; DTypeError if
+///             a mask is of another type
 ///   source    Vaswani et al. 2017, arXiv:1706.03762, section 3.2.2
 class MultiheadAttention : public Module<MultiheadAttention> {
  public:

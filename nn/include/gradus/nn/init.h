@@ -61,7 +61,8 @@ Tensor& truncated_normal(Tensor& weight,
                          double high = 2,
                          Generator& generator = default_generator());
 
-/// Keeps the variance forward and backward on average: standard deviation gain sqrt(2 / (fan-in + fan-out)).
+/// Keeps the variance forward and backward on average: standard deviation gain sqrt(2 / (fan-in + fan-out)). What
+/// CS231n calls Xavier, 1 / sqrt(fan-in), is lecun_normal; where fan-in and fan-out are equal both are the same.
 ///   source    Glorot & Bengio 2010, equation 12 and section 4.2.1
 Tensor& xavier_uniform(Tensor& weight, double gain = 1, Generator& generator = default_generator());
 Tensor& xavier_normal(Tensor& weight, double gain = 1, Generator& generator = default_generator());
@@ -83,7 +84,7 @@ Tensor& he_normal(Tensor& weight,
                   HeOptions options = {},
                   Generator& generator = default_generator());
 
-/// Keeps the variance of values: standard deviation 1 / sqrt(fan-in).
+/// Keeps the variance of values: standard deviation 1 / sqrt(fan-in). CS231n's lecture 6 calls this Xavier.
 ///   source    LeCun et al. 1998, "Efficient BackProp", section 4.6
 Tensor& lecun_uniform(Tensor& weight, Generator& generator = default_generator());
 Tensor& lecun_normal(Tensor& weight, Generator& generator = default_generator());
@@ -123,13 +124,13 @@ Policy uniform(double low, double high);
 /// normal(0, 0.01): small random numbers.
 Policy normal(double mean, double std);
 Policy truncated_normal(double mean, double std, double low, double high);
-/// xavier_normal and xavier_uniform.
+/// xavier_normal and xavier_uniform; for what CS231n calls Xavier see lecun.
 Policy xavier(double gain = 1);
 Policy xavier_uniform(double gain = 1);
 /// he_normal and he_uniform.
 Policy he(HeOptions options = {});
 Policy he_uniform(HeOptions options = {});
-/// lecun_normal and lecun_uniform.
+/// lecun_normal and lecun_uniform: the Xavier of CS231n's lecture 6.
 Policy lecun();
 Policy lecun_uniform();
 Policy orthogonal(double gain = 1);

@@ -29,10 +29,41 @@ constexpr auto fields(NamesAndFields&... names_and_fields) {
   return std::tuple<NamesAndFields&...>(names_and_fields...);
 }
 
+template <class Self>
+struct Module;
+
+namespace detail {
+
 template <class T>
-concept HasFields = requires(std::remove_const_t<T>& object) {
+concept IsModule = requires(std::remove_cv_t<T>& object) {
+  []<class Self>(Module<Self>&) {}(object);
+};
+
+struct NameOfFields {
+  int fields;
+};
+template <class T>
+struct WithNameOfFields : T, NameOfFields {};
+/// T has a function of that name: the name is ambiguous in a class derived from T and another that has
+/// it. Nothing names the function itself, whose type is not known yet where a constructor above it
+/// uses the object.
+template <class T>
+concept NamesFields = !std::is_final_v<T> && !requires {
+  &WithNameOfFields<T>::fields;
+}
+&&!requires { requires std::is_member_object_pointer_v<decltype(&T::fields)>; };
+
+template <class T>
+concept GivesFields = requires(T& object) {
   std::tuple_size<decltype(object.fields())>::value;
 };
+
+}  // namespace detail
+
+/// A class that says what its fields are.
+template <class T>
+concept HasFields = (detail::IsModule<T> && detail::NamesFields<std::remove_const_t<T>>) ||
+                    detail::GivesFields<std::remove_const_t<T>>;
 
 namespace detail {
 

@@ -28,18 +28,27 @@ Tensor embedding_bag(Arg index,
                      BagMode mode = BagMode::mean);
 
 struct AttentionOptions {
-  Tensor
-      mask{};  // bool: where a query may look; floating: added to the scores. Broadcast to [*, L, S]
+  // bool: where a query may look; of the dtype of q: added to the scores. Broadcasts to [*, L, S].
+  Tensor mask{};
   bool causal = false;            // query i looks at keys up to i only
   std::optional<double> scale{};  // of the scores; 1 / sqrt(D) if nothing is said
 };
 
 /// Scaled dot-product attention.
-///   value     y = softmax(scale q k^T + mask) v
+///   value     y = softmax(scale q k^T + mask) v; 0 for a query that may look at no key (a mask of false
+///             or -inf in the whole row), which takes and gives no gradient
 ///   shapes    q [*, L, D], k [*, S, D], v [*, S, E], y [*, L, E]; the leading dimensions broadcast
-///   errors    ShapeError if these don't fit; DTypeError unless all are of one floating dtype
+///   errors    ShapeError if these or the mask don't fit; DTypeError unless q, k and v are of one
+///             floating dtype, and the mask of bool or of that
 ///   source    Vaswani et al. 2017, arXiv:1706.03762, equation 1
 Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions& = {});
+
+namespace detail {
+/// softmax of scores [*, L, S] over the keys; 0 for a row that is all -inf: a query without keys.
+Tensor attention_weights(const Tensor& scores);
+/// DTypeError unless a mask is bool or of `dtype`.
+void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallSite site);
+}  // namespace detail
 
 /// A form linear in each of two inputs.
 ///   value     y[…, o] = sum_ij a[…, i] weight[o, i, j] b[…, j] + bias[o]

@@ -10,9 +10,9 @@
 #include <vector>
 
 GRADUS_EXPORT_BEGIN
-/// Optimisers change parameters in place from the gradients that backward has left in them. Each update is
-/// one pass over memory, by several threads where a parameter is large; the result does not depend on their
-/// number.
+/// Optimisers change parameters in place from the gradients that backward has left in them; those without a
+/// gradient, and frozen ones (nn::freeze), they leave as they are. Each update is one pass over memory, by
+/// several threads where a parameter is large; the result does not depend on their number.
 namespace gradus::optim {
 
 /// What something keeps between steps, by name: for nn::save_tensors, nn::load_tensors. Restoring it makes
