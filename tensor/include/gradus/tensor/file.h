@@ -1,12 +1,14 @@
 #pragma once
 
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/export.h"
 
 #include <exception>
 #include <new>
 #include <string>
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
 /// All bytes of a file. IoError, named by `op`, if it can't be read, is a folder, …
@@ -37,3 +39,4 @@ decltype(auto) at_boundary(const char* op, const std::string& path, F&& f) {
 }
 
 }  // namespace gradus::detail
+GRADUS_EXPORT_END

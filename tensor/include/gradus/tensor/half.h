@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -7,6 +9,7 @@
 
 // Floating-point formats of 16 bits, as files have them.
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
 /// IEEE 754 binary16.
@@ -29,3 +32,4 @@ inline float from_bfloat16(std::uint16_t bits) {
 }
 
 }  // namespace gradus::detail
+GRADUS_EXPORT_END

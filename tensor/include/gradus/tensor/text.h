@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <string>
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
 /// A piece of a file for an error message: short, in quotes, on one line.
@@ -12,3 +15,4 @@ std::string in_quotes(std::string_view text);
 bool is_utf8(std::string_view text);
 
 }  // namespace gradus::detail
+GRADUS_EXPORT_END
