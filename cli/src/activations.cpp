@@ -3,6 +3,7 @@
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
 #include "gradus/ops/formulas.h"
+#include "gradus/tensor/file.h"
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
@@ -11,11 +12,11 @@
 #include <chrono>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <numbers>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace gradus::cli {
@@ -279,19 +280,22 @@ std::string picture(const Activation& a) {
 }
 
 void write_pictures(const std::filesystem::path& folder) {
-  std::filesystem::create_directories(folder);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error)
+    throw UsageError(fmt::format("--out: expected a folder that can be made, got '{}' ({})",
+                                 folder.string(),
+                                 error.message()));
   for (const Activation& a : kActivations) {
     const std::filesystem::path path = folder / fmt::format("{}.svg", a.op);
-    std::ofstream file(path, std::ios::binary);
-    file << picture(a);
-    if (!file.flush()) throw std::runtime_error(fmt::format("cannot write {}", path.string()));
+    gradus::detail::write_file("activations", path.string(), picture(a));
   }
 }
 
 }  // namespace
 
 int run_activations(const std::vector<std::string>& arguments) {
-  po::options_description known("options");
+  po::options_description known("");
   known.add_options()("time", po::bool_switch(), "measures what each costs, on one thread")(
       "out", po::value<std::string>()->value_name("DIR"), "draws each as DIR/NAME.svg");
   const Options options("activations", known, arguments, kUsage, kExamples);

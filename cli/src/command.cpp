@@ -24,7 +24,8 @@ Options::Options(const char* command,
                  const char* usage,
                  const std::string& examples,
                  std::size_t most) {
-  po::options_description all = known;
+  po::options_description all;  // without a title of its own
+  for (const auto& option : known.options()) all.add(option);
   all.add_options()("help,h", "this text");
   try {
     using namespace po::command_line_style;

@@ -20,7 +20,7 @@ class UsageError : public std::runtime_error {
 /// Training was stopped by a signal.
 struct Interrupted {
   int signal;
-  std::string checkpoint;  // the file to go on from; empty if there is none
+  std::string checkpoint;  // the file to go on from
 };
 
 /// A subcommand. What follows its name is in `arguments`; the result is the exit code.

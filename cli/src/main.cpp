@@ -4,8 +4,10 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <new>
 #include <string>
@@ -75,6 +77,15 @@ void let_threads_sleep(char** values) {
   execv("/proc/self/exe", values);  // if that fails, all goes on as it is
 }
 
+/// IoError if not all that was printed could be written.
+void finish_output() {
+  const bool failed = std::ferror(stdout) != 0;
+  if (std::fflush(stdout) == 0 && !failed) return;
+  gradus::detail::fail<IoError>("gradus",
+                                fmt::format("expected to write to standard output, got \"{}\"",
+                                            failed ? "an error" : std::strerror(errno)));
+}
+
 /// On one line, whatever the message holds.
 void complain(std::string_view message) {
   std::string line;
@@ -103,11 +114,11 @@ int main(int count, char** values) {
   using namespace gradus::cli;
   let_threads_sleep(values);
   try {
-    return run({values + 1, values + count});
+    const int code = run({values + 1, values + count});
+    finish_output();
+    return code;
   } catch (const Interrupted& interrupted) {
-    complain(interrupted.checkpoint.empty()
-                 ? "interrupted, nothing was written"
-                 : "interrupted, --resume " + interrupted.checkpoint + " goes on");
+    complain("interrupted, --resume " + interrupted.checkpoint + " goes on");
     return 128 + interrupted.signal;
   } catch (const gradus::Error& error) {
     complain(spell(error));

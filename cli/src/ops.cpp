@@ -84,7 +84,7 @@ std::string cell(std::string_view text) {
 }  // namespace
 
 int run_ops(const std::vector<std::string>& arguments) {
-  po::options_description known("options");
+  po::options_description known("");
   known.add_options()("markdown", po::bool_switch(), "as the table in docs/ops.md");
   const Options options("ops", known, arguments, kUsage, kExamples, 1);
   if (options.help_shown()) return 0;

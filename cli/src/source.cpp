@@ -1,13 +1,16 @@
 #include "source.h"
 
 #include "gradus/data/generated.h"
+#include "gradus/data/preprocess.h"
 #include "gradus/data/readers.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace gradus::cli {
 namespace {
@@ -78,23 +81,72 @@ Source cifar10(const Request& r) {
 data::Column column(const std::string& text) {
   const bool number =
       text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos;
-  if (number && text.size() < 9 && text != "-") return std::stoi(text);
+  if (number && !text.empty() && text.size() < 9 && text != "-") return std::stoi(text);
   return text;
 }
 
-Source csv(const Request& r) {
-  data::CsvOptions csv{.regression = r.options.has("regression")};
-  if (r.options.has("label")) csv.label = column(r.options.text("label"));
-  if (const std::string text = r.options.text("delimiter"); !text.empty()) {
+/// The parts between commas; of an empty text one empty part.
+std::vector<std::string> parts(const std::string& text) {
+  std::vector<std::string> list(1);
+  for (const char c : text)
+    if (c == ',')
+      list.emplace_back();
+    else
+      list.back() += c;
+  return list;
+}
+
+data::CsvOptions csv_options(const Options& options) {
+  data::CsvOptions csv{.regression = options.has("regression")};
+  if (options.has("label")) csv.label = column(options.text("label"));
+  if (const std::string text = options.text("delimiter"); !text.empty()) {
     if (text.size() != 1 && text != "\\t")
       throw UsageError(fmt::format("--delimiter: expected one character or \\t, got '{}'", text));
     csv.delimiter = text.size() == 1 ? text[0] : '\t';
   }
+  if (options.has("decimal")) {
+    const std::string text = options.text("decimal");
+    if (text != "." && text != ",")
+      throw UsageError(fmt::format("--decimal: expected '.' or ',', got '{}'", text));
+    csv.decimal = text[0];
+    if (csv.decimal == csv.delimiter)
+      throw UsageError("--decimal: expected another character than --delimiter, got ',' for both");
+  }
+  if (options.has("header")) {
+    const std::string text = options.text("header");
+    const std::pair<std::string_view, data::CsvHeader> kinds[] = {
+        {"detect", data::CsvHeader::detect},
+        {"none", data::CsvHeader::none},
+        {"names", data::CsvHeader::names},
+        {"counts", data::CsvHeader::counts}};
+    const auto* const kind = std::find_if(
+        std::begin(kinds), std::end(kinds), [&](const auto& k) { return k.first == text; });
+    if (kind == std::end(kinds))
+      throw UsageError(
+          fmt::format("--header: expected detect, none, names or counts, got '{}'", text));
+    csv.header = kind->second;
+  }
+  if (options.has("missing")) csv.missing = parts(options.text("missing"));
+  for (const auto& [name, list] : {std::pair{"columns", &csv.columns}, {"skip", &csv.skip}}) {
+    if (!options.has(name)) continue;
+    for (const std::string& part : parts(options.text(name))) list->push_back(column(part));
+  }
+  return csv;
+}
+
+Source csv(const Request& r) {
+  const data::CsvOptions csv = csv_options(r.options);
   const data::Dataset all = data::csv(r.path, csv);
-  return {.splits = divide(all, 0.2, r.validation),
-          .model = fmt::format("fc 64, relu, fc {}", csv.regression ? 1 : all.num_classes()),
-          .epochs = 50,
-          .lr = 0.01};
+  Source source{.splits = divide(all, 0.2, r.validation),
+                .model = fmt::format("fc 64, relu, fc {}", csv.regression ? 1 : all.num_classes()),
+                .epochs = 50,
+                .lr = 0.01};
+  if (csv.missing.empty()) return source;
+  const auto impute = data::Impute().fit(source.splits.train.inputs);
+  for (data::Dataset* part : {&source.splits.train, &source.splits.validation, &source.splits.test})
+    if (part->size() > 0) part->inputs = impute(part->inputs);
+  source.missing_filled_with = impute.mean().to_vector();
+  return source;
 }
 
 struct Kind {
@@ -135,6 +187,17 @@ void add_data_options(po::options_description& known) {
   known.add_options()("delimiter",
                       po::value<std::string>()->value_name("C"),
                       "of a table: between fields; a blank stands for any number of blanks (,)");
+  const auto add = [&known](const char* name, const char* value, const char* about) {
+    known.add_options()(name, po::value<std::string>()->value_name(value), about);
+  };
+  add("decimal", "C", "of a table: . or , before the fraction of a number (.)");
+  add("header", "KIND", "of a table: its first line: detect, none, names or counts (detect)");
+  add("missing",
+      "TEXTS",
+      "of a table: what stands for a missing value, separated by commas, \"\" for nothing; the "
+      "feature's mean takes its place (none)");
+  add("columns", "LIST", "of a table: the features, by name or place, separated by commas (all)");
+  add("skip", "LIST", "of a table: columns that are not read, by name or place (none)");
 }
 
 std::string source_help() {
@@ -158,7 +221,8 @@ Source load_source(const Options& options) {
         (kind.path.empty() && colon != std::string::npos))
       throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
     if (name != "csv")
-      for (const char* option : {"label", "regression", "delimiter"})
+      for (const char* option :
+           {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
         if (options.has(option))
           throw UsageError(
               fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));

@@ -85,7 +85,11 @@ po::options_description known_options() {
   add("out",
       "DIR",
       "the run's folder: new, empty, or of an earlier run, which is replaced (runs/0001, …)");
-  add("checkpoint", "FILE", "where to keep what a run needs to be gone on with (nowhere)");
+  add("checkpoint",
+      "FILE",
+      "where to keep what a run needs to be gone on with (checkpoint.safetensors in its folder, if "
+      "a "
+      "signal stops it)");
   add("every", "N", "steps from one checkpoint to the next (an epoch)");
   add("resume", "FILE", "a checkpoint to go on from; other options as they were");
   return known;
@@ -120,26 +124,30 @@ class SignalGuard {
 
 class StopOnSignal : public train::Observer {
  public:
-  explicit StopOnSignal(const train::FitOptions& options) : options_(options) {}
-  void after_step(const train::Step& now) override {
-    stop();
-    const std::int64_t every = options_.checkpoint_every;
-    saved_ |= every > 0 && ((now.epoch - 1) * now.steps + now.step) % every == 0;
-  }
+  void after_step(const train::Step&) override { stop(); }
   bool after_epoch(const train::EpochRecord&) override {
-    saved_ |= options_.checkpoint_every == 0;
     stop();
     return true;
   }
 
  private:
-  void stop() const {
-    if (caught_signal != 0) throw Interrupted{caught_signal, saved_ ? options_.checkpoint : ""};
+  static void stop() {
+    if (caught_signal != 0) throw train::Stopped();
   }
-
-  const train::FitOptions& options_;
-  bool saved_ = false;  // a step or an epoch ago, or earlier
 };
+
+train::Record fit_until_signal(nn::Sequential& net,
+                               const data::Splits& splits,
+                               train::FitOptions& options) {
+  StopOnSignal observer;
+  options.observer = observer;
+  const SignalGuard signals;
+  try {
+    return train::fit(net, splits, options);
+  } catch (const train::Stopped& stopped) {
+    throw Interrupted{caught_signal, stopped.checkpoint};
+  }
+}
 
 std::optional<optim::Curve> make_schedule(const Options& options, train::FitOptions& fit) {
   const std::string name = options.has("schedule") ? options.text("schedule") : "cosine";
@@ -289,6 +297,7 @@ int run_train(const std::vector<std::string>& arguments) {
   fit.notes["data"] = options.has("data") ? options.text("data") : "digits";
   fit.notes["model"] = model;
   note_preprocessing(standardize, rows, fit);
+  if (!source.missing_filled_with.empty()) fit.notes["impute_mean"] = source.missing_filled_with;
   fmt::print("{} rows to train on, {} to validate, {} to test\nmodel \"{}\", {} parameters\n",
              rows.size(),
              source.splits.validation.size(),
@@ -296,10 +305,7 @@ int run_train(const std::vector<std::string>& arguments) {
              model,
              nn::parameter_count(net));
 
-  StopOnSignal observer(fit);
-  fit.observer = observer;
-  const SignalGuard signals;
-  const train::Record record = train::fit(net, source.splits, fit);
+  const train::Record record = fit_until_signal(net, source.splits, fit);
   if (source.splits.validation.size() > 0)
     fmt::print("weights of epoch {} kept, the best on the validation rows\n", record.best_epoch);
   print_score("validation", record.validation);

@@ -72,6 +72,7 @@ std::vector<std::string> read_names(const Form& form, const std::string& folder,
   std::string line;
   while (file.read_line(line)) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+    if (!is_utf8(line)) file.fail(fmt::format("expected names in UTF-8, got {}", in_quotes(line)));
     if (!line.empty()) names.push_back(line);
   }
   if (static_cast<std::int64_t>(names.size()) != form.classes)
@@ -94,37 +95,39 @@ Splits read_splits(const Form& form,
 }  // namespace
 
 Splits cifar10(const std::string& folder, const ImageOptions& options, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  check_options("cifar10", options);
-  std::vector<std::string> batches;
-  for (const char* name : {"data_batch_1.bin",
-                           "data_batch_2.bin",
-                           "data_batch_3.bin",
-                           "data_batch_4.bin",
-                           "data_batch_5.bin"}) {
-    std::string path = find_file(folder, {name});
-    if (!path.empty()) batches.push_back(std::move(path));
-  }
-  if (batches.empty()) require_file("cifar10", folder, {"data_batch_1.bin"});
-  return read_splits({"cifar10", 1, 0, options.classes},
-                     folder,
-                     batches,
-                     require_file("cifar10", folder, {"test_batch.bin"}),
-                     "batches.meta.txt",
-                     options);
+  return reading("cifar10", folder, site, [&] {
+    check_options("cifar10", options);
+    std::vector<std::string> batches;
+    for (const char* name : {"data_batch_1.bin",
+                             "data_batch_2.bin",
+                             "data_batch_3.bin",
+                             "data_batch_4.bin",
+                             "data_batch_5.bin"}) {
+      std::string path = find_file(folder, {name});
+      if (!path.empty()) batches.push_back(std::move(path));
+    }
+    if (batches.empty()) require_file("cifar10", folder, {"data_batch_1.bin"});
+    return read_splits({"cifar10", 1, 0, options.classes},
+                       folder,
+                       batches,
+                       require_file("cifar10", folder, {"test_batch.bin"}),
+                       "batches.meta.txt",
+                       options);
+  });
 }
 
 Splits cifar100(const std::string& folder, const Cifar100Options& options, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  const Form form{"cifar100", 2, options.coarse ? 0 : 1, options.coarse ? 20 : 100};
-  const ImageOptions rest{.classes = form.classes, .validation = options.validation};
-  check_options(form.op, rest);
-  return read_splits(form,
-                     folder,
-                     {require_file(form.op, folder, {"train.bin"})},
-                     require_file(form.op, folder, {"test.bin"}),
-                     options.coarse ? "coarse_label_names.txt" : "fine_label_names.txt",
-                     rest);
+  return reading("cifar100", folder, site, [&] {
+    const Form form{"cifar100", 2, options.coarse ? 0 : 1, options.coarse ? 20 : 100};
+    const ImageOptions rest{.classes = form.classes, .validation = options.validation};
+    check_options(form.op, rest);
+    return read_splits(form,
+                       folder,
+                       {require_file(form.op, folder, {"train.bin"})},
+                       require_file(form.op, folder, {"test.bin"}),
+                       options.coarse ? "coarse_label_names.txt" : "fine_label_names.txt",
+                       rest);
+  });
 }
 
 }  // namespace gradus::data

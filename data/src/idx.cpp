@@ -168,42 +168,44 @@ Dataset read_images(const std::string& images_path,
 }  // namespace
 
 Tensor read_idx(const std::string& path, DType dtype, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  InputFile file("read_idx", path);
-  const IdxHeader header = read_header(file, 0);
-  const bool fractions = header.type == kFloat32 || header.type == kFloat64;
-  if (dtype == boolean || (fractions && !is_floating(dtype)))
-    fail<DTypeError>("read_idx",
-                     fmt::format("expected {} for {}, got {}",
-                                 fractions ? "float32 or float64" : "float32, float64 or int64",
-                                 path,
-                                 to_string(dtype)));
-  return read_values(file, header, header.shape, dtype);
+  return reading("read_idx", path, site, [&] {
+    InputFile file("read_idx", path);
+    const IdxHeader header = read_header(file, 0);
+    const bool fractions = header.type == kFloat32 || header.type == kFloat64;
+    if (dtype == boolean || (fractions && !is_floating(dtype)))
+      fail<DTypeError>("read_idx",
+                       fmt::format("expected {} for {}, got {}",
+                                   fractions ? "float32 or float64" : "float32, float64 or int64",
+                                   path,
+                                   to_string(dtype)));
+    return read_values(file, header, header.shape, dtype);
+  });
 }
 
 Splits mnist(const std::string& folder, const ImageOptions& options, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  check_options("mnist", options);
-  const auto find = [&](const char* name, const char* other) {
-    return require_file("mnist", folder, {name, other});
-  };
-  // Some copies of the files have a dot before "idx".
-  const std::string train_images = find("train-images-idx3-ubyte", "train-images.idx3-ubyte");
-  const std::string train_labels = find("train-labels-idx1-ubyte", "train-labels.idx1-ubyte");
-  const std::string test_images = find("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte");
-  const std::string test_labels = find("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte");
+  return reading("mnist", folder, site, [&] {
+    check_options("mnist", options);
+    const auto find = [&](const char* name, const char* other) {
+      return require_file("mnist", folder, {name, other});
+    };
+    // Some copies of the files have a dot before "idx".
+    const std::string train_images = find("train-images-idx3-ubyte", "train-images.idx3-ubyte");
+    const std::string train_labels = find("train-labels-idx1-ubyte", "train-labels.idx1-ubyte");
+    const std::string test_images = find("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte");
+    const std::string test_labels = find("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte");
 
-  Dataset test = read_images(test_images, test_labels, options.classes);
-  const Dataset train = read_images(train_images, train_labels, options.classes);
-  for (int d = 2; d < 4; ++d)
-    if (train.inputs.size(d) != test.inputs.size(d))
-      fail<IoError>("mnist",
-                    fmt::format("expected images of one size, got {} in {} and {} in {}",
-                                to_string(train.inputs.shape()),
-                                train_images,
-                                to_string(test.inputs.shape()),
-                                test_images));
-  return make_splits("mnist", train, std::move(test), options);
+    Dataset test = read_images(test_images, test_labels, options.classes);
+    const Dataset train = read_images(train_images, train_labels, options.classes);
+    for (int d = 2; d < 4; ++d)
+      if (train.inputs.size(d) != test.inputs.size(d))
+        fail<IoError>("mnist",
+                      fmt::format("expected images of one size, got {} in {} and {} in {}",
+                                  to_string(train.inputs.shape()),
+                                  train_images,
+                                  to_string(test.inputs.shape()),
+                                  test_images));
+    return make_splits("mnist", train, std::move(test), options);
+  });
 }
 
 }  // namespace gradus::data

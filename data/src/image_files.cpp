@@ -1,18 +1,14 @@
 #include "bytes.h"
+#include "picture.h"
 
 #include "gradus/data/readers.h"
 #include "gradus/graph/arg.h"
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
-#include <jpeglib.h>
-#include <png.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
-#include <csetjmp>
-#include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -23,153 +19,11 @@ namespace {
 
 using gradus::detail::fail;
 
-/// Rows from the top, the channels of a pixel side by side.
-struct Picture {
-  std::int64_t height = 0, width = 0;
-  std::vector<unsigned char> pixels{};
-};
-
-/// What a decoder is asked for can't be more than `ratio` pixels for a byte of the file.
-void check_size(const Bytes& in,
-                std::uint64_t height,
-                std::uint64_t width,
-                std::uint64_t ratio,
-                std::size_t at) {
-  if (height == 0 || width == 0 || height * width / ratio > in.size())
-    in.fail(fmt::format("expected a size that the file can hold, got {} x {}", width, height), at);
-}
-
-// ---- PNG -----------------------------------------------------------------------------------------
-
-constexpr std::string_view kPng("\x89PNG\r\n\x1a\n", 8);
-
-/// Follows the chunks to the end, so that the decoder is given no damaged file.
-void check_png(const Bytes& in) {
-  for (std::size_t at = kPng.size(); true;) {
-    const std::size_t size = in.big<std::uint32_t>(at);
-    const std::string_view body = in.view(at + 4, size + 4, "a chunk of a PNG file");
-    const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(body.data()), body.size());
-    if (crc != in.big<std::uint32_t>(at + 8 + size))
-      in.fail("expected the checksum of a chunk, got another", at + 8 + size);
-    const std::string_view type = body.substr(0, 4);
-    if (at == kPng.size()) {
-      if (type != "IHDR" || size != 13)
-        in.fail("expected the header of a PNG file, got " + quote(type), at + 4);
-      // Deflate makes at most 1032 bytes of one, and these at most 8 pixels each.
-      check_size(
-          in, in.big<std::uint32_t>(at + 12), in.big<std::uint32_t>(at + 8), 1032 * 8, at + 8);
-    }
-    at += 12 + size;
-    if (type != "IEND") continue;
-    if (at != in.size()) in.fail("expected the end of a PNG file, got more", at);
-    return;
-  }
-}
-
-Picture decode_png(const Bytes& in, std::int64_t channels) {
-  check_png(in);
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  const auto check = [&](int result) {
-    if (result != 0 && (image.warning_or_error & PNG_IMAGE_ERROR) == 0) return;
-    const std::string message = image.message;
-    png_image_free(&image);
-    in.fail(fmt::format("expected a PNG file, got \"{}\"", message), in.size());
-  };
-  check(png_image_begin_read_from_memory(&image, in.all().data(), in.size()));
-  image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-  Picture picture{image.height, image.width};
-  picture.pixels.resize(PNG_IMAGE_SIZE(image));
-  const png_color black{0, 0, 0};
-  check(png_image_finish_read(&image, &black, picture.pixels.data(), 0, nullptr));
-  return picture;
-}
-
-// ---- JPEG ----------------------------------------------------------------------------------------
-
-struct JpegError {
-  jpeg_error_mgr base;  // first, so that the library's pointer to it is one to this
-  std::jmp_buf jump;
-  char message[JMSG_LENGTH_MAX];
-};
-
-[[noreturn]] void leave_jpeg(j_common_ptr info) {
-  auto* const error = reinterpret_cast<JpegError*>(info->err);
-  (*info->err->format_message)(info, error->message);
-  std::longjmp(error->jump, 1);
-}
-/// Warnings tell of damage that the library would paint over.
-void note_jpeg(j_common_ptr info, int level) {
-  if (level < 0) leave_jpeg(info);
-}
-
-/// Fills `pixels`, if not null, else only height and width. False: the message and position of what is
-/// wrong. Has no local object with a destructor: errors jump over them.
-bool run_jpeg(const Bytes& in,
-              std::int64_t channels,
-              JpegError& error,
-              Picture& picture,
-              unsigned char* pixels,
-              std::size_t& position) {
-  jpeg_decompress_struct info;
-  info.err = jpeg_std_error(&error.base);
-  error.base.error_exit = leave_jpeg;
-  error.base.emit_message = note_jpeg;
-  jpeg_create_decompress(&info);
-  if (setjmp(error.jump) != 0) {
-    position = info.src == nullptr ? 0 : in.size() - std::min(in.size(), info.src->bytes_in_buffer);
-    jpeg_destroy_decompress(&info);
-    return false;
-  }
-  jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(in.all().data()), in.size());
-  jpeg_read_header(&info, TRUE);
-  info.out_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  picture.height = info.image_height;
-  picture.width = info.image_width;
-  position = in.size() - info.src->bytes_in_buffer;
-  if (pixels != nullptr) {
-    jpeg_start_decompress(&info);
-    const std::size_t stride = info.output_width * static_cast<std::size_t>(info.output_components);
-    while (info.output_scanline < info.output_height) {
-      unsigned char* row = pixels + info.output_scanline * stride;
-      jpeg_read_scanlines(&info, &row, 1);
-    }
-    jpeg_finish_decompress(&info);
-    position = in.size() - info.src->bytes_in_buffer;
-  }
-  jpeg_destroy_decompress(&info);
-  return true;
-}
-
-Picture decode_jpeg(const Bytes& in, std::int64_t channels) {
-  JpegError error{};
-  Picture picture;
-  std::size_t position = 0;
-  const auto check = [&](bool well) {
-    if (!well) in.fail(fmt::format("expected a JPEG file, got \"{}\"", error.message), position);
-  };
-  check(run_jpeg(in, channels, error, picture, nullptr, position));
-  // Every block of 64 pixels takes at least a bit.
-  check_size(in,
-             static_cast<std::uint64_t>(picture.height),
-             static_cast<std::uint64_t>(picture.width),
-             512,
-             position);
-  picture.pixels.resize(static_cast<std::size_t>(picture.height * picture.width * channels));
-  check(run_jpeg(in, channels, error, picture, picture.pixels.data(), position));
-  if (position != in.size()) in.fail("expected the end of a JPEG file, got more", position);
-  return picture;
-}
-
-// ---- tensors -------------------------------------------------------------------------------------
-
 Tensor read_pixels(const char* op, const std::string& path, std::int64_t channels) {
-  const std::string bytes = read_all(op, path);
-  const Bytes in(op, path, bytes);
-  const bool png = in.all().starts_with(kPng);
-  if (!png && !in.all().starts_with("\xff\xd8\xff"))
-    in.fail("expected a PNG or JPEG file, got " + quote(in.all().substr(0, 8)), 0);
-  const Picture picture = png ? decode_png(in, channels) : decode_jpeg(in, channels);
+  const Picture picture = gradus::detail::at_boundary(op, path, [&] {
+    const std::string bytes = read_all(op, path);
+    return decode_picture(Bytes(op, path, bytes), channels);
+  });
   Tensor x = empty({channels, picture.height, picture.width});
   auto* out = x.mutable_data<float>();
   const std::int64_t plane = picture.height * picture.width;
@@ -230,8 +84,11 @@ Listing list_images(const char* op, const std::string& folder) {
   const auto entries = [&](const fs::path& path, bool folders) {
     std::vector<fs::path> found;
     std::error_code error;
-    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error))
-      if (at->is_directory() == folders) found.push_back(at->path());
+    for (fs::directory_iterator at(path, error), end; !error && at != end; at.increment(error)) {
+      std::error_code unknown;  // of a link to nothing: as a file, reading tells
+      const bool hidden = at->path().filename().string().starts_with('.');
+      if (!hidden && at->is_directory(unknown) == folders) found.push_back(at->path());
+    }
     if (error)
       fail<IoError>(
           op,
@@ -253,7 +110,12 @@ Listing list_images(const char* op, const std::string& folder) {
     }
     if (listing.paths.size() == before)
       fail<IoError>(op, fmt::format("expected PNG or JPEG files in {}, got none", path.string()));
-    listing.class_names.push_back(path.filename().string());
+    std::string name = path.filename().string();
+    if (!is_utf8(name))
+      fail<IoError>(
+          op,
+          fmt::format("expected names of folders in UTF-8, got {} in {}", in_quotes(name), folder));
+    listing.class_names.push_back(std::move(name));
   }
   if (listing.paths.empty())
     fail<IoError>(op, fmt::format("expected a folder for each class in {}, got none", folder));
@@ -274,48 +136,51 @@ void check(const char* op, std::int64_t channels, std::int64_t height = 0, std::
 }  // namespace
 
 Tensor read_image(const std::string& path, std::int64_t channels, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  check("read_image", channels);
-  return read_pixels("read_image", path, channels);
+  return reading("read_image", path, site, [&] {
+    check("read_image", channels);
+    return read_pixels("read_image", path, channels);
+  });
 }
 
 Source image_source(const std::string& folder, const ImageFolderOptions& options, CallSite site) {
-  constexpr const char* op = "image_source";
-  const gradus::detail::SitePin pin(site);
-  check(op, options.channels, options.height, options.width);
-  Listing listing = list_images(op, folder);
-  Source source;
-  source.size = static_cast<std::int64_t>(listing.paths.size());
-  source.classes = static_cast<std::int64_t>(listing.class_names.size());
-  source.targets = from_vector(listing.targets);
-  source.class_names = listing.class_names;
-  Shape expected;
-  if (options.height == 0) expected = read_pixels(op, listing.paths[0], options.channels).shape();
-  source.get = [listing = std::move(listing), options, expected](std::int64_t row) -> Example {
-    const auto i = static_cast<std::size_t>(row);
-    Tensor x = read_pixels(op, listing.paths[i], options.channels);
-    if (options.height > 0)
-      x = resize(x, options.height, options.width);
-    else if (x.shape() != expected)
-      fail<IoError>(op,
-                    fmt::format("expected an image of shape {} like {}, got {} in {}",
-                                to_string(expected),
-                                listing.paths[0],
-                                to_string(x.shape()),
-                                listing.paths[i]));
-    return {std::move(x), scalar(static_cast<double>(listing.targets[i]), int64)};
-  };
-  return source;
+  static constexpr const char* op = "image_source";
+  return reading(op, folder, site, [&] {
+    check(op, options.channels, options.height, options.width);
+    Listing listing = list_images(op, folder);
+    Source source;
+    source.size = static_cast<std::int64_t>(listing.paths.size());
+    source.classes = static_cast<std::int64_t>(listing.class_names.size());
+    source.targets = from_vector(listing.targets);
+    source.class_names = listing.class_names;
+    Shape expected;
+    if (options.height == 0) expected = read_pixels(op, listing.paths[0], options.channels).shape();
+    source.get = [listing = std::move(listing), options, expected](std::int64_t row) -> Example {
+      const auto i = static_cast<std::size_t>(row);
+      Tensor x = read_pixels(op, listing.paths[i], options.channels);
+      if (options.height > 0)
+        x = resize(x, options.height, options.width);
+      else if (x.shape() != expected)
+        fail<IoError>(op,
+                      fmt::format("expected an image of shape {} like {}, got {} in {}",
+                                  to_string(expected),
+                                  listing.paths[0],
+                                  to_string(x.shape()),
+                                  listing.paths[i]));
+      return {std::move(x), scalar(static_cast<double>(listing.targets[i]), int64)};
+    };
+    return source;
+  });
 }
 
 Dataset image_folder(const std::string& folder, const ImageFolderOptions& options, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  const Source source = image_source(folder, options, site);
-  std::vector<Example> rows(static_cast<std::size_t>(source.size));
-  gradus::detail::parallel_for(source.size, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) rows[static_cast<std::size_t>(i)] = source.get(i);
+  return reading("image_folder", folder, site, [&] {
+    const Source source = image_source(folder, options, site);
+    std::vector<Example> rows(static_cast<std::size_t>(source.size));
+    gradus::detail::parallel_for(source.size, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) rows[static_cast<std::size_t>(i)] = source.get(i);
+    });
+    return Dataset{stack_examples(rows).inputs, source.targets, source.class_names, {}};
   });
-  return {stack_examples(rows).inputs, source.targets, source.class_names, {}};
 }
 
 }  // namespace gradus::data

@@ -154,15 +154,4 @@ std::int64_t InputFile::count_rest(std::int64_t limit) {
   return count;
 }
 
-std::string quote(std::string_view text) {
-  constexpr std::size_t kShown = 24;
-  std::string shown;
-  for (const char c : text.substr(0, kShown)) {
-    const bool plain =
-        static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f;
-    shown += plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-  }
-  return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "…" : "");
-}
-
 }  // namespace gradus::data

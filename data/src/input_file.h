@@ -1,6 +1,9 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/file.h"
+#include "gradus/tensor/text.h"
 
 #include <zlib.h>
 
@@ -61,7 +64,14 @@ class InputFile {
   std::span<const unsigned char> ready_;               // bytes not handed out yet
 };
 
-/// A piece of a file for an error message: short, quoted, on one line.
-std::string quote(std::string_view text);
+/// What `f()` gives, in the name of the user's line: each reader's way through detail::at_boundary.
+template <class F>
+auto reading(const char* op, const std::string& path, CallSite site, F&& f) {
+  const gradus::detail::SitePin pin(site);
+  return gradus::detail::at_boundary(op, path, f);
+}
+
+using gradus::detail::in_quotes;
+using gradus::detail::is_utf8;
 
 }  // namespace gradus::data

@@ -1,19 +1,19 @@
 #include "gradus/data/npy.h"
 
 #include "bytes.h"
+#include "zip.h"
 
 #include "gradus/graph/arg.h"
 #include "gradus/tensor/file.h"
+#include "gradus/tensor/half.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <string_view>
 #include <utility>
 
@@ -46,7 +46,7 @@ std::string_view value_of(const Bytes& in, std::string_view text, std::string_vi
 
 Shape parse_shape(const Bytes& in, std::string_view text) {
   const auto refuse = [&](const char* what) {
-    in.fail(fmt::format("expected a shape {}, got {}", what, quote(text)), 10);
+    in.fail(fmt::format("expected a shape {}, got {}", what, in_quotes(text)), 10);
   };
   const std::size_t close = text.find(')');
   if (!text.starts_with('(') || close == std::string_view::npos) refuse("in brackets");
@@ -70,7 +70,7 @@ Shape parse_shape(const Bytes& in, std::string_view text) {
 
 Header parse_header(const Bytes& in) {
   if (in.size() < 10 || in.view(0, 6, "a .npy file") != "\x93NUMPY")
-    in.fail("expected a .npy file, got " + quote(in.all()), 0);
+    in.fail("expected a .npy file, got " + in_quotes(in.all()), 0);
   const int version = in.all()[6];
   if (version < 1 || version > 3)
     in.fail(fmt::format("expected version 1, 2 or 3 of a .npy file, got {}", version), 6);
@@ -84,7 +84,7 @@ Header parse_header(const Bytes& in) {
   const std::string_view order = value_of(in, text, "fortran_order");
   header.fortran = order.starts_with("True");
   if (!header.fortran && !order.starts_with("False"))
-    in.fail("expected True or False for 'fortran_order', got " + quote(order), 10);
+    in.fail("expected True or False for 'fortran_order', got " + in_quotes(order), 10);
   const std::string_view type = value_of(in, text, "descr");
   const std::size_t close = type.find_first_of("'\"", 1);
   const std::string_view descr =
@@ -93,7 +93,7 @@ Header parse_header(const Bytes& in) {
       "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
   if (descr.size() != 3 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos ||
       std::find(std::begin(known), std::end(known), descr.substr(1)) == std::end(known))
-    in.fail("expected numbers of 1 to 8 bytes or bool, got " + quote(type.substr(0, 16)), 10);
+    in.fail("expected numbers of 1 to 8 bytes or bool, got " + in_quotes(type.substr(0, 16)), 10);
   header.kind = descr[1];
   header.size = static_cast<std::size_t>(descr[2] - '0');
   header.swapped = descr[0] == '>';
@@ -116,14 +116,6 @@ Header parse_header(const Bytes& in) {
             "expected {} bytes of values for {}, got {}", expected, to_string(header.shape), rest),
         header.end);
   return header;
-}
-
-float from_half(std::uint16_t bits) {
-  const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  float value = exponent == 31  ? (fraction == 0 ? INFINITY : NAN)
-                : exponent == 0 ? std::ldexp(static_cast<float>(fraction), -24)
-                                : std::ldexp(static_cast<float>(1024 + fraction), exponent - 25);
-  return (bits & 0x8000) != 0 ? -value : value;
 }
 
 /// Elements stored as Bits, each made a value of type T by `f`.
@@ -166,7 +158,7 @@ Tensor parse_npy(const Bytes& in) {
     case 'f':
       if (header.size == 8) return convert<double, double>(in, header, same);
       if (header.size == 4) return convert<float, float>(in, header, same);
-      return convert<std::uint16_t, float>(in, header, from_half);
+      return convert<std::uint16_t, float>(in, header, gradus::detail::from_half);
     case 'i':
       if (header.size == 8) return convert<std::int64_t, std::int64_t>(in, header, same);
       if (header.size == 4) return convert_whole<std::int32_t>(in, header);
@@ -179,6 +171,8 @@ Tensor parse_npy(const Bytes& in) {
       return convert_whole<std::uint8_t>(in, header);
   }
 }
+
+constexpr std::size_t kLongestHeader = 512;  // of what is written: 8 sizes of at most 19 digits
 
 std::string spell_npy(const Tensor& source) {
   const Tensor x = contiguous(source);
@@ -206,117 +200,35 @@ std::string spell_npy(const Tensor& source) {
 
 // ---- .npz: a zip file ----------------------------------------------------------------------------
 
-constexpr std::uint32_t kEnd = 0x06054b50, kEntry = 0x02014b50, kLocal = 0x04034b50;
-constexpr std::size_t kEndSize = 22, kEntrySize = 46, kLocalSize = 30;
-
-std::uint32_t checksum(std::string_view bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
-}
-
-/// The end record stands last, before a comment of the length it gives.
-std::size_t find_end(const Bytes& in) {
-  if (in.size() >= kEndSize)
-    for (std::size_t k = 0; k <= std::min<std::size_t>(in.size() - kEndSize, 0xffff); ++k) {
-      const std::size_t at = in.size() - kEndSize - k;
-      if (in.little<std::uint32_t>(at) == kEnd && in.little<std::uint16_t>(at + 20) == k) return at;
-    }
-  in.fail("expected the end record of a zip file, got none", in.size());
-}
-
-/// A deflated member. Grows as far as there is data, so a size that isn't true costs nothing.
-std::string inflate_member(const Bytes& in,
-                           std::size_t at,
-                           std::string_view packed,
-                           std::size_t size) {
-  z_stream stream{};
-  if (inflateInit2(&stream, -15) != Z_OK) throw std::bad_alloc();
-  std::string out;
-  char buffer[1 << 14];
-  // No member is 4 GiB or larger, so its size fits.
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data()));
-  stream.avail_in = static_cast<uInt>(packed.size());
-  int code = Z_OK;
-  while (code == Z_OK && out.size() <= size) {
-    stream.next_out = reinterpret_cast<Bytef*>(buffer);
-    stream.avail_out = sizeof buffer;
-    code = inflate(&stream, Z_NO_FLUSH);
-    out.append(buffer, sizeof buffer - stream.avail_out);
-  }
-  const std::size_t used = packed.size() - stream.avail_in;
-  inflateEnd(&stream);
-  if (code == Z_MEM_ERROR) throw std::bad_alloc();
-  if (code != Z_STREAM_END || out.size() != size || used != packed.size())
-    in.fail(fmt::format("expected a deflated member of {} bytes, got {}",
-                        size,
-                        code == Z_STREAM_END ? "another size" : "damage"),
-            at + used);
-  return out;
-}
-
 Arrays parse_npz(const Bytes& in) {
-  const std::size_t end = find_end(in);
-  const std::size_t count = in.little<std::uint16_t>(end + 10);
-  std::size_t at = in.little<std::uint32_t>(end + 16);
-  std::size_t total = 0;
   Arrays arrays;
-  for (std::size_t i = 0; i < count; ++i) {
-    if (in.view(at, kEntrySize, "a directory entry").empty() ||
-        in.little<std::uint32_t>(at) != kEntry)
-      in.fail("expected a directory entry of a zip file, got something else", at);
-    const auto flags = in.little<std::uint16_t>(at + 8), method = in.little<std::uint16_t>(at + 10);
-    const auto crc = in.little<std::uint32_t>(at + 16);
-    const std::size_t packed_size = in.little<std::uint32_t>(at + 20),
-                      size = in.little<std::uint32_t>(at + 24),
-                      local = in.little<std::uint32_t>(at + 42);
-    const std::size_t name_size = in.little<std::uint16_t>(at + 28);
-    std::string name(in.view(at + kEntrySize, name_size, "a name"));
-    if ((flags & 1) != 0 || (method != 0 && method != 8))
-      in.fail(
-          fmt::format("expected a stored or deflated member, got another kind for {}", quote(name)),
-          at);
-    if (size == 0xffffffff || packed_size == 0xffffffff || local == 0xffffffff)
-      in.fail(fmt::format("expected less than 4 GiB, got more for {}", quote(name)), at);
+  for (const ZipMember& member : read_zip_directory(in)) {
+    std::string name = member.name, buffer;
     if (!name.ends_with(".npy"))
-      in.fail(fmt::format("expected names ending in .npy, got {}", quote(name)), at);
-    if (in.view(local, kLocalSize, "a member").empty() || in.little<std::uint32_t>(local) != kLocal)
-      in.fail(fmt::format("expected the member {}, got something else", quote(name)), local);
-    const std::size_t data = local + kLocalSize + in.little<std::uint16_t>(local + 26) +
-                             std::size_t{in.little<std::uint16_t>(local + 28)};
-    const std::string_view packed = in.view(data, packed_size, "a member");
-    // Members that share bytes could unpack to far more than the file holds.
-    total += packed_size + kLocalSize;
-    if (total > in.size())
-      in.fail("expected members one after the other, got them overlapping", at);
-    if (method == 0 && packed_size != size)
-      in.fail(fmt::format("expected {} bytes of {}, got {}", size, quote(name), packed_size), at);
-    const std::string unpacked = method == 0 ? "" : inflate_member(in, data, packed, size);
-    const std::string_view bytes = method == 0 ? packed : unpacked;
-    if (checksum(bytes) != crc)
-      in.fail(fmt::format("expected the checksum of {}, got another", quote(name)), data);
-    const Bytes member(in.op(), fmt::format("{} in {}", name, in.path()), bytes);
+      in.fail(fmt::format("expected names ending in .npy, got {}", in_quotes(name)), member.at);
+    const Bytes bytes(
+        in.op(), fmt::format("{} in {}", name, in.path()), unpack(in, member, buffer));
     name.resize(name.size() - 4);
-    if (!arrays.emplace(name, parse_npy(member)).second)
-      in.fail(fmt::format("expected different names, got {} twice", quote(name)), at);
-    at += kEntrySize + name_size + in.little<std::uint16_t>(at + 30) +
-          std::size_t{in.little<std::uint16_t>(at + 32)};
+    if (!arrays.emplace(name, parse_npy(bytes)).second)
+      in.fail(fmt::format("expected different names, got {} twice", in_quotes(name)), member.at);
   }
-  if (at != end) in.fail(fmt::format("expected the directory to end at byte {}", end), at);
   return arrays;
 }
 
 }  // namespace
 
 Tensor read_npy(const std::string& path, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  const std::string bytes = read_all("read_npy", path);
-  return parse_npy(Bytes("read_npy", path, bytes));
+  return reading("read_npy", path, site, [&] {
+    const std::string bytes = read_all("read_npy", path);
+    return parse_npy(Bytes("read_npy", path, bytes));
+  });
 }
 
 Arrays read_npz(const std::string& path, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  const std::string bytes = read_all("read_npz", path);
-  return parse_npz(Bytes("read_npz", path, bytes));
+  return reading("read_npz", path, site, [&] {
+    const std::string bytes = read_all("read_npz", path);
+    return parse_npz(Bytes("read_npz", path, bytes));
+  });
 }
 
 void write_npy(const std::string& path, const Tensor& x, CallSite site) {
@@ -326,43 +238,18 @@ void write_npy(const std::string& path, const Tensor& x, CallSite site) {
 
 void write_npz(const std::string& path, const Arrays& arrays, CallSite site) {
   const gradus::detail::SitePin pin(site);
-  std::string file, directory;
+  std::size_t size = 0;  // no less than the file's
   for (const auto& [key, array] : arrays) {
-    const std::string name = key + ".npy", bytes = spell_npy(array);
-    if (file.size() + bytes.size() + name.size() > 0xfffffff0 || arrays.size() > 0xffff ||
-        name.size() > 0xffff)
-      fail<ArgumentError>("write_npz",
-                          fmt::format("expected less than 4 GiB for {}, got more", path));
-    std::string common;                                    // of both headers: version … extra
-    for (const unsigned value : {20U, 0U, 0U, 0U, 0x21U})  // the date is 1 January 1980
-      append_little(common, static_cast<std::uint16_t>(value));
-    append_little(common, checksum(bytes));
-    append_little(common, static_cast<std::uint32_t>(bytes.size()));
-    append_little(common, static_cast<std::uint32_t>(bytes.size()));
-    append_little(common, static_cast<std::uint16_t>(name.size()));
-    append_little(common, std::uint16_t{0});
-
-    append_little(directory, kEntry);
-    append_little(directory, std::uint16_t{20});
-    directory += common + std::string(10, '\0');  // no comment, disk 0, no attributes
-    append_little(directory, static_cast<std::uint32_t>(file.size()));
-    directory += name;
-    append_little(file, kLocal);
-    file += common + name + bytes;
+    if (key.size() > 0xfff0)
+      fail<ArgumentError>(
+          "write_npz",
+          fmt::format("expected names of at most 65,520 bytes, got {} for {}", key.size(), path));
+    size += static_cast<std::size_t>(array.numel()) * size_of(array.dtype()) + kLongestHeader +
+            2 * key.size() + ZipWriter::kOverhead;
   }
-  const std::size_t start = file.size(), size = directory.size();
-  if (start + size > 0xfffffff0)
-    fail<ArgumentError>("write_npz",
-                        fmt::format("expected less than 4 GiB for {}, got more", path));
-  file += directory;
-  append_little(file, kEnd);
-  append_little(file, std::uint32_t{0});
-  append_little(file, static_cast<std::uint16_t>(arrays.size()));
-  append_little(file, static_cast<std::uint16_t>(arrays.size()));
-  append_little(file, static_cast<std::uint32_t>(size));
-  append_little(file, static_cast<std::uint32_t>(start));
-  append_little(file, std::uint16_t{0});
-  write_file("write_npz", path, file);
+  ZipWriter zip(arrays.size(), size);
+  for (const auto& [key, array] : arrays) zip.add(key + ".npy", spell_npy(array));
+  write_file("write_npz", path, zip.finish());
 }
 
 }  // namespace gradus::data

@@ -1,32 +1,61 @@
 #include "gradus/nn/save.h"
 
 #include "gradus/tensor/file.h"
+#include "gradus/tensor/half.h"
+#include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
-#include <fstream>
 #include <iterator>
+#include <set>
 #include <string_view>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 namespace gradus::nn {
 namespace {
 
+using gradus::detail::in_quotes;
 using Json = nlohmann::json;
 
-constexpr std::pair<DType, std::string_view> kNames[] = {
-    {float32, "F32"}, {float64, "F64"}, {int64, "I64"}, {boolean, "BOOL"}};
+constexpr std::string_view kMetadata = "__metadata__", kChecksum = "checksum of ";
 
-[[noreturn]] void fail_file(const std::string& path,
-                            std::uint64_t offset,
-                            const std::string& message) {
-  gradus::detail::fail<IoError>("load", fmt::format("{} in {} at byte {}", message, path, offset));
+/// An element type of files, and what it is read as.
+struct Stored {
+  std::string_view name;
+  std::size_t bytes;
+  DType dtype;
+};
+constexpr Stored kStored[] = {{"F32", 4, float32},
+                              {"F64", 8, float64},
+                              {"I64", 8, int64},
+                              {"BOOL", 1, boolean},
+                              {"F16", 2, float32},
+                              {"BF16", 2, float32},
+                              {"I32", 4, int64},
+                              {"I16", 2, int64},
+                              {"I8", 1, int64},
+                              {"U32", 4, int64},
+                              {"U16", 2, int64},
+                              {"U8", 1, int64}};
+
+std::string_view name_of(DType dtype) {
+  return std::find_if(std::begin(kStored),
+                      std::end(kStored),
+                      [&](const Stored& stored) { return stored.dtype == dtype; })
+      ->name;
 }
 
-constexpr std::string_view kChecksum = "checksum of ";
+Json entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, std::uint64_t to) {
+  return {{"dtype", dtype},
+          {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())},
+          {"data_offsets", {from, to}}};
+}
 
 /// Of what is said of a tensor and of its values. A single changed word always changes it.
 std::string checksum(const Json& entry, std::string_view values) {
@@ -44,6 +73,207 @@ std::string checksum(const Json& entry, std::string_view values) {
   return fmt::format("{:016x}", hash);
 }
 
+/// Elements stored as Bits, each made one of `x` by `f`.
+template <class Bits, class F>
+void convert(std::string_view bytes, Tensor& x, F f) {
+  dispatch(x.dtype(), [&]<class T>() {
+    T* const out = x.mutable_data<T>();
+    for (std::size_t i = 0; i < bytes.size() / sizeof(Bits); ++i) {
+      Bits bits;
+      std::memcpy(&bits, bytes.data() + i * sizeof(Bits), sizeof(Bits));
+      out[i] = static_cast<T>(f(bits));
+    }
+  });
+}
+
+Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shape) {
+  static_assert(std::endian::native == std::endian::little);
+  const auto same = [](auto value) { return value; };
+  Tensor x = empty(shape, stored.dtype);
+  if (stored.name == "F16")
+    convert<std::uint16_t>(bytes, x, gradus::detail::from_half);
+  else if (stored.name == "BF16")
+    convert<std::uint16_t>(bytes, x, gradus::detail::from_bfloat16);
+  else if (stored.name == "F32")
+    convert<float>(bytes, x, same);
+  else if (stored.name == "F64")
+    convert<double>(bytes, x, same);
+  else if (stored.name == "I64")
+    convert<std::int64_t>(bytes, x, same);
+  else if (stored.name == "I32")
+    convert<std::int32_t>(bytes, x, same);
+  else if (stored.name == "I16")
+    convert<std::int16_t>(bytes, x, same);
+  else if (stored.name == "I8")
+    convert<std::int8_t>(bytes, x, same);
+  else if (stored.name == "U32")
+    convert<std::uint32_t>(bytes, x, same);
+  else if (stored.name == "U16")
+    convert<std::uint16_t>(bytes, x, same);
+  else if (stored.name == "U8")
+    convert<std::uint8_t>(bytes, x, same);
+  else
+    convert<std::uint8_t>(bytes, x, [](std::uint8_t v) { return v != 0; });
+  return x;
+}
+
+/// A file of the format: eight bytes of header length, the header, the values without a gap.
+class Reader {
+ public:
+  explicit Reader(const std::string& path)
+      : path_(path), bytes_(gradus::detail::read_file("load", path)) {
+    std::uint64_t length = 0;
+    if (bytes_.size() < sizeof(length)) fail(0, "expected 8 bytes of header length, got fewer");
+    std::memcpy(&length, bytes_.data(), sizeof(length));
+    if (length > bytes_.size() - sizeof(length))
+      fail(0, fmt::format("expected a header no longer than the file, got {} bytes", length));
+    start_ = sizeof(length) + length;
+    values_ = std::string_view(bytes_).substr(start_);
+    parse(std::string_view(bytes_).substr(sizeof(length), length));
+  }
+
+  std::map<std::string, Tensor> tensors() {
+    std::vector<Entry> entries;
+    for (const auto& [name, entry] : header_.items())
+      if (name != kMetadata) entries.push_back(read_entry(name, entry));
+    check_layout(entries);
+    const Json checksums = read_checksums(entries.size());
+    std::map<std::string, Tensor> tensors;
+    for (const Entry& e : entries) {
+      const std::string_view bytes = values_.substr(e.from, e.to - e.from);
+      if (!checksums.empty() &&
+          checksums.value(std::string(kChecksum) + e.name, "") !=
+              checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
+        fail(start_ + e.from,
+             fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
+      tensors[e.name] = to_tensor(bytes, *e.stored, e.shape);
+    }
+    return tensors;
+  }
+
+ private:
+  struct Entry {
+    std::string name;
+    const Stored* stored = nullptr;
+    Shape shape;
+    std::uint64_t from = 0, to = 0;  // of its bytes among the values
+  };
+
+  [[noreturn]] void fail(std::uint64_t offset, const std::string& message) const {
+    gradus::detail::fail<IoError>("load",
+                                  fmt::format("{} in {} at byte {}", message, path_, offset));
+  }
+  [[noreturn]] void fail_header(const std::string& message) const {
+    fail(sizeof(std::uint64_t), message);
+  }
+
+  void parse(std::string_view text) {
+    constexpr std::size_t kDeepest = 8;  // a header has 3 levels
+    if (!text.starts_with('{')) fail_header("expected a header that begins with {, got another");
+    std::vector<std::set<std::string>> keys;  // of the objects and lists around
+    header_ = Json::parse(text, [&](int, Json::parse_event_t event, Json& value) {
+      using Event = Json::parse_event_t;
+      if (event == Event::object_start || event == Event::array_start) {
+        keys.emplace_back();
+        if (keys.size() > kDeepest) fail_header("expected a flat header, got a deep one");
+      } else if (event == Event::object_end || event == Event::array_end) {
+        keys.pop_back();
+      } else if (event == Event::key &&
+                 !keys.back().insert(value.get_ref<const std::string&>()).second) {
+        fail_header(fmt::format("expected each name once, got {} twice",
+                                in_quotes(value.get_ref<const std::string&>())));
+      }
+      return true;
+    });
+  }
+
+  /// A whole number from 0 on; the JSON library would round others.
+  std::uint64_t whole(const std::string& name, const Json& value) const {
+    if (!value.is_number_unsigned())
+      fail_header(fmt::format("expected whole numbers for {}, got another value", in_quotes(name)));
+    return value.get<std::uint64_t>();
+  }
+
+  Entry read_entry(const std::string& name, const Json& entry) const {
+    const Json &sizes = entry.at("shape"), &offsets = entry.at("data_offsets");
+    const std::string dtype = entry.at("dtype").get<std::string>();
+    const Stored* const stored =
+        std::find_if(std::begin(kStored), std::end(kStored), [&](const Stored& known) {
+          return known.name == dtype;
+        });
+    if (stored == std::end(kStored))
+      fail_header(
+          fmt::format("expected dtype F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32 or BOOL "
+                      "for {}, got {}",
+                      in_quotes(name),
+                      in_quotes(dtype)));
+    if (!sizes.is_array() || sizes.size() > kMaxRank)
+      fail_header(fmt::format("expected at most 8 sizes for {}, got others", in_quotes(name)));
+    if (!offsets.is_array() || offsets.size() != 2)
+      fail_header(fmt::format("expected two offsets for {}, got others", in_quotes(name)));
+    Entry e{name, stored, {}, whole(name, offsets[0]), whole(name, offsets[1])};
+    constexpr std::uint64_t kMost = std::uint64_t{1} << 48;
+    std::uint64_t elements = 1;  // were there no size 0
+    for (const Json& size : sizes) {
+      const std::uint64_t n = whole(name, size);
+      if (n > kMost || elements > kMost / std::max<std::uint64_t>(n, 1))
+        fail_header(fmt::format("expected a shape that a file can hold for {}", in_quotes(name)));
+      elements *= std::max<std::uint64_t>(n, 1);
+      e.shape.push_back(static_cast<std::int64_t>(n));
+    }
+    const std::uint64_t bytes = static_cast<std::uint64_t>(e.shape.numel()) * stored->bytes;
+    if (e.from > e.to || e.to > values_.size() || e.to - e.from != bytes)
+      fail(start_ + std::min<std::uint64_t>(e.from, values_.size()),
+           fmt::format("expected {} bytes for {}, got offsets {} to {} of {}",
+                       bytes,
+                       in_quotes(name),
+                       e.from,
+                       e.to,
+                       values_.size()));
+    return e;
+  }
+
+  /// The tensors' bytes follow each other from the first byte to the last.
+  void check_layout(std::vector<Entry>& entries) const {
+    std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+      return std::tie(a.from, a.to) < std::tie(b.from, b.to);
+    });
+    std::uint64_t at = 0;
+    for (const Entry& e : entries) {
+      if (e.from != at)
+        fail(start_ + at,
+             fmt::format("expected {} to follow without {}, got it at {}",
+                         in_quotes(e.name),
+                         e.from < at ? "an overlap" : "a hole",
+                         start_ + e.from));
+      at = e.to;
+    }
+    if (at != values_.size()) fail(start_ + at, "expected the end of the file, got more");
+  }
+
+  /// Those in the metadata; none in files of other programs.
+  Json read_checksums(std::size_t tensors) const {
+    Json checksums = Json::object();
+    if (!header_.contains(kMetadata)) return checksums;
+    const Json& metadata = header_.at(std::string(kMetadata));
+    if (!metadata.is_object()) fail_header("expected an object as metadata, got another value");
+    for (const auto& [key, value] : metadata.items()) {
+      if (!value.is_string())
+        fail_header(
+            fmt::format("expected text as metadata, got another value for {}", in_quotes(key)));
+      if (key.starts_with(kChecksum)) checksums[key] = value;
+    }
+    if (!checksums.empty() && checksums.size() != tensors)
+      fail_header(fmt::format("expected {} checksums, got {}", tensors, checksums.size()));
+    return checksums;
+  }
+
+  std::string path_, bytes_;
+  std::uint64_t start_ = 0;  // of the values
+  std::string_view values_;
+  Json header_;
+};
+
 }  // namespace
 
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path) {
@@ -51,15 +281,16 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
   std::size_t at = 0;
   std::string values;
   for (const auto& [name, given] : tensors) {
+    if (name == kMetadata || !gradus::detail::is_utf8(name))
+      gradus::detail::fail<ArgumentError>(
+          "save",
+          fmt::format("expected names in UTF-8 other than {} for {}, got {}",
+                      kMetadata,
+                      path,
+                      in_quotes(name)));
     const Tensor x = contiguous(given);
     const std::size_t bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
-    std::string_view dtype;
-    for (const auto& [type, text] : kNames)
-      if (type == x.dtype()) dtype = text;
-    const Shape shape = x.shape();
-    header[name] = {{"dtype", dtype},
-                    {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())},
-                    {"data_offsets", {at, at + bytes}}};
+    header[name] = entry_of(name_of(x.dtype()), x.shape(), at, at + bytes);
     dispatch(x.dtype(), [&]<class T>() {
       if (bytes > 0) values.append(reinterpret_cast<const char*>(x.data<T>()), bytes);
     });
@@ -67,7 +298,7 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
         checksum(header[name], std::string_view(values).substr(at, bytes));
     at += bytes;
   }
-  header["__metadata__"] = std::move(metadata);
+  header[std::string(kMetadata)] = std::move(metadata);
   std::string text = header.dump();
   text.append((8 - text.size() % 8) % 8, ' ');  // keeps the values aligned
   const std::uint64_t length = text.size();
@@ -77,86 +308,7 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
 }
 
 std::map<std::string, Tensor> load_tensors(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in)
-    gradus::detail::fail<IoError>("load", fmt::format("expected a readable file, got {}", path));
-  const std::string bytes(std::istreambuf_iterator<char>(in), {});
-  std::uint64_t length = 0;
-  if (bytes.size() < sizeof(length))
-    fail_file(path, 0, "expected 8 bytes of header length, got fewer");
-  std::memcpy(&length, bytes.data(), sizeof(length));
-  if (length > bytes.size() - sizeof(length))
-    fail_file(
-        path, 0, fmt::format("expected a header no longer than the file, got {} bytes", length));
-  const std::uint64_t start = sizeof(length) + length;
-  const std::uint64_t room = bytes.size() - start;
-
-  std::map<std::string, Tensor> tensors;
-  try {
-    const Json header = Json::parse(bytes.begin() + sizeof(length),
-                                    bytes.begin() + static_cast<std::ptrdiff_t>(start));
-    if (!header.is_object())
-      fail_file(path, sizeof(length), "expected a JSON object as the header, got another value");
-    const Json metadata = header.value("__metadata__", Json::object());
-    std::size_t checked = 0;  // none in files of other programs
-    for (const auto& [key, value] : metadata.items()) checked += key.starts_with(kChecksum);
-    if (checked > 0 && checked != header.size() - 1)
-      fail_file(path,
-                sizeof(length),
-                fmt::format("expected {} checksums, got {}", header.size() - 1, checked));
-    for (const auto& [name, entry] : header.items()) {
-      if (name == "__metadata__") continue;
-      const auto sizes = entry.at("shape").get<std::vector<std::int64_t>>();
-      const auto from = entry.at("data_offsets").at(0).get<std::uint64_t>();
-      const auto to = entry.at("data_offsets").at(1).get<std::uint64_t>();
-      const auto dtype_name = entry.at("dtype").get<std::string>();
-      const std::pair<DType, std::string_view>* dtype = nullptr;
-      for (const auto& known : kNames)
-        if (known.second == dtype_name) dtype = &known;
-      if (dtype == nullptr)
-        fail_file(
-            path,
-            sizeof(length),
-            fmt::format("expected dtype F32, F64, I64 or BOOL for {}, got {}", name, dtype_name));
-      std::uint64_t numel = 1;
-      for (std::int64_t size : sizes) {
-        if (size < 0 || (size > 0 && numel > room / static_cast<std::uint64_t>(size)))
-          fail_file(path,
-                    sizeof(length),
-                    fmt::format("expected a shape that the file can hold for {}", name));
-        numel *= static_cast<std::uint64_t>(size);
-      }
-      if (from > to || to > room || to - from != numel * size_of(dtype->first))
-        fail_file(path,
-                  start + from,
-                  fmt::format("expected {} bytes for {}, got offsets {} to {} of {}",
-                              numel * size_of(dtype->first),
-                              name,
-                              from,
-                              to,
-                              room));
-      if (checked > 0 &&
-          metadata.value(std::string(kChecksum) + name, "") !=
-              checksum(entry, std::string_view(bytes).substr(start + from, to - from)))
-        fail_file(
-            path, start + from, fmt::format("expected {} as it was written, got it damaged", name));
-      Tensor x = empty(Shape(sizes), dtype->first);
-      dispatch(x.dtype(), [&]<class T>() {
-        T* out = x.mutable_data<T>();
-        if constexpr (std::is_same_v<T, bool>) {
-          for (std::uint64_t i = 0; i < numel; ++i) out[i] = bytes[start + from + i] != 0;
-        } else if (numel > 0) {
-          std::memcpy(out, bytes.data() + start + from, to - from);
-        }
-      });
-      tensors[name] = std::move(x);
-    }
-  } catch (const Json::exception& error) {
-    fail_file(path,
-              sizeof(length),
-              fmt::format("expected a safetensors header, got one with {}", error.what()));
-  }
-  return tensors;
+  return gradus::detail::at_boundary("load", path, [&] { return Reader(path).tensors(); });
 }
 
 namespace detail {

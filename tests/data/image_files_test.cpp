@@ -1,74 +1,15 @@
 #include "files.h"
+#include "pictures.h"
 
 #include "gradus/data/readers.h"
 #include "gradus/tensor/memory.h"
 #include "gradus/tensor/random.h"
-
-#include <jpeglib.h>
 
 #include <cmath>
 #include <cstdio>
 
 namespace gradus::data {
 namespace {
-
-std::string big(std::uint32_t value) {
-  std::string bytes;
-  for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(value >> shift & 0xff);
-  return bytes;
-}
-
-std::string chunk(const std::string& type, const std::string& body) {
-  const std::string both = type + body;
-  return big(static_cast<std::uint32_t>(body.size())) + both +
-         big(static_cast<std::uint32_t>(
-             crc32_z(0, reinterpret_cast<const Bytef*>(both.data()), both.size())));
-}
-
-/// A PNG file of 8 bits: color type 0 is grey, 2 RGB, 6 RGB with alpha.
-std::string png(std::uint32_t height, std::uint32_t width, int type, const std::string& pixels) {
-  const std::size_t stride = width * (type == 0 ? 1U : type == 2 ? 3U : 4U);
-  std::string raw;
-  for (std::size_t y = 0; (y + 1) * stride <= pixels.size(); ++y)
-    raw += '\0' + pixels.substr(y * stride, stride);  // no filter
-  std::string packed(compressBound(raw.size()), '\0');
-  uLongf size = packed.size();
-  compress(reinterpret_cast<Bytef*>(packed.data()),
-           &size,
-           reinterpret_cast<const Bytef*>(raw.data()),
-           raw.size());
-  packed.resize(size);
-  const std::string header =
-      big(width) + big(height) + '\x08' + static_cast<char>(type) + std::string(3, '\0');
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + chunk("IDAT", packed) + chunk("IEND", "");
-}
-
-std::string jpeg(int height, int width, int channels, std::string pixels, int quality = 100) {
-  jpeg_compress_struct info;
-  jpeg_error_mgr error;
-  info.err = jpeg_std_error(&error);
-  jpeg_create_compress(&info);
-  unsigned char* memory = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&info, &memory, &size);
-  info.image_height = static_cast<JDIMENSION>(height);
-  info.image_width = static_cast<JDIMENSION>(width);
-  info.input_components = channels;
-  info.in_color_space = channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
-  jpeg_set_defaults(&info);
-  jpeg_set_quality(&info, quality, TRUE);
-  jpeg_start_compress(&info, TRUE);
-  while (info.next_scanline < info.image_height) {
-    auto* row = reinterpret_cast<unsigned char*>(pixels.data()) +
-                info.next_scanline * static_cast<unsigned>(width * channels);
-    jpeg_write_scanlines(&info, &row, 1);
-  }
-  jpeg_finish_compress(&info);
-  std::string bytes(reinterpret_cast<char*>(memory), size);
-  jpeg_destroy_compress(&info);
-  std::free(memory);
-  return bytes;
-}
 
 TEST(Image, ReadsPng) {
   const TempFolder folder;
@@ -120,7 +61,8 @@ TEST(Image, RejectsDamagedFiles) {
   const std::string path = folder.path("x");
   const std::string noise = random_bytes(24 * 24 * 3, 7);
   for (const bool is_png : {true, false}) {
-    const std::string good = is_png ? png(24, 24, 2, noise) : jpeg(24, 24, 3, noise, 80);
+    const std::string good =
+        is_png ? png(24, 24, 2, noise) : jpeg(24, 24, 3, noise, {.quality = 80});
     EXPECT_EQ(read_image(folder.write("x", good)).shape(), Shape({3, 24, 24}));
     const auto expect_bad = [&](const std::string& bytes) {
       folder.write("x", bytes);
@@ -131,7 +73,6 @@ TEST(Image, RejectsDamagedFiles) {
     };
     for (std::size_t n = 0; n < good.size(); n += 1 + n / 20) expect_bad(good.substr(0, n));
     expect_bad(good.substr(0, good.size() - 1));
-    expect_bad(good + "oversized");
     expect_bad("X" + good.substr(1));
     expect_bad(random_bytes(good.size(), 5));
     expect_bad(good.substr(0, 8) + random_bytes(good.size(), 6));

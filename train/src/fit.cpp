@@ -6,6 +6,7 @@
 
 #include "gradus/autograd/backward.h"
 #include "gradus/nn/save.h"
+#include "gradus/tensor/file.h"
 #include "gradus/tensor/random.h"
 #include "gradus/train/checkpoint.h"
 
@@ -13,7 +14,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <memory>
 #include <utility>
 
@@ -116,6 +116,7 @@ class Trainer {
 
   Record run() {
     RunFolder folder(options_.out, options_.runs);
+    folder_ = &folder;
     const std::string config = config_json(options_, data_, record_, rate_);
     Snapshot before(model_.module);
     const ModeGuard modes(model_.module);
@@ -158,6 +159,9 @@ class Trainer {
   /// What is in a checkpoint.
   std::vector<Part> parts(data::Loader& loader);
   void save(data::Loader& loader);
+  /// Where the run is at a step's end; an observer may stop it there.
+  template <class F>
+  void watched(data::Loader& loader, F observe);
   /// Of no rows: NaN.
   Score measure_part(const char* name, const data::Dataset& part, int epoch) const;
 
@@ -173,6 +177,7 @@ class Trainer {
   Loss loss_;
   std::optional<optim::Schedule> schedule_;
   std::optional<Snapshot> best_;  // if there are rows to validate
+  RunFolder* folder_ = nullptr;   // while the run goes
 
   int epoch_ = 1;          // under way
   std::int64_t step_ = 0;  // the last of it that is done
@@ -192,10 +197,7 @@ void Trainer::check() {
     refuse(fmt::format("expected a checkpoint every 0 or more steps, and its file, got {} and '{}'",
                        options_.checkpoint_every,
                        options_.checkpoint));
-  if (!options_.checkpoint.empty() &&
-      !std::filesystem::is_directory(std::filesystem::absolute(options_.checkpoint).parent_path()))
-    refuse<IoError>(fmt::format("expected a checkpoint in a folder that is there, got '{}'",
-                                options_.checkpoint));
+  if (!options_.checkpoint.empty()) gradus::detail::check_writable("fit", options_.checkpoint);
   if (data_.train.size() == 0) refuse("expected rows to train on, got none");
   check_part("training", data_.train);
   check_part("validation", data_.validation);
@@ -293,7 +295,7 @@ void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
     if (observer != nullptr) observer->after_backward(now);
     optimizer_->step();
     tally_.add(value, output, batch);
-    if (observer != nullptr) observer->after_step(now);
+    if (observer != nullptr) watched(loader, [&] { observer->after_step(now); });
     const std::int64_t every = options_.checkpoint_every;
     if (every > 0 && ((epoch_ - 1) * steps + step_) % every == 0) save(loader);
     meter.update(step_, tally_.score());
@@ -344,8 +346,10 @@ void Trainer::train() {
     tally_ = {};
     if (options_.checkpoint_every == 0) save(loader);
     meter.finish_epoch(now);
-    if (Observer* const observer = options_.observer.get(); observer && !observer->after_epoch(now))
-      break;
+    bool goes_on = true;
+    if (Observer* const observer = options_.observer.get(); observer != nullptr)
+      watched(loader, [&] { goes_on = observer->after_epoch(now); });
+    if (!goes_on) break;
   }
   if (validates) {
     best_->restore();
@@ -369,6 +373,18 @@ std::vector<Part> Trainer::parts(data::Loader& loader) {
 
 void Trainer::save(data::Loader& loader) {
   if (!options_.checkpoint.empty()) save_checkpoint(options_.checkpoint, parts(loader));
+}
+
+template <class F>
+void Trainer::watched(data::Loader& loader, F observe) {
+  try {
+    observe();
+  } catch (Stopped& stopped) {
+    stopped.checkpoint = options_.checkpoint;
+    if (stopped.checkpoint.empty() && folder_->exists()) stopped.checkpoint = folder_->keep();
+    if (!stopped.checkpoint.empty()) save_checkpoint(stopped.checkpoint, parts(loader));
+    throw;
+  }
 }
 
 namespace {

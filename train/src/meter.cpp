@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
+#include <string_view>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -16,6 +18,13 @@ constexpr double kInterval = 0.1;  // seconds between two states of the bar
 std::size_t terminal_width() {
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+/// Whether standard output is a terminal that moves its cursor when told.
+bool shows_escape_codes() {
+  const char* const kind = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) != 0 && kind != nullptr && *kind != '\0' &&
+         std::string_view(kind) != "dumb";
 }
 
 /// A reader that went away is no reason to stop.
@@ -41,7 +50,7 @@ std::string clock(double seconds) {
 Meter::Meter(Progress progress, int epochs, std::int64_t steps)
     : progress_(progress), epochs_(epochs), steps_(steps) {
   if (progress_ == Progress::automatic)
-    progress_ = isatty(STDOUT_FILENO) != 0 ? Progress::bar : Progress::lines;
+    progress_ = shows_escape_codes() ? Progress::bar : Progress::lines;
 }
 
 Meter::~Meter() {

@@ -23,6 +23,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* kFiles[] = {
     "weights.safetensors", "metrics.jsonl", "config.json", "summary.json"};
+constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::string_view kUnfinished = ".unfinished-";
 constexpr const char* kFormat = "gradus_run";  // the key in config.json that marks a run
 
@@ -33,11 +34,13 @@ constexpr const char* kFormat = "gradus_run";  // the key in config.json that ma
           "expected a folder that the run can be written to, got '{}' ({})", folder.string(), why));
 }
 
-/// An empty folder, or one of an earlier run.
+/// An empty folder, or one of an earlier run, stopped or not.
 bool is_free(const fs::path& folder) {
   bool empty = true;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
-    empty = empty && entry.path().filename().string().starts_with(kUnfinished);
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    empty = empty && (name.starts_with(kUnfinished) || name == kCheckpoint);
+  }
   if (empty) return true;
   for (const char* name : kFiles)
     if (fs::is_directory(folder / name)) return false;
@@ -123,10 +126,16 @@ void RunFolder::write(std::string_view name, std::string_view text) const {
   gradus::detail::write_file("fit", file(name), text);
 }
 
+std::string RunFolder::keep() {
+  made_.clear();
+  return (folder_ / kCheckpoint).string();
+}
+
 void RunFolder::publish() {
   if (!exists()) return;
   try {
     for (const char* name : kFiles) fs::rename(unfinished_ / name, folder_ / name);
+    fs::remove(folder_ / kCheckpoint);
   } catch (const fs::filesystem_error& error) {
     refuse(folder_, error.code().message());
   }
@@ -172,7 +181,8 @@ std::string config_json(const FitOptions& options,
   put_once("train_rows", data.train.size());
   put_once("validation_rows", data.validation.size());
   put_once("test_rows", data.test.size());
-  return json.dump(2) + "\n";
+  // Paths and names of the user's need not be UTF-8.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 std::string metrics_jsonl(const Record& record) {

@@ -10,8 +10,8 @@
 namespace gradus::train {
 
 /// The folder of a run. Files are written to a folder inside it, whose making proves that it can be
-/// written to, and take their places together at the end. Without `publish`, all that was made goes
-/// again.
+/// written to, and take their places together at the end; a checkpoint that an earlier run left goes then.
+/// Without `publish` or `keep`, all that was made goes again.
 class RunFolder {
  public:
   /// Nowhere if both are empty. IoError if the folder can't be made, can't be written to, or holds
@@ -27,6 +27,8 @@ class RunFolder {
   /// Where to write a file of it.
   std::string file(std::string_view name) const { return (unfinished_ / name).string(); }
   void write(std::string_view name, std::string_view text) const;
+  /// Has the folder stay without `publish`, for a checkpoint in it: where that is to be.
+  std::string keep();
   /// Moves all files to their places, and has the link `latest` point here.
   void publish();
 

@@ -17,12 +17,13 @@ using Arrays = std::map<std::string, Tensor>;
 /// Reads one array, of any version, byte order and memory order, gzipped or not: float16 and float32
 /// as float32, float64, integers of any width as int64, and bool.
 Tensor read_npy(const std::string& path, CallSite site = CallSite::here());
-/// Reads the arrays of an archive, stored or deflated. Names have lost their ".npy".
+/// Reads the arrays of an archive, stored or deflated, also beyond 4 GiB (zip64). Names have lost their
+/// ".npy".
 Arrays read_npz(const std::string& path, CallSite site = CallSite::here());
 
-/// Writes one array, or an archive of arrays (stored) for `numpy.load`: the file is replaced whole or
-/// not at all.
-///   errors    IoError; ArgumentError for more than 4 GiB in an archive
+/// Writes one array, or an archive of arrays (stored; from 4 GiB or 65,535 arrays on as zip64) for
+/// `numpy.load`: the file is replaced whole or not at all.
+///   errors    IoError; ArgumentError for a name of more than 65,520 bytes
 void write_npy(const std::string& path, const Tensor& x, CallSite site = CallSite::here());
 void write_npz(const std::string& path, const Arrays& arrays, CallSite site = CallSite::here());
 

@@ -11,8 +11,9 @@
 #include <vector>
 
 // Every reader takes plain and gzipped files, told apart by their first bytes. A file that is
-// missing, damaged, cut short or longer than it says is an IoError that names the file and the
-// place; memory is asked for only once the file has proved to hold that much.
+// missing, damaged, cut short or longer than it says, a folder in its place, or a name in it that is not
+// UTF-8 is an IoError that names the file and the place; memory is asked for only once the file has
+// proved to hold that much.
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::data {
@@ -48,14 +49,20 @@ struct CsvOptions {
   bool regression = false;           // the label is a number to predict, not a class
   std::vector<std::string> class_names = {};  // if given: a label is one of them or its position
   std::vector<std::string> missing = {};      // {"", "?", "NA"}: a feature written so becomes NaN
+  std::vector<Column> columns = {};           // that are features; none given: all but the label
+  std::vector<Column> skip = {};              // that are neither read nor looked at
+  char decimal = '.';                         // or ','
 };
 
 /// Reads a table with a row of numbers on each line. Fields may be quoted ("…", also over several
-/// lines); empty lines count for nothing. `Impute` fills in what is missing. Labels that are all whole numbers from 0 to 65535 are classes as they stand; else
-/// the classes are the distinct labels in order (whole numbers by value, text by spelling).
+/// lines); empty lines and a byte order mark count for nothing, lines may end as in Windows. Features
+/// come in the file's order; `Impute` fills in what is missing. Labels that are all whole numbers from 0
+/// to 65535 are classes as they stand; else the classes are the distinct labels in order (whole numbers
+/// that int64 holds by value, text by spelling).
 ///   shapes    inputs float32 [N, features]; targets int64 [N], or for `regression` float32 [N, 1]
 ///   errors    IoError naming file, line and column for a ragged row, for text where a number
-///             belongs, or for a label that is no class; ArgumentError if there is no such column
+///             belongs, for a number that overflows float32 (what is too small is 0), for a label that is
+///             no class, or for a name that is not UTF-8; ArgumentError if there is no such column
 Dataset csv(const std::string& path,
             const CsvOptions& options = {},
             CallSite site = CallSite::here());
@@ -99,8 +106,10 @@ Splits cifar100(const std::string& folder,
                 const Cifar100Options& options = {},
                 CallSite site = CallSite::here());
 
-/// Reads a PNG or JPEG file, told apart by its first bytes. Grey is spread over three channels, colours
-/// are made grey for one; what is transparent becomes black.
+/// Reads a PNG or JPEG file, told apart by its first bytes, as a viewer shows it: turned as its Exif data
+/// say, inks (CMYK) mixed, 16 bits taken for sRGB unless the file says otherwise; bytes behind its end
+/// count for nothing. Grey is spread over three channels; for one, colours become ITU-R BT.601's luma
+/// 0.299 R + 0.587 G + 0.114 B. What is transparent becomes black.
 ///   shapes    [channels, H, W] float32 in [0, 1]
 ///   errors    ArgumentError unless `channels` is 1 or 3
 Tensor read_image(const std::string& path,
@@ -113,7 +122,7 @@ struct ImageFolderOptions {
 };
 
 /// Finds the files *.png, *.jpg and *.jpeg in the folders inside a folder: each is a class, in order of
-/// names. `image_folder` reads all of them now, `image_source` each when a loader asks for it.
+/// names; hidden ones (".…") count for nothing. `image_folder` reads all of them now, `image_source` each when a loader asks for it.
 ///   shapes    inputs [N, channels, H, W] float32 in [0, 1]; targets [N] int64
 ///   errors    IoError for a folder without images, or images of different size; ArgumentError for
 ///             options out of range

@@ -10,10 +10,14 @@ namespace gradus::nn {
 
 /// Tensors by name in a file of the safetensors format: eight bytes of header length, a JSON header, the
 /// values. The header's metadata have a checksum of each tensor. Written whole or not at all.
-///   errors    IoError if the file can't be written
+///   errors    IoError if the file can't be written; ArgumentError for a name that is not UTF-8, or
+///             "__metadata__", which the format keeps for itself
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path);
-/// IoError, naming file and offset, if the file can't be read, contradicts itself or its checksums; files of
-/// other programs need none.
+/// Reads such a file, of any program. What Gradus has no element type for is converted: F16 and BF16 to
+/// float32; I8, I16, I32, U8, U16 and U32 to int64, all exactly.
+///   errors    IoError, naming file and offset, if the file can't be read, contradicts itself or its
+///             checksums (files of other programs need none), names a tensor twice, or has bytes that
+///             belong to no tensor or to two
 std::map<std::string, Tensor> load_tensors(const std::string& path);
 
 namespace detail {

@@ -1,16 +1,42 @@
 #pragma once
 
+#include "gradus/tensor/error.h"
 #include "gradus/tensor/export.h"
 
+#include <exception>
+#include <new>
 #include <string>
 #include <string_view>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
+/// All bytes of a file. IoError, named by `op`, if it can't be read, is a folder, …
+std::string read_file(const char* op, const std::string& path);
+
 /// Replaces a file by `bytes`, whole or not at all: what was there stays until all is written. A
 /// device or pipe is written to as it is. IoError, named by `op`.
 void write_file(const char* op, const std::string& path, std::string_view bytes);
+
+/// IoError as of `write_file` if that would fail now, except for want of room. Leaves all as it was.
+void check_writable(const char* op, const std::string& path);
+
+[[noreturn]] void fail_foreign(const char* op, const std::string& path, const char* what);
+
+/// What `f()` gives. Whatever a library below throws over what is at `path` becomes an IoError that is
+/// named by `op` and names the path: readers are called through this.
+template <class F>
+decltype(auto) at_boundary(const char* op, const std::string& path, F&& f) {
+  try {
+    return f();
+  } catch (const Error&) {
+    throw;
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& error) {
+    fail_foreign(op, path, error.what());
+  }
+}
 
 }  // namespace gradus::detail
 GRADUS_EXPORT_END

@@ -135,11 +135,13 @@ Score evaluate(const AnyModel& model,
 /// the last batch of a pass would be a single row, which batch normalisation can't take, it is left
 /// out.
 ///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
-///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way
+///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way;
+///             without, if an observer throws Stopped: checkpoint.safetensors in the run's folder
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
 ///             of the model's, a parameter used but not trained, a loss that is not finite;
-///             IoError, before training, if the folder can't be written to; those of load_checkpoint.
-///             After an error the weights and all files but the checkpoint are as before the call.
+///             IoError, before training, if the folder or the checkpoint can't be written; those of
+///             load_checkpoint. After an error the weights and all files but the checkpoint are as
+///             before the call.
 template <nn::Model M>
 Record fit(M& model,
            const data::Splits& data,

@@ -5,7 +5,9 @@
 #include "gradus/optim/optimizer.h"
 
 #include <cstdint>
+#include <exception>
 #include <limits>
+#include <string>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::train {
@@ -38,6 +40,14 @@ struct Step {
   double loss = 0;
   nn::ModuleRef model;  // its parameters have their gradients
   optim::Optimizer& optimizer;
+};
+
+/// Thrown by an observer's after_step or after_epoch to end the run so that it can be gone on with: from
+/// its checkpoint if it has one, else from checkpoint.safetensors in its folder, written as this passes.
+class Stopped : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the run was stopped"; }
+  std::string checkpoint;  // the file; empty if the run has neither
 };
 
 /// Watches a run: `fit(net, data, {.observer = mine})`. What it throws ends the run and reaches the

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace gradus::data {
+
+/// The number that a whole text spells.
+struct Number {
+  std::optional<double> value = {};  // finite; nothing if the text spells none
+  bool overflows = false;            // it is one that float64 does not hold
+};
+
+/// A number as people write it: sign, digits, one decimal character, exponent. What is too small for
+/// float64 is 0.
+Number parse_number(std::string_view text, char decimal = '.');
+
+/// A whole number ("3", "3.0", "3e2") if int64 holds it, and float64 too unless it is written plainly.
+std::optional<std::int64_t> parse_whole(std::string_view text, char decimal = '.');
+
+}  // namespace gradus::data
