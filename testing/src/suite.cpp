@@ -17,6 +17,10 @@ std::span<const Property> properties() {
       {"forward_mode", "J v agrees with differences of values and with J^T", check_forward_mode},
       {"linearity", "ops declared linear or bilinear are", check_linearity},
       {"float32", "value and gradient in float32 are those in float64", check_float32},
+      {"borders",
+       "at zeros, ends, kinks and infinities float32 agrees with float64, and derivatives are "
+       "numbers",
+       check_borders},
       {"broadcasting",
        "inputs broadcast against each other, gradients are summed",
        check_broadcasting},

@@ -3,6 +3,7 @@
 #include "gradus/tensor/shape.h"
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 
@@ -12,8 +13,10 @@ namespace gradus {
 class PerAxis {
  public:
   constexpr PerAxis() = default;
-  constexpr PerAxis(std::int64_t all) : count_(1), values_{all, all, all} {}
-  constexpr PerAxis(int all) : PerAxis(std::int64_t{all}) {}
+  template <std::integral I>
+  constexpr PerAxis(I all) : count_(1) {
+    values_.fill(static_cast<std::int64_t>(all));
+  }
   /// ArgumentError unless there are 1 to 3.
   PerAxis(std::initializer_list<std::int64_t> values)
       : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
@@ -37,20 +40,22 @@ class Padding {
   static const Padding same, valid;
 
   Padding(PerAxis both) : both_(both) {}
-  Padding(int both) : both_(both) {}
+  template <std::integral I>
+  Padding(I both) : both_(both) {}
   Padding(std::initializer_list<std::int64_t> both) : both_(both) {}
 
   bool is_same() const { return same_; }
   const PerAxis& both() const { return both_; }
 
  private:
-  constexpr explicit Padding(bool to_same) : same_(to_same), both_(0) {}
+  enum class Kind : std::uint8_t { given, same };
+  constexpr explicit Padding(Kind kind) : same_(kind == Kind::same), both_(0) {}
   bool same_ = false;
   PerAxis both_;
 };
 
 // (Braces would make a list of them.)
-inline constexpr Padding Padding::same(true);
-inline constexpr Padding Padding::valid(false);
+inline constexpr Padding Padding::same(Kind::same);
+inline constexpr Padding Padding::valid(Kind::given);
 
 }  // namespace gradus
