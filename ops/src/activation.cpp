@@ -10,6 +10,7 @@
 #include "gradus/ops/shape.h"
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 // Activations given by three formulas each; the relu and its kin are in relu.cpp.
@@ -38,6 +39,13 @@ struct Activation : A {
   }
 };
 
+/// v s(v) for an s that vanishes faster at -inf than v grows.
+template <class T>
+[[gnu::always_inline]] inline T gated(T v, T s) {
+  constexpr T least = std::numeric_limits<T>::lowest();
+  return (v < least ? least : v) * s;
+}
+
 /// The standard normal distribution function, and its density.
 template <class T>
 [[gnu::always_inline]] inline T normal_cdf(T v) {
@@ -53,39 +61,41 @@ constexpr double kDensity = 0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2
 struct Silu : Op {
   static constexpr const char* name = "silu";
   static constexpr Domain region = domain(-4, 4);
-  template <class T> T value(T v) const { return v * elementary::sigmoid(v); }
+  template <class T> T value(T v) const { return gated(v, elementary::sigmoid(v)); }
   template <class T> T slope(T v) const {
     const T s = elementary::sigmoid(v);
-    return s * (1 + v * (1 - s));
+    return s * (1 + elementary::finite(v) * (1 - s));
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor s = sigmoid(x);
-    return mul(s, add(mul(x, sub(1, s)), 1));
+    return mul(s, add(mul(finite(x), sub(1, s)), 1));
   }
 };
 
 struct Mish : Op {
   static constexpr const char* name = "mish";
   static constexpr Domain region = domain(-4, 4);
-  template <class T> T value(T v) const { return v * elementary::tanh(elementary::softplus(v)); }
+  template <class T> T value(T v) const { return gated(v, elementary::tanh(elementary::softplus(v))); }
   template <class T> T slope(T v) const {
     const T t = elementary::tanh(elementary::softplus(v));
-    return t + v * (1 - t * t) * elementary::sigmoid(v);
+    return t + elementary::finite(v) * (1 - t * t) * elementary::sigmoid(v);
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor t = tanh(softplus(x));
-    return add(t, mul(mul(x, sub(1, square(t))), sigmoid(x)));
+    return add(t, mul(mul(finite(x), sub(1, square(t))), sigmoid(x)));
   }
 };
 
 struct Gelu : Op {
   static constexpr const char* name = "gelu";
   static constexpr Domain region = domain(-3, 3);
-  template <class T> T value(T v) const { return v * normal_cdf(v); }
-  template <class T> T slope(T v) const { return normal_cdf(v) + v * (T(kDensity) * elementary::exp(T(-0.5) * v * v)); }
+  template <class T> T value(T v) const { return gated(v, normal_cdf(v)); }
+  template <class T> T slope(T v) const {
+    return normal_cdf(v) + elementary::finite(v) * (T(kDensity) * elementary::exp(T(-0.5) * v * v));
+  }
   Tensor derivative(const Tensor& x) const {
-    const Tensor cdf = mul(erfc(mul(x, -std::numbers::sqrt2 / 2)), 0.5);
-    return add(cdf, mul(x, mul(exp(mul(square(x), -0.5)), kDensity)));
+    const Tensor cdf = mul(erfc(mul(x, -std::numbers::sqrt2 / 2)), 0.5), w = finite(x);
+    return add(cdf, mul(w, mul(exp(mul(square(w), -0.5)), kDensity)));
   }
 };
 
@@ -96,7 +106,7 @@ struct GeluTanh : Op {
   static constexpr double kFlat = 20;  // tanh is 1 from here on, and the cube can't overflow
   template <class T> static T inner(T v) { return T(kScale) * (v + T(kCubic) * v * v * v); }
   template <class T> static T near(T v) { return v > T(kFlat) ? T(kFlat) : v < T(-kFlat) ? T(-kFlat) : v; }
-  template <class T> T value(T v) const { return T(0.5) * v * (1 + elementary::tanh(inner(near(v)))); }
+  template <class T> T value(T v) const { return gated(v, T(0.5) * (1 + elementary::tanh(inner(near(v))))); }
   template <class T> T slope(T v) const {
     const T w = near(v), t = elementary::tanh(inner(w));
     return T(0.5) * (1 + t + w * (1 - t * t) * T(kScale) * (1 + T(3 * kCubic) * w * w));
@@ -112,9 +122,9 @@ struct GeluTanh : Op {
 struct Softsign : Op {
   static constexpr const char* name = "softsign";
   static constexpr Domain region = domain(-3, 3, {0});
-  template <class T> T value(T v) const { return v / (1 + std::fabs(v)); }
+  template <class T> T value(T v) const { const T w = elementary::finite(v); return w / (1 + std::fabs(w)); }
   template <class T> T slope(T v) const { return 1 / ((1 + std::fabs(v)) * (1 + std::fabs(v))); }
-  Tensor derivative(const Tensor& x) const { return reciprocal(square(add(abs(x), 1))); }
+  Tensor derivative(const Tensor& x) const { return square(reciprocal(add(abs(x), 1))); }
 };
 
 struct LogSigmoid : Op {

@@ -8,6 +8,7 @@
 #include "gradus/ops/shape.h"
 
 #include <cmath>
+#include <limits>
 
 namespace gradus {
 namespace detail {
@@ -150,15 +151,22 @@ struct Pow : Op {
   }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);
-    const Tensor a = p.in(0), b = p.in(1);
-    // b = 0 makes the derivative 0 even at a = 0, where a^(b-1) is infinite.
-    if (p.needs(0)) result[0] = mul(p.g, where(equal_to(b, 0), 0.0, mul(b, pow(a, sub(b, 1)))));
-    // At a = 0 the derivative is 0 for b >= 0; a positive number there keeps the logarithm finite.
-    if (p.needs(1)) {
-      const Tensor at_zero = where(equal_to(a, 0), greater_equal(b, 0), zeros(a.shape(), boolean));
-      result[1] = mul(p.g, where(at_zero, 0.0, mul(p.out(), log(where(at_zero, 1.0, a)))));
-    }
+    if (p.needs(0)) result[0] = mul(p.g, of_base(p.in(0), p.in(1)));
+    if (p.needs(1)) result[1] = mul(p.g, of_exponent(p.in(0), p.in(1), p.out()));
     return result;
+  }
+
+ private:
+  /// b a^(b-1), and 0 where b = 0 (even at a = 0) or where the power vanishes for an infinite b.
+  static Tensor of_base(const Tensor& a, const Tensor& b) {
+    const Tensor none = logical_and(equal_to(a, 0), equal_to(b, 0));
+    const Tensor power = pow(a, where(none, 0.0, sub(b, 1)));
+    return mul(where(logical_and(isinf(b), equal_to(power, 0)), 0.0, b), power);
+  }
+  /// y ln a, and 0 where y vanishes or is 0^0; a number in place of a keeps the logarithm finite there.
+  static Tensor of_exponent(const Tensor& a, const Tensor& b, const Tensor& y) {
+    const Tensor none = logical_or(logical_and(equal_to(a, 0), equal_to(b, 0)), equal_to(y, 0));
+    return mul(y, log(where(none, 1.0, a)));
   }
 };
 
@@ -169,7 +177,8 @@ struct PowScalar : ScalarOp {
       const T e = static_cast<T>(value);
       if (value == 2) return map<T, T>(x, [](T v) { return v * v; });
       if (value == 3) return map<T, T>(x, [](T v) { return v * v * v; });
-      if (value == 0.5) return map<T, T>(x, [](T v) { return std::sqrt(v); });
+      if (value == 0.5)  // as pow: 0 of -0, inf of -inf
+        return map<T, T>(x, [](T v) { return v < std::numeric_limits<T>::lowest() ? -v : std::sqrt(v) + 0; });
       return map<T, T>(x, [=](T v) { return std::pow(v, e); });
     });
   }

@@ -51,6 +51,13 @@ template <class T, class... C>
     return c0 + x * polynomial(x, static_cast<T>(rest)...);
 }
 
+/// The largest numbers in place of infinite ones: the product with a factor that vanishes is then 0.
+template <class T>
+[[gnu::always_inline]] inline T finite(T x) {
+  constexpr T most = std::numeric_limits<T>::max();
+  return x < -most ? -most : x > most ? most : x;
+}
+
 template <class T>
 [[gnu::always_inline]] inline T round_to_whole(T x) {
   return (x + Format<T>::round) - Format<T>::round;
@@ -197,7 +204,8 @@ template <class T>
                               1.9822865480879337,
                               -0.55679548566921634,
                               0.06308584359433057);
-  return (x < 0 ? 2.0 : 0.0) + std::copysign(t * exp(p - z * z), x);
+  const double tail = t * exp(p - z * z);
+  return x < 0 ? 2 - tail : tail;
 }
 
 }  // namespace gradus::detail::elementary

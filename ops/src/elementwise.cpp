@@ -218,7 +218,7 @@ struct Erf : Op {
     return map_dense<double>(x, [](double v) { return std::erf(v); });
   }
   Cotangents vjp(const Pullback& p) const {
-    return {mul(mul(p.g, 2 * std::numbers::inv_sqrtpi), exp(neg(square(p.in(0)))))};
+    return {mul(mul(p.g, 2 * std::numbers::inv_sqrtpi), exp(neg(square(finite_if_recorded(p.in(0))))))};
   }
 };
 // clang-format on
@@ -246,6 +246,10 @@ Tensor erf(Arg x) { return apply_floating<Erf>(x); }
 
 Tensor clamp(Arg x, std::optional<double> min, std::optional<double> max) {
   if (!min && !max) fail<ArgumentError>("clamp", "expected min or max, got neither", x.site);
+  const bool bad = min && std::isnan(*min);
+  if (bad || (max && std::isnan(*max)))
+    fail<ArgumentError>(
+        "clamp", fmt::format("expected a number as {}, got nan", bad ? "min" : "max"), x.site);
   Clamp op;
   if (min) op.low = check_scalar("clamp", x, *min);
   if (max) op.high = check_scalar("clamp", x, *max);

@@ -4,6 +4,7 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/shape.h"
 
 #include <cmath>
 #include <limits>
@@ -40,21 +41,6 @@ struct Log10 : Op {
   Cotangents vjp(const Pullback& p) const { return {div(mul(p.g, std::numbers::log10e), p.in(0))}; }
 };
 
-struct Erfc : Op {
-  static constexpr OpInfo info{.name = "erfc", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const {
-    return floating(x, [](auto v) {
-      if constexpr (std::is_same_v<decltype(v), float>)
-        return static_cast<float>(elementary::erfc_for_float(v));
-      else
-        return std::erfc(v);
-    });
-  }
-  Cotangents vjp(const Pullback& p) const {
-    return {mul(mul(p.g, -2 * std::numbers::inv_sqrtpi), exp(neg(square(p.in(0)))))};
-  }
-};
-
 // ---- trigonometric and hyperbolic ----------------------------------------------------------------
 
 struct Tan : Op {
@@ -78,7 +64,7 @@ struct Acos : Op {
 struct Atan : Op {
   static constexpr OpInfo info{.name = "atan", .saves = Saves::input0};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::atan(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {div(p.g, add(square(p.in(0)), 1))}; }
+  Cotangents vjp(const Pullback& p) const { return {div(p.g, add(square(finite_if_recorded(p.in(0))), 1))}; }
 };
 
 struct Sinh : Op {
@@ -96,7 +82,7 @@ struct Cosh : Op {
 struct Asinh : Op {
   static constexpr OpInfo info{.name = "asinh", .saves = Saves::input0};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::asinh(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {mul(p.g, rsqrt(add(square(p.in(0)), 1)))}; }
+  Cotangents vjp(const Pullback& p) const { return {div(p.g, hypot(p.in(0), scalar(1, p.dtype())))}; }
 };
 
 struct Acosh : Op {
@@ -104,7 +90,7 @@ struct Acosh : Op {
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::acosh(v); }); }
   Cotangents vjp(const Pullback& p) const {
     const Tensor x = p.in(0);
-    return {mul(p.g, rsqrt(mul(sub(x, 1), add(x, 1))))};
+    return {mul(p.g, mul(rsqrt(sub(x, 1)), rsqrt(add(x, 1))))};
   }
 };
 
@@ -162,17 +148,31 @@ struct Atan2 : Op {
   static constexpr OpInfo info{.name = "atan2", .arity = 2, .saves = Saves::inputs, .domain = domain(0.4, 2)};
   Tensor forward(const Tensor& y, const Tensor& x) const { return floating(y, x, [](auto u, auto v) { return std::atan2(u, v); }); }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor y = p.in(0), x = p.in(1), g = div(p.g, add(square(x), square(y)));
-    return {p.needs(0) ? mul(g, x) : Tensor(), p.needs(1) ? neg(mul(g, y)) : Tensor()};
+    const Tensor y = p.in(0), x = p.in(1), r = hypot(y, x);
+    if (!is_recording())
+      return {p.needs(0) ? mul(p.g, floating(x, r, slope)) : Tensor(), p.needs(1) ? neg(mul(p.g, floating(y, r, slope))) : Tensor()};
+    // At the origin and at infinity the derivative is 0; numbers in their place keep the quotients finite.
+    const Tensor flat = logical_or(equal_to(r, 0), isinf(r)), size = where(flat, 1.0, r);
+    const auto part = [&](const Tensor& v) { return mul(p.g, div(div(where(flat, 0.0, v), size), size)); };
+    return {p.needs(0) ? part(x) : Tensor(), p.needs(1) ? neg(part(y)) : Tensor()};
   }
+  /// v / r^2
+  static constexpr auto slope = [](auto v, auto r) { return r == 0 || std::isinf(r) ? decltype(r)(0) : v / r / r; };
 };
 
 struct Hypot : Op {
   static constexpr OpInfo info{.name = "hypot", .arity = 2, .saves = Saves::inputs | Saves::output, .domain = domain(0.4, 2)};
   Tensor forward(const Tensor& a, const Tensor& b) const { return floating(a, b, [](auto u, auto v) { return std::hypot(u, v); }); }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor y = p.out(), g = div(p.g, where(equal_to(y, 0), 1.0, y));
-    return {p.needs(0) ? mul(g, p.in(0)) : Tensor(), p.needs(1) ? mul(g, p.in(1)) : Tensor()};
+    const Tensor y = p.out();
+    // The quotient first: neither 1 / y nor g / y need be finite.
+    const auto part = [&](const Tensor& v) {
+      if (is_recording()) return mul(p.g, div(finite(v), where(equal_to(y, 0), 1.0, finite(y))));
+      return mul(p.g, floating(v, y, [](auto u, auto r) {
+        return r == 0 ? r : elementary::finite(u) / elementary::finite(r);
+      }));
+    };
+    return {p.needs(0) ? part(p.in(0)) : Tensor(), p.needs(1) ? part(p.in(1)) : Tensor()};
   }
 };
 
@@ -186,8 +186,11 @@ struct Logaddexp : Op {
     });
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor d = sub(p.in(0), p.in(1));
-    return {p.needs(0) ? mul(p.g, sigmoid(d)) : Tensor(), p.needs(1) ? mul(p.g, sigmoid(neg(d))) : Tensor()};
+    const Tensor a = p.in(0), b = p.in(1);
+    // inf - inf is no number: infinite ones share evenly, and of two zeros (e^-inf) none has a part.
+    const Tensor same = logical_and(equal_to(a, b), isinf(a)), d = where(same, 0.0, sub(a, b));
+    const Tensor g = where(logical_and(same, less(a, 0)), 0.0, p.g);
+    return {p.needs(0) ? mul(g, sigmoid(d)) : Tensor(), p.needs(1) ? mul(g, sigmoid(neg(d))) : Tensor()};
   }
 };
 
@@ -200,7 +203,8 @@ struct Xlogy : Op {
     });
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor a = p.in(0), b = p.in(1);
+    const Tensor none = logical_and(equal_to(p.in(0), 0), less_equal(p.in(1), 0));
+    const Tensor a = where(none, 0.0, p.in(0)), b = where(none, 1.0, p.in(1));
     return {p.needs(0) ? mul(p.g, log(b)) : Tensor(), p.needs(1) ? mul(p.g, div(a, b)) : Tensor()};
   }
 };
@@ -214,25 +218,31 @@ struct Modulo : Op {
     return map<std::int64_t, std::int64_t>(a, b, f);
   }
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    const auto left = [](auto u, auto v) {
-      using T = decltype(u);
-      T r;
-      if constexpr (std::is_integral_v<T>)
-        r = v == -1 ? 0 : u % v;  // the lowest number by -1 would overflow
-      else
-        r = std::fmod(u, v);
-      return down && r != 0 && (r < 0) != (v < 0) ? r + v : r;
-    };
     return a.dtype() == int64 ? whole(a, b, left) : floating(a, b, left);
   }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result{p.g, Tensor()};
-    if (p.needs(1)) {
-      const Tensor quotient = div(p.in(0), p.in(1));
-      result[1] = neg(mul(p.g, down ? floor(quotient) : trunc(quotient)));
-    }
+    if (p.needs(1)) result[1] = neg(mul(p.g, floating(p.in(0), p.in(1), quotient)));
     return result;
   }
+
+ private:
+  static constexpr auto left = [](auto u, auto v) {
+    using T = decltype(u);
+    T r;
+    if constexpr (std::is_integral_v<T>)
+      r = v == -1 ? 0 : u % v;  // the lowest number by -1 would overflow
+    else
+      r = std::fmod(u, v);
+    return down && r != 0 && (r < 0) != (v < 0) ? r + v : r;
+  };
+  /// The whole number that was taken off: u / v, rounded before it is cut off, may be another.
+  static constexpr auto quotient = [](auto u, auto v) {
+    using T = decltype(u);
+    const T r = left(u, v);
+    if (std::isinf(v)) return std::isinf(r) ? T(-1) : r - r;
+    return std::nearbyint((u - r) / v);
+  };
 };
 
 struct Fmod : Modulo<false> {
@@ -296,6 +306,33 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
   return apply_matched<O>(a, divisors);
 }
 
+/// a + w (b - a), from the nearer end.
+struct Lerp : Op {
+  static constexpr OpInfo info{.name = "lerp", .arity = 3, .saves = Saves::inputs, .flops = 3};
+  Tensor forward(const Tensor& a, const Tensor& b, const Tensor& w) const {
+    const Tensor d = sub(b, a);
+    const Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
+    return where(equal_to(w, 0), a, where(equal_to(w, 1), b, y));  // an end whatever the other is
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor w = p.in(2);
+    return {p.needs(0) ? mul(p.g, sub(1, w)) : Tensor(),
+            p.needs(1) ? mul(p.g, w) : Tensor(),
+            p.needs(2) ? mul(p.g, sub(p.in(1), p.in(0))) : Tensor()};
+  }
+};
+
+/// Three tensors of one dtype and shape, by promotion and broadcasting.
+Tensor apply_lerp(Arg a, const Tensor& b, const Tensor& w) {
+  const DType dtype = promote(promote(a->dtype(), b.dtype()), w.dtype());
+  const Shape shape = broadcast_shapes(a->shape(), broadcast_shapes(b.shape(), w.shape()));
+  const auto fit = [&](const Tensor& x) {
+    const Tensor y = to(x, dtype);
+    return y.shape() == shape ? y : broadcast_to(y, shape);
+  };
+  return apply(Lerp{}, Arg(fit(a), a.site), fit(b), fit(w));
+}
+
 /// ShapeError unless the three broadcast together.
 void check_broadcast(const char* op, Arg x, const Tensor& a, const Tensor& b) {
   broadcast_shapes(x->shape(), broadcast_shapes(a.shape(), b.shape(), op, x.site), op, x.site);
@@ -311,7 +348,6 @@ Tensor like(const char* op, Arg x, double value) {
 
 using namespace detail;
 
-Tensor erfc(Arg x) { return apply_floating<Erfc>(x); }
 Tensor exp2(Arg x) { return apply_floating<Exp2>(x); }
 Tensor log2(Arg x) { return apply_floating<Log2>(x); }
 Tensor log10(Arg x) { return apply_floating<Log10>(x); }
@@ -342,16 +378,14 @@ Tensor lerp(Arg a, const Tensor& b, double w) {
   check_floating("lerp", a);
   check_broadcast("lerp", a, b, b);
   const SitePin pin(a.site);
-  const Tensor d = sub(b, a);
-  return w < 0.5 ? add(a, mul(d, w)) : sub(b, mul(d, 1 - w));
+  return apply_lerp(a, b, scalar(w, promote(a->dtype(), b.dtype())));
 }
 
 Tensor lerp(Arg a, const Tensor& b, const Tensor& w) {
   check_floating("lerp", a);
   check_broadcast("lerp", a, b, w);
   const SitePin pin(a.site);
-  const Tensor d = sub(b, a);
-  return where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
+  return apply_lerp(a, b, w);
 }
 
 Tensor addcmul(Arg x, const Tensor& a, const Tensor& b, double value) {
@@ -407,7 +441,6 @@ std::span<const OpEntry> function_ops() {
       unary_entry<Exp2, exp2>(),
       unary_entry<Log2, log2>(),
       unary_entry<Log10, log10>(),
-      unary_entry<Erfc, erfc>(),
       unary_entry<Tan, tan>(),
       unary_entry<Asin, asin>(),
       unary_entry<Acos, acos>(),
@@ -428,7 +461,7 @@ std::span<const OpEntry> function_ops() {
       binary_entry<Xlogy, xlogy>(),
       {"fmod", &op_class<Fmod>, modulo_examples<Fmod, fmod>},
       {"remainder", &op_class<Remainder>, modulo_examples<Remainder, remainder>},
-      {"lerp", nullptr, lerp_examples},
+      {"lerp", &op_class<Lerp>, lerp_examples},
       {"addcmul",
        nullptr,
        [] {

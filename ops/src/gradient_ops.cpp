@@ -2,6 +2,7 @@
 
 #include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/gradient.h"
 #include "gradus/ops/reduce.h"
@@ -44,9 +45,8 @@ struct ClipGradientNorm : Op {
   double max_norm = 1;
   Tensor forward(const Tensor& x) const { return detach(x); }
   Cotangents vjp(const Pullback& p) const {
-    // Scaled first, so that squares don't overflow; a norm of 0 is out of reach of the root.
-    const Tensor scaled = p.g / max_norm;
-    return {p.g / sqrt(clamp(sum(scaled * scaled), 1.0))};
+    const Tensor size = norm(p.g), large = greater(size, max_norm);
+    return {where(large, p.g / clamp(size, max_norm) * max_norm, p.g)};
   }
   template <class V>
   void visit(V&& v) const {

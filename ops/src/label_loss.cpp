@@ -108,10 +108,14 @@ struct LabelLoss : Op {
         T sum = 0;
         if (const std::int64_t label = labels[r]; counts(label)) {
           const T* row = in + rows.start(r);
-          sum = -hard * (w != nullptr ? w[label] : T(1)) * row[label * rows.inner];
+          // A class of weight 0 may have an infinite logarithm.
+          const auto part = [=](T share, std::int64_t c) {
+            const T q = share * (w != nullptr ? w[c] : T(1));
+            return q == 0 ? q : q * row[c * rows.inner];
+          };
+          sum = -part(hard, label);
           if (smoothing != 0)
-            for (std::int64_t c = 0; c < rows.classes; ++c)
-              sum -= soft * (w != nullptr ? w[c] : T(1)) * row[c * rows.inner];
+            for (std::int64_t c = 0; c < rows.classes; ++c) sum -= part(soft, c);
         }
         if (reduction == Reduction::none)
           out[r] = sum;
@@ -307,7 +311,7 @@ Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions
     for (int d = 0; d < rank; ++d) shape[d] = d == axis ? classes : 1;
     q = mul(q, reshape(options.weight, shape));
   }
-  const Tensor losses = neg(sum(mul(log_softmax(x, axis), q), axis));
+  const Tensor losses = neg(sum(weighted(q, log_softmax(x, axis)), axis));
   switch (options.reduction) {
     case Reduction::none: return losses;
     case Reduction::sum: return sum(losses);

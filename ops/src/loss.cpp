@@ -4,6 +4,7 @@
 #include "kernels.h"
 
 #include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
 
@@ -13,6 +14,11 @@
 
 namespace gradus {
 namespace detail {
+
+Tensor weighted(const Tensor& w, const Tensor& v) {
+  return mul(w, where(logical_and(equal_to(w, 0), isinf(v)), 0.0, v));
+}
+
 namespace {
 
 struct ElementLoss : Op {
@@ -143,8 +149,12 @@ struct BceWithLogits : ElementLoss {
                  const Tensor& pos_weight) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       const Elements<T> e(x, target, weight, pos_weight);
+      // |x| has the weight of the class that x speaks against; without weight it may be infinite.
       return reduce<T>(e.x, [&](std::int64_t i) {
-        return e.w(i) * ((1 - e.t(i)) * e.v(i) + e.positive(i) * softplus_of_minus(e.v(i)));
+        const T v = e.v(i), size = std::abs(v), against = v < 0 ? e.p(i) * e.t(i) : 1 - e.t(i);
+        const T rest = e.positive(i) * elementary::log1p(elementary::exp(-size));
+        const T all = (against == 0 ? T(0) : against * size) + rest, w = e.w(i);
+        return w == 0 ? w : w * all;
       });
     });
   }
@@ -166,14 +176,21 @@ struct BceWithLogits : ElementLoss {
     const Tensor left = sub(1, t);
     if (p.needs(0)) result[0] = mul(gw, sub(left, times_positive(sigmoid(neg(x)))));
     if (!p.needs(1) && !p.needs(2) && !p.needs(3)) return result;
-    const Tensor soft = softplus(neg(x), 1, 40);
+    // As in forward: |x| for the one class or the other, and what is left of the logarithm.
+    const Tensor size = abs(x), below = less(x, 0), rest = softplus(neg(size), 1, 40);
+    const auto of_positive = [&](const Tensor& y) {
+      return pos_weight.defined() ? mul(pos_weight, y) : y;
+    };
     if (p.needs(1)) {
-      Tensor slope = neg(x);
-      if (pos_weight.defined()) slope = add(slope, mul(sub(pos_weight, 1), soft));
+      Tensor slope = where(below, of_positive(size), neg(size));
+      if (pos_weight.defined()) slope = add(slope, mul(sub(pos_weight, 1), rest));
       result[1] = mul(gw, slope);
     }
-    if (p.needs(2)) result[2] = mul(g, add(mul(left, x), times_positive(soft)));
-    if (p.needs(3)) result[3] = mul(gw, mul(t, soft));
+    if (p.needs(2)) {
+      const Tensor against = where(below, of_positive(t), left);
+      result[2] = mul(g, add(weighted(against, size), times_positive(rest)));
+    }
+    if (p.needs(3)) result[3] = mul(gw, weighted(t, add(where(below, size, 0.0), rest)));
     return result;
   }
 
@@ -195,13 +212,9 @@ struct BceWithLogits : ElementLoss {
     T v(std::int64_t i) const { return xs[i]; }
     T t(std::int64_t i) const { return ts[i]; }
     T w(std::int64_t i) const { return ws != nullptr ? ws[i] : T(1); }
+    T p(std::int64_t i) const { return ps != nullptr ? ps[i] : T(1); }
     T positive(std::int64_t i) const { return ps != nullptr ? 1 + (ps[i] - 1) * ts[i] : T(1); }
   };
-
-  template <class T>
-  static T softplus_of_minus(T x) {
-    return elementary::log1p(elementary::exp(-std::abs(x))) + (x < 0 ? -x : T(0));
-  }
 
   Tensor fused_gradient(const Tensor& g,
                         const Tensor& input,

@@ -45,6 +45,9 @@ inline void check_pair(const char* op, Arg x, const Tensor& target) {
                      x.site);
 }
 
+/// w v, and 0 where w is 0 and v infinite: what does not count hides what it would weigh.
+Tensor weighted(const Tensor& w, const Tensor& v);
+
 OpEntry cross_entropy_entry();
 OpEntry nll_loss_entry();
 OpEntry multilabel_margin_loss_entry();

@@ -41,11 +41,23 @@ struct Bce : Op {
   }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);
-    const Tensor x = p.in(0);
-    if (p.needs(0)) result[0] = mul(p.g, div(sub(x, p.in(1)), clamp(mul(x, sub(1, x)), 1e-12)));
-    if (p.needs(1)) result[1] = mul(p.g, sub(clamp(log1p(neg(x)), kLeast), clamp(log(x), kLeast)));
+    const Side yes(p.in(0)), no(sub(1, p.in(0)));
+    const Tensor t = p.in(1);
+    if (p.needs(0)) result[0] = mul(p.g, sub(no.slope(sub(1, t)), yes.slope(t)));
+    if (p.needs(1)) result[1] = mul(p.g, sub(no.logarithm(), yes.logarithm()));
     return result;
   }
+
+ private:
+  /// A probability, with a number in its place where the logarithm is cut off and flat.
+  struct Side {
+    Tensor cut, x;
+    explicit Side(const Tensor& probability)
+        : cut(less_equal(probability, std::exp(kLeast))), x(where(cut, 1.0, probability)) {}
+    Tensor logarithm() const { return where(cut, kLeast, log(x)); }
+    /// The derivative of t max(log x, -100).
+    Tensor slope(const Tensor& t) const { return div(where(cut, 0.0, t), x); }
+  };
 };
 
 /// d^2 / 2, from |d| = delta on linear.
@@ -120,8 +132,12 @@ Tensor kl_div(Arg x, const Tensor& target, const KlDivOptions& options) {
                      fmt::format("expected a batch with samples, got {}", to_string(x->shape())),
                      x.site);
   const SitePin pin(x.site);
-  const Tensor y = options.log_target ? mul(exp(target), sub(target, x))
-                                      : sub(xlogy(target, target), mul(target, x));
+  // What has no probability adds nothing, however infinite the logarithms.
+  const Tensor q = options.log_target ? exp(target) : target, none = equal_to(q, 0);
+  const Tensor apart =
+      sub(options.log_target ? where(none, 0.0, target) : log(where(none, 1.0, target)),
+          where(none, 0.0, x));
+  const Tensor y = mul(where(none, 0.0, q), apart);
   if (options.batch_mean) return div(sum(y), static_cast<double>(x->size(0)));
   return reduced(y, options.reduction);
 }
@@ -129,8 +145,14 @@ Tensor kl_div(Arg x, const Tensor& target, const KlDivOptions& options) {
 Tensor poisson_nll_loss(Arg x, const Tensor& target, const PoissonNllOptions& options) {
   check_pair("poisson_nll_loss", x, target);
   const SitePin pin(x.site);
-  Tensor y = options.log_input ? sub(exp(x), mul(target, x))
-                               : sub(x, mul(target, log(add(x, options.eps))));
+  Tensor y;
+  if (options.log_input) {
+    y = sub(exp(x), weighted(target, x));
+  } else {
+    const Tensor rate = add(x, options.eps),
+                 none = logical_and(equal_to(target, 0), less_equal(rate, 0));
+    y = sub(x, mul(target, log(where(none, 1.0, rate))));
+  }
   if (options.full) {
     // Of targets up to 1 the term is left out; the logarithm is taken where it is used alone.
     const Tensor large = greater(target, 1), t = where(large, target, 1.0);
@@ -154,7 +176,8 @@ Tensor gaussian_nll_loss(Arg x,
   if (any(less(var, 0)).item<bool>())
     fail<ArgumentError>("gaussian_nll_loss", "expected variances >= 0, got a negative one", x.site);
   const Tensor v = clamp(var, options.eps);
-  const Tensor y = mul(add(log(v), div(square(sub(x, target)), v)), 0.5);
+  const Tensor d = sub(x, target);  // its square alone may overflow
+  const Tensor y = mul(add(log(v), mul(d, div(d, v))), 0.5);
   return reduced(options.full ? add(y, 0.5 * std::log(2 * std::numbers::pi)) : y,
                  options.reduction);
 }
@@ -196,9 +219,11 @@ Tensor cosine_embedding_loss(Arg a,
   check_vectors("cosine_embedding_loss", a, b);
   check_shape("cosine_embedding_loss", "target", a, target, without_last(a->shape()));
   const SitePin pin(a.site);
-  constexpr double eps = 1e-12;  // keeps the root away from 0
-  const Tensor lengths = mul(add(sum(square(a), -1), eps), add(sum(square(b), -1), eps));
-  const Tensor cosine = div(sum(mul(a, b), -1), sqrt(lengths));
+  // Of length |v| / sqrt(|v|^2 + 1e-12): defined at 0 too, and without overflow.
+  const auto unit = [](const Tensor& v) {
+    return div(v, hypot(norm(v, 2, -1, true), scalar(1e-6, v.dtype())));
+  };
+  const Tensor cosine = sum(mul(unit(a), unit(b)), -1);
   const Tensor apart = relu(sub(cosine, options.margin));
   const Tensor y =
       where(equal_to(target, 1), sub(1, cosine), where(equal_to(target, -1), apart, 0.0));
@@ -241,10 +266,9 @@ Tensor multi_margin_loss(Arg x, const Tensor& target, const MultiMarginOptions& 
     check_shape("multi_margin_loss", "weight", x, options.weight, {classes});
   const SitePin pin(x.site);
   const Tensor labels = unsqueeze(target, -1), right = gather(x, -1, labels);
-  const Tensor over = relu(add(sub(x, right), options.margin));
-  const Tensor others = sub(1, to(one_hot(target, classes), x->dtype()));
-  Tensor y =
-      div(sum(mul(options.p == 2 ? square(over) : over, others), -1), static_cast<double>(classes));
+  const Tensor own = equal_to(one_hot(target, classes), 1);
+  const Tensor over = relu(where(own, 0.0, add(sub(x, right), options.margin)));
+  Tensor y = div(sum(options.p == 2 ? square(over) : over, -1), static_cast<double>(classes));
   if (options.weight.defined())
     y = mul(y,
             reshape(index_select(options.weight, 0, reshape(target, {target.numel()})),

@@ -278,9 +278,12 @@ Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double va
   for (int d = 0; d < x->rank(); ++d) {
     const std::int64_t n = x->shape()[d], low = window.low[d];
     if (window.shape[d] == n && low == 0) continue;
+    // What a crop cuts off is gone: it does not come back around the other end.
+    const std::int64_t first = std::max<std::int64_t>(0, low),
+                       count = std::min(n, low + window.shape[d]) - first;
     y = picked(y, d, window.shape[d], [=](std::int64_t i) {
       const std::int64_t place = low + i;
-      if (mode == PadMode::circular) return modulo(place, n);
+      if (mode == PadMode::circular) return first + modulo(place - first, count);
       if (mode == PadMode::replicate) return std::clamp<std::int64_t>(place, 0, n - 1);
       return place < 0 ? -place : place < n ? place : 2 * (n - 1) - place;
     });

@@ -195,8 +195,8 @@ struct ArgExtreme : Op {
 
 struct Var : Reduction {
   static constexpr OpInfo info{.name = "var", .saves = Saves::input0};
-  int ddof = 1;
-  double freedom(const Shape& shape) const { return std::max(0.0, count(shape) - ddof); }
+  std::int64_t ddof = 1;
+  double freedom(const Shape& shape) const { return std::max(0.0, count(shape) - static_cast<double>(ddof)); }
   Tensor forward(const Tensor& x) const {
     const Tensor mean = sum_over(x, mask, reduced_shape(x, mask, true), count(x.shape()));
     const Tensor off = dispatch_floating(x.dtype(), [&]<class T>() { return centred<T>(x, mean, mask); });
@@ -287,6 +287,12 @@ using namespace detail;
 
 Tensor sum(Arg x, const Axes& axes, bool keepdim) { return reduced<SumOp>(x, axes, keepdim); }
 
+Tensor nansum(Arg x, const Axes& axes, bool keepdim) {
+  if (!is_floating(x->dtype())) return sum(x, axes, keepdim);
+  const SitePin pin(x.site);
+  return sum(where(isnan(x), 0.0, x), axes, keepdim);
+}
+
 Tensor mean(Arg x, const Axes& axes, bool keepdim) {
   check_floating("mean", x);
   return reduced<Mean>(x, axes, keepdim);
@@ -317,7 +323,7 @@ Extremum min_with_index(Arg x, std::int64_t axis, bool keepdim) {
   return with_index<ArgExtreme<false>>("min_with_index", x, axis, keepdim);
 }
 
-Tensor var(Arg x, const Axes& axes, bool keepdim, int ddof) {
+Tensor var(Arg x, const Axes& axes, bool keepdim, std::int64_t ddof) {
   check_floating("var", x);
   Var op;
   op.ddof = ddof;
@@ -402,6 +408,15 @@ std::span<const OpEntry> reduce_ops() {
   constexpr auto distinct = Sample::Kind::distinct;
   static const OpEntry table[] = {
       {"sum", &op_class<SumOp>, [] { return sum_examples<&gradus::sum>(); }},
+      {"nansum",
+       nullptr,
+       [] {
+         Examples all = sum_examples<&gradus::nansum>();
+         all.push_back({"some NaN", {{{2, 3}, domain(-2, 1, {0})}}, [](In in) {
+                          return nansum(add(in[0], mul(log(detach(in[0])), 0)), 1);
+                        }});
+         return all;
+       }},
       {"mean",
        &op_class<Mean>,
        [] { return common_examples<&gradus::mean>({}, Sample::Kind::real); }},

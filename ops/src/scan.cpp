@@ -4,10 +4,13 @@
 
 #include "axes.h"
 #include "kernels.h"
+#include "reduce_kernels.h"
+#include "unary.h"
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/index.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
@@ -20,10 +23,15 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-/// For every line along an axis of contiguous tensors, and each place of it in order, calls f(first, i, previous):
-/// offsets of this element and of the one before it, negative at the start.
-template <class F>
+/// What a scan is carried on in: rounding to float at each step would add up.
+template <class T>
+using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+
+/// For every line along an axis of contiguous tensors, and each place of it in order, calls f(i, first, carried):
+/// the offset of the element, whether it is the line's first, and what the line has come to.
+template <class T, class F>
 void scan_lines(const Shape& shape, int axis, bool reverse, const F& f) {
+  constexpr std::int64_t kWidth = 128;
   const std::int64_t n = shape[axis];
   std::int64_t outer = 1, inner = 1;
   for (int d = 0; d < shape.rank(); ++d)
@@ -33,11 +41,11 @@ void scan_lines(const Shape& shape, int axis, bool reverse, const F& f) {
   parallel_for(outer * inner, grain, [=, &f](std::int64_t begin, std::int64_t end) {
     while (begin < end) {
       const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
-      const std::int64_t width = std::min(inner - column, end - begin);
+      const std::int64_t width = std::min({inner - column, end - begin, kWidth});
+      Carried<T> carried[kWidth];
       for (std::int64_t i = 0; i < n; ++i) {
         const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
-        const std::int64_t before = i == 0 ? -1 : at + (reverse ? inner : -inner);
-        for (std::int64_t j = 0; j < width; ++j) f(at + j, before < 0 ? -1 : before + j);
+        for (std::int64_t j = 0; j < width; ++j) f(at + j, i == 0, carried[j]);
       }
       begin += width;
     }
@@ -69,8 +77,10 @@ struct CumSum : Op {
     dispatch_numbers(x.dtype(), [&]<class T>() {
       const T* in = dense.data<T>();
       T* out = y.mutable_data<T>();
-      scan_lines(x.shape(), axis, reverse, [=](std::int64_t i, std::int64_t before) {
-        out[i] = before < 0 ? in[i] : out[before] + in[i];
+      using S = Carried<T>;
+      scan_lines<T>(x.shape(), axis, reverse, [=](std::int64_t i, bool first, S& sum) {
+        sum = first ? static_cast<S>(in[i]) : sum + static_cast<S>(in[i]);
+        out[i] = static_cast<T>(sum);
       });
     });
     return y;
@@ -89,8 +99,10 @@ struct LinearRecurrence : Op {
     dispatch_numbers(y.dtype(), [&]<class T>() {
       const T *f = factors.data<T>(), *t = terms.data<T>();
       T* out = y.mutable_data<T>();
-      scan_lines(y.shape(), axis, reverse, [=](std::int64_t i, std::int64_t before) {
-        out[i] = before < 0 ? t[i] : f[i] * out[before] + t[i];
+      using S = Carried<T>;
+      scan_lines<T>(y.shape(), axis, reverse, [=](std::int64_t i, bool first, S& s) {
+        s = first ? static_cast<S>(t[i]) : static_cast<S>(f[i]) * s + static_cast<S>(t[i]);
+        out[i] = static_cast<T>(s);
       });
     });
     return y;
@@ -111,37 +123,121 @@ struct LogCumSumExp : Op {
     dispatch_floating(x.dtype(), [&]<class T>() {
       const T* in = dense.data<T>();
       T* out = y.mutable_data<T>();
-      scan_lines(x.shape(), axis, false, [=](std::int64_t i, std::int64_t before) {
-        if (before < 0) {
-          out[i] = in[i];
-          return;
+      scan_lines<T>(x.shape(), axis, false, [=](std::int64_t i, bool first, double& s) {
+        const double u = s, v = static_cast<double>(in[i]);
+        if (first) {
+          s = v;
+        } else {
+          const double top = u > v || u != u ? u : v;
+          s = std::isinf(top) && u == u && v == v ? top : top + std::log1p(std::exp(-std::abs(u - v)));
         }
-        const T u = out[before], v = in[i], top = u > v || u != u ? u : v;
-        out[i] = std::isinf(top) && u == u && v == v ? top : top + std::log1p(std::exp(-std::abs(u - v)));
+        out[i] = static_cast<T>(s);
       });
     });
     return y;
   }
   Cotangents vjp(const Pullback& p) const {
-    // sum over i >= k of g_i exp(y_k - y_i) is a recurrence with factors of at most 1.
-    const Tensor y = p.out(), finite = where(equal_to(y, -kInfinity), 0.0, y);
+    // sum over i >= k of g_i exp(y_k - y_i) is a recurrence with factors of at most 1; their products are as exact
+    // as the y are only in float64.
+    const Tensor y = to(p.out(), float64), finite = where(equal_to(y, -kInfinity), 0.0, y);
     const std::int64_t n = y.shape()[axis];
     const Tensor factors = exp(sub(slice(y, axis, 0, n - 1), slice(finite, axis, 1, n)));
-    const Tensor sums = linear_recurrence(slice_put(factors, y.shape(), axis, 0, n - 1), p.g, axis, true);
-    return {mul(exp(sub(p.in(0), finite)), sums)};
+    const Tensor sums = linear_recurrence(slice_put(factors, y.shape(), axis, 0, n - 1), to(p.g, float64), axis, true);
+    return {to(mul(exp(sub(to(p.in(0), float64), finite)), sums), p.g.dtype())};
   }
   template <class V> void visit(V&& v) const { v("axis", axis); }
 };
 // clang-format on
 
+/// Where the largest (or smallest) element so far stands, the last of equal ones; a NaN is passed by none.
+template <bool largest>
+Tensor extremes_so_far(const Tensor& x, int axis) {
+  const Tensor dense = contiguous(x);
+  Tensor y = empty(x.shape(), int64);
+  std::int64_t *out = y.mutable_data<std::int64_t>(), step = 1;
+  const std::int64_t n = x.shape()[axis];
+  for (int d = axis + 1; d < x.rank(); ++d) step *= x.shape()[d];
+  dispatch_numbers(x.dtype(), [&]<class T>() {
+    const T* in = dense.data<T>();
+    parallel_for(n == 0 ? 0 : x.numel() / n,
+                 std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)),
+                 [=](std::int64_t begin, std::int64_t end) {
+                   for (std::int64_t line = begin; line < end; ++line) {
+                     const std::int64_t base = line / step * step * n + line % step;
+                     std::int64_t best = 0;
+                     for (std::int64_t i = 0; i < n; ++i) {
+                       const T v = in[base + i * step], top = in[base + best * step];
+                       if (v != v || (top == top && (largest ? v >= top : v <= top))) best = i;
+                       out[base + i * step] = best;
+                     }
+                   }
+                 });
+  });
+  return y;
+}
+
+template <bool largest>
+Extremum so_far(const char* name, Arg x, std::int64_t axis) {
+  const int at = check_axis(name, x, axis, x->rank());
+  if (x->dtype() == boolean)
+    fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
+  const Tensor places = extremes_so_far<largest>(x, at);
+  return {gather(x, at, places), places};
+}
+
 /// int64 for bool.
 Tensor as_number(Arg x) { return x->dtype() == boolean ? to(x, int64) : x.tensor; }
 
-/// s^power with derivative 0 where s is 0 (power > 0) or infinite (power < 0), where the result is 0.
-Tensor root(const Tensor& s, double power) {
-  const Tensor none = equal_to(s, power > 0 ? 0.0 : kInfinity), some = where(none, 1.0, s);
-  return where(none, 0.0, power == 0.5 ? sqrt(some) : pow(some, power));
-}
+/// (sum |x|^p)^(1/p) for a finite p other than 0.
+struct Norm : Op {
+  static constexpr OpInfo info{.name = "norm", .saves = Saves::input0 | Saves::output, .flops = 2};
+  double p = 2;
+  std::uint32_t mask = 0;
+  bool keepdim = false;
+
+  template <class V>
+  void visit(V&& v) const {
+    v("p", p);
+    v("axes", axes_of(mask));
+    v("keepdim", keepdim);
+  }
+  Tensor forward(const Tensor& x) const {
+    const Shape shape = reduced_shape(x, mask, keepdim);
+    const Tensor s = powers(x, shape);
+    if (reduced_count(x, mask) == 0 || in_range(s)) return root(s);
+    // Powers of huge or tiny numbers overflow or vanish: again in units of the one that counts most.
+    const Tensor size = abs(x);
+    Tensor unit = (p > 0 ? max_over : min_over)(size, mask, reduced_shape(x, mask, true));
+    unit = where(logical_and(isfinite(unit), greater(unit, 0)), unit, 1.0);
+    return mul(root(powers(div(size, unit), shape)), reshape(unit, shape));
+  }
+  Cotangents vjp(const Pullback& pull) const {
+    const Tensor x = pull.in(0);
+    const Shape kept = reduced_shape(x, mask, true);
+    const Tensor y = reshape(pull.out(), kept), none = equal_to(y, 0),
+                 at = where(none, 1.0, finite(y));
+    const Tensor g = where(none, 0.0, reshape(pull.g, kept));
+    if (p == 2) return {mul(g, div(all_finite(y) ? x : finite(x), at))};
+    const Tensor part = div(finite(abs(where(equal_to(x, 0), 1.0, x))), at);
+    return {mul(g, mul(sign(x), pow(part, p - 1)))};
+  }
+
+ private:
+  Tensor powers(const Tensor& x, const Shape& shape) const {
+    return p == 2 ? sum_squares_over(x, mask, shape) : sum_over(pow(abs(x), p), mask, shape);
+  }
+  Tensor root(const Tensor& s) const { return p == 2 ? sqrt(s) : pow(s, 1 / p); }
+  /// NaN apart.
+  static bool in_range(const Tensor& s) {
+    return dispatch_floating(s.dtype(), [&]<class T>() {
+      using Limits = std::numeric_limits<T>;
+      const T least = Limits::min() / Limits::epsilon();
+      const T* v = s.data<T>();
+      return std::none_of(v, v + s.numel(), [=](T a) { return a < least || a > Limits::max(); });
+    });
+  }
+  static bool all_finite(const Tensor& y) { return !any(isinf(y)).item<bool>(); }
+};
 
 Tensor not_zero(const Tensor& x) { return x.dtype() == boolean ? x : not_equal_to(x, 0.0); }
 
@@ -182,6 +278,9 @@ Tensor cumprod(Arg x, std::int64_t axis) {
   return linear_recurrence(a, n == 0 ? a : slice_put(slice(a, d, 0, 1), a.shape(), d, 0, 1), d);
 }
 
+Extremum cummax(Arg x, std::int64_t axis) { return so_far<true>("cummax", x, axis); }
+Extremum cummin(Arg x, std::int64_t axis) { return so_far<false>("cummin", x, axis); }
+
 Tensor logcumsumexp(Arg x, std::int64_t axis) {
   check_floating("logcumsumexp", x);
   LogCumSumExp op;
@@ -189,11 +288,14 @@ Tensor logcumsumexp(Arg x, std::int64_t axis) {
   return apply(op, x);
 }
 
-Tensor stddev(Arg x, const Axes& axes, bool keepdim, int ddof) {
+Tensor stddev(Arg x, const Axes& axes, bool keepdim, std::int64_t ddof) {
   check_floating("stddev", x);
   axes.mask(x->rank(), "stddev", x.site);
   const SitePin pin(x.site);
-  return root(var(x, axes, keepdim, ddof), 0.5);
+  // By the norm, which doesn't overflow where the variance does.
+  const std::int64_t n = reduced_count(x, axes.mask(x->rank(), "stddev"));
+  const Tensor length = norm(sub(x, mean(x, axes, true)), 2, axes, keepdim);
+  return div(length, std::sqrt(static_cast<double>(std::max<std::int64_t>(0, n - ddof))));
 }
 
 Tensor amax(Arg x, const Axes& axes, bool keepdim) { return max(x, axes, keepdim); }
@@ -227,10 +329,11 @@ Tensor norm(Arg x, double p, const Axes& axes, bool keepdim) {
   }
   if (p == 0) return to(count_nonzero(x, axes, keepdim), x->dtype());
   if (p == 1) return sum(abs(x), axes, keepdim);
-  if (p == 2) return root(sum(square(x), axes, keepdim), 0.5);
-  // 0 is left out of the power, which may have no derivative there.
-  const Tensor zero = equal_to(x, 0.0), power = pow(abs(where(zero, 1.0, x)), p);
-  return root(sum(where(zero, p > 0 ? 0.0 : kInfinity, power), axes, keepdim), 1 / p);
+  Norm op;
+  op.p = p;
+  op.mask = mask;
+  op.keepdim = keepdim;
+  return apply(op, x);
 }
 
 Tensor normalize(Arg x, double p, std::int64_t axis, double eps) {
@@ -271,13 +374,15 @@ static Examples over_axes(Sample::Kind kind = Sample::Kind::real, bool different
 
 /// Examples for functions of `(x, axis)`.
 template <auto function>
-static Examples along_axis(Domain domain = {}) {
-  return {{"axis 0", {{{4, 2}, domain}}, [](In in) { return function(in[0], 0); }},
-          {"axis -2", {{{2, 3, 2}, domain}}, [](In in) { return function(in[0], -2); }},
-          {"one", {{{2, 1}, domain}}, [](In in) { return function(in[0], 1); }},
-          {"no results", {{{0, 3}, domain}}, [](In in) { return function(in[0], 1); }},
-          {"of nothing", {{{0, 3}, domain}}, [](In in) { return function(in[0], 0); }}};
+static Examples along_axis(Domain domain = {}, Sample::Kind kind = Sample::Kind::real) {
+  return {{"axis 0", {{{4, 2}, domain, kind}}, [](In in) { return function(in[0], 0); }},
+          {"axis -2", {{{2, 3, 2}, domain, kind}}, [](In in) { return function(in[0], -2); }},
+          {"one", {{{2, 1}, domain, kind}}, [](In in) { return function(in[0], 1); }},
+          {"no results", {{{0, 3}, domain, kind}}, [](In in) { return function(in[0], 1); }},
+          {"of nothing", {{{0, 3}, domain, kind}}, [](In in) { return function(in[0], 0); }}};
 }
+static Tensor cummax_values(Arg x, std::int64_t axis) { return cummax(x, axis).values; }
+static Tensor cummin_values(Arg x, std::int64_t axis) { return cummin(x, axis).values; }
 
 static Tensor cumsum_of(Arg x, std::int64_t axis) { return cumsum(x, axis); }
 static Tensor biased_std(Arg x, const Axes& axes, bool keepdim) {
@@ -309,6 +414,8 @@ std::span<const OpEntry> scan_ops() {
          return all;
        }},
       {"logcumsumexp", &op_class<LogCumSumExp>, [] { return along_axis<&logcumsumexp>(); }},
+      {"cummax", nullptr, [] { return along_axis<&cummax_values>(domain(-2, 2), Kind::distinct); }},
+      {"cummin", nullptr, [] { return along_axis<&cummin_values>(domain(-2, 2), Kind::distinct); }},
       {"linear_recurrence",
        &op_class<LinearRecurrence>,
        [] {
@@ -324,7 +431,7 @@ std::span<const OpEntry> scan_ops() {
        }},
       {"stddev", nullptr, [] { return over_axes<&biased_std>(Kind::distinct); }},
       {"norm",
-       nullptr,
+       &op_class<Norm>,
        [] {
          Examples all = over_axes<&norm_of<2>>();
          all.push_back({"p 1", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 1, 0); }});

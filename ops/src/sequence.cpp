@@ -28,6 +28,19 @@ void check_table(const char* op, Arg index, const Tensor& weight) {
     fail<ShapeError>(op,
                      fmt::format("expected a weight [rows, D], got {}", to_string(weight.shape())),
                      index.site);
+  // Words, not places in an array: -1 is a mark for "none" more often than it means the last row.
+  const Tensor all = dense(index.tensor);
+  const auto* at = all.data<std::int64_t>();
+  const std::int64_t rows = weight.size(0);
+  for (std::int64_t i = 0; i < all.numel(); ++i)
+    if (at[i] < 0 || at[i] >= rows)
+      fail<IndexError>(op,
+                       fmt::format("expected indices in 0..{} ({} rows), got {} at element {}",
+                                   rows - 1,
+                                   rows,
+                                   at[i],
+                                   i),
+                       index.site);
 }
 
 /// The bag of each element, and where the bags end.
@@ -108,8 +121,7 @@ Tensor embedding(Arg index, const Tensor& weight, std::optional<std::int64_t> pa
       fail<IndexError>("embedding",
                        fmt::format("expected a padding row below {}, got {}", n, *padding),
                        index.site);
-    const Tensor skipped = logical_or(equal_to(flat, static_cast<double>(at)),
-                                      equal_to(flat, static_cast<double>(at - n)));
+    const Tensor skipped = equal_to(flat, static_cast<double>(at));
     rows = where(unsqueeze(skipped, 1), detach(rows), rows);
   }
   return reshape(rows, shape);

@@ -4,6 +4,10 @@
 
 #include "kernels.h"
 
+#include "gradus/ops/elementwise.h"
+
+#include <limits>
+
 namespace gradus::detail {
 
 /// y[i] = f(x[i]) for functions that cost more than a copy: views are made dense first.
@@ -27,6 +31,15 @@ template <class F>
 Tensor floating(const Tensor& a, const Tensor& b, F f) {
   return dispatch_floating(a.dtype(), [&]<class T>() { return map<T, T>(a, b, f); });
 }
+/// x with the largest numbers in place of infinite ones, for products that tend to 0 there.
+inline Tensor finite(const Tensor& x) {
+  const double most = x.dtype() == float32 ? double{std::numeric_limits<float>::max()}
+                                           : std::numeric_limits<double>::max();
+  return clamp(x, -most, most);
+}
+/// The same for rules whose first derivative needs no such care.
+inline Tensor finite_if_recorded(const Tensor& x) { return is_recording() ? finite(x) : x; }
+
 /// int64 as well.
 template <class F>
 Tensor numbers(const Tensor& x, F f) {

@@ -23,6 +23,10 @@ std::span<const Property> properties() {
        check_equal_values},
       {"linearity", "ops declared linear or bilinear are", check_linearity},
       {"float32", "value and gradient in float32 are those in float64", check_float32},
+      {"borders",
+       "at zeros, ends, kinks and infinities float32 agrees with float64, and derivatives are "
+       "numbers",
+       check_borders},
       {"broadcasting",
        "inputs broadcast against each other, gradients are summed",
        check_broadcasting},

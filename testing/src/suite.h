@@ -89,6 +89,8 @@ Check check_equal_values;
 Check check_float32, check_broadcasting, check_sizes, check_strides;
 // tape.cpp
 Check check_subsets, check_saved, check_twice, check_replay, check_tape, check_memory;
+// borders.cpp
+Check check_borders;
 // errors.cpp
 Check check_purity, check_wrong_inputs, check_not_differentiable;
 

@@ -36,8 +36,8 @@ Tensor abs(Arg x);
 Tensor sign(Arg x);
 /// x, or the bound it lies beyond.
 ///   gradient  1 from bound to bound, the bounds included, else 0
-///   errors    ArgumentError without a bound, or if min > max; DTypeError for a bound with a fraction
-///             beside an int64 tensor
+///   errors    ArgumentError without a bound, for one that is NaN, or if min > max; DTypeError for a bound with
+///             a fraction beside an int64 tensor
 Tensor clamp(Arg x, std::optional<double> min, std::optional<double> max = {});
 
 Tensor sin(Arg x);
@@ -53,6 +53,24 @@ Tensor softplus(Arg x, double beta = 1, double threshold = 20);
 Tensor erf(Arg x);
 /// 1 - erf(x), accurate for large x.
 Tensor erfc(Arg x);
+/// The inverse of erf: infinite at -1 and 1, NaN beyond. Within 3 units in the last place.
+Tensor erfinv(Arg x);
+/// log(x / (1 - x)), the inverse of sigmoid: infinite at 0 and 1, NaN beyond. Within 3 units in the last place.
+/// With `eps`, x is first brought into eps … 1 - eps.
+///   errors    ArgumentError unless 0 <= eps <= 1/2
+Tensor logit(Arg x, std::optional<double> eps = {});
+
+/// log |gamma(x)|: infinite at 0, -1, -2, … Within 1 unit in the last place for float32, 5 for float64.
+Tensor lgamma(Arg x);
+/// The derivative of lgamma; at 0 infinite of the sign other than that of the zero, at -1, -2, … NaN.
+///   accuracy  1 unit in the last place for float32, 8 for float64 (away from its zeros below 0)
+///   source    Abramowitz & Stegun 1964, 6.3.5, 6.3.7, 6.3.18
+Tensor digamma(Arg x);
+/// The n-th derivative of digamma, which is the one for n = 0.
+///   accuracy  1 unit in the last place for float32, 16 for float64 (x > 0, n <= 4)
+///   errors    ArgumentError unless 0 <= n <= 100
+///   source    Abramowitz & Stegun 1964, 6.4.7, 6.4.10; Hurwitz's zeta function by 23.1.30
+Tensor polygamma(int n, Arg x);
 
 /// 2^x
 Tensor exp2(Arg x);
@@ -88,24 +106,25 @@ Tensor frac(Arg x);
 //   errors    ShapeError if the shapes don't broadcast; DTypeError unless both are floating (fmod and
 //             remainder take int64 too, with ArgumentError for a divisor of 0)
 
-/// The angle of the point (x, y), from -pi to pi.
+/// The angle of the point (x, y), from -pi to pi; the gradient at (0, 0) is 0.
 Tensor atan2(Arg y, const Tensor& x);
 /// sqrt(a^2 + b^2) without overflow; the gradient at (0, 0) is 0.
 Tensor hypot(Arg a, const Tensor& b);
-/// log(e^a + e^b) without overflow.
+/// log(e^a + e^b) without overflow; the gradient where both are -inf is 0.
 Tensor logaddexp(Arg a, const Tensor& b);
 /// a log(b), and 0 where a is 0 and b is not NaN.
+///   gradient  log(b) and a / b; 0 where a is 0 and b at or below 0
 Tensor xlogy(Arg a, const Tensor& b);
 /// What is left of a / b truncated: of the sign of a.
-///   gradient  of b: -trunc(a / b)
+///   gradient  of b: minus the whole number of times that b was taken off
 Tensor fmod(Arg a, const Tensor& b);
 Tensor fmod(Arg a, double b);
 /// What is left of a / b rounded down: of the sign of b.
-///   gradient  of b: -floor(a / b)
+///   gradient  as of fmod
 Tensor remainder(Arg a, const Tensor& b);
 Tensor remainder(Arg a, double b);
 
-/// a + w (b - a): a at w = 0 and b at w = 1, exactly.
+/// a + w (b - a): a at w = 0 and b at w = 1, exactly, whatever the other end is.
 Tensor lerp(Arg a, const Tensor& b, double w);
 Tensor lerp(Arg a, const Tensor& b, const Tensor& w);
 /// x + value a b

@@ -78,6 +78,7 @@ GRADUS_LANE auto compare(const Dual<P>& a, const Dual<P>& b, F f) {
 }  // namespace detail
 
 // clang-format off
+template <class P> GRADUS_LANE auto equals(const P& a, const P& b) { return detail::compare(a, b, [](auto x, auto y) { return x == y; }); }
 template <class T> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, const Pack<T>& b) { return {a.v + b.v}; }
 template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a, const Pack<T>& b) { return {a.v - b.v}; }
 template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, const Pack<T>& b) { return {a.v * b.v}; }
@@ -105,6 +106,12 @@ template <class T> GRADUS_LANE Pack<T> sign(const Pack<T>& a) {
 template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, double e) {
   return detail::each(a, [e](T x) { return std::pow(x, static_cast<T>(e)); });
 }
+template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, const Pack<T>& b) {
+  Pack<T> r;
+  for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = std::pow(a.v[i], b.v[i]);
+  return r;
+}
+template <class T> GRADUS_LANE Mask<T> is_infinite(const Pack<T>& a) { return detail::compare(a, a, [](T x, T) { return std::isinf(x); }); }
 template <class T> GRADUS_LANE Pack<T> where(const Mask<T>& m, const Pack<T>& a, const Pack<T>& b) {
   Pack<T> r;
   for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = m.v[i] != 0 ? a.v[i] : b.v[i];
@@ -120,9 +127,11 @@ template <class P> GRADUS_LANE Dual<P> operator+(const Dual<P>& a, const Dual<P>
 template <class P> GRADUS_LANE Dual<P> operator-(const Dual<P>& a, const Dual<P>& b) { return {a.v - b.v, a.d - b.d}; }
 template <class P> GRADUS_LANE Dual<P> operator*(const Dual<P>& a, const Dual<P>& b) { return {a.v * b.v, a.v * b.d + a.d * b.v}; }
 template <class P> GRADUS_LANE Dual<P> operator/(const Dual<P>& a, const Dual<P>& b) {
+  // By an infinite number: 0 times its derivative, which may be infinite too, is left out.
   const P q = a.v / b.v;
-  return {q, (a.d - q * b.d) / b.v};
+  return {q, where(is_infinite(b.v), a.d, a.d - q * b.d) / b.v};
 }
+template <class P> GRADUS_LANE auto is_infinite(const Dual<P>& a) { return is_infinite(a.v); }
 template <class P> GRADUS_LANE Dual<P> operator-(const Dual<P>& a) { return {-a.v, -a.d}; }
 template <class P> GRADUS_LANE Dual<P> operator+(const Dual<P>& a, double b) { return {a.v + b, a.d}; }
 template <class P> GRADUS_LANE Dual<P> operator*(const Dual<P>& a, double b) { return {a.v * b, a.d * b}; }
@@ -146,6 +155,16 @@ template <class P> GRADUS_LANE Dual<P> pow(const Dual<P>& a, double e) {
 }
 template <class M, class P> GRADUS_LANE Dual<P> where(const M& m, const Dual<P>& a, const Dual<P>& b) {
   return {where(m, a.v, b.v), where(m, a.d, b.d)};
+}
+template <class P> GRADUS_LANE Dual<P> pow(const Dual<P>& a, const Dual<P>& b) {
+  // The factors are 0 at 0^0, and where a power that vanishes hides an infinite logarithm (of |a|, so that a
+  // constant exponent of a negative number adds 0).
+  const P zero = P::constant(0), y = pow(a.v, b.v);
+  const auto none = equals(a.v, zero) && equals(b.v, zero);
+  const P of_base = where(none, zero, b.v * pow(a.v, where(none, zero, b.v + -1.0)));
+  const P of_exponent = y * log(where(none || equals(y, zero), P::constant(1), abs(a.v)));
+  const P by_base = where(is_infinite(of_base) && equals(a.d, zero), zero, of_base * a.d);
+  return {y, by_base + of_exponent * b.d};
 }
 
 // ---- both ----------------------------------------------------------------------------------------
@@ -175,7 +194,6 @@ template <class M, Lane P> GRADUS_LANE P where(const M& m, double a, const P& b)
 
 template <Lane P> GRADUS_LANE P square(const P& a) { return a * a; }
 template <Lane P> GRADUS_LANE P reciprocal(const P& a) { return 1.0 / a; }
-template <Lane P> GRADUS_LANE P pow(const P& a, const P& b) { return exp(b * log(a)); }
 template <Lane P> GRADUS_LANE P sigmoid(const P& a) {
   if constexpr (requires { a.d; }) {
     const auto s = sigmoid(a.v);

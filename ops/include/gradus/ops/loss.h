@@ -64,6 +64,7 @@ Tensor bce_with_logits(Arg x, const Tensor& target, const BceOptions& options = 
 
 /// The cross-entropy of two classes, x being the probability of the positive one. Logarithms are at least -100.
 ///   value     -weight (target log x + (1 - target) log(1 - x))
+///   gradient  (1 - target) / (1 - x) - target / x; of a logarithm that is cut off 0
 ///   errors    ArgumentError for an x outside of 0..1
 ///   otherwise as bce_with_logits, which is more accurate; pos_weight is not taken
 struct BceLossOptions {

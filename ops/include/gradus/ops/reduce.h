@@ -31,6 +31,9 @@ class Axes {
 
 /// The sum; of bool and int64 as int64, and 0 over no elements.
 Tensor sum(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// The sum of what is not NaN.
+///   gradient  0 of what is
+Tensor nansum(Arg x, const Axes& axes = {}, bool keepdim = false);
 /// The mean. Floating only; NaN over no elements.
 Tensor mean(Arg x, const Axes& axes = {}, bool keepdim = false);
 /// The product; of bool and int64 as int64, and 1 over no elements.
@@ -71,11 +74,11 @@ Extremum min_with_index(Arg x, std::int64_t axis, bool keepdim = false);
 
 /// The variance, sum (x - mean)^2 / (n - ddof), in two passes. Floating only; no degrees of freedom left
 /// gives NaN, or infinity, as 0 in the denominator does.
-Tensor var(Arg x, const Axes& axes = {}, bool keepdim = false, int ddof = 1);
+Tensor var(Arg x, const Axes& axes = {}, bool keepdim = false, std::int64_t ddof = 1);
 /// The standard deviation, the root of `var`; called `std` elsewhere.
 ///   gradient  0 where it is 0
-Tensor stddev(Arg x, const Axes& axes = {}, bool keepdim = false, int ddof = 1);
-/// The p-norm (sum |x|^p)^(1/p), for any real p; the largest |x| for p = infinity, the smallest for
+Tensor stddev(Arg x, const Axes& axes = {}, bool keepdim = false, std::int64_t ddof = 1);
+/// The p-norm (sum |x|^p)^(1/p), without overflow, for any real p; the largest |x| for p = infinity, the smallest for
 /// -infinity, the number of elements other than 0 for p = 0. Floating only.
 ///   gradient  0 of a norm that is 0; infinite p share it among equal elements; sign(0) is 0
 ///   errors    ArgumentError if p is NaN, or infinite over no elements

@@ -1,13 +1,14 @@
 #pragma once
 
-#include "gradus/graph/arg.h"
+#include "gradus/ops/reduce.h"
 
 #include <cstdint>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus {
 
-// Each element of the result depends on those up to its own place along an axis.
+// Each element of the result depends on those up to its own place along an axis. Sums and products are carried
+// on in float64.
 //   shapes    y like x
 //   errors    IndexError for an axis out of range
 
@@ -26,6 +27,12 @@ Tensor logcumsumexp(Arg x, std::int64_t axis);
 ///   gradient  g to b by the reverse recurrence d_i = g_i + a_(i+1) d_(i+1), and y_(i-1) d_i to a
 ///   errors    ShapeError if shapes differ; DTypeError if dtypes do, or for bool
 Tensor linear_recurrence(Arg a, const Tensor& b, std::int64_t axis, bool reverse = false);
+
+/// The largest, or smallest, element so far and where the last of equal ones stands; NaN wins and stays.
+///   gradient  flows to that one
+///   errors    DTypeError for bool
+Extremum cummax(Arg x, std::int64_t axis);
+Extremum cummin(Arg x, std::int64_t axis);
 
 }  // namespace gradus
 GRADUS_EXPORT_END

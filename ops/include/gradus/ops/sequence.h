@@ -12,8 +12,8 @@ namespace gradus {
 ///   value     y[i…] = weight[index[i…]]
 ///   shapes    index of any shape, int64; weight [rows, D]; y [*index, D]
 ///   gradient  of weight: added up where a row is taken more than once; none of row `padding`
-///   errors    IndexError for an index or padding out of range; DTypeError unless index is int64; ShapeError unless
-///             weight has rank 2
+///   errors    IndexError for an index out of 0..rows - 1 (a word is not counted from the back) or a padding out of
+///             -rows..rows - 1; DTypeError unless index is int64; ShapeError unless weight has rank 2
 Tensor embedding(Arg index, const Tensor& weight, std::optional<std::int64_t> padding = {});
 
 enum class BagMode : std::uint8_t { sum, mean, max };

@@ -3,6 +3,7 @@
 #include "gradus/tensor/shape.h"
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 
@@ -13,8 +14,10 @@ namespace gradus {
 class PerAxis {
  public:
   constexpr PerAxis() = default;
-  constexpr PerAxis(std::int64_t all) : count_(1), values_{all, all, all} {}
-  constexpr PerAxis(int all) : PerAxis(std::int64_t{all}) {}
+  template <std::integral I>
+  constexpr PerAxis(I all) : count_(1) {
+    values_.fill(static_cast<std::int64_t>(all));
+  }
   /// ArgumentError unless there are 1 to 3.
   PerAxis(std::initializer_list<std::int64_t> values)
       : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
@@ -44,22 +47,24 @@ class Padding {
   }
 
   Padding(PerAxis both) : low_(both), high_(both) {}
-  Padding(int both) : low_(both), high_(both) {}
-  Padding(std::initializer_list<std::int64_t> both) : low_(both), high_(both) {}
+  template <std::integral I>
+  Padding(I both) : Padding(PerAxis(both)) {}
+  Padding(std::initializer_list<std::int64_t> both) : Padding(PerAxis(both)) {}
 
   bool is_same() const { return same_; }
   const PerAxis& low() const { return low_; }
   const PerAxis& high() const { return high_; }
 
  private:
-  constexpr explicit Padding(bool to_same) : same_(to_same), low_(0), high_(0) {}
+  enum class Kind : std::uint8_t { given, same };
+  constexpr explicit Padding(Kind kind) : same_(kind == Kind::same), low_(0), high_(0) {}
   bool same_ = false;
   PerAxis low_, high_;
 };
 
 // (Braces would make a list of them.)
-inline constexpr Padding Padding::same(true);
-inline constexpr Padding Padding::valid(false);
+inline constexpr Padding Padding::same(Kind::same);
+inline constexpr Padding Padding::valid(Kind::given);
 
 }  // namespace gradus
 GRADUS_EXPORT_END
