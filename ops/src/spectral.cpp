@@ -1,14 +1,13 @@
 #include "gradus/ops/spectral.h"
 
 #include "divided_differences.h"
+#include "eigen_factors.h"
 #include "matrices.h"
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/shape.h"
-
-#include <Eigen/Eigenvalues>
 
 #include <cmath>
 #include <limits>
@@ -37,11 +36,11 @@ Tensor factors_of(const Tensor& x, bool nonnegative) {
   a.each([&](std::int64_t i) {
     const EigenMatrix<double> symmetric = (a.at<double>(i) + a.at<double>(i).transpose()) / 2;
     if (!symmetric.array().isFinite().all()) return true;
-    const Eigen::SelfAdjointEigenSolver<EigenMatrix<double>> solver(symmetric);
-    if (solver.info() != Eigen::Success) return true;
+    EighFactors<double> factors;
+    if (!factor_eigh(symmetric, factors)) return true;
     MatrixOut<double> all(out + i * n * (n + 1), n, n + 1);
-    all.leftCols(n) = solver.eigenvectors().transpose();
-    all.col(n) = solver.eigenvalues();
+    all.leftCols(n) = factors.vectors.transpose();
+    all.col(n) = factors.values;
     const double rounding = static_cast<double>(n) * epsilon * all.col(n).cwiseAbs().maxCoeff();
     for (std::int64_t k = 0; nonnegative && k < n; ++k)
       if (all(k, n) < 0 && all(k, n) >= -rounding) all(k, n) = 0;

@@ -1,5 +1,6 @@
 // The part of the decompose family that is made of spectra: svd, eigh and what follows from them.
 
+#include "eigen_factors.h"
 #include "matrices.h"
 #include "vectors.h"
 
@@ -10,9 +11,6 @@
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
-
-#include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
 
 #include <limits>
 
@@ -40,9 +38,6 @@ Tensor gaps(const Tensor& s) { return unsqueeze(s, -2) - unsqueeze(s, -1); }
 
 // ---- svd -----------------------------------------------------------------------------------------
 
-template <class T>
-using Svd = Eigen::BDCSVD<EigenMatrix<T>>;
-
 /// u^T, s and vh side by side.
 struct SvdOp : Op {
   static constexpr OpInfo info{.name = "svd", .saves = Saves::output};
@@ -58,11 +53,11 @@ struct SvdOp : Op {
         all.setConstant(static_cast<T>(kNaN));
         const auto matrix = a.at<T>(i);
         if (!is_finite<T>(matrix)) return true;
-        const Svd<T> factors(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-        if (factors.info() != Eigen::Success) return true;
-        all.leftCols(m) = factors.matrixU().transpose();
-        all.col(m) = factors.singularValues();
-        all.rightCols(n) = factors.matrixV().transpose();
+        SvdFactors<T> factors;
+        if (!factor_svd(matrix, factors)) return true;
+        all.leftCols(m) = factors.u.transpose();
+        all.col(m) = factors.values;
+        all.rightCols(n) = factors.v.transpose();
         return true;
       });
     });
@@ -115,10 +110,10 @@ struct Eigh : Op {
         all.setConstant(static_cast<T>(kNaN));
         EigenMatrix<T> matrix = a.at<T>(i).template selfadjointView<Eigen::Lower>();
         if (!matrix.array().isFinite().all()) return true;
-        const Eigen::SelfAdjointEigenSolver<EigenMatrix<T>> solver(matrix);
-        if (solver.info() != Eigen::Success) return true;
-        all.leftCols(n) = solver.eigenvectors().transpose();
-        all.col(n) = solver.eigenvalues();
+        EighFactors<T> factors;
+        if (!factor_eigh(matrix, factors)) return true;
+        all.leftCols(n) = factors.vectors.transpose();
+        all.col(n) = factors.values;
         return true;
       });
     });
@@ -166,12 +161,15 @@ struct Pinverse : Op {
           result.setConstant(static_cast<T>(kNaN));
           return true;
         }
-        const Svd<T> factors(matrix, Eigen::ComputeThinU | Eigen::ComputeThinV);
-        const auto& s = factors.singularValues();
+        SvdFactors<T> factors;
+        if (!factor_svd(matrix, factors)) {
+          result.setConstant(static_cast<T>(kNaN));
+          return true;
+        }
+        const EigenVector<T>& s = factors.values;
         const T limit = static_cast<T>(given) * s[0];
-        const Eigen::Matrix<T, Eigen::Dynamic, 1> reciprocal =
-            (s.array() > limit).select(s.array().inverse(), T(0));
-        result = factors.matrixV() * reciprocal.asDiagonal() * factors.matrixU().transpose();
+        const EigenVector<T> reciprocal = (s.array() > limit).select(s.array().inverse(), T(0));
+        result = factors.v * reciprocal.asDiagonal() * factors.u.transpose();
         return true;
       });
     });
