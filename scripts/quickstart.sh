@@ -1,10 +1,18 @@
 #!/usr/bin/env bash
-# From a bare Debian 12 to a trained model: installs what is missing, builds the program and runs it.
-# usage: scripts/quickstart.sh [arguments of `gradus train`]
+# From a bare Debian or Ubuntu to a trained model: installs what is missing, builds the program and runs it.
+# usage: scripts/quickstart.sh [--verbose] [arguments of `gradus train`]     --verbose shows each step of the build
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+build=(--quiet)
+if [[ -t 1 ]]; then build=(); fi  # one line that counts up
+if [[ ${1-} == --verbose ]]; then
+  build=(--verbose)
+  shift
+fi
+
 scripts/setup.sh
 cmake --preset release --log-level=NOTICE
-cmake --build --preset release --target gradus
+echo "quickstart: building, which takes some minutes"
+cmake --build --preset release --target gradus -- "${build[@]}"
 build/release/bin/gradus train "$@"

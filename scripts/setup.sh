@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what Gradus needs on Debian 12, by package name; what is there already is left alone.
+# Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
 # usage: scripts/setup.sh [--bench]     --bench adds libtorch, for the comparison in scripts/bench.sh
 set -euo pipefail
 
@@ -17,7 +17,7 @@ case "${1-}" in
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-  echo "setup: this is not a Debian system (no apt-get); install the equivalents of: ${packages[*]}" >&2
+  echo "setup: this is neither Debian nor Ubuntu (no apt-get); install the equivalents of: ${packages[*]}" >&2
   exit 1
 fi
 

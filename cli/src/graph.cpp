@@ -80,7 +80,7 @@ const std::vector<Colour>& colours() {
   return all;
 }
 
-const Colour& colour_of(const std::string& name) {
+const Colour& colour_of(std::string_view name) {
   std::string known;
   for (const Colour& c : colours()) {
     if (name == c.name) return c;

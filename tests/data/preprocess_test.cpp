@@ -5,6 +5,7 @@
 #include "gradus/data/readers.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/linalg.h"
+#include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/runtime.h"
@@ -14,17 +15,14 @@
 namespace gradus::data {
 namespace {
 
-/// Rows with correlated features of very different size.
+/// Rows with correlated features: deviations 1, …, d along the axes of a basis that is not the features' own, so the
+/// covariance has condition d², and what is computed from it an error of about d² eps on any processor.
 Tensor correlated(std::int64_t n, std::int64_t d, DType dtype = float64, double mean = 3) {
   Generator generator(5);
-  const Tensor mix = normal({d, d}, 0, 1, dtype, generator);
-  Tensor x = matmul(normal({n, d}, 0, 1, dtype, generator), mix);
-  dispatch_floating(dtype, [&]<class T>() {
-    for (std::int64_t i = 0; i < x.numel(); ++i)
-      x.mutable_data<T>()[i] = x.data<T>()[i] * static_cast<T>(1 + i % d) +
-                               static_cast<T>(mean * static_cast<double>(i % d));
-  });
-  return x;
+  const Tensor v = normal({d, 1}, 0, 1, dtype, generator), numbers = to(arange(d), dtype);
+  const Tensor basis = eye(d, -1, dtype) - matmul(v, transpose(v)) * (2 / sum(v * v).item());
+  const Tensor axes = normal({n, d}, 0, 1, dtype, generator) * (numbers + 1.0);
+  return matmul(axes, basis) + numbers * mean;
 }
 
 Tensor covariance(const Tensor& rows) {
@@ -71,7 +69,7 @@ TEST(Pca, AgreesWithReferenceValues) {
 
 TEST(Pca, WhitensWhatItWasFittedTo) {
   for (const DType dtype : {float32, float64}) {
-    const double tolerance = dtype == float32 ? 1e-3 : 1e-9;
+    const double tolerance = dtype == float32 ? 1e-4 : 1e-12;
     const Tensor x = correlated(6000, 5, dtype);
     for (const Whiten kind : {Whiten::pca, Whiten::zca}) {
       const auto whiten = Pca({.whiten = kind, .eps = 0}).fit(x);

@@ -37,10 +37,10 @@ void in_rule(const char* op, F&& f) {
   detail::context = outer;
 }
 
-const Profile::Row& row(const std::vector<Profile::Row>& rows, const std::string& name) {
+const Profile::Row& row(const std::vector<Profile::Row>& rows, std::string_view name) {
   for (const auto& r : rows)
     if (r.name == name) return r;
-  throw std::runtime_error("no row " + name);
+  throw std::runtime_error("no row " + std::string(name));
 }
 
 TEST(Profile, CountsCalls) {

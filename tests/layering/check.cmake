@@ -1,7 +1,8 @@
 # cmake -DROOT=… -DROOMS="tensor graph …" -P check.cmake: every include in every room obeys the layering.
 #   - rooms include only themselves and the rooms below them that they declare;
 #   - public headers include nothing else but the standard and the C library, by full name, with the exceptions below;
-#   - no include climbs with "..".
+#   - no include climbs with "..";
+#   - what a public header declares stands between GRADUS_EXPORT_BEGIN and GRADUS_EXPORT_END.
 
 cmake_minimum_required(VERSION 3.24)
 include(${CMAKE_CURRENT_LIST_DIR}/rooms.cmake)
@@ -40,6 +41,14 @@ foreach(room IN LISTS ROOMS)
       set(header ${CMAKE_MATCH_1})
       if(NOT header MATCHES "^gradus/${room}(/.*)?\\.h$")
         list(APPEND errors "${path}: a public header of ${room} is gradus/${room}.h or gradus/${room}/….h")
+      endif()
+      file(READ ${ROOT}/${path} text)
+      string(FIND "${text}" "\nnamespace " first)
+      string(FIND "${text}" "\nnamespace " last REVERSE)
+      string(FIND "${text}" "\nGRADUS_EXPORT_BEGIN\n" begin)
+      string(FIND "${text}" "\nGRADUS_EXPORT_END\n" end REVERSE)
+      if(NOT first EQUAL -1 AND (begin EQUAL -1 OR begin GREATER first OR end LESS last))
+        list(APPEND errors "${path}: declares something outside GRADUS_EXPORT_BEGIN … GRADUS_EXPORT_END")
       endif()
     endif()
     file(STRINGS ${ROOT}/${path} lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]")

@@ -39,11 +39,11 @@ double normal_mean(const std::function<double(double)>& g, double variance) {
 }
 
 const activations::Case& find(const std::vector<activations::Case>& cases,
-                              const std::string& nonlinearity,
-                              const std::string& init) {
+                              std::string_view nonlinearity,
+                              std::string_view init) {
   for (const auto& c : cases)
     if (c.nonlinearity == nonlinearity && c.init == init) return c;
-  throw std::out_of_range(nonlinearity + ", " + init);
+  throw std::out_of_range(std::string(nonlinearity) + ", " + std::string(init));
 }
 
 /// The mean of the ratios of neighbouring layers' second moments.

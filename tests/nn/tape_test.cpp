@@ -19,10 +19,10 @@ struct Mlp : nn::Module<Mlp> {
 };
 
 const graph::Profile::Row& row(const std::vector<graph::Profile::Row>& rows,
-                               const std::string& name) {
+                               std::string_view name) {
   for (const auto& r : rows)
     if (r.name == name) return r;
-  throw std::runtime_error("no row " + name);
+  throw std::runtime_error("no row " + std::string(name));
 }
 
 TEST(Tape, ParametersHaveNamesOnceTheModelHasRun) {
