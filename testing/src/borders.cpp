@@ -211,7 +211,8 @@ class Judge {
             !settled(line.order, i, false) || !concerns(line))
           continue;
         const std::optional<double> limit = limit_of(line, i);
-        const bool asked = line.order == 1 || (line.order == 2 && at_.subject.library);
+        const bool asked =
+            line.order == 1 || (line.order == 2 && (at_.subject.library || !at_infinity(i)));
         const bool undefined = asked && std::isnan(got) && !std::isnan(element(v_.beside, line, i));
         const bool off =
             limit && !(std::abs(got - *limit) <= 1e-6 * std::max(1., std::abs(*limit)));
@@ -265,10 +266,13 @@ class Judge {
 
   /// A result of many elements has sums of products with an infinite input as other inputs' derivatives.
   bool concerns(const Line& line) const {
-    const auto infinite = [](double x) { return std::isinf(x); };
-    if (at_.elementwise() || !any_input(0, infinite) || line.order == 0) return true;
+    if (at_.elementwise() || !at_infinity(0) || line.order == 0) return true;
     const Row& x = inputs_[line.input];
-    return std::any_of(x.begin(), x.end(), infinite);
+    return std::any_of(x.begin(), x.end(), [](double v) { return std::isinf(v); });
+  }
+
+  bool at_infinity(std::size_t i) const {
+    return any_input(i, [](double x) { return std::isinf(x); });
   }
 
   /// All that element i is a derivative of is finite (and no more than float32 holds).
@@ -318,7 +322,7 @@ class Judge {
   /// What a derivative tends to, the value being the limit of values; that of a value only if it is a function
   /// of one number.
   std::optional<double> limit_of(const Line& line, std::size_t i) const {
-    if (line.order > 1 || !any_input(i, [](double x) { return std::isinf(x); })) return {};
+    if (line.order > 1 || !at_infinity(i)) return {};
     const double got = line.elements[i], a = element(v_.large, line, i),
                  b = element(v_.larger, line, i), c = element(v_.huge, line, i);
     const auto near = [](double x, double y, double part) {
