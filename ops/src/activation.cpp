@@ -46,6 +46,9 @@ template <class T>
   return (v < least ? least : v) * s;
 }
 
+/// x as a factor of what is 0 beyond 1000, in float64 too.
+Tensor near(const Tensor& x) { return clamp(x, -1000, 1000); }
+
 /// The standard normal distribution function, and its density.
 template <class T>
 [[gnu::always_inline]] inline T normal_cdf(T v) {
@@ -68,7 +71,7 @@ struct Silu : Op {
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor s = sigmoid(x);
-    return mul(s, add(mul(finite(x), sub(1, s)), 1));
+    return mul(s, add(mul(near(x), sub(1, s)), 1));
   }
 };
 
@@ -82,7 +85,7 @@ struct Mish : Op {
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor t = tanh(softplus(x));
-    return add(t, mul(mul(finite(x), sub(1, square(t))), sigmoid(x)));
+    return add(t, mul(mul(near(x), sub(1, square(t))), sigmoid(x)));
   }
 };
 
@@ -94,7 +97,7 @@ struct Gelu : Op {
     return normal_cdf(v) + elementary::finite(v) * (T(kDensity) * elementary::exp(T(-0.5) * v * v));
   }
   Tensor derivative(const Tensor& x) const {
-    const Tensor cdf = mul(erfc(mul(x, -std::numbers::sqrt2 / 2)), 0.5), w = finite(x);
+    const Tensor cdf = mul(erfc(mul(x, -std::numbers::sqrt2 / 2)), 0.5), w = near(x);
     return add(cdf, mul(w, mul(exp(mul(square(w), -0.5)), kDensity)));
   }
 };

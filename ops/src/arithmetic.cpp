@@ -163,10 +163,11 @@ struct Pow : Op {
     const Tensor power = pow(a, where(none, 0.0, sub(b, 1)));
     return mul(where(logical_and(isinf(b), equal_to(power, 0)), 0.0, b), power);
   }
-  /// y ln a, and 0 where y vanishes or is 0^0; a number in place of a keeps the logarithm finite there.
+  /// y ln a, NaN below 0, and 0 where y vanishes or is 0^0; a number in place of a keeps the logarithm finite there.
   static Tensor of_exponent(const Tensor& a, const Tensor& b, const Tensor& y) {
-    const Tensor none = logical_or(logical_and(equal_to(a, 0), equal_to(b, 0)), equal_to(y, 0));
-    return mul(y, log(where(none, 1.0, a)));
+    const Tensor one = logical_and(equal_to(a, 0), equal_to(b, 0)),
+                 none = logical_and(equal_to(y, 0), greater_equal(a, 0));
+    return mul(y, log(where(logical_or(one, none), 1.0, a)));
   }
 };
 

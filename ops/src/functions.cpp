@@ -4,6 +4,7 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
 #include <cmath>
@@ -312,7 +313,10 @@ struct Lerp : Op {
   Tensor forward(const Tensor& a, const Tensor& b, const Tensor& w) const {
     const Tensor d = sub(b, a);
     const Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
-    return where(equal_to(w, 0), a, where(equal_to(w, 1), b, y));  // an end whatever the other is
+    if (all(isfinite(d)).item<bool>()) return y;
+    // The difference may be infinite where its parts aren't, and an end is one whatever the other is.
+    const Tensor apart = where(isfinite(d), y, add(mul(a, sub(1, w)), mul(b, w)));
+    return where(equal_to(w, 0), a, where(equal_to(w, 1), b, apart));
   }
   Cotangents vjp(const Pullback& p) const {
     const Tensor w = p.in(2);

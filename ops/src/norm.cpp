@@ -311,7 +311,8 @@ struct BatchNormEval : NormOp {
 
   Cotangents vjp(const Pullback& p) const {
     const Tensor weight = has_weight ? p.in(3) : Tensor();
-    if (!is_recording() && !p.needs(1) && !p.needs(2))
+    // (Of no rows the variance, which may be no number, has no part in a gradient.)
+    if (!is_recording() && !p.needs(1) && !p.needs(2) && p.in(0).numel() > 0)
       return fused_gradients(p, dense(p.in(1)), inverse_std(p.in(2)), weight, {3, 4}, false);
 
     Cotangents result(5);

@@ -250,9 +250,11 @@ Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double va
     const int d = x->rank() - 1 - i;
     const std::int64_t left = pads[static_cast<std::size_t>(2 * i)],
                        right = pads[static_cast<std::size_t>(2 * i + 1)], n = x->shape()[d];
-    const std::int64_t most = mode == PadMode::reflect    ? n - 1
-                              : mode == PadMode::circular ? n
-                              : mode == PadMode::replicate && n == 0
+    const std::int64_t kept =
+        n + std::min<std::int64_t>(left, 0) + std::min<std::int64_t>(right, 0);
+    const std::int64_t most = mode == PadMode::reflect    ? kept - 1
+                              : mode == PadMode::circular ? kept
+                              : mode == PadMode::replicate && kept <= 0
                                   ? 0
                                   : std::numeric_limits<std::int64_t>::max() / 4;
     if (left > std::max<std::int64_t>(0, most) || right > std::max<std::int64_t>(0, most) ||

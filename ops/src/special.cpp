@@ -29,14 +29,14 @@ Tensor in_double(const Tensor& x, F f) {
 // ---- the error function --------------------------------------------------------------------------
 
 /// From a start that is right to 0.2 % (Winitzki 2008, "A handy approximation for the error function and its
-/// inverse"), two steps of Halley's, each of which cubes the relative error.
+/// inverse"), three steps of Halley's, each of which cubes the relative error.
 double erfinv_value(double x) {
   if (!(std::abs(x) < 1)) return std::abs(x) == 1 ? std::copysign(kInfinity, x) : kNaN;
   const double a = 0.147, size = std::abs(x), tail = 1 - size;
   const double log = size < 0.5 ? std::log1p(-size * size) : std::log(tail * (1 + size));
   const double b = 2 / (std::numbers::pi * a) + log / 2;
   double y = std::sqrt(-log / a / (std::sqrt(b * b - log / a) + b));
-  for (int step = 0; step < 2; ++step) {
+  for (int step = 0; step < 3; ++step) {
     const double off = size < 0.5 ? std::erf(y) - size : tail - std::erfc(y);
     const double u = off * std::exp(y * y) / (2 * std::numbers::inv_sqrtpi);
     y -= u / (1 + y * u);

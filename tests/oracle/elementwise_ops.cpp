@@ -20,7 +20,9 @@ Functions elementwise_functions() {
       {"ceil", unary(ceil)},
       {"celu", one([](const Call& c) { return celu(c("x"), c.number("alpha", 1)); })},
       {"cosh", unary(cosh)},
+      {"digamma", unary(digamma)},
       {"erfc", unary(erfc)},
+      {"erfinv", unary(erfinv)},
       {"exp2", unary(exp2)},
       {"floor", unary(floor)},
       {"fmod", binary(fmod)},
@@ -45,6 +47,7 @@ Functions elementwise_functions() {
          const auto in = c.all();
          return in.size() == 3 ? lerp(in[0], in[1], in[2]) : lerp(in[0], in[1], c.number("weight"));
        })},
+      {"lgamma", unary(lgamma)},
       {"log10", unary(log10)},
       {"log2", unary(log2)},
       {"log_sigmoid", unary(log_sigmoid)},
@@ -53,7 +56,12 @@ Functions elementwise_functions() {
       {"logical_not", unary(logical_not)},
       {"logical_or", binary(logical_or)},
       {"logical_xor", binary(logical_xor)},
+      {"logit", one([](const Call& c) {
+         return c.has("eps") ? logit(c("x"), c.number("eps")) : logit(c("x"));
+       })},
       {"mish", unary(mish)},
+      {"polygamma",
+       one([](const Call& c) { return polygamma(static_cast<int>(c.integer("n")), c("x")); })},
       {"relu6", unary(relu6)},
       {"remainder", binary(remainder)},
       {"nan_to_num", unary([](Arg x) { return nan_to_num(x); })},

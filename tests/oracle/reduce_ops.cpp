@@ -6,7 +6,10 @@ using namespace gradus;
 
 namespace {
 
-std::vector<Tensor> both(const Sorted& s) { return {s.values, s.indices}; }
+template <class S>
+std::vector<Tensor> both(const S& s) {
+  return {s.values, s.indices};
+}
 
 }  // namespace
 
@@ -18,6 +21,8 @@ Functions reduce_functions() {
          return argsort(c("x"), c.integer("dim", -1), c.flag("descending"));
        })},
       {"count_nonzero", one([](const Call& c) { return count_nonzero(c("x"), axes(c)); })},
+      {"cummax", [](const Call& c) { return both(cummax(c("x"), c.integer("dim"))); }},
+      {"cummin", [](const Call& c) { return both(cummin(c("x"), c.integer("dim"))); }},
       {"cumprod", one([](const Call& c) { return cumprod(c("x"), c.integer("dim")); })},
       {"cumsum", one([](const Call& c) { return cumsum(c("x"), c.integer("dim")); })},
       {"kthvalue",
@@ -32,6 +37,8 @@ Functions reduce_functions() {
          return both(median(c("x"), c.integer("dim"), c.flag("keepdim")));
        }},
       {"min", reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
+      {"nansum",
+       reduction([](const Tensor& x, const Axes& a, bool keep) { return nansum(x, a, keep); })},
       {"norm", one([](const Call& c) {
          return norm(c("x"), c.number("p", 2), axes(c), c.flag("keepdim", false));
        })},

@@ -2,6 +2,7 @@
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/elementwise.h"
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
@@ -81,6 +82,37 @@ struct NotBilinear : Op {
 
 struct LosesDigits : Square {
   Tensor forward(const Tensor& x) const { return x * x + 3e5 - 3e5; }
+};
+
+/// Wrong at -0 in float32 alone, as 1 - erf is where a sign decides.
+struct MindsTheSignOfZero : Square {
+  Tensor forward(const Tensor& x) const {
+    return x.dtype() == float64 ? x * x : x * x + to(1.0 / x < -1e30, x.dtype()) * 2.0;
+  }
+};
+
+/// y = 1 / (1 + x^2) by a rule that multiplies 0 by infinity far out.
+struct Witch : Op {
+  static constexpr OpInfo info{.name = "witch_here", .saves = Saves::input0 | Saves::output};
+  Tensor forward(const Tensor& x) const { return 1.0 / (x * x + 1.0); }
+  Cotangents vjp(const Pullback& p) const { return {p.g * p.out() * p.out() * p.in(0) * -2.0}; }
+};
+
+/// x^2 whose second derivative is no number at 0.
+struct SquareByLogarithm : Square {
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor x = p.in(0);
+    return {p.g * where(x == 0.0, 0.0, exp(log(abs(x))) * sign(x)) * 2.0};
+  }
+};
+
+/// The length of (x, 1), whose square overflows in float32.
+struct LengthBySquares : Op {
+  static constexpr OpInfo info{.name = "length_here", .saves = Saves::input0 | Saves::output};
+  Tensor forward(const Tensor& x) const { return hypot(x, ones_like(x)); }
+  Cotangents vjp(const Pullback& p) const {
+    return {p.g * p.in(0) / sqrt(p.in(0) * p.in(0) + 1.0)};
+  }
 };
 
 struct AlwaysFloat32 : Square {
@@ -194,11 +226,28 @@ Subject subject_of(bool elementwise = true, std::vector<Sample> inputs = {}) {
   return s;
 }
 
+/// As if it were of all_ops().
+template <class O>
+Subject of_the_library() {
+  Subject s = subject_of<O>();
+  s.library = true;
+  return s;
+}
+
 Subject calling(const char* name,
                 std::vector<Sample> inputs,
                 std::function<Tensor(Inputs)> f,
                 bool differentiable = true) {
   return {name, nullptr, {"", std::move(inputs), std::move(f), true, differentiable}};
+}
+
+/// sum of p log p, 0 where p is 0, guarded on the way there alone.
+Subject hides_infinity() {
+  Subject s = calling("entropy", {{{3}, domain(0, 1)}}, [](Inputs in) {
+    return sum(where(in[0] == 0.0, 0.0, in[0] * log(in[0])));
+  });
+  s.example.elementwise = false;
+  return s;
 }
 
 struct Violation {
@@ -218,6 +267,11 @@ std::vector<Violation> violations() {
       {"linearity", subject_of<NotBilinear>(false)},
       {"float32", subject_of<LosesDigits>()},
       {"float32", subject_of<AlwaysFloat32>()},
+      {"borders", subject_of<MindsTheSignOfZero>()},
+      {"borders", subject_of<Witch>()},
+      {"borders", subject_of<SquareByLogarithm>()},
+      {"borders", of_the_library<LengthBySquares>()},
+      {"borders", hides_infinity()},
       {"broadcasting",
        calling("takes_the_first",
                {two, two},
@@ -290,6 +344,15 @@ std::vector<Subject> right_ones() {
       [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
       Sample{{2, 3}},
       Sample{{3, 4}}));
+  // Lambdas whose parts overflow on the way to a limit, and one with a power of two variables.
+  add(op_suite::subjects(
+      "h", elementwise("h", [](auto x) { return 1.0 / (1.0 + exp(-x)); }), domain(-200, 200)));
+  add(op_suite::subjects(
+      "w", elementwise("w", [](auto x) { return 1.0 / (1.0 + x * x); }), domain(-2, 2)));
+  add(op_suite::subjects("power",
+                         elementwise("power", [](auto x, auto y) { return pow(x, y); }),
+                         domain(0, 2),
+                         domain(1, 3)));
   return all;
 }
 

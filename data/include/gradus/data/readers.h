@@ -3,6 +3,7 @@
 #include "gradus/data/dataset.h"
 #include "gradus/data/loader.h"
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -21,17 +22,18 @@ namespace gradus::data {
 /// A column of a table: by position (negative counts from the back) or by its name in the header.
 class Column {
  public:
-  Column(int position) : value_(position) {}
+  template <std::integral I>
+  Column(I position) : value_(static_cast<std::int64_t>(position)) {}
   Column(const char* name) : value_(std::string(name)) {}
   Column(std::string name) : value_(std::move(name)) {}
 
   /// Null for a column given by name.
-  const int* position() const { return std::get_if<int>(&value_); }
+  const std::int64_t* position() const { return std::get_if<std::int64_t>(&value_); }
   /// Null for a column given by position.
   const std::string* name() const { return std::get_if<std::string>(&value_); }
 
  private:
-  std::variant<int, std::string> value_;
+  std::variant<std::int64_t, std::string> value_;
 };
 
 /// What the first line of a table is.

@@ -88,7 +88,7 @@ template <class T> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, double b) { r
 template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, double b) { return {a.v * static_cast<T>(b)}; }
 
 template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) {
-  if constexpr (std::is_same_v<T, float>) return {a.v.exp()};
+  if constexpr (std::is_same_v<T, float>) return {(a.v < -104.f).select(0.f, a.v.exp())};  // (Eigen's ends at 1e-38.)
   else return detail::each(a, [](T x) { return std::exp(x); });
 }
 template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return {a.v.log()}; }
@@ -161,7 +161,8 @@ template <class P> GRADUS_LANE Dual<P> pow(const Dual<P>& a, const Dual<P>& b) {
   // constant exponent of a negative number adds 0).
   const P zero = P::constant(0), y = pow(a.v, b.v);
   const auto none = equals(a.v, zero) && equals(b.v, zero);
-  const P of_base = where(none, zero, b.v * pow(a.v, where(none, zero, b.v + -1.0)));
+  const P power = pow(a.v, where(none, zero, b.v + -1.0));
+  const P of_base = where(none || (is_infinite(b.v) && equals(power, zero)), zero, b.v * power);
   const P of_exponent = y * log(where(none || equals(y, zero), P::constant(1), abs(a.v)));
   const P by_base = where(is_infinite(of_base) && equals(a.d, zero), zero, of_base * a.d);
   return {y, by_base + of_exponent * b.d};

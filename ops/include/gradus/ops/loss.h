@@ -97,7 +97,7 @@ struct KlDivOptions {
   bool batch_mean = false;  // the sum divided by the first size: the divergence by its definition
 };
 /// The Kullback–Leibler divergence of a distribution target from e^x.
-///   value     target (log target - x), and 0 where target is 0
+///   value     target (log target - x), and 0 where target is 0, as are its gradients there
 Tensor kl_div(Arg x, const Tensor& target, const KlDivOptions& options = {});
 
 struct PoissonNllOptions {

@@ -125,7 +125,8 @@ enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 /// More, or with negative numbers fewer, elements at the ends: `pads` is left and right of the last axis, then of
 /// the one before, and so on.
 ///   errors    ArgumentError for an odd number of pads, or more than pairs for the axes; ShapeError if the axis is
-///             too short for that pad: n - 1 to reflect, 1 to replicate, n for circular, or to be cropped
+///             too short for the crop, or with n elements left for the pad: n - 1 to reflect, 1 to replicate, n for
+///             circular
 Tensor pad(Arg x,
            const std::vector<std::int64_t>& pads,
            PadMode mode = PadMode::constant,
