@@ -191,11 +191,9 @@ inline constexpr bool is_hidden = std::is_same_v<T, std::any>;
 template <class F>
 inline constexpr bool is_hidden<std::function<F>> = true;
 
-/// The Self of the base Module<Self>.
-template <class T>
-using SelfOf = decltype([]<class Self>(Module<Self>&) {
-  return std::type_identity<Self>{};
-}(std::declval<T&>()));
+/// The Self of a base Module<Self>.
+template <class Self>
+std::type_identity<Self> self_of(Module<Self>&);
 
 template <class... T>
 consteval bool any_alternative(const std::variant<T...>*) {
@@ -222,7 +220,7 @@ consteval Kind kind_of() {
     return Kind::none;
   else if constexpr (IsModule<U>) {
     static_assert(
-        std::is_base_of_v<typename SelfOf<U>::type, U>,
+        std::is_base_of_v<typename decltype(self_of(std::declval<U&>()))::type, U>,
         "a module derives from nn::Module of itself: struct Net : nn::Module<Net>, not of "
         "another's name");
     return Kind::module;
