@@ -401,7 +401,8 @@ void visit_inside(T& object, Visitor& visitor) {
         "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
   } else {
     static_assert(!HasFields<T> || GivesFields<T>,
-                  "fields() of a module returns nn::fields(\"weight\", weight, \"bias\", bias)");
+                  "fields() of a module is public and returns nn::fields(\"weight\", weight, "
+                  "\"bias\", bias)");
     static_assert(
         !misses_fields<T>,
         "this module has fields of its own but inherits fields() from a base: say what all of them "
