@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct Net : nn::Module<Net> {
   nn::Linear fc1{28 * 28, 128};
@@ -23,7 +23,7 @@ int main(int count, char** arguments) {
     adam.step();
   }
   nn::save(net, "net.safetensors");
-  auto test = train::evaluate(net, data.test, {.transform = normalise});
+  auto test = gradus::train::evaluate(net, data.test, {.transform = normalise});
   std::printf("test accuracy %.3f after one epoch\n", test.accuracy);
   return test.accuracy < 0.85;
 }

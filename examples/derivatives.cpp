@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 int main() {
   const auto f = [](const Tensor& x) { return sum(pow(x, 3)); };
@@ -13,7 +13,7 @@ int main() {
   const Tensor h = hessian(f)(x);
   const Tensor hv = hvp(f, x, v);
   const auto [y, dy] = jvp(f, x, v);
-  const Report r = gradcheck(f, x);
+  const gradus::Report r = gradcheck(f, x);
   std::cout << "f(x) = " << y << ", along v " << dy << "\ngradient\n"
             << g << "\nHessian\n"
             << h << "\nHessian times v\n"

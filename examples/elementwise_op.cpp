@@ -3,7 +3,7 @@
 
 #include <iostream>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 // The bent identity: a line at both ends, of slope 1/2 and 3/2.
 inline const auto bent = elementwise("bent", [](auto x) { return x + (sqrt(x * x + 1) - 1) / 2; });
@@ -14,7 +14,7 @@ int main() {
   std::cout << "bent(x)  " << bent(x) << "\nbent'(x) "
             << grad([](const Tensor& t) { return sum(bent(t)); })(x) << '\n';
 
-  const Report first = gradcheck(bent, x), second = gradgradcheck(bent, x);
+  const gradus::Report first = gradcheck(bent, x), second = gradgradcheck(bent, x);
   std::cout << first << second;
   return !(all_close(bent(x), composed, 1e-12) && first.ok && second.ok);
 }

@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct Net : nn::Module<Net> {
   nn::Linear fc1{2, 64}, fc2{64, 64}, fc3{64, 3};
@@ -15,7 +15,8 @@ int main() {
   Net net;
   const auto data = data::split(data::spiral({.points = 300}), {.stratified = true});
   optim::Adam adam{parameters(net), {.lr = 0.01}};
-  const auto run = train::fit(net, data, {.epochs = 20, .optimizer = adam, .out = "spiral-run"});
+  const auto run =
+      gradus::train::fit(net, data, {.epochs = 20, .optimizer = adam, .out = "spiral-run"});
 
   std::printf("test accuracy %.3f with the weights of epoch %d; see %s\n",
               run.test.accuracy,

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 /// a e^(-b t) cos(c t): a damped oscillation.
 Tensor model(const Tensor& p, const Tensor& t) {
@@ -31,7 +31,7 @@ Tensor conjugate_gradients(Apply apply, const Tensor& b, int most) {
 }
 
 int main() {
-  Generator generator(7);
+  gradus::Generator generator(7);
   const Tensor truth = tensor({2.0, 0.4, 3.0}, float64);
   const Tensor t = linspace(0, 6, 200, float64);
   const Tensor data = model(truth, t) + 0.01 * normal({200}, 0, 1, float64, generator);

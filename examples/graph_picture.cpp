@@ -8,7 +8,7 @@
 #include <iterator>
 #include <vector>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct Net : nn::Module<Net> {
   nn::Linear fc1{4, 8};
@@ -20,11 +20,11 @@ int main() {
   Net net;
   const Tensor loss = nn::cross_entropy(net(uniform({5, 4})), tensor({0, 1, 2, 0, 1}));
 
-  const graph::View view(loss);
-  graph::write_dot(view, "net.dot");
-  std::cout << graph::summary(view);
+  const gradus::graph::View view(loss);
+  gradus::graph::write_dot(view, "net.dot");
+  std::cout << gradus::graph::summary(view);
 
-  const auto g = graph::boost_graph(view);
+  const auto g = gradus::graph::boost_graph(view);
   std::vector<std::size_t> order;
   boost::topological_sort(g, std::back_inserter(order));  // the last first
   std::cout << "from the parameters to the loss:";

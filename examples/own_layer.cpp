@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct PReLU : nn::Module<PReLU> {
   Parameter alpha = full({1}, 0.25);

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <numbers>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct Solution : nn::Module<Solution> {
   nn::Linear fc1{1, 24};

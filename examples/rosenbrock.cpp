@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 /// (1 - x)² + 100 (y - x²)², least at (1, 1), where it is 0 (Rosenbrock 1960).
 Tensor rosenbrock(const Tensor& p) {

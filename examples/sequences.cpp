@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 constexpr std::int64_t kSymbols = 6, kSteps = 16, kDelay = 3, kHidden = 32;
 

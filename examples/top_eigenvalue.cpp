@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <utility>
 
-using namespace gradus;
+using namespace gradus::prelude;
 
 struct Net : nn::Module<Net> {
   nn::Linear fc1{2, 16};

@@ -191,7 +191,7 @@ TEST(Module, FindsParametersEverywhere) {
       "several.0.weight several.1.weight two.0.alpha two.1.alpha c_array.0.alpha c_array.1.alpha "
       "some.alpha owned.alpha shared.alpha tuple.1.alpha pair.0.alpha map.left.alpha "
       "map.right.alpha "
-      "numbered.0.alpha owners.0.alpha list.0 list.1 any.alpha anything.0.alpha anything.2.alpha "
+      "numbered.7.alpha owners.0.alpha list.0 list.1 any.alpha anything.0.alpha anything.2.alpha "
       "body.0.alpha body.2.0.alpha plain.w tree.here.alpha tree.children.0.here.alpha ");
 }
 

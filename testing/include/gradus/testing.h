@@ -22,7 +22,8 @@ GRADUS_EXPORT_END
 #define GRADUS_TEST_JOIN_(a, b) a##b
 #define GRADUS_TEST_NAME_(a, b) GRADUS_TEST_JOIN_(a, b)
 
-/// The whole op suite for an op of one's own, one test a property, from one line at namespace scope:
+/// The whole op suite for an op of one's own, one test a property, from one line at namespace scope, in a program
+/// that links to gradus::testing: find_package(gradus REQUIRED COMPONENTS testing).
 ///   GRADUS_TEST_OP(mish, domain(-5, 5));                   an elementwise lambda; or a domain an input
 ///   GRADUS_TEST_OP(outer, Sample{{3}}, Sample{{4}});       an op made by make_op, with the shapes it takes
 /// The tests are called `mish.gradient`, `mish.second_order`, …

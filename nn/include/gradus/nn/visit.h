@@ -191,11 +191,9 @@ inline constexpr bool is_hidden = std::is_same_v<T, std::any>;
 template <class F>
 inline constexpr bool is_hidden<std::function<F>> = true;
 
-/// The Self of the base Module<Self>.
-template <class T>
-using SelfOf = decltype([]<class Self>(Module<Self>&) {
-  return std::type_identity<Self>{};
-}(std::declval<T&>()));
+/// The Self of a base Module<Self>.
+template <class Self>
+std::type_identity<Self> self_of(Module<Self>&);
 
 template <class... T>
 consteval bool any_alternative(const std::variant<T...>*) {
@@ -222,7 +220,7 @@ consteval Kind kind_of() {
     return Kind::none;
   else if constexpr (IsModule<U>) {
     static_assert(
-        std::is_base_of_v<typename SelfOf<U>::type, U>,
+        std::is_base_of_v<typename decltype(self_of(std::declval<U&>()))::type, U>,
         "a module derives from nn::Module of itself: struct Net : nn::Module<Net>, not of "
         "another's name");
     return Kind::module;
@@ -403,7 +401,8 @@ void visit_inside(T& object, Visitor& visitor) {
         "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
   } else {
     static_assert(!HasFields<T> || GivesFields<T>,
-                  "fields() of a module returns nn::fields(\"weight\", weight, \"bias\", bias)");
+                  "fields() of a module is public and returns nn::fields(\"weight\", weight, "
+                  "\"bias\", bias)");
     static_assert(
         !misses_fields<T>,
         "this module has fields of its own but inherits fields() from a base: say what all of them "
