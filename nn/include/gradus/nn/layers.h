@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 /// Layers. Parameters bear PyTorch's names. What a layer draws at the start comes from the generator it is
 /// given.
 namespace gradus::nn {
@@ -236,3 +237,4 @@ struct Identity : Module<Identity> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Recurrent layers.
 namespace gradus::nn {
 
@@ -174,3 +175,4 @@ struct GRUCell : detail::RecurrentCell<GRUCell, detail::Cell::gru> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// How interpolate makes new elements, each axis by itself: the nearest one, counted from the edge or, with
@@ -40,3 +41,4 @@ Tensor pixel_shuffle(Arg x, std::int64_t r);
 Tensor pixel_unshuffle(Arg x, std::int64_t r);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Elements in order along an axis. NaN counts as larger than every number, equal elements keep their
@@ -48,3 +49,4 @@ Unique unique(Arg x);
 Unique unique(Arg x, std::int64_t axis);
 
 }  // namespace gradus
+GRADUS_EXPORT_END
