@@ -2,6 +2,7 @@
 
 #include "gradus/nn/attention.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 using TransformerDecoderLayerOptions = TransformerEncoderLayerOptions;
@@ -53,3 +54,4 @@ class TransformerDecoderLayer : public Module<TransformerDecoderLayer> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -2,6 +2,7 @@
 
 #include "gradus/ops/loss.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct CtcOptions {
@@ -30,3 +31,4 @@ Tensor ctc_loss(Arg log_probs,
                 const CtcOptions& = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/arg.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// The p-norms of the differences of all pairs of vectors, one of a and one of b.
@@ -17,3 +18,4 @@ Tensor cdist(Arg a, const Tensor& b, double p = 2);
 Tensor pdist(Arg x, double p = 2);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

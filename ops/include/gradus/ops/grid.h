@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// How grid_sample reads between elements: the nearest one (halves to even), two, or four neighbours along each axis;
@@ -41,3 +42,4 @@ Tensor grid_sample(Arg x, const Tensor& grid, const GridSampleOptions& = {});
 Tensor affine_grid(Arg theta, const Shape& size, bool align_corners = false);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct RotaryOptions {
@@ -25,3 +26,4 @@ struct RotaryOptions {
 Tensor rotary_embedding(Arg x, const RotaryOptions& = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END
