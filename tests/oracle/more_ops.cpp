@@ -153,12 +153,11 @@ std::vector<Tensor> transformer_decoder_layer(const Call& c) {
        .norm_first = c.flag("norm_first"),
        .dtype = float64});
   give_parameters(module, c);
-  return {module(named(c, {"x", "tgt"}),
-                 c("memory"),
-                 {.key_padding = c("tgt_key_padding_mask"),
-                  .mask = c("tgt_mask"),
-                  .causal = c.flag("causal") || c.flag("tgt_is_causal")},
-                 {.key_padding = c("memory_key_padding_mask"), .mask = c("memory_mask")})};
+  const nn::AttentionMask mask{.key_padding = c("tgt_key_padding_mask"),
+                               .mask = c("tgt_mask"),
+                               .causal = c.flag("causal") || c.flag("tgt_is_causal")},
+      memory_mask{.key_padding = c("memory_key_padding_mask"), .mask = c("memory_mask")};
+  return {module(named(c, {"x", "tgt"}), c("memory"), mask, memory_mask)};
 }
 
 }  // namespace
