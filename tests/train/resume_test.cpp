@@ -198,7 +198,6 @@ TEST_F(Explosion, AFirstLossNearZeroIsNoMeasure) {
 TEST(Score, HasTheShareOfVarianceExplained) {
   // t = 0, 4, …, 28 has the sum of squared deviations 672; y = 4 x + 1 is off by 1 each: 8.
   nn::Linear model(1, 1);
-  set_gradient(model.weight, Tensor());
   copy_into(model.weight, full({1, 1}, 4));
   copy_into(model.bias, full({1}, 1));
   const Score score = evaluate(model, line().train);
@@ -209,9 +208,8 @@ TEST(Score, HasTheShareOfVarianceExplained) {
 }
 
 TEST(Score, LossesAreToldInTheirUnit) {
-  Generator generator(1);
-  nn::Linear a(1, 1, {}, generator);
-  nn::Linear b = a;
+  Generator first(1), second(1);
+  nn::Linear a(1, 1, {}, first), b(1, 1, {}, second);
   const Record one = fit(a, line(), {.epochs = 1, .seed = 1, .progress = Progress::none});
   const Record nine =
       fit(b, line(), {.epochs = 1, .seed = 1, .loss_unit = 9, .progress = Progress::none});

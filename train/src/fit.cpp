@@ -140,8 +140,11 @@ class Trainer {
       optimizer_->zero_grad();
       if (divergence_.epoch != 0 && folder.exists()) {
         record_.seconds = before_ + seconds_since(start_);
-        write();
-        folder.publish();
+        try {
+          write();
+          folder.publish();
+        } catch (const Error&) {  // the loss is what matters
+        }
       }
       throw;
     }
@@ -357,11 +360,11 @@ void Trainer::train() {
                        .augment = options_.augment,
                        .transform = options_.transform,
                        .seed = generator.split(kOrderStream).next()});
+  if (!options_.checkpoint.empty() || !options_.resume.empty())
+    given_ = fingerprint(options_, data_, model_.module, *optimizer_);
   if (options_.schedule) schedule_.emplace(*optimizer_, *options_.schedule);
   const bool validates = data_.validation.size() > 0;
   if (validates) best_.emplace(model_.module);
-  if (!options_.checkpoint.empty() || !options_.resume.empty())
-    given_ = fingerprint(options_, data_, model_.module, *optimizer_);
   if (!options_.resume.empty()) {
     check_same_run();
     load_checkpoint(options_.resume, parts(loader));
