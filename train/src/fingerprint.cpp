@@ -1,11 +1,10 @@
 #include "fingerprint.h"
 
-#include "gradus/optim/save.h"
+#include "gradus/nn/save.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 #include <span>
 
@@ -55,10 +54,18 @@ std::string text_of(const nn::ModuleRef& model) {
 
 }  // namespace
 
+void Fingerprint::add(std::string name, std::string text) {
+  std::replace(name.begin(), name.end(), '/', '.');  // which parts the names in a checkpoint
+  items_.emplace_back(std::move(name), std::move(text));
+}
+
 optim::State Fingerprint::state() const {
   optim::State state;
-  for (const auto& [name, text] : items_)
-    state[name] = from_vector(std::vector<std::int64_t>(text.begin(), text.end()));
+  for (const auto& [name, text] : items_) {
+    std::vector<std::int64_t> codes(text.begin(), text.end());
+    codes.push_back(0);  // so that none is empty
+    state[name] = from_vector(codes);
+  }
   return state;
 }
 
@@ -69,7 +76,7 @@ void Fingerprint::set_state(const optim::State& state) const {
     if (at != state.end() && at->second.dtype() == int64) {
       const Tensor codes = contiguous(at->second);
       got.clear();
-      for (std::int64_t i = 0; i < codes.numel(); ++i)
+      for (std::int64_t i = 0; i + 1 < codes.numel(); ++i)
         got += static_cast<char>(codes.data<std::int64_t>()[i]);
     }
     if (got != text)
@@ -78,6 +85,14 @@ void Fingerprint::set_state(const optim::State& state) const {
           fmt::format(
               "expected a checkpoint of a run with {} {}, got one with {}", name, text, got));
   }
+}
+
+void Fingerprint::check(const std::string& checkpoint) const {
+  const std::string part = "options/";
+  optim::State options;
+  for (const auto& [name, text] : nn::load_tensors(checkpoint))
+    if (name.starts_with(part)) options[name.substr(part.size())] = text;
+  set_state(options);
 }
 
 Fingerprint fingerprint(const FitOptions& options,

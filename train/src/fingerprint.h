@@ -12,12 +12,12 @@ namespace gradus::train {
 /// A part of a checkpoint.
 class Fingerprint {
  public:
-  void add(std::string name, std::string text) {
-    items_.emplace_back(std::move(name), std::move(text));
-  }
+  void add(std::string name, std::string text);
   optim::State state() const;
   /// ArgumentError for a state with another text, naming the first such.
   void set_state(const optim::State& state) const;
+  /// The same for the part "options" of a checkpoint.
+  void check(const std::string& checkpoint) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> items_;

@@ -178,8 +178,6 @@ class Trainer {
   /// What is in a checkpoint.
   std::vector<Part> parts(data::Loader& loader);
   void save(data::Loader& loader);
-  /// ArgumentError, naming what differs, where the checkpoint is another run's.
-  void check_same_run() const;
   /// Of no rows: NaN.
   Score measure_part(const char* name, const data::Dataset& part, int epoch);
 
@@ -366,7 +364,7 @@ void Trainer::train() {
   const bool validates = data_.validation.size() > 0;
   if (validates) best_.emplace(model_.module);
   if (!options_.resume.empty()) {
-    check_same_run();
+    given_.check(options_.resume);
     load_checkpoint(options_.resume, parts(loader));
   }
   Meter meter(options_.progress, options_.epochs, loader.size());
@@ -408,14 +406,6 @@ std::vector<Part> Trainer::parts(data::Loader& loader) {
   if (schedule_) list.emplace_back("schedule", *schedule_);
   if (best_) list.emplace_back("best", *best_);
   return list;
-}
-
-void Trainer::check_same_run() const {
-  optim::State options;
-  const std::string part = "options/";
-  for (const auto& [name, values] : nn::load_tensors(options_.resume))
-    if (name.starts_with(part)) options[name.substr(part.size())] = values;
-  given_.set_state(options);
 }
 
 void Trainer::save(data::Loader& loader) {
