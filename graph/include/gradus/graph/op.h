@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What an op keeps for its rule; combine with |. Only what is named can be asked of a Pullback.
@@ -478,3 +479,4 @@ constexpr auto make_op(O op = {}) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

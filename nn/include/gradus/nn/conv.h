@@ -10,6 +10,7 @@
 #include <string>
 #include <type_traits>
 
+GRADUS_EXPORT_BEGIN
 /// Layers over spatial axes: convolutions and pools.
 namespace gradus::nn {
 
@@ -212,3 +213,4 @@ struct AdaptiveMaxPool3d : detail::AdaptivePool<AdaptiveMaxPool3d, adaptive_max_
 // clang-format on
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

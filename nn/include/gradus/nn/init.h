@@ -8,6 +8,7 @@
 #include <functional>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 /// Initialisers. Those with a tensor fill it in place and hand it back:
 ///
 ///     init::he_normal(net.fc1.weight);
@@ -188,3 +189,4 @@ void init(M& model,
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 namespace detail {
@@ -215,3 +216,4 @@ class Sequential : public Module<Sequential> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

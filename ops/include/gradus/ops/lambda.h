@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -298,3 +299,4 @@ auto elementwise(const char* name, F f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

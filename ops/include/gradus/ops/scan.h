@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Each element of the result depends on those up to its own place along an axis.
@@ -27,3 +28,4 @@ Tensor logcumsumexp(Arg x, std::int64_t axis);
 Tensor linear_recurrence(Arg a, const Tensor& b, std::int64_t axis, bool reverse = false);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

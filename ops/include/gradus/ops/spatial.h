@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// A whole number for each of up to three spatial axes, or one for all: 2, or {2, 1}.
@@ -54,3 +55,4 @@ inline constexpr Padding Padding::same(true);
 inline constexpr Padding Padding::valid(false);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

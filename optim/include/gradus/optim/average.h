@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::optim {
 
 /// Averages of parameters along training, which often serve better than the last values:
@@ -79,3 +80,4 @@ Average ema(std::vector<Parameter> parameters,
 Average swa(std::vector<Parameter> parameters, CallSite site = CallSite::here());
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Optimisers change parameters in place from the gradients that backward has left in them. Each update is
 /// one pass over memory, by several threads where a parameter is large; the result does not depend on their
 /// number.
@@ -204,3 +205,4 @@ class OptimizerOf : public Optimizer {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END
