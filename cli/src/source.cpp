@@ -183,7 +183,8 @@ void add_data_options(po::options_description& known) {
       "label",
       po::value<std::string>()->value_name("COLUMN"),
       "of a table: what to predict, by name or place, from the back if negative (-1)");
-  known.add_options()("regression", "of a table: the label is a number, not a class");
+  known.add_options()("regression",
+                      "of a table: the label is a number, not a class; scores are in its unit");
   known.add_options()("delimiter",
                       po::value<std::string>()->value_name("C"),
                       "of a table: between fields; a blank stands for any number of blanks (,)");

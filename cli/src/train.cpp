@@ -92,6 +92,7 @@ po::options_description known_options() {
       "signal stops it)");
   add("every", "N", "steps from one checkpoint to the next (an epoch)");
   add("resume", "FILE", "a checkpoint to go on from; other options as they were");
+  known.add_options()("keep-on", "also where the loss explodes to over 1000 times the first");
   return known;
 }
 
@@ -248,10 +249,25 @@ void note_preprocessing(const data::Standardize& standardize,
   if (!rows.class_names.empty()) fit.notes["class_names"] = rows.class_names;
 }
 
+/// Numbers to predict are learnt with mean 0 and variance 1, whatever their unit; losses are told in it.
+void standardize_targets(Source& source, train::FitOptions& fit) {
+  const auto scale = data::Standardize({.per = data::Per::all}).fit(source.splits.train.targets);
+  for (data::Dataset* part : {&source.splits.train, &source.splits.validation, &source.splits.test})
+    if (part->size() > 0) part->targets = scale(part->targets);
+  const double std = scale.std().item() == 0 ? 1 : scale.std().item();
+  fit.loss_unit = std * std;
+  fit.notes["target_mean"] = scale.mean().item();
+  fit.notes["target_std"] = std;
+}
+
 void print_score(const char* name, const train::Score& score) {
   if (std::isnan(score.loss)) return;
   if (std::isnan(score.accuracy))
-    fmt::print("{} loss {:.4f}\n", name, score.loss);
+    fmt::print("{} R² {:.4f}, root mean squared error {:.6g}, loss {:.6g}\n",
+               name,
+               score.r2,
+               std::sqrt(score.loss),
+               score.loss);
   else
     fmt::print("{} accuracy {:.4f}, loss {:.4f}\n", name, score.accuracy, score.loss);
 }
@@ -274,11 +290,13 @@ int run_train(const std::vector<std::string>& arguments) {
     throw UsageError("--out: expected a folder, got ''");
 
   set_checkpoints(options, fit);
-  const Source source = load_source(options);
+  if (options.has("keep-on")) fit.explosion = kInfinity;
+  Source source = load_source(options);
   const data::Dataset& rows = source.splits.train;
   if (rows.size() == 0) throw UsageError("--data: expected rows to train on, got none");
   fit.epochs = static_cast<int>(options.whole("epochs", source.epochs, 1, kMany));
   fit.batch = options.whole("batch", source.batch, 1, kMany);
+  if (source.classes == 0) standardize_targets(source, fit);
   const auto standardize = data::Standardize().fit(rows.inputs);
   fit.transform = standardize;
 
@@ -294,6 +312,8 @@ int run_train(const std::vector<std::string>& arguments) {
   fit.augment = make_augmentation(options, source, fit);
 
   fit.notes["version"] = GRADUS_VERSION;
+  // The rest of what decides how a run goes on is compared by its effect.
+  fit.fixed_notes = {"model", "augment", "schedule", "optimizer", "momentum", "weight_decay"};
   fit.notes["data"] = options.has("data") ? options.text("data") : "digits";
   fit.notes["model"] = model;
   note_preprocessing(standardize, rows, fit);

@@ -354,6 +354,7 @@ Augmentation random_rotation(double degrees, CallSite site) {
 
 Augmentation color_jitter(const ColorJitterOptions& options, CallSite site) {
   constexpr const char* op = "color_jitter";
+  constexpr float kRounding = 1e-5F;  // of a step before, as one that interpolates
   for (const double strength : {options.brightness, options.contrast, options.saturation})
     if (!(strength >= 0 && strength <= 1))
       fail<ArgumentError>(op, fmt::format("expected strengths in [0, 1], got {}", strength), site);
@@ -363,6 +364,10 @@ Augmentation color_jitter(const ColorJitterOptions& options, CallSite site) {
     using T = std::remove_reference_t<decltype(*out)>;
     if (s.c != 1 && s.c != 3)
       fail<ShapeError>(op, fmt::format("expected 3 channels or 1, got {}", s.c));
+    for (std::int64_t k = 0; k < s.numel(); ++k)
+      if (!(in[k] >= -kRounding && in[k] <= 1 + kRounding))
+        fail<ArgumentError>(
+            op, fmt::format("expected values in [0, 1], got {}; bytes are divided by 255", in[k]));
     const double brightness = 1 + between(g, -options.brightness, options.brightness);
     const double contrast = 1 + between(g, -options.contrast, options.contrast);
     const double saturation = 1 + between(g, -options.saturation, options.saturation);

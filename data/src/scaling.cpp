@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 #include <vector>
 
@@ -70,7 +69,8 @@ struct Measure {
   double mean, squares, low, high;  // squares: the sum of squared deviations
 };
 
-/// Measures each column of an [n, columns] matrix. Two passes; each column is summed in the order of
+/// Measures each column of an [n, columns] matrix. Two passes, the first over differences from the column's first
+/// value, so that the mean of equal values is that value; each column is summed in the order of
 /// its rows, so nothing depends on the number of threads.
 template <class T>
 void measure_columns(const T* x, std::int64_t n, std::int64_t columns, Measure* out) {
@@ -81,11 +81,12 @@ void measure_columns(const T* x, std::int64_t n, std::int64_t columns, Measure* 
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t c = begin; c < end; ++c) {
         const auto v = static_cast<double>(x[i * columns + c]);
-        out[c].mean += v;
+        out[c].mean += v - static_cast<double>(x[c]);
         out[c].low = std::min(out[c].low, v);
         out[c].high = std::max(out[c].high, v);
       }
-    for (std::int64_t c = begin; c < end; ++c) out[c].mean /= static_cast<double>(n);
+    for (std::int64_t c = begin; c < end; ++c)
+      out[c].mean = static_cast<double>(x[c]) + out[c].mean / static_cast<double>(n);
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t c = begin; c < end; ++c) {
         const double d = static_cast<double>(x[i * columns + c]) - out[c].mean;
@@ -123,11 +124,11 @@ Measured measure(const char* op, const Tensor& inputs, Per per, std::int64_t ddo
     Measure m{0, 0, members[0].low, members[0].high};
     // Columns have the same number of rows: the mean of the group is that of their means.
     for (std::int64_t c = 0; c < size; ++c) {
-      m.mean += members[c].mean;
+      m.mean += members[c].mean - members[0].mean;
       m.low = std::min(m.low, members[c].low);
       m.high = std::max(m.high, members[c].high);
     }
-    m.mean /= static_cast<double>(size);
+    m.mean = members[0].mean + m.mean / static_cast<double>(size);
     for (std::int64_t c = 0; c < size; ++c) {
       const double d = members[c].mean - m.mean;
       m.squares += members[c].squares + static_cast<double>(n) * d * d;
@@ -254,11 +255,7 @@ Standardize& Standardize::fit(const Tensor& x, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const Measured m = measure(kName, x, per(), ddof_);
   Tensor std = per_group(m, [&](const Measure& g) {
-    const double variance = g.squares / static_cast<double>(m.count - ddof_);
-    // The mean of equal values is off by its rounding errors; what is within them is constant.
-    const double rounding =
-        static_cast<double>(m.count) * std::numeric_limits<double>::epsilon() * g.mean;
-    return variance <= rounding * rounding ? 0 : std::sqrt(variance);
+    return g.low == g.high ? 0 : std::sqrt(g.squares / static_cast<double>(m.count - ddof_));
   });
   set(m.per, per_group(m, [](const Measure& g) { return g.mean; }), std::move(std));
   return *this;
@@ -300,17 +297,15 @@ Impute& Impute::fit(const Tensor& input, CallSite site) {
       for (std::int64_t c = 0; c < columns; ++c) {
         const auto v = static_cast<double>(in[i * columns + c]);
         if (std::isnan(v)) continue;
-        m[c] += v;
-        ++count[static_cast<std::size_t>(c)];
+        m[c] += (v - m[c]) / static_cast<double>(++count[static_cast<std::size_t>(c)]);
       }
   });
   for (std::int64_t c = 0; c < columns; ++c) {
-    m[c] /= static_cast<double>(count[static_cast<std::size_t>(c)]);
-    if (!std::isfinite(m[c]))
-      fail<ArgumentError>(kName,
-                          fmt::format("expected finite values, got {} in feature {}",
-                                      count[static_cast<std::size_t>(c)] == 0 ? "none" : "others",
-                                      c));
+    const bool none = count[static_cast<std::size_t>(c)] == 0;
+    if (none || !std::isfinite(m[c]))
+      fail<ArgumentError>(
+          kName,
+          fmt::format("expected finite values, got {} in feature {}", none ? "none" : "others", c));
   }
   mean_ = std::move(mean);
   return *this;

@@ -18,6 +18,7 @@
 namespace gradus::init {
 
 using gradus::detail::fail;
+using gradus::detail::SitePin;
 
 double gain(Nonlinearity nonlinearity, double slope) {
   switch (nonlinearity) {
@@ -43,7 +44,8 @@ static void check_dimensions(const Tensor& weight, int least, int most, const ch
     fail<ShapeError>("init", fmt::format("expected {}, got {}", what, to_string(weight.shape())));
 }
 
-std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight) {
+std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight, CallSite site) {
+  const SitePin pin(site);
   check_dimensions(weight, 2, kMaxRank, "a weight of two or more dimensions");
   const Shape shape = weight.shape();
   std::int64_t field = 1;
@@ -53,20 +55,26 @@ std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight) {
 
 // ---- fills --------------------------------------------------------------------------------------
 
-Tensor& constant(Tensor& weight, double value) {
+Tensor& constant(Target target, double value) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   copy_into(weight, full_like(weight, value));
   return weight;
 }
-Tensor& zeros(Tensor& weight) { return constant(weight, 0); }
-Tensor& ones(Tensor& weight) { return constant(weight, 1); }
+Tensor& zeros(Target target) { return constant(target, 0); }
+Tensor& ones(Target target) { return constant(target, 1); }
 
-Tensor& identity(Tensor& weight) {
+Tensor& identity(Target target) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   check_dimensions(weight, 2, 2, "a matrix");
   copy_into(weight, eye(weight.size(0), weight.size(1), weight.dtype()));
   return weight;
 }
 
-Tensor& dirac(Tensor& weight, std::int64_t groups) {
+Tensor& dirac(Target target, std::int64_t groups) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   check_dimensions(weight, 3, 5, "a kernel of 3 to 5 dimensions");
   const std::int64_t out = weight.size(0), in = weight.size(1);
   if (groups < 1 || out % groups != 0)
@@ -85,18 +93,24 @@ Tensor& dirac(Tensor& weight, std::int64_t groups) {
   return weight;
 }
 
-Tensor& normal(Tensor& weight, double mean, double std, Generator& generator) {
+Tensor& normal(Target target, double mean, double std, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   copy_into(weight, gradus::normal(weight.shape(), mean, std, weight.dtype(), generator));
   return weight;
 }
 
-Tensor& uniform(Tensor& weight, double low, double high, Generator& generator) {
+Tensor& uniform(Target target, double low, double high, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   copy_into(weight, gradus::uniform(weight.shape(), low, high, weight.dtype(), generator));
   return weight;
 }
 
 Tensor& truncated_normal(
-    Tensor& weight, double mean, double std, double low, double high, Generator& generator) {
+    Target target, double mean, double std, double low, double high, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   copy_into(
       weight,
       gradus::truncated_normal(weight.shape(), mean, std, low, high, weight.dtype(), generator));
@@ -114,10 +128,14 @@ static double xavier_std(const Tensor& weight, double gain) {
   return gain * std::sqrt(2.0 / static_cast<double>(in + out));
 }
 
-Tensor& xavier_uniform(Tensor& weight, double gain, Generator& generator) {
+Tensor& xavier_uniform(Target target, double gain, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   return symmetric(weight, xavier_std(weight, gain), generator);
 }
-Tensor& xavier_normal(Tensor& weight, double gain, Generator& generator) {
+Tensor& xavier_normal(Target target, double gain, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   return normal(weight, 0, xavier_std(weight, gain), generator);
 }
 
@@ -127,20 +145,26 @@ static double he_std(const Tensor& weight, const HeOptions& options) {
          std::sqrt(static_cast<double>(options.fan == Fan::in ? in : out));
 }
 
-Tensor& he_uniform(Tensor& weight, HeOptions options, Generator& generator) {
+Tensor& he_uniform(Target target, HeOptions options, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   return symmetric(weight, he_std(weight, options), generator);
 }
-Tensor& he_normal(Tensor& weight, HeOptions options, Generator& generator) {
+Tensor& he_normal(Target target, HeOptions options, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   return normal(weight, 0, he_std(weight, options), generator);
 }
-Tensor& lecun_uniform(Tensor& weight, Generator& generator) {
-  return he_uniform(weight, {.nonlinearity = Nonlinearity::linear}, generator);
+Tensor& lecun_uniform(Target target, Generator& generator) {
+  return he_uniform(target, {.nonlinearity = Nonlinearity::linear}, generator);
 }
-Tensor& lecun_normal(Tensor& weight, Generator& generator) {
-  return he_normal(weight, {.nonlinearity = Nonlinearity::linear}, generator);
+Tensor& lecun_normal(Target target, Generator& generator) {
+  return he_normal(target, {.nonlinearity = Nonlinearity::linear}, generator);
 }
 
-Tensor& orthogonal(Tensor& weight, double gain, Generator& generator) {
+Tensor& orthogonal(Target target, double gain, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   const auto [in, out] = fans(weight);
   const std::int64_t rows = weight.size(0), rest = in, many = std::max(rows, rest),
                      few = std::min(rows, rest);
@@ -154,7 +178,9 @@ Tensor& orthogonal(Tensor& weight, double gain, Generator& generator) {
   return weight;
 }
 
-Tensor& sparse(Tensor& weight, double sparsity, double std, Generator& generator) {
+Tensor& sparse(Target target, double sparsity, double std, Generator& generator) {
+  Tensor& weight = target.tensor;
+  const SitePin pin(target.site);
   if (!(sparsity >= 0 && sparsity <= 1))
     fail<ArgumentError>("init", fmt::format("expected a sparsity in [0, 1], got {}", sparsity));
   const std::int64_t rest = fans(weight).first, rows = weight.size(0),

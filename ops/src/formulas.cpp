@@ -346,6 +346,7 @@ constexpr Formula kFormulas[] = {
     {"dropout", "x [kept] / (1 - p)", "g [kept] / (1 - p)"},
     {"feature_dropout", "whole channels of x [kept] / (1 - p)", "g [kept] / (1 - p)"},
     {"alpha_dropout", "a (x [kept] + α' [dropped]) + b (Klambauer et al. 2017)", "a g [kept]"},
+    {"rrelu", "x where x > 0, else ax with a ~ U[α, β); evaluation: a = (α + β) / 2", "g (1 or a)"},
     {"bernoulli", "1 with probability p, else 0", kNone},
     {"multinomial", "indices drawn by weight", kNone},
     {"normal", "μ + σ z, z standard normal", "g, g z"},

@@ -182,20 +182,34 @@ Tensor gaussian_nll_loss(Arg x,
                  options.reduction);
 }
 
+/// ArgumentError unless each label is 1 or -1.
+static void check_sides(const char* op, const Tensor& target, CallSite site) {
+  const Tensor labels = contiguous(target);
+  dispatch(labels.dtype(), [&]<class T>() {
+    const T* const label = labels.data<T>();
+    for (std::int64_t i = 0; i < labels.numel(); ++i)
+      if (label[i] != T(1) && static_cast<double>(label[i]) != -1)
+        fail<ArgumentError>(op, fmt::format("expected labels 1 and -1, got {}", label[i]), site);
+  });
+}
+
 Tensor hinge_loss(Arg x, const Tensor& target, const MarginOptions& options) {
   check_pair("hinge_loss", x, target);
+  check_sides("hinge_loss", target, x.site);
   const SitePin pin(x.site);
   return reduced(relu(sub(options.margin, mul(target, x))), options.reduction);
 }
 
 Tensor soft_margin_loss(Arg x, const Tensor& target, const LossOptions& options) {
   check_pair("soft_margin_loss", x, target);
+  check_sides("soft_margin_loss", target, x.site);
   const SitePin pin(x.site);
   return reduced(neg(log_sigmoid(mul(target, x))), options.reduction);
 }
 
 Tensor hinge_embedding_loss(Arg x, const Tensor& target, const MarginOptions& options) {
   check_pair("hinge_embedding_loss", x, target);
+  check_sides("hinge_embedding_loss", target, x.site);
   const SitePin pin(x.site);
   const Tensor apart = relu(sub(options.margin, x));
   const Tensor y = where(equal_to(target, 1), x, where(equal_to(target, -1), apart, 0.0));
@@ -208,6 +222,7 @@ Tensor margin_ranking_loss(Arg a,
                            const MarginOptions& options) {
   check_pair("margin_ranking_loss", a, b);
   check_shape("margin_ranking_loss", "target", a, target, a->shape());
+  check_sides("margin_ranking_loss", target, a.site);
   const SitePin pin(a.site);
   return reduced(relu(sub(options.margin, mul(target, sub(a, b)))), options.reduction);
 }
@@ -218,6 +233,7 @@ Tensor cosine_embedding_loss(Arg a,
                              const MarginOptions& options) {
   check_vectors("cosine_embedding_loss", a, b);
   check_shape("cosine_embedding_loss", "target", a, target, without_last(a->shape()));
+  check_sides("cosine_embedding_loss", target, a.site);
   const SitePin pin(a.site);
   // Of length |v| / sqrt(|v|^2 + 1e-12): defined at 0 too, and without overflow.
   const auto unit = [](const Tensor& v) {
@@ -307,7 +323,7 @@ using Examples = std::vector<Example>;
 Sample given(const Shape& shape, Domain d = {}) { return {shape, d, Sample::Kind::constant}; }
 
 /// 1 where a sampled number is positive, else -1.
-Tensor signs(const Tensor& t) { return detach(sign(t)); }
+Tensor signs(const Tensor& t) { return detach(where(greater(t, 0), ones_like(t), -1.0)); }
 Sample sides(const Shape& shape) { return given(shape, domain(-2, 2, {0})); }
 
 /// x and target with each reduction.

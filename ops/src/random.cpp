@@ -2,7 +2,10 @@
 
 #include "kernels.h"
 
+#include "gradus/graph/node.h"
+#include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
 
 #include <algorithm>
 #include <bit>
@@ -182,6 +185,17 @@ Tensor alpha_dropout(Arg x, double p, bool training, Generator& generator) {
   return add(mul(mul(x, kept), a), mul(sub(mul(sub(1, kept), limit), p * limit), a));
 }
 
+Tensor rrelu(Arg x, double lower, double upper, bool training, Generator& generator) {
+  check_floating("rrelu", x);
+  if (!(lower <= upper) || !std::isfinite(upper - lower))
+    fail<ArgumentError>(
+        "rrelu", fmt::format("expected lower <= upper, got {} and {}", lower, upper), x.site);
+  const SitePin pin(x.site);
+  if (!training) return leaky_relu(x, (lower + upper) / 2);
+  const Tensor slopes = uniform(x->shape(), lower, upper, x->dtype(), generator);
+  return mul(x, where(greater(detach(x), 0), 1.0, slopes));
+}
+
 Tensor bernoulli(Arg p, Generator& generator) {
   check_floating("bernoulli", p);
   Bernoulli op;
@@ -255,6 +269,19 @@ std::span<const OpEntry> random_ops() {
                             Generator generator(3);
                             return alpha_dropout(in[0], 0.3, true, generator);
                           }}};
+       }},
+      {"rrelu",
+       nullptr,
+       [] {
+         const Sample x{{4, 5}, domain(-3, 3, {0})};
+         return Examples{
+             {"training",
+              {x},
+              [](Inputs in) {
+                Generator generator(3);
+                return rrelu(in[0], 0.1, 0.4, true, generator);
+              }},
+             {"evaluation", {x}, [](Inputs in) { return rrelu(in[0], 0.1, 0.4, false); }}};
        }},
       {"bernoulli",
        &op_class<Bernoulli>,

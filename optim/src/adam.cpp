@@ -12,7 +12,7 @@ void check(const AdamOptions& o) { check_adam("adam", o); }
 void check(const AdamWOptions& o) { check_adam("adamw", o); }
 void check(const NAdamOptions& o) {
   check_adam("nadam", o);
-  check_range("nadam", "momentum_decay", o.momentum_decay, o.momentum_decay >= 0, "of 0 or more");
+  check_factor("nadam", "momentum_decay", o.momentum_decay);
 }
 void check(const RAdamOptions& o) { check_adam("radam", o); }
 void check(const AdamaxOptions& o) { check_adam("adamax", o); }

@@ -11,12 +11,8 @@ namespace gradus::optim {
 
 void check(const AdagradOptions& o) {
   check_common("adagrad", o);
-  check_range("adagrad", "lr_decay", o.lr_decay, o.lr_decay >= 0, "of 0 or more");
-  check_range("adagrad",
-              "initial_accumulator_value",
-              o.initial_accumulator_value,
-              o.initial_accumulator_value >= 0,
-              "of 0 or more");
+  check_factor("adagrad", "lr_decay", o.lr_decay);
+  check_factor("adagrad", "initial_accumulator_value", o.initial_accumulator_value);
 }
 
 void Adagrad::update(const AdagradOptions& o,
@@ -69,7 +65,6 @@ void Adadelta::update(const AdadeltaOptions& o,
 void check(const RmspropOptions& o) {
   check_common("rmsprop", o);
   check_range("rmsprop", "alpha", o.alpha, o.alpha >= 0 && o.alpha <= 1, "in [0, 1]");
-  check_range("rmsprop", "momentum", o.momentum, o.momentum >= 0, "of 0 or more");
 }
 
 namespace {
@@ -125,6 +120,42 @@ void Rmsprop::update(const RmspropOptions& o,
     rmsprop<false, true>(o, parameter, gradient, v, slot.third);
   else
     rmsprop<false, false>(o, parameter, gradient, v);
+}
+
+void check(const RpropOptions& o) {
+  check_common("rprop", o);
+  check_range("rprop", "eta_minus", o.eta_minus, o.eta_minus > 0 && o.eta_minus < 1, "in (0, 1)");
+  check_range(
+      "rprop", "eta_plus", o.eta_plus, o.eta_plus > 1 && std::isfinite(o.eta_plus), "above 1");
+  check_factor("rprop", "min_step", o.min_step);
+  check_range("rprop",
+              "max_step",
+              o.max_step,
+              o.max_step >= o.min_step && std::isfinite(o.max_step),
+              "of min_step or more");
+}
+
+void Rprop::update(const RpropOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
+  sweep(
+      parameter,
+      gradient,
+      [&]<class T>() {
+        return [sign = o.maximize ? T(-1) : T(1),
+                minus = T(o.eta_minus),
+                plus = T(o.eta_plus),
+                low = T(o.min_step),
+                high = T(o.max_step)](T& p, T given, T& before, T& d) {
+          T g = sign * given;
+          const bool turned = (g < 0 && before > 0) || (g > 0 && before < 0);
+          const bool same = (g > 0 && before > 0) || (g < 0 && before < 0);
+          d = std::clamp(turned ? d * minus : same ? d * plus : d, low, high);
+          if (turned) g = 0;
+          p -= g == 0 || std::isnan(g) ? g : std::copysign(d, g);
+          before = g;
+        };
+      },
+      ready(slot.first, gradient),
+      ready(slot.second, gradient, o.lr));
 }
 
 void check(const LionOptions& o) { check_adam("lion", o); }

@@ -66,7 +66,8 @@ void Average::set_state(const State& state) {
   updates_ = updates;
 }
 
-Average ema(std::vector<Parameter> parameters, double decay, bool warm) {
+Average ema(std::vector<Parameter> parameters, double decay, bool warm, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   check_share("ema", "decay", decay);
   return {std::move(parameters), [=](std::int64_t n) {
             if (n == 1) return 1.0;
@@ -75,7 +76,8 @@ Average ema(std::vector<Parameter> parameters, double decay, bool warm) {
           }};
 }
 
-Average swa(std::vector<Parameter> parameters) {
+Average swa(std::vector<Parameter> parameters, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   return {std::move(parameters), [](std::int64_t n) { return 1 / static_cast<double>(n); }};
 }
 

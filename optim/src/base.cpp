@@ -11,6 +11,11 @@
 namespace gradus::optim {
 
 using gradus::detail::fail;
+using gradus::detail::SitePin;
+
+void detail::fail_number(const std::string& name, double value) {
+  fail<ArgumentError>("optimizer", fmt::format("expected {} of another kind, got {}", name, value));
+}
 
 void Optimizer::add_parameters(std::vector<Parameter> parameters) {
   if (parameters.empty())
@@ -37,29 +42,32 @@ int Optimizer::checked(int group) const {
   return group;
 }
 
-void Optimizer::set_lr(double lr, int group) {
+void Optimizer::set_lr(double lr, int group, CallSite site) {
+  const SitePin pin(site);
   check_range("optimizer", "lr", lr, lr >= 0 && std::isfinite(lr), "of 0 or more");
   *rate(checked(group)) = lr;
 }
 
-void Optimizer::set_lr(double lr) {
-  for (int group = 0; group < groups(); ++group) set_lr(lr, group);
+void Optimizer::set_lr(double lr, CallSite site) {
+  for (int group = 0; group < groups(); ++group) set_lr(lr, group, site);
 }
 
-double Optimizer::momentum(int group) const {
+double Optimizer::momentum(int group, CallSite site) const {
+  const SitePin pin(site);
   if (!has_momentum())
     fail<ArgumentError>("optimizer", "expected an optimizer with momentum, got one without");
   return *self().friction(checked(group));
 }
 
-void Optimizer::set_momentum(double momentum, int group) {
+void Optimizer::set_momentum(double momentum, int group, CallSite site) {
+  const SitePin pin(site);
   check_range("optimizer", "momentum", momentum, momentum >= 0 && momentum < 1, "in [0, 1)");
   (void)this->momentum(group);
   *friction(group) = momentum;
 }
 
-void Optimizer::set_momentum(double momentum) {
-  for (int group = 0; group < groups(); ++group) set_momentum(momentum, group);
+void Optimizer::set_momentum(double momentum, CallSite site) {
+  for (int group = 0; group < groups(); ++group) set_momentum(momentum, group, site);
 }
 
 void Optimizer::zero_grad() {
@@ -91,12 +99,20 @@ double Optimizer::step(const Closure& closure) {
   return loss;
 }
 
+/// ArgumentError unless the state names that kind of optimiser.
+static void check_kind(const State& state, std::string_view kind) {
+  std::string got = "a state without a kind";
+  for (const auto& [name, x] : state)
+    if (name.starts_with("kind.")) got = name.substr(5);
+  if (got != kind)
+    fail<ArgumentError>("optimizer", fmt::format("expected the state of {}, got {}", kind, got));
+}
+
 State Optimizer::state() const {
-  State state{{"steps", number(steps_)}};
-  for (int group = 0; group < groups(); ++group) {
-    state[fmt::format("groups.{}.lr", group)] = number(lr(group));
-    if (has_momentum()) state[fmt::format("groups.{}.momentum", group)] = number(momentum(group));
-  }
+  State state{{fmt::format("kind.{}", kind()), number(true)}, {"steps", number(steps_)}};
+  for (int group = 0; group < groups(); ++group)
+    for (const auto& [name, value] : numbers(group))
+      state[fmt::format("groups.{}.{}", group, name)] = number(value);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.steps == 0) continue;
@@ -112,11 +128,14 @@ State Optimizer::state() const {
 
 void Optimizer::set_state(const State& state) {
   StateReader in("optimizer", state);
+  check_kind(state, kind());
+  in.get<bool>(fmt::format("kind.{}", kind()));
   const auto steps = in.get<std::int64_t>("steps");
-  std::vector<double> rates, momenta;
+  std::vector<Numbers> options;
   for (int group = 0; group < groups(); ++group) {
-    rates.push_back(in.get<double>(fmt::format("groups.{}.lr", group)));
-    if (has_momentum()) momenta.push_back(in.get<double>(fmt::format("groups.{}.momentum", group)));
+    options.push_back(numbers(group));
+    for (auto& [name, value] : options.back())
+      value = in.get<double>(fmt::format("groups.{}.{}", group, name));
   }
   std::vector<Slot> slots(slots_.size());
   for (std::size_t i = 0; i < slots.size(); ++i) {
@@ -129,11 +148,7 @@ void Optimizer::set_state(const State& state) {
     slots[i].third = in.like(name + "third", parameters_[i]);
   }
   in.finish();
-  for (int group = 0; group < groups(); ++group) {
-    const auto k = static_cast<std::size_t>(group);
-    set_lr(rates[k], group);
-    if (has_momentum()) *friction(group) = momenta[k];
-  }
+  set_numbers(options);
   slots_ = std::move(slots);
   steps_ = steps;
 }

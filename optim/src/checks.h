@@ -20,15 +20,20 @@ inline void check_range(const char* op,
         op, fmt::format("expected {} {}, got {}", name, range, value), site);
 }
 
-template <class Options>
-void check_common(const char* op, const Options& o) {
-  check_range(op, "lr", o.lr, o.lr >= 0 && std::isfinite(o.lr), "of 0 or more");
-  check_range(op, "weight_decay", o.weight_decay, o.weight_decay >= 0, "of 0 or more");
-  if constexpr (requires { o.eps; }) check_range(op, "eps", o.eps, o.eps >= 0, "of 0 or more");
-}
-
 inline void check_share(const char* op, const char* name, double value) {
   check_range(op, name, value, value >= 0 && value < 1, "in [0, 1)");
+}
+inline void check_factor(const char* op, const char* name, double value) {
+  check_range(op, name, value, value >= 0 && std::isfinite(value), "of 0 or more");
+}
+
+template <class Options>
+void check_common(const char* op, const Options& o) {
+  check_factor(op, "lr", o.lr);
+  if constexpr (requires { o.weight_decay; })
+    check_factor(op, "weight_decay", o.weight_decay);
+  if constexpr (requires { o.eps; }) check_factor(op, "eps", o.eps);
+  if constexpr (requires { o.momentum; }) check_share(op, "momentum", o.momentum);
 }
 
 template <class Options>

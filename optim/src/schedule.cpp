@@ -10,47 +10,51 @@
 namespace gradus::optim {
 namespace {
 
+using gradus::detail::SitePin;
+
 /// From 1 at 0 to -1 at 1.
 double half_cosine(double share) { return std::cos(std::numbers::pi * share); }
 
 void check_length(const char* op, const char* name, double value) {
   check_range(op, name, value, value > 0 && std::isfinite(value), "above 0");
 }
-void check_factor(const char* op, const char* name, double value) {
-  check_range(op, name, value, value >= 0 && std::isfinite(value), "of 0 or more");
-}
 
 }  // namespace
 
-Curve Curve::then(double start, Curve next) const {
+Curve Curve::then(double start, Curve next, CallSite site) const {
+  const SitePin pin(site);
   check_length("then", "start", start);
   return [first = *this, start, next = std::move(next)](double t) {
     return t < start ? first(t) : next(t - start);
   };
 }
 
-Curve constant(double factor, double length) {
+Curve constant(double factor, double length, CallSite site) {
+  const SitePin pin(site);
   check_factor("constant", "factor", factor);
   check_length("constant", "length", length);
   return [=](double t) { return t < length ? factor : 1.0; };
 }
 
-Curve linear(double start, double end, double length) {
+Curve linear(double start, double end, double length, CallSite site) {
+  const SitePin pin(site);
   check_factor("linear", "start", start);
   check_factor("linear", "end", end);
   check_length("linear", "length", length);
   return [=](double t) { return std::lerp(start, end, std::min(1.0, t / length)); };
 }
 
-Curve warmup(double length, double start) { return linear(start, 1, length); }
+Curve warmup(double length, double start, CallSite site) { return linear(start, 1, length, site); }
 
-Curve step_decay(double size, double gamma) {
+Curve step_decay(double size, double gamma, CallSite site) {
+  const SitePin pin(site);
   check_length("step_decay", "size", size);
   check_factor("step_decay", "gamma", gamma);
   return [=](double t) { return std::pow(gamma, std::floor(t / size)); };
 }
 
-Curve multi_step(std::vector<double> milestones, double gamma) {
+Curve multi_step(std::vector<double> milestones, double gamma, CallSite site) {
+  const SitePin pin(site);
   check_factor("multi_step", "gamma", gamma);
   for (double milestone : milestones) check_factor("multi_step", "milestones", milestone);
   std::sort(milestones.begin(), milestones.end());
@@ -60,29 +64,34 @@ Curve multi_step(std::vector<double> milestones, double gamma) {
   };
 }
 
-Curve exponential(double gamma) {
+Curve exponential(double gamma, CallSite site) {
+  const SitePin pin(site);
   check_factor("exponential", "gamma", gamma);
   return [=](double t) { return std::pow(gamma, t); };
 }
 
-Curve inverse_time(double decay) {
+Curve inverse_time(double decay, CallSite site) {
+  const SitePin pin(site);
   check_factor("inverse_time", "decay", decay);
   return [=](double t) { return 1 / (1 + decay * t); };
 }
 
-Curve polynomial(double length, double power) {
+Curve polynomial(double length, double power, CallSite site) {
+  const SitePin pin(site);
   check_length("polynomial", "length", length);
   check_factor("polynomial", "power", power);
   return [=](double t) { return t < length ? std::pow(1 - t / length, power) : 0.0; };
 }
 
-Curve cosine_annealing(double length, double floor) {
+Curve cosine_annealing(double length, double floor, CallSite site) {
+  const SitePin pin(site);
   check_length("cosine_annealing", "length", length);
   check_factor("cosine_annealing", "floor", floor);
   return [=](double t) { return std::lerp(floor, 1.0, (1 + half_cosine(t / length)) / 2); };
 }
 
-Curve cosine_warm_restarts(double length, double growth, double floor) {
+Curve cosine_warm_restarts(double length, double growth, double floor, CallSite site) {
+  const SitePin pin(site);
   const char* const op = "cosine_warm_restarts";
   check_length(op, "length", length);
   check_range(op, "growth", growth, growth >= 1 && std::isfinite(growth), "of 1 or more");
@@ -95,7 +104,8 @@ Curve cosine_warm_restarts(double length, double growth, double floor) {
   };
 }
 
-RateAndMomentum cyclic(const CyclicOptions& o) {
+RateAndMomentum cyclic(const CyclicOptions& o, CallSite site) {
+  const SitePin pin(site);
   check_length("cyclic", "up", o.up);
   check_factor("cyclic", "down", o.down);
   check_factor("cyclic", "peak", o.peak);
@@ -113,7 +123,8 @@ RateAndMomentum cyclic(const CyclicOptions& o) {
           [=](double t) { return std::lerp(o.max_momentum, o.base_momentum, height(t)); }};
 }
 
-RateAndMomentum one_cycle(double length, const OneCycleOptions& o) {
+RateAndMomentum one_cycle(double length, const OneCycleOptions& o, CallSite site) {
+  const SitePin pin(site);
   const char* const op = "one_cycle";
   check_range(op, "length", length, length > 1 && std::isfinite(length), "above 1");
   check_range(op,
@@ -143,22 +154,24 @@ RateAndMomentum one_cycle(double length, const OneCycleOptions& o) {
           curve(o.max_momentum, o.base_momentum, o.max_momentum)};
 }
 
-Schedule::Schedule(Optimizer& optimizer, Curve rate)
+Schedule::Schedule(Optimizer& optimizer, Curve rate, CallSite site)
     : optimizer_(&optimizer), curves_{std::move(rate), {}}, moves_momentum_(false) {
   for (int group = 0; group < optimizer.groups(); ++group) bases_.push_back(optimizer.lr(group));
-  set_time(0);
+  set_time(0, site);
 }
 
-Schedule::Schedule(Optimizer& optimizer, RateAndMomentum curves)
+Schedule::Schedule(Optimizer& optimizer, RateAndMomentum curves, CallSite site)
     : optimizer_(&optimizer), curves_(std::move(curves)), moves_momentum_(true) {
+  const SitePin pin(site);
   if (!optimizer.has_momentum())
     gradus::detail::fail<ArgumentError>("schedule",
                                         "expected an optimizer with momentum, got one without");
   for (int group = 0; group < optimizer.groups(); ++group) bases_.push_back(optimizer.lr(group));
-  set_time(0);
+  set_time(0, site);
 }
 
-void Schedule::set_time(double t) {
+void Schedule::set_time(double t, CallSite site) {
+  const SitePin pin(site);
   check_range("schedule", "time", t, t >= 0, "of 0 or more");
   time_ = t;
   const double factor = curves_.rate(t);
@@ -185,11 +198,12 @@ void Schedule::set_state(const State& state) {
   time_ = time;
 }
 
-ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options)
+ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options, CallSite site)
     : optimizer_(&optimizer),
       options_(options),
       best_(options.maximize ? -std::numeric_limits<double>::infinity()
                              : std::numeric_limits<double>::infinity()) {
+  const SitePin pin(site);
   const char* const op = "reduce_on_plateau";
   check_share(op, "factor", options.factor);
   for (const auto& [name, value] : {std::pair("patience", static_cast<double>(options.patience)),
@@ -218,11 +232,14 @@ bool ReduceOnPlateau::step(double measure) {
   if (bad_ <= o.patience) return false;
   bad_ = 0;
   cooling_ = o.cooldown;
+  bool reduced = false;
   for (int group = 0; group < optimizer_->groups(); ++group) {
     const double old = optimizer_->lr(group), now = std::max(old * o.factor, o.min_lr);
-    if (old - now > o.eps) optimizer_->set_lr(now, group);
+    if (!(old - now > o.eps)) continue;
+    optimizer_->set_lr(now, group);
+    reduced = true;
   }
-  return true;
+  return reduced;
 }
 
 State ReduceOnPlateau::state() const {

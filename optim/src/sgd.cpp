@@ -3,11 +3,13 @@
 
 #include "gradus/optim/optimizer.h"
 
+#include <cmath>
+
 namespace gradus::optim {
 
 void check(const SgdOptions& o) {
   check_common("sgd", o);
-  check_range("sgd", "momentum", o.momentum, o.momentum >= 0, "of 0 or more");
+  check_range("sgd", "dampening", o.dampening, std::isfinite(o.dampening), "that is finite");
   check_range("sgd",
               "dampening",
               o.dampening,

@@ -95,8 +95,12 @@ refused "'runs' \(not a folder\)" train --data spiral
 cd ..
 
 # ---- training itself
-refused "fit: expected a finite loss, got .* in epoch [0-9]+, step [0-9]+; a learning rate below 100000 may help" \
-  train --data spiral --optimizer sgd --lr 1e5 --weight-decay 1e5 --out wild
+code=0
+gradus train --data spiral --optimizer sgd --lr 1e5 --weight-decay 1e5 --out wild >/dev/null 2>wild.err || code=$?
+exploded='fit: expected a .*loss.*, got .* in epoch [0-9]+, step [0-9]+; a learning rate below 100000 may help'
+[[ $code == 2 && $(cat wild.err) =~ $exploded ]] || fail "wild: $code $(cat wild.err)"
+[[ $(cat wild.err) == *"; what was measured is in wild" ]] || fail "wild: $(cat wild.err)"
+[[ $(value wild/summary.json status) == '"diverged"' && ! -e wild/weights.safetensors ]] || fail "wild: $(ls wild)"
 refused "--lr: expected a number from 0 to .*, got '1e400'" train --data spiral --lr 1e400
 
 # ---- graph and gradcheck

@@ -22,6 +22,29 @@ for ((i = 0; i < 200; ++i)); do echo "$((i % 7)) $((i * 13 % 10)) $((2 * (i % 7)
 gradus train --data csv:numbers.txt --delimiter ' ' --regression --epochs 100 --out run >out || fail "regression"
 above 0.5 "$(value run/summary.json test_loss)" || fail "regression: loss $(value run/summary.json test_loss)"
 [[ $(value run/summary.json test_accuracy) == null ]] || fail "an accuracy of numbers"
+# Prices: 3e5 + 1e5 (a - b) with noise of 1e4, so R² is at most about 0.99.
+{
+  echo a,b,price
+  for ((i = 0; i < 400; ++i)); do
+    a=$((i * 37 % 101)) b=$((i * 53 % 97))
+    echo "0.$((a + 100)),0.$((b + 100)),$((300000 + 1000 * (a - b) + (i * 7919 % 2001 - 1000) * 10))"
+  done
+} >prices.csv
+gradus train --data csv:prices.csv --label price --regression --out run >out || fail "prices: $(cat out)"
+above "$(value run/summary.json test_r2)" 0.9 || fail "prices: R² $(value run/summary.json test_r2)"
+above 3e8 "$(value run/summary.json test_loss)" || fail "prices: loss $(value run/summary.json test_loss)"
+above "$(value run/summary.json test_loss)" 1e6 || fail "prices: a loss in other units"
+above "$(value run/config.json target_mean)" 2e5 || fail "prices: no target_mean"
+grep -Eq "^test R² 0\.9[0-9]+, root mean squared error [0-9.]+, loss " out || fail "prices: $(tail -3 out)"
+
+# Far too high a rate: what was measured is kept.
+code=0
+gradus train --data csv:prices.csv --label price --regression --optimizer sgd --lr 1000 --out diverged >/dev/null 2>err ||
+  code=$?
+[[ $code == 2 && $(cat err) =~ expected\ a.*\ loss.*what\ was\ measured\ is\ in\ diverged ]] ||
+  fail "diverged: $code $(cat err)"
+[[ $(value diverged/summary.json status) == '"diverged"' ]] || fail "status: $(cat diverged/summary.json)"
+
 refused "--model: expected 1 output, as the label is a number, got 3 from 'fc 3'" \
   train --data csv:numbers.txt --delimiter ' ' --regression --model "fc 3"
 
@@ -31,6 +54,10 @@ if [[ -d $shared ]]; then
   learns 0.9 --data "csv:$shared/tabular/wine_data.csv" --label -1
   learns 0.92 --data "csv:$shared/tabular/breast_cancer.csv" --epochs 20
   learns 0.92 --data "csv:$shared/tabular/digits.csv.gz" --epochs 20
+  paste -d' ' <(gzip -dc "$shared/tabular/diabetes_data_raw.csv.gz") \
+    <(gzip -dc "$shared/tabular/diabetes_target.csv.gz") >diabetes.txt
+  gradus train --data csv:diabetes.txt --delimiter ' ' --regression --epochs 20 --out run >out || fail "diabetes: $(cat out)"
+  above "$(value run/summary.json test_r2)" 0.3 || fail "diabetes: R² $(value run/summary.json test_r2)"
   learns 0.7 --data "mnist:$shared/fashion-mnist-3600" --model "fc 64, relu, fc 10" --epochs 2
   learns 0.25 --data "cifar10:$shared/cifar10-5000" --model "fc 64, bn, relu, fc 10" --epochs 1
   learns 0.35 --data "cifar10:$shared/cifar10-5000" --augment flip,crop --epochs 1

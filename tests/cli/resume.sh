@@ -38,9 +38,24 @@ same "every epoch"
 gradus train "${options[@]}" --resume state --out later | grep -q '^epoch' && fail "a run that was over was trained"
 same "at the end"
 
-refused "expected a checkpoint of a run over .* in batches of 32, got one over .* of 64" \
-  train "${options[@]}" --batch 32 --resume state
-refused "expected .*, got .* in " train --resume state --epochs 3 --seed 5
+# differs MESSAGE OPTION VALUE: the other options as they were
+differs() {
+  local rest=() i
+  for ((i = 0; i < ${#options[@]}; i += 2)); do
+    [[ ${options[i]} == "$2" ]] || rest+=("${options[@]:i:2}")
+  done
+  refused "expected a checkpoint of a run with $1" train "${rest[@]}" --resume state "$2" "$3"
+}
+differs "batch 32, got one with 64" --batch 32
+differs "augment flip, got one with crop 2, rotate 10" --augment flip
+differs "model conv 4, bn, tanh, pool, dropout 0.1, fc 10, got one with conv 4, bn, relu" \
+  --model "conv 4, bn, tanh, pool, dropout 0.1, fc 10"
+differs "schedule linear, got one with cosine" --schedule linear
+differs "optimizer sgd, got one with adam" --optimizer sgd
+differs "optimizer 0.lr 0.002, got one with 0.001" --lr 0.002
+differs "weight_decay 0.1, got one with 0" --weight-decay 0.1
+differs "epochs 4, got one with 3" --epochs 4
+differs "training inputs" --validation 0.2
 cp state damaged
 printf '\xff\xff\xff' | dd of=damaged bs=1 seek=$(($(stat -c %s state) - 40)) conv=notrunc status=none
 refused "it damaged in damaged at byte [0-9]+" train "${options[@]}" --resume damaged

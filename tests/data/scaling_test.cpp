@@ -97,6 +97,25 @@ TEST(Standardize, IsStableFarFromZero) {
   EXPECT_NEAR(scale.std().item(), std::sqrt(2.0 / 3), 1e-6);
 }
 
+TEST(Standardize, SeesTheSpreadOfColumnsWithALargeMean) {
+  // Times in milliseconds: 1.7e12 + U(0, 1000) has mean 1.7e12 + 500 and variance 1000^2 / 12.
+  constexpr std::int64_t n = 100'000;
+  Generator generator(1);
+  Tensor x = uniform({n, 1}, 0, 1000, float64, generator);
+  const auto near = Standardize().fit(x);
+  EXPECT_NEAR(near.std().item(), 1000 / std::sqrt(12.0), 2);
+  double* const value = x.mutable_data<double>();
+  for (std::int64_t i = 0; i < n; ++i) value[i] = std::round(value[i]);
+  const auto whole = Standardize().fit(x);
+  for (std::int64_t i = 0; i < n; ++i) value[i] += 1.7e12;  // exact in float64
+  const auto far = Standardize().fit(x);
+  EXPECT_NEAR(far.std().item(), whole.std().item(), 1e-6);
+  EXPECT_NEAR(far.mean().item(), 1.7e12 + whole.mean().item(), 1e-3);
+  // One step of rounding is a spread.
+  const auto step = Standardize().fit(tensor({{1.0}, {1 + 0x1p-52}}, float64));
+  EXPECT_EQ(step.std().item(), 0x1p-53);
+}
+
 TEST(Standardize, OnlyShiftsWhatIsConstant) {
   Tensor x = full({1000, 2}, 0.1);
   for (std::int64_t i = 0; i < 1000; ++i) x.mutable_data<float>()[2 * i] = static_cast<float>(i);
@@ -107,7 +126,10 @@ TEST(Standardize, OnlyShiftsWhatIsConstant) {
   EXPECT_NEAR(y[3], 1, 1e-6);
   EXPECT_NEAR(scale.inverse(scale(x)).data<float>()[1], 0.1f, 1e-6);
   // The sum of many 0.1 is not exact; that is not a deviation.
-  EXPECT_EQ(Standardize().fit(full({1000, 1}, 0.1, float64)).std().item(), 0);
+  const auto constant = Standardize().fit(full({1000, 1}, 0.1, float64));
+  EXPECT_EQ(constant.std().item(), 0);
+  EXPECT_EQ(constant.mean().item(), 0.1);
+  EXPECT_EQ(Standardize().fit(full({7, 3, 5}, 0.1, float64)).std().data<double>()[2], 0);
 }
 
 TEST(Standardize, ReadsViews) {

@@ -131,6 +131,7 @@ std::vector<Row> rows() {
       GRADUS_ROW(Dropout(0.4), x),
       GRADUS_ROW(FeatureDropout(0.4), image),
       GRADUS_ROW(AlphaDropout(0.4), x),
+      GRADUS_ROW(RReLU(), x),
       GRADUS_ROW(Upsample(2), line),
       GRADUS_ROW(Upsample(2, {.mode = Interpolation::linear}), some({2, 2, 3, 4})),
       GRADUS_ROW(Upsample(1.6, {.mode = Interpolation::cubic}), some({1, 2, 3, 4})),

@@ -41,6 +41,7 @@ inline std::vector<Method> methods() {
       method<optim::Rmsprop>("rmsprop centred", {.centered = true}),
       method<optim::Rmsprop>("rmsprop momentum", {.momentum = 0.5}),
       method<optim::Rmsprop>("rmsprop both", {.momentum = 0.5, .centered = true}),
+      method<optim::Rprop>("rprop"),
       method<optim::Lion>("lion", {.weight_decay = 1e-3}),
   };
 }

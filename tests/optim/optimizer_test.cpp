@@ -5,6 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
+#include <string>
 
 namespace gradus {
 namespace {
@@ -182,8 +184,61 @@ TEST(Optimizer, RefusesWhatMakesNoSense) {
     optim::Adam(Parameters{p}, {.beta1 = 1.5});
     FAIL();
   } catch (const ArgumentError& error) {
-    EXPECT_STREQ(error.what(), "adam: expected beta1 in [0, 1), got 1.5");
+    EXPECT_EQ(error.message(), "expected beta1 in [0, 1), got 1.5");
   }
+}
+
+TEST(Optimizer, OptionsAreCheckedAlikeInConstructorAndSetter) {
+  Parameter p = one(1);
+  const double inf = std::numeric_limits<double>::infinity();
+  optim::Sgd sgd(Parameters{p}, {.momentum = 0.9});
+  for (const double momentum : {1.0, 2.0, -0.1, inf, std::nan("")}) {
+    EXPECT_THROW(optim::Sgd(Parameters{p}, {.momentum = momentum}), ArgumentError) << momentum;
+    EXPECT_THROW(optim::Rmsprop(Parameters{p}, {.momentum = momentum}), ArgumentError) << momentum;
+    EXPECT_THROW(sgd.set_momentum(momentum), ArgumentError) << momentum;
+  }
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.weight_decay = inf}), ArgumentError);
+  EXPECT_THROW(optim::Sgd(Parameters{p}, {.dampening = inf}), ArgumentError);
+  EXPECT_THROW(optim::Adam(Parameters{p}, {.eps = inf}), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}, {.lr_decay = inf}), ArgumentError);
+  EXPECT_THROW(optim::Adagrad(Parameters{p}, {.initial_accumulator_value = inf}), ArgumentError);
+  EXPECT_THROW(optim::NAdam(Parameters{p}, {.momentum_decay = inf}), ArgumentError);
+  EXPECT_EQ(sgd.momentum(), 0.9);
+}
+
+/// The line of the error that f ends with, or 0 if it is in another file.
+template <class F>
+unsigned line_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    const std::string file = error.site().file == nullptr ? "" : error.site().file;
+    return file.ends_with("optimizer_test.cpp") ? error.site().line : 0;
+  }
+  return 0;
+}
+
+TEST(Optimizer, ErrorsNameTheUsersLine) {
+  Parameter p = one(1);
+  optim::Sgd sgd(Parameters{p}, {.momentum = 0.9});
+  optim::Schedule schedule(sgd, optim::exponential(0.5));
+  // clang-format off
+  EXPECT_EQ(line_of([&] { optim::Adam(Parameters{p}, {.beta1 = 2}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::Adam(Parameters{}, {}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { sgd.add_group({p}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { sgd.set_lr(-1); }), __LINE__);
+  EXPECT_EQ(line_of([&] { sgd.set_momentum(1, 0); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::Adagrad(Parameters{p}).momentum(); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::warmup(-1); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::cosine_annealing(0); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::multi_step({1, -2}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::cyclic({.up = 0}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::one_cycle(1); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::Curve().then(0, optim::Curve()); }), __LINE__);
+  EXPECT_EQ(line_of([&] { schedule.set_time(-1); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::ReduceOnPlateau(sgd, {.factor = 1}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::ema({p}, 1); }), __LINE__);
+  // clang-format on
 }
 
 }  // namespace

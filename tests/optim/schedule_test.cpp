@@ -126,6 +126,19 @@ TEST(ReduceOnPlateau, WaitsForThePatienceToEnd) {
   EXPECT_EQ(sgd.lr(), 0.5);
 }
 
+TEST(ReduceOnPlateau, SaysFalseWhereNothingWasReduced) {
+  optim::Sgd sgd = make_sgd(0.05);
+  optim::ReduceOnPlateau plateau(sgd, {.factor = 0.5, .patience = 0, .min_lr = 0.05});
+  EXPECT_FALSE(plateau.step(1));
+  EXPECT_FALSE(plateau.step(1));  // the least rate already
+  EXPECT_EQ(sgd.lr(), 0.05);
+  optim::Sgd tiny = make_sgd(1e-8);
+  optim::ReduceOnPlateau other(tiny, {.factor = 0.5, .patience = 0});
+  EXPECT_FALSE(other.step(1));
+  EXPECT_FALSE(other.step(1));  // by less than eps
+  EXPECT_EQ(tiny.lr(), 1e-8);
+}
+
 TEST(ReduceOnPlateau, CoolsDownAndStopsAtTheLeastRate) {
   optim::Sgd sgd = make_sgd(1);
   optim::ReduceOnPlateau plateau(

@@ -118,6 +118,23 @@ TEST_F(StateTest, LbfgsGoesOnBitForBit) {
   EXPECT_TRUE(equal(detach(a.fc1.weight), detach(b.fc1.weight)));
 }
 
+TEST(State, HasAllOptions) {
+  Parameter p = Parameter(ones({2}));
+  optim::Adam adam({p},
+                   {.lr = 0.5, .beta2 = 0.9, .eps = 1e-3, .weight_decay = 0.1, .amsgrad = true});
+  optim::Adam other({p});
+  other.set_state(adam.state());
+  EXPECT_EQ(other.options().beta1, 0.9);
+  EXPECT_EQ(other.options().beta2, 0.9);
+  EXPECT_EQ(other.options().eps, 1e-3);
+  EXPECT_EQ(other.options().weight_decay, 0.1);
+  EXPECT_TRUE(other.options().amsgrad);
+  optim::Lbfgs lbfgs({p}, {.max_iterations = 3, .history = 2}), later({p});
+  later.set_state(lbfgs.state());
+  EXPECT_EQ(later.options().max_iterations, 3);
+  EXPECT_EQ(later.options().history, 2);
+}
+
 TEST(State, RefusesWhatDoesNotFit) {
   Parameter p = Parameter(ones({2})), q = Parameter(ones({3}));
   optim::Adam adam({p}, {.lr = 0.5});
@@ -139,6 +156,23 @@ TEST(State, RefusesWhatDoesNotFit) {
   optim::State more = state;
   more["1.first"] = ones({2});
   EXPECT_THROW(adam.set_state(more), ArgumentError);
+
+  // Only its own kind's: Adam's sums would move SGD's parameters without a gradient.
+  optim::Sgd sgd({p}, {.lr = 0.1, .momentum = 0.9});
+  try {
+    sgd.set_state(state);
+    FAIL();
+  } catch (const ArgumentError& error) {
+    EXPECT_EQ(error.message(), "expected the state of Sgd, got Adam");
+  }
+  EXPECT_THROW(optim::AdamW({p}).set_state(state), ArgumentError);
+  EXPECT_THROW(adam.set_state(optim::AdamW({p}).state()), ArgumentError);
+  optim::State wild = state;
+  wild["groups.0.beta2"] = full({}, 2, float64);
+  EXPECT_THROW(adam.set_state(wild), ArgumentError);
+  wild["groups.0.beta2"] = state.at("groups.0.beta2");
+  wild["groups.0.amsgrad"] = full({}, 0.5, float64);
+  EXPECT_THROW(adam.set_state(wild), ArgumentError);
 
   // A state is a copy: later steps leave it alone.
   const Tensor before = clone(state.at("0.first"));

@@ -176,6 +176,12 @@ Functions basic_functions() {
       {"reciprocal", unary(reciprocal)},
       {"relu", unary(relu)},
       {"reshape", one([](const Call& c) { return reshape(c("x"), c.shape("shape")); })},
+      {"rrelu", one([](const Call& c) -> Tensor {
+         const double lower = c.number("lower", 1.0 / 8), upper = c.number("upper", 1.0 / 3);
+         const bool training = c.has("training") && c.flag("training");
+         if (training && lower != upper) throw Missing{"reference for random numbers"};
+         return rrelu(c("x"), lower, upper, training);
+       })},
       {"rsqrt", unary(rsqrt)},
       {"scatter_add", one([](const Call& c) {
          return scatter_add(c("x"), c.integer("dim"), c("index"), c("src"));

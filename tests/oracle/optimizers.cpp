@@ -12,6 +12,16 @@ void read(Options& options, const Json& o) {
     if (o.contains(name) && !o.at(std::string(name)).is_null())
       field = o.at(std::string(name)).get<std::decay_t<decltype(field)>>();
   });
+  if constexpr (requires { options.eta_minus; }) {
+    if (o.contains("etas")) {
+      options.eta_minus = o["etas"][0];
+      options.eta_plus = o["etas"][1];
+    }
+    if (o.contains("step_sizes")) {
+      options.min_step = o["step_sizes"][0];
+      options.max_step = o["step_sizes"][1];
+    }
+  }
   if constexpr (requires { options.beta1; })
     if (o.contains("betas")) {
       options.beta1 = o["betas"][0];
@@ -51,6 +61,7 @@ const std::map<std::string, MakeOptimizer>& optimizers() {
       {"nadam", make<optim::NAdam>},
       {"radam", make<optim::RAdam>},
       {"rmsprop", make<optim::Rmsprop>},
+      {"rprop", make<optim::Rprop>},
       {"sgd", make<optim::Sgd>},
   };
   return table;

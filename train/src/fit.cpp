@@ -1,5 +1,6 @@
 #include "gradus/train/fit.h"
 
+#include "fingerprint.h"
 #include "measure.h"
 #include "meter.h"
 #include "run_folder.h"
@@ -118,6 +119,11 @@ class Trainer {
     RunFolder folder(options_.out, options_.runs);
     folder_ = &folder;
     const std::string config = config_json(options_, data_, record_, rate_);
+    const auto write = [&] {
+      folder.write("config.json", config);
+      folder.write("metrics.jsonl", metrics_jsonl(record_));
+      folder.write("summary.json", summary_json(record_, divergence_));
+    };
     Snapshot before(model_.module);
     const ModeGuard modes(model_.module);
     const RateGuard rates(*optimizer_);
@@ -125,15 +131,21 @@ class Trainer {
       train();
       if (folder.exists()) {
         record_.folder = folder.path();
-        folder.write("config.json", config);
-        folder.write("metrics.jsonl", metrics_jsonl(record_));
-        folder.write("summary.json", summary_json(record_));
+        write();
         nn::detail::save(model_.module, folder.file("weights.safetensors"));
         folder.publish();
       }
     } catch (...) {
       before.restore();
       optimizer_->zero_grad();
+      if (divergence_.epoch != 0 && folder.exists()) {
+        record_.seconds = before_ + seconds_since(start_);
+        try {
+          write();
+          folder.publish();
+        } catch (const Error&) {  // the loss is what matters
+        }
+      }
       throw;
     }
     optimizer_->zero_grad();
@@ -153,6 +165,13 @@ class Trainer {
   void check();
   void check_part(const char* name, const data::Dataset& part) const;
   void check_first_batch(const Tensor& output, const Tensor& loss) const;
+  /// Ends the run where the loss is not finite or explodes: "loss on the test rows", "after epoch 1".
+  void check_loss(double loss, const std::string& what, const std::string& when);
+  /// In the unit in which losses are told.
+  Score told(Score score) const {
+    score.loss *= options_.loss_unit;
+    return score;
+  }
   void train();
   void train_epoch(data::Loader& loader, Meter& meter);
   void finish_epoch(EpochRecord now);
@@ -163,7 +182,7 @@ class Trainer {
   template <class F>
   void watched(data::Loader& loader, F observe);
   /// Of no rows: NaN.
-  Score measure_part(const char* name, const data::Dataset& part, int epoch) const;
+  Score measure_part(const char* name, const data::Dataset& part, int epoch);
 
   const detail::AnyModel& model_;
   const data::Splits& data_;
@@ -184,12 +203,19 @@ class Trainer {
   Tally tally_;            // of its steps
   bool checked_ = false;   // the first batch
   double before_ = 0;      // seconds before the run was resumed
+  Fingerprint given_;      // what a run has to share with the one it goes on from
+  std::optional<double> first_loss_;
+  Divergence divergence_;
   Clock::time_point start_ = Clock::now();
   Record record_;
 };
 
 void Trainer::check() {
   if (options_.epochs < 1) refuse(fmt::format("expected 1 epoch or more, got {}", options_.epochs));
+  if (!(options_.loss_unit > 0))
+    refuse(fmt::format("expected a loss unit above 0, got {}", options_.loss_unit));
+  if (!(options_.explosion > 1))
+    refuse(fmt::format("expected an explosion above 1, got {}", options_.explosion));
   if (options_.batch < 1)
     refuse(fmt::format("expected a batch of 1 or more, got {}", options_.batch));
   if (options_.checkpoint_every < 0 ||
@@ -254,18 +280,32 @@ void Trainer::check_first_batch(const Tensor& output, const Tensor& loss) const 
         strays.size() > 1 ? fmt::format(" and {} more", strays.size() - 1) : ""));
 }
 
-Score Trainer::measure_part(const char* name, const data::Dataset& part, int epoch) const {
+void Trainer::check_loss(double loss, const std::string& what, const std::string& when) {
+  if (!first_loss_) first_loss_ = loss;
+  const double limit = options_.explosion * std::max(*first_loss_, 1.0);
+  if (std::isfinite(loss) && !(loss > limit)) return;
+  divergence_ = {epoch_, step_, loss};
+  const std::string bound =
+      std::isfinite(loss)
+          ? fmt::format(" of at most {:g}, {:g} times the first", limit, options_.explosion)
+          : "";
+  refuse(fmt::format(
+      "expected a {}{}{}, got {} {}; a learning rate below {} may help{}",
+      bound.empty() ? "finite " : "",
+      what,
+      bound,
+      loss,
+      when,
+      rate_,
+      folder_->exists() ? fmt::format("; what was measured is in {}", folder_->path()) : ""));
+}
+
+Score Trainer::measure_part(const char* name, const data::Dataset& part, int epoch) {
   if (part.size() == 0) return {};
   const Score score = measure(model_, part, loss_, options_.transform, 4 * options_.batch, site_);
-  if (!std::isfinite(score.loss))
-    refuse(
-        fmt::format("expected a finite loss on the {} rows, got {} after epoch {}; a learning rate "
-                    "below {} may help",
-                    name,
-                    score.loss,
-                    epoch,
-                    rate_));
-  return score;
+  check_loss(
+      score.loss, fmt::format("loss on the {} rows", name), fmt::format("after epoch {}", epoch));
+  return told(score);
 }
 
 void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
@@ -282,13 +322,7 @@ void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
     const Tensor loss = loss_(output, batch.targets);
     if (!std::exchange(checked_, true)) check_first_batch(output, loss);
     const double value = loss.item<double>();
-    if (!std::isfinite(value))
-      refuse(fmt::format(
-          "expected a finite loss, got {} in epoch {}, step {}; a learning rate below {} may help",
-          value,
-          epoch_,
-          step_,
-          rate_));
+    check_loss(value, "loss", fmt::format("in epoch {}, step {}", epoch_, step_));
     backward(loss);
     const Step now{epoch_, step_, steps, batch, output, value, model_.module, *optimizer_};
     Observer* const observer = options_.observer.get();
@@ -298,7 +332,7 @@ void Trainer::train_epoch(data::Loader& loader, Meter& meter) {
     if (observer != nullptr) watched(loader, [&] { observer->after_step(now); });
     const std::int64_t every = options_.checkpoint_every;
     if (every > 0 && ((epoch_ - 1) * steps + step_) % every == 0) save(loader);
-    meter.update(step_, tally_.score());
+    meter.update(step_, told(tally_.score()));
   }
 }
 
@@ -325,16 +359,21 @@ void Trainer::train() {
                        .augment = options_.augment,
                        .transform = options_.transform,
                        .seed = generator.split(kOrderStream).next()});
+  if (!options_.checkpoint.empty() || !options_.resume.empty())
+    given_ = fingerprint(options_, data_, model_.module, *optimizer_);
   if (options_.schedule) schedule_.emplace(*optimizer_, *options_.schedule);
   const bool validates = data_.validation.size() > 0;
   if (validates) best_.emplace(model_.module);
-  if (!options_.resume.empty()) load_checkpoint(options_.resume, parts(loader));
+  if (!options_.resume.empty()) {
+    given_.check(options_.resume);
+    load_checkpoint(options_.resume, parts(loader));
+  }
   Meter meter(options_.progress, options_.epochs, loader.size());
   while (epoch_ <= options_.epochs) {
     const Clock::time_point begin = Clock::now();
     meter.start_epoch(epoch_);
     train_epoch(loader, meter);
-    EpochRecord now{.epoch = epoch_, .train = tally_.score(), .lr = optimizer_->lr()};
+    EpochRecord now{.epoch = epoch_, .train = told(tally_.score()), .lr = optimizer_->lr()};
     if (validates)
       now.validation = measure_part("validation", data_.validation, epoch_);
     else
@@ -361,7 +400,8 @@ void Trainer::train() {
 // ---- checkpoints ---------------------------------------------------------------------------------
 
 std::vector<Part> Trainer::parts(data::Loader& loader) {
-  std::vector<Part> list{{"model", model_.module},
+  std::vector<Part> list{{"options", given_},
+                         {"model", model_.module},
                          {"optimizer", *optimizer_},
                          {"loader", loader},
                          {"layers", default_generator()},
@@ -389,14 +429,14 @@ void Trainer::watched(data::Loader& loader, F observe) {
 
 namespace {
 
-constexpr std::int64_t kColumns = 9;
+constexpr std::int64_t kColumns = 12;
 
 /// The numbers of an epoch, in order.
 template <class Record, class F>
 void each_number(Record& r, F f) {
-  f(r.train.loss), f(r.train.accuracy);
-  f(r.validation.loss), f(r.validation.accuracy);
-  f(r.test.loss), f(r.test.accuracy);
+  f(r.train.loss), f(r.train.accuracy), f(r.train.r2);
+  f(r.validation.loss), f(r.validation.accuracy), f(r.validation.r2);
+  f(r.test.loss), f(r.test.accuracy), f(r.test.r2);
   f(r.lr), f(r.seconds);
 }
 
@@ -409,16 +449,14 @@ optim::State Trainer::state() const {
     each_number(epoch, [&](double value) { history.push_back(value); });
   }
   return {{"place",
-           from_vector(std::vector<std::int64_t>{epoch_,
-                                                 step_,
-                                                 record_.best_epoch,
-                                                 static_cast<std::int64_t>(record_.seed),
-                                                 data_.train.size(),
-                                                 options_.batch})},
+           from_vector(std::vector<std::int64_t>{
+               epoch_, step_, record_.best_epoch, static_cast<std::int64_t>(record_.seed)})},
           {"tally", from_vector(tally_.numbers())},
           {"history",
            from_vector(history, {static_cast<std::int64_t>(record_.history.size()), kColumns})},
-          {"seconds", from_vector(std::vector<double>{before_ + seconds_since(start_)})}};
+          {"seconds",
+           from_vector(std::vector<double>{before_ + seconds_since(start_),
+                                           first_loss_.value_or(std::nan(""))})}};
 }
 
 void Trainer::set_state(const optim::State& state) {
@@ -430,17 +468,10 @@ void Trainer::set_state(const optim::State& state) {
     if (!fits) refuse(fmt::format("expected a checkpoint of a run, got one without its {}", name));
     return at->second;
   };
-  const Tensor tallied = find("tally", float64, {4}), spent = find("seconds", float64, {1});
-  const Tensor place = find("place", int64, {6}), epochs = find("history", float64, {0, kColumns});
+  const Tensor tallied = find("tally", float64, {Tally::kNumbers}),
+               spent = find("seconds", float64, {2});
+  const Tensor place = find("place", int64, {4}), epochs = find("history", float64, {0, kColumns});
   const std::int64_t* const at = place.data<std::int64_t>();
-  if (at[4] != data_.train.size() || at[5] != options_.batch)
-    refuse(
-        fmt::format("expected a checkpoint of a run over {} rows in batches of {}, got one over "
-                    "{} in batches of {}",
-                    data_.train.size(),
-                    options_.batch,
-                    at[4],
-                    at[5]));
   if (options_.seed && static_cast<std::uint64_t>(at[3]) != *options_.seed)
     refuse(fmt::format("expected a checkpoint of a run with seed {}, got one with {}",
                        *options_.seed,
@@ -449,7 +480,8 @@ void Trainer::set_state(const optim::State& state) {
   step_ = at[1];
   record_.seed = static_cast<std::uint64_t>(at[3]);
   tally_.set_numbers(tallied.data<double>());
-  before_ = *spent.data<double>();
+  before_ = spent.data<double>()[0];
+  if (const double first = spent.data<double>()[1]; !std::isnan(first)) first_loss_ = first;
   record_.history.clear();
   for (std::int64_t row = 0; row < epochs.size(0); ++row) {
     const double* value = epochs.data<double>() + row * kColumns;

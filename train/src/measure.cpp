@@ -21,6 +21,7 @@ void Tally::add(double loss, const Tensor& output, const data::Batch& batch) {
   rows_ += rows;
   loss_ += loss * static_cast<double>(rows);
   const Tensor& targets = batch.targets;
+  add_values(output, targets);
   classes_ = classes_ && targets.defined() && targets.dtype() == int64 && targets.rank() == 1 &&
              classes_of(output) > 1 && output.size(0) == rows;
   if (!classes_) return;
@@ -31,16 +32,37 @@ void Tally::add(double loss, const Tensor& output, const data::Batch& batch) {
   for (std::int64_t i = 0; i < rows; ++i) correct_ += guess[i] == want[i];
 }
 
+void Tally::add_values(const Tensor& output, const Tensor& targets) {
+  if (!targets.defined() || !is_floating(targets.dtype()) || output.shape() != targets.shape())
+    return;
+  const Tensor ys = cast(output, float64), ts = cast(targets, float64);
+  const double *const y = ys.data<double>(), *const t = ts.data<double>();
+  for (std::int64_t i = 0; i < ts.numel(); ++i) {  // Welford 1962
+    const double d = t[i] - mean_;
+    mean_ += d / ++values_;
+    spread_ += d * (t[i] - mean_);
+    errors_ += (y[i] - t[i]) * (y[i] - t[i]);
+  }
+}
+
 Score Tally::score() const {
   if (rows_ == 0) return {};
   const auto n = static_cast<double>(rows_);
   Score score{.loss = loss_ / n};
   if (classes_) score.accuracy = static_cast<double>(correct_) / n;
+  if (spread_ > 0) score.r2 = 1 - errors_ / spread_;
   return score;
 }
 
 std::vector<double> Tally::numbers() const {
-  return {loss_, static_cast<double>(rows_), static_cast<double>(correct_), classes_ ? 1.0 : 0.0};
+  return {loss_,
+          static_cast<double>(rows_),
+          static_cast<double>(correct_),
+          classes_ ? 1.0 : 0.0,
+          values_,
+          mean_,
+          spread_,
+          errors_};
 }
 
 void Tally::set_numbers(const double* numbers) {
@@ -48,6 +70,10 @@ void Tally::set_numbers(const double* numbers) {
   rows_ = static_cast<std::int64_t>(numbers[1]);
   correct_ = static_cast<std::int64_t>(numbers[2]);
   classes_ = numbers[3] != 0;
+  values_ = numbers[4];
+  mean_ = numbers[5];
+  spread_ = numbers[6];
+  errors_ = numbers[7];
 }
 
 ModeGuard::ModeGuard(nn::ModuleRef model) {

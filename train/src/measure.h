@@ -14,13 +14,18 @@ class Tally {
   /// `loss` is the mean over the batch.
   void add(double loss, const Tensor& output, const data::Batch& batch);
   Score score() const;
+  static constexpr std::int64_t kNumbers = 8;
   std::vector<double> numbers() const;
-  void set_numbers(const double* numbers);  // four
+  void set_numbers(const double* numbers);
 
  private:
   double loss_ = 0;
   std::int64_t rows_ = 0, correct_ = 0;
   bool classes_ = true;  // so far each batch had such
+
+  /// Of floating targets: their number, mean and sum of squared deviations; the sum of squared errors.
+  void add_values(const Tensor& output, const Tensor& targets);
+  double values_ = 0, mean_ = 0, spread_ = 0, errors_ = 0;
 };
 
 /// Modules are back in the mode they had when it dies.

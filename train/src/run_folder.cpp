@@ -134,7 +134,12 @@ std::string RunFolder::keep() {
 void RunFolder::publish() {
   if (!exists()) return;
   try {
-    for (const char* name : kFiles) fs::rename(unfinished_ / name, folder_ / name);
+    for (const char* name : kFiles) {
+      if (fs::exists(unfinished_ / name))
+        fs::rename(unfinished_ / name, folder_ / name);
+      else
+        fs::remove(folder_ / name);
+    }
     fs::remove(folder_ / kCheckpoint);
   } catch (const fs::filesystem_error& error) {
     refuse(folder_, error.code().message());
@@ -157,6 +162,7 @@ namespace {
 void put(Json& json, const char* prefix, const Score& score) {
   json[std::string(prefix) + "_loss"] = score.loss;
   json[std::string(prefix) + "_accuracy"] = score.accuracy;
+  json[std::string(prefix) + "_r2"] = score.r2;
 }
 
 }  // namespace
@@ -199,8 +205,13 @@ std::string metrics_jsonl(const Record& record) {
   return lines;
 }
 
-std::string summary_json(const Record& record) {
-  Json json;
+std::string summary_json(const Record& record, const Divergence& divergence) {
+  Json json{{"status", divergence.epoch == 0 ? "finished" : "diverged"}};
+  if (divergence.epoch != 0) {
+    json["diverged_epoch"] = divergence.epoch;
+    json["diverged_step"] = divergence.step;
+    json["diverged_loss"] = fmt::format("{}", divergence.loss);  // JSON has no infinity
+  }
   put(json, "test", record.test);
   put(json, "validation", record.validation);
   put(json, "train", record.train);

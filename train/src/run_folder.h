@@ -29,7 +29,8 @@ class RunFolder {
   void write(std::string_view name, std::string_view text) const;
   /// Has the folder stay without `publish`, for a checkpoint in it: where that is to be.
   std::string keep();
-  /// Moves all files to their places, and has the link `latest` point here.
+  /// Moves all files to their places, and has the link `latest` point here. Those of an earlier run
+  /// that were not written go.
   void publish();
 
  private:
@@ -48,6 +49,12 @@ std::string config_json(const FitOptions& options,
                         const Record& record,
                         double lr);
 std::string metrics_jsonl(const Record& record);
-std::string summary_json(const Record& record);
+/// Where a run was given up.
+struct Divergence {
+  int epoch = 0;  // 0: it was not
+  std::int64_t step = 0;
+  double loss = 0;
+};
+std::string summary_json(const Record& record, const Divergence& divergence);
 
 }  // namespace gradus::train

@@ -90,6 +90,7 @@ struct ColorJitterOptions {
 /// Other light and colours, in this order, by way of hue, saturation and value (Smith 1978). Values
 /// are, and stay, in [0, 1].
 ///   shapes    [N, 3, H, W]: red, green, blue; or [N, 1, H, W], which has no hue and saturation
+///   errors    when applied: ArgumentError for a value outside [0, 1] by more than rounding
 Augmentation color_jitter(const ColorJitterOptions& options = {}, CallSite site = CallSite::here());
 
 struct LightingOptions {

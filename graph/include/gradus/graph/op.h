@@ -5,6 +5,7 @@
 #include "gradus/tensor/tensor.h"
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
@@ -234,6 +235,48 @@ Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
     return call();
 }
 
+template <class O, std::size_t... I>
+constexpr bool forward_takes(std::index_sequence<I...>) {
+  return requires(const O& op, const Tensor& x) { op.forward((void(I), x)...); };
+}
+template <class O>
+constexpr bool forward_fits() {
+  if constexpr (O::info.arity == kVariadic)
+    return requires(const O& op, std::span<const Tensor> inputs) { op.forward(inputs); };
+  else
+    return forward_takes<O>(std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
+}
+template <class O>
+concept RuleFits = requires(const O& op, const Pullback& p) {
+  { op.vjp(p) } -> std::convertible_to<Cotangents>;
+};
+template <class O>
+concept HasRule = RuleFits<O> || requires {
+  &O::vjp;
+};
+
+/// In the place of an op that was refused, so that no more is said of it.
+struct Refused {
+  template <class... Args>
+  Tensor operator()(Args&&...) const;
+};
+
+/// True if the struct is an op; else a compile error that says what is missing.
+template <class O>
+constexpr bool is_op() {
+  constexpr bool info = requires { static_cast<const OpInfo&>(O::info); };
+  static_assert(info, "an op has a member: static constexpr OpInfo info{.name = \"twice\"};");
+  if constexpr (info) {
+    constexpr bool forward = forward_fits<O>(), rule = RuleFits<O> || !HasRule<O>;
+    static_assert(forward,
+                  "an op has a member: Tensor forward(const Tensor& x) const, with as many tensors "
+                  "as OpInfo::arity says");
+    static_assert(rule, "an op's rule is a member: Cotangents vjp(const Pullback& p) const");
+    return forward && rule;
+  }
+  return false;
+}
+
 template <class O>
 constexpr OpClass make_op_class() {
   static_assert(alignof(O) <= alignof(double),
@@ -245,7 +288,7 @@ constexpr OpClass make_op_class() {
     if constexpr (!std::is_trivially_destructible_v<O>)
       c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
   }
-  if constexpr (requires(const O& op, const Pullback& p) { op.vjp(p); })
+  if constexpr (RuleFits<O>)
     c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return op_of<O>(op).vjp(p); };
   if constexpr (requires(const O& op, AttributeVisitor& v) { op.visit(v); })
     c.visit = [](const void* op, AttributeVisitor& v) { op_of<O>(op).visit(v); };
@@ -347,11 +390,10 @@ void record_result(const OpClass& op,
 template <class O>
 inline constexpr OpClass op_class = detail::make_op_class<O>();
 
-/// Runs an op of fixed arity and leaves a node where one is due. Gives what `op.forward` gives. An
-/// undefined tensor stands for an input left out.
+namespace detail {
+
 template <class O, class... Rest>
-auto apply(const O& op, Arg first, const Rest&... rest) {
-  static_assert(O::info.arity == 1 + sizeof...(Rest), "as many tensors as OpInfo::arity says");
+auto apply_op(const O& op, const Arg& first, const Rest&... rest) {
   const detail::Watched watched;
   auto result = [&] {
     const detail::ForwardGuard guard(first.site);
@@ -369,6 +411,24 @@ auto apply(const O& op, Arg first, const Rest&... rest) {
     watched.end({op_class<O>, &op, inputs, detail::span_of(result), first.site});
   }
   return result;
+}
+
+}  // namespace detail
+
+/// Runs an op of fixed arity and leaves a node where one is due. Gives what `op.forward` gives. An
+/// undefined tensor stands for an input left out.
+template <class O, class... Rest>
+auto apply(const O& op, Arg first, const Rest&... rest) {
+  if constexpr (detail::is_op<O>()) {
+    constexpr bool fits = O::info.arity == 1 + sizeof...(Rest);
+    static_assert(fits, "apply takes the op and as many tensors as OpInfo::arity says");
+    if constexpr (fits)
+      return detail::apply_op(op, first, rest...);
+    else
+      return Tensor();
+  } else {
+    return Tensor();
+  }
 }
 
 /// The same for a variadic op.
@@ -411,8 +471,11 @@ struct OpFunction {
 };
 
 template <class O>
-constexpr OpFunction<O> make_op(O op = {}) {
-  return {op};
+constexpr auto make_op(O op = {}) {
+  if constexpr (detail::is_op<O>())
+    return OpFunction<O>{op};
+  else
+    return detail::Refused{};
 }
 
 }  // namespace gradus

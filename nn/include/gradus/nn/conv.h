@@ -6,14 +6,32 @@
 #include "gradus/tensor/random.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <type_traits>
 
 GRADUS_EXPORT_BEGIN
 /// Layers over spatial axes: convolutions and pools.
 namespace gradus::nn {
 
+namespace detail {
+
+/// An option by a name that others give it: a compile error that says ours.
+struct WriteKernel {
+  WriteKernel() = default;
+  template <class T>
+  WriteKernel(const T&) {
+    static_assert(std::is_void_v<T>, "write .kernel instead of .kernel_size");
+  }
+  template <class T = int>
+  WriteKernel(std::initializer_list<std::int64_t>) : WriteKernel(T()) {}
+};
+
+}  // namespace detail
+
 struct ConvOptions {
   PerAxis kernel = 3;
+  [[no_unique_address]] detail::WriteKernel kernel_size = {};
   PerAxis stride = 1;
   Padding padding = 0;
   PerAxis dilation = 1;
@@ -24,6 +42,7 @@ struct ConvOptions {
 
 struct ConvTransposeOptions {
   PerAxis kernel = 3;
+  [[no_unique_address]] detail::WriteKernel kernel_size = {};
   PerAxis stride = 1;
   Padding padding = 0;
   PerAxis output_padding = 0;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
 #include "gradus/nn/module.h"
 #include "gradus/tensor/random.h"
 
@@ -32,29 +33,37 @@ double gain(Nonlinearity nonlinearity, double slope = 0.01);
 double gain(const std::function<Tensor(const Tensor&)>& f);
 
 /// {fan-in, fan-out} of a weight.
-std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight);
+std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight, CallSite site = CallSite::here());
+
+/// The tensor to fill, and the line that asks for it, which errors name.
+struct Target {
+  Target(Tensor& t, CallSite at = CallSite::here()) : tensor(t), site(at) {}
+
+  Tensor& tensor;
+  CallSite site;
+};
 
 // ---- fills --------------------------------------------------------------------------------------
 
-Tensor& zeros(Tensor& weight);
-Tensor& ones(Tensor& weight);
-Tensor& constant(Tensor& weight, double value);
+Tensor& zeros(Target target);
+Tensor& ones(Target target);
+Tensor& constant(Target target, double value);
 /// A matrix with ones on its diagonal.
-Tensor& identity(Tensor& weight);
+Tensor& identity(Target target);
 /// A kernel [out, in, k…] that hands on the first channels of each group: ones in the middle of [g out/groups + d, d].
 ///   errors    ArgumentError unless groups divide out; ShapeError unless it has 3 to 5 dimensions
-Tensor& dirac(Tensor& weight, std::int64_t groups = 1);
+Tensor& dirac(Target target, std::int64_t groups = 1);
 
-Tensor& uniform(Tensor& weight,
+Tensor& uniform(Target target,
                 double low = 0,
                 double high = 1,
                 Generator& generator = default_generator());
-Tensor& normal(Tensor& weight,
+Tensor& normal(Target target,
                double mean = 0,
                double std = 1,
                Generator& generator = default_generator());
 /// Normal, restricted to [low, high].
-Tensor& truncated_normal(Tensor& weight,
+Tensor& truncated_normal(Target target,
                          double mean = 0,
                          double std = 1,
                          double low = -2,
@@ -64,8 +73,8 @@ Tensor& truncated_normal(Tensor& weight,
 /// Keeps the variance forward and backward on average: standard deviation gain sqrt(2 / (fan-in + fan-out)). What
 /// CS231n calls Xavier, 1 / sqrt(fan-in), is lecun_normal; where fan-in and fan-out are equal both are the same.
 ///   source    Glorot & Bengio 2010, equation 12 and section 4.2.1
-Tensor& xavier_uniform(Tensor& weight, double gain = 1, Generator& generator = default_generator());
-Tensor& xavier_normal(Tensor& weight, double gain = 1, Generator& generator = default_generator());
+Tensor& xavier_uniform(Target target, double gain = 1, Generator& generator = default_generator());
+Tensor& xavier_normal(Target target, double gain = 1, Generator& generator = default_generator());
 
 /// Which variance is kept: that of values (in) or of gradients (out).
 enum class Fan : std::uint8_t { in, out };
@@ -77,27 +86,27 @@ struct HeOptions {
 };
 /// Keeps the variance through rectifiers: standard deviation gain / sqrt(fan), so sqrt(2 / fan-in) if nothing is said.
 ///   source    He et al. 2015, arXiv:1502.01852, equations 10 and 14
-Tensor& he_uniform(Tensor& weight,
+Tensor& he_uniform(Target target,
                    HeOptions options = {},
                    Generator& generator = default_generator());
-Tensor& he_normal(Tensor& weight,
+Tensor& he_normal(Target target,
                   HeOptions options = {},
                   Generator& generator = default_generator());
 
 /// Keeps the variance of values: standard deviation 1 / sqrt(fan-in). CS231n's lecture 6 calls this Xavier.
 ///   source    LeCun et al. 1998, "Efficient BackProp", section 4.6
-Tensor& lecun_uniform(Tensor& weight, Generator& generator = default_generator());
-Tensor& lecun_normal(Tensor& weight, Generator& generator = default_generator());
+Tensor& lecun_uniform(Target target, Generator& generator = default_generator());
+Tensor& lecun_normal(Target target, Generator& generator = default_generator());
 
 /// gain times a matrix [out, rest] with orthonormal rows, or columns where it has fewer of these; every such matrix is
 /// equally likely.
 ///   source    Saxe et al. 2013, arXiv:1312.6120; Mezzadri 2007, arXiv:math-ph/0609050
-Tensor& orthogonal(Tensor& weight, double gain = 1, Generator& generator = default_generator());
+Tensor& orthogonal(Target target, double gain = 1, Generator& generator = default_generator());
 
 /// Normal with mean 0, but in each column of the matrix [out, rest] ceil(sparsity out) elements are 0.
 ///   errors    ArgumentError unless 0 <= sparsity <= 1
 ///   source    Martens 2010, "Deep learning via Hessian-free optimization", section 5
-Tensor& sparse(Tensor& weight,
+Tensor& sparse(Target target,
                double sparsity,
                double std = 0.01,
                Generator& generator = default_generator());
@@ -163,13 +172,19 @@ void init(ModuleRef model,
 template <Model M>
 void init(M& model,
           const gradus::init::Policy& policy,
-          Generator& generator = default_generator()) {
+          Generator& generator = default_generator(),
+          CallSite site = CallSite::here()) {
+  const gradus::detail::SitePin pin(site);
   detail::init(detail::ref(model), policy, generator);
 }
 /// The same with a batch of inputs; the model stays in the mode in which it is. ArgumentError if a layer's results
 /// have no finite variance above 0.
 template <Model M>
-void init(M& model, const gradus::init::Lsuv& lsuv, Generator& generator = default_generator()) {
+void init(M& model,
+          const gradus::init::Lsuv& lsuv,
+          Generator& generator = default_generator(),
+          CallSite site = CallSite::here()) {
+  const gradus::detail::SitePin pin(site);
   detail::init(
       detail::ref(model), lsuv, [&] { static_cast<void>(model(lsuv.batch)); }, generator);
 }

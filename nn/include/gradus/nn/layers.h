@@ -120,6 +120,19 @@ struct FeatureDropout : detail::DropoutOf<FeatureDropout, feature_dropout> { usi
 struct AlphaDropout : detail::DropoutOf<AlphaDropout, alpha_dropout> { using DropoutOf::DropoutOf; };
 // clang-format on
 
+/// LeakyReLU with slopes drawn from [lower, upper) in training, and their mean in evaluation (Xu et al. 2015,
+/// arXiv:1505.00853).
+///   errors    ArgumentError, when called, unless lower <= upper
+struct RReLU : Module<RReLU> {
+  explicit RReLU(double lower_ = 1.0 / 8, double upper_ = 1.0 / 3) : lower(lower_), upper(upper_) {}
+  Tensor forward(Arg x) const { return rrelu(x, lower, upper, training); }
+  auto fields() { return nn::fields(); }
+  std::string describe() const { return detail::spell_numbers({lower, upper}); }
+
+  double lower, upper;
+  bool training = true;
+};
+
 struct BilinearOptions {
   bool bias = true;
   DType dtype = float32;

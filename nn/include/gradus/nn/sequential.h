@@ -4,6 +4,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -135,11 +136,41 @@ class AnyModule {
   std::unique_ptr<Base> held_;
 };
 
+class Sequential;
+
 /// A function as a module, with a name for printing: `nn::fn(relu, "relu")`.
 template <detail::TensorFunction F>
 AnyModule fn(F function, std::string name = {}) {
   return detail::Function<F>(std::move(function), std::move(name));
 }
+
+namespace detail {
+
+/// A module or function in the list of a Sequential. Not a template where it can be: then the address of
+/// `tanh`, which C has too, is that of the function of a tensor.
+struct Item {
+  template <class M>
+    requires(std::is_constructible_v<AnyModule, M> &&
+             !std::is_same_v<std::remove_cvref_t<M>, Sequential>)
+  Item(M&& m) : module(std::forward<M>(m)) {}
+  Item(Tensor (*function)(Arg)) : module(function) {}
+  template <class Option, class... More>
+  Item(Tensor (*)(Arg, Option, More...)) {
+    static_assert(std::is_void_v<Option>,
+                  "a function with options is given to a Sequential as a module, nn::GELU{}, or as "
+                  "nn::fn([](Arg x) { return gelu(x); })");
+  }
+
+  mutable AnyModule module;  // an initializer_list is constant
+};
+
+/// What a Sequential's list may be; whether several are good ones is said in the constructor.
+template <class... Ms>
+concept Listed = sizeof...(Ms) != 1 ||
+                 ((std::is_constructible_v<AnyModule, Ms> &&
+                   !std::is_same_v<std::remove_cvref_t<Ms>, Sequential>)&&...);
+
+}  // namespace detail
 
 /// Modules and functions in a row, each given the result of the one before:
 ///
@@ -148,14 +179,22 @@ AnyModule fn(F function, std::string name = {}) {
 /// The parameters are "0.weight", "0.bias", "2.weight", "2.bias".
 class Sequential : public Module<Sequential> {
  public:
-  Sequential() = default;
   explicit Sequential(std::vector<AnyModule> modules) : modules_(std::move(modules)) {}
   template <class... Ms>
-    requires(sizeof...(Ms) > 0 && (std::is_constructible_v<AnyModule, Ms> && ...) &&
-             !(sizeof...(Ms) == 1 && (std::is_same_v<std::remove_cvref_t<Ms>, Sequential> && ...)))
+    requires detail::Listed<Ms...>
   explicit(sizeof...(Ms) == 1) Sequential(Ms&&... modules) {
-    modules_.reserve(sizeof...(Ms));
-    (modules_.emplace_back(std::forward<Ms>(modules)), ...);
+    constexpr bool good = (std::is_constructible_v<AnyModule, Ms> && ...);
+    static_assert(good,
+                  "a Sequential is given modules, as nn::ReLU{}, and functions of one tensor, as "
+                  "relu or [](Arg x) { return x * x; }");
+    if constexpr (good) {
+      modules_.reserve(sizeof...(Ms));
+      (modules_.emplace_back(std::forward<Ms>(modules)), ...);
+    }
+  }
+  Sequential(std::initializer_list<detail::Item> items) {
+    modules_.reserve(items.size());
+    for (const detail::Item& item : items) modules_.push_back(std::move(item.module));
   }
 
   Tensor forward(Arg x) const;

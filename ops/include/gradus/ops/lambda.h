@@ -8,24 +8,59 @@
 #include <array>
 #include <string>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
-/// How many arguments a lambda takes, by trying.
+template <std::size_t>
+using FirstTried = lane::Pack<float>;
+
 template <class F, std::size_t... I>
 constexpr bool takes(std::index_sequence<I...>) {
-  return std::is_invocable_v<const F&, decltype((void(I), lane::Pack<float>{}))...>;
+  return requires(const F& f, FirstTried<I>... x) { f(x...); };
 }
-template <class F, int N = 1>
-constexpr int lambda_arity() {
-  static_assert(N <= 8, "an elementwise lambda takes 1 to 8 numbers: [](auto x, auto y) { … }");
-  if constexpr (takes<F>(std::make_index_sequence<static_cast<std::size_t>(N)>{}))
+/// How many arguments a lambda takes, by trying; 0 if it takes none of 1 to 8.
+template <class F, std::size_t N = 1>
+constexpr std::size_t count_arguments() {
+  if constexpr (N > 8)
+    return 0;
+  else if constexpr (takes<F>(std::make_index_sequence<N>{}))
     return N;
   else
-    return lambda_arity<F, N + 1>();
+    return count_arguments<F, N + 1>();
+}
+
+template <class F, std::size_t... I>
+auto lambda_result(std::index_sequence<I...>)
+    -> std::type_identity<decltype(std::declval<const F&>()(std::declval<FirstTried<I>&>()...))>;
+
+/// Of a lambda, as count_arguments says; a compile error, and 0, for what is not written as it should be.
+template <class F>
+constexpr int lambda_arity() {
+  if constexpr (std::is_pointer_v<F> || requires { &F::operator(); }) {
+    static_assert(lane::detail::kNever<F>,
+                  "an elementwise lambda is written [](auto x), not [](float x) or [](Tensor x)");
+    return 0;
+  } else {
+    constexpr std::size_t n = count_arguments<F>();
+    if constexpr (n == 0) {
+      static_assert(
+          lane::detail::kNever<F>,
+          "an elementwise lambda takes 1 to 8 numbers, [](auto x, auto y) { … }; it captures the "
+          "rest, and may call the functions of gradus/ops/lane.h");
+      return 0;
+    } else {
+      using Result = typename decltype(lambda_result<F>(std::make_index_sequence<n>{}))::type;
+      constexpr bool good = std::is_same_v<std::remove_cvref_t<Result>, lane::Pack<float>>;
+      static_assert(good,
+                    "an elementwise lambda returns a number made from its arguments: exp(x), not "
+                    "std::exp(x); where(x > 0, x, 0.0), not x > 0; 0 * x + 1, not 1");
+      return good ? static_cast<int>(n) : 0;
+    }
+  }
 }
 
 inline constexpr int kLambdaOrder = 3;
@@ -257,7 +292,11 @@ class Elementwise {
 /// lambda may use are those of gradus/ops/lane.h.
 template <class F>
 auto elementwise(const char* name, F f) {
-  return Elementwise<F, detail::lambda_arity<F>()>(name, std::move(f));
+  constexpr int arity = detail::lambda_arity<F>();
+  if constexpr (arity == 0)
+    return detail::Refused{};
+  else
+    return Elementwise<F, arity>(name, std::move(f));
 }
 
 }  // namespace gradus

@@ -12,11 +12,47 @@
 GRADUS_EXPORT_BEGIN
 /// The numbers that an elementwise lambda is evaluated on: packs of floats or doubles, and dual numbers over
 /// them (Clifford 1873), which nest for higher derivatives. A lambda written with `auto` uses the operators
-/// and functions below; conditions are written `where(x > 0, a, b)`.
+/// and functions below; conditions are written `where(x > 0, a, b)`. What it can't use is converted to double
+/// or bool, and the compiler says what to write instead.
 namespace gradus::lane {
 
 // A call would send the packs through memory.
 #define GRADUS_LANE [[gnu::always_inline]] inline
+
+/// A plain number beside those of the lambda.
+template <class S>
+concept Number = std::is_arithmetic_v<S>;
+
+namespace detail {
+
+template <class>
+inline constexpr bool kNever = false;
+
+// Templates, so that each is reported where it is used, and once.
+template <class T = void>
+double no_double() {
+  static_assert(
+      kNever<T>,
+      "in an elementwise lambda write [](auto x), and exp(x) instead of std::exp(x); it may "
+      "call the functions of gradus/ops/lane.h");
+  return 0;
+}
+template <class T = void>
+bool no_bool() {
+  static_assert(kNever<T>,
+                "in an elementwise lambda write where(x > 0, a, b) instead of x > 0 ? a : b or if");
+  return false;
+}
+template <class T = void>
+double no_choice() {
+  static_assert(
+      kNever<T>,
+      "in an elementwise lambda write where(x > 0, 0 * x + 1, 0) instead of where(x > 0, 1, 0): "
+      "one of the two is made from the lambda's numbers");
+  return 0;
+}
+
+}  // namespace detail
 
 /// 64 bytes of numbers: two AVX2 registers, or one of AVX-512.
 template <class T>
@@ -27,12 +63,15 @@ struct Pack {
   Array v;
 
   static Pack constant(double c) { return {Array::Constant(static_cast<T>(c))}; }
+  operator double() const { return detail::no_double(); }
 };
 
 /// One condition for each element of a pack.
 template <class T>
 struct Mask {
   Eigen::Array<T, Pack<T>::kSize, 1> v;  // 1 or 0
+
+  explicit operator bool() const { return detail::no_bool(); }
 };
 
 /// value + derivative * epsilon, epsilon^2 = 0.
@@ -42,6 +81,7 @@ struct Dual {
   P v, d;
 
   static Dual constant(double c) { return {P::constant(c), P::constant(0)}; }
+  operator double() const { return detail::no_double(); }
 };
 
 template <class T>
@@ -84,8 +124,8 @@ template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a, const Pack<T>
 template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, const Pack<T>& b) { return {a.v * b.v}; }
 template <class T> GRADUS_LANE Pack<T> operator/(const Pack<T>& a, const Pack<T>& b) { return {a.v / b.v}; }
 template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a) { return {-a.v}; }
-template <class T> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, double b) { return {a.v + static_cast<T>(b)}; }
-template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, double b) { return {a.v * static_cast<T>(b)}; }
+template <class T, Number S> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, S b) { return {a.v + static_cast<T>(b)}; }
+template <class T, Number S> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, S b) { return {a.v * static_cast<T>(b)}; }
 
 template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) {
   if constexpr (std::is_same_v<T, float>) return {(a.v < -104.f).select(0.f, a.v.exp())};  // (Eigen's ends at 1e-38.)
@@ -133,8 +173,8 @@ template <class P> GRADUS_LANE Dual<P> operator/(const Dual<P>& a, const Dual<P>
 }
 template <class P> GRADUS_LANE auto is_infinite(const Dual<P>& a) { return is_infinite(a.v); }
 template <class P> GRADUS_LANE Dual<P> operator-(const Dual<P>& a) { return {-a.v, -a.d}; }
-template <class P> GRADUS_LANE Dual<P> operator+(const Dual<P>& a, double b) { return {a.v + b, a.d}; }
-template <class P> GRADUS_LANE Dual<P> operator*(const Dual<P>& a, double b) { return {a.v * b, a.d * b}; }
+template <class P, Number S> GRADUS_LANE Dual<P> operator+(const Dual<P>& a, S b) { return {a.v + b, a.d}; }
+template <class P, Number S> GRADUS_LANE Dual<P> operator*(const Dual<P>& a, S b) { return {a.v * b, a.d * b}; }
 
 template <class P> GRADUS_LANE Dual<P> exp(const Dual<P>& a) { const P e = exp(a.v); return {e, e * a.d}; }
 template <class P> GRADUS_LANE Dual<P> log(const Dual<P>& a) { return {log(a.v), a.d / a.v}; }
@@ -170,31 +210,37 @@ template <class P> GRADUS_LANE Dual<P> pow(const Dual<P>& a, const Dual<P>& b) {
 
 // ---- both ----------------------------------------------------------------------------------------
 
-template <Lane P> GRADUS_LANE P operator+(double a, const P& b) { return b + a; }
-template <Lane P> GRADUS_LANE P operator-(const P& a, double b) { return a + -b; }
-template <Lane P> GRADUS_LANE P operator-(double a, const P& b) { return -b + a; }
-template <Lane P> GRADUS_LANE P operator*(double a, const P& b) { return b * a; }
-template <Lane P> GRADUS_LANE P operator/(const P& a, double b) { return a / P::constant(b); }
-template <Lane P> GRADUS_LANE P operator/(double a, const P& b) { return P::constant(a) / b; }
+template <Number S, Lane P> GRADUS_LANE P operator+(S a, const P& b) { return b + a; }
+template <Lane P, Number S> GRADUS_LANE P operator-(const P& a, S b) { return a + -static_cast<double>(b); }
+template <Number S, Lane P> GRADUS_LANE P operator-(S a, const P& b) { return -b + a; }
+template <Number S, Lane P> GRADUS_LANE P operator*(S a, const P& b) { return b * a; }
+template <Lane P, Number S> GRADUS_LANE P operator/(const P& a, S b) { return a / P::constant(static_cast<double>(b)); }
+template <Number S, Lane P> GRADUS_LANE P operator/(S a, const P& b) { return P::constant(static_cast<double>(a)) / b; }
 
 template <Lane P> GRADUS_LANE auto operator>(const P& a, const P& b) { return detail::compare(a, b, [](auto x, auto y) { return x > y; }); }
 template <Lane P> GRADUS_LANE auto operator<(const P& a, const P& b) { return b > a; }
 template <Lane P> GRADUS_LANE auto operator>=(const P& a, const P& b) { return detail::compare(a, b, [](auto x, auto y) { return x >= y; }); }
 template <Lane P> GRADUS_LANE auto operator<=(const P& a, const P& b) { return b >= a; }
-template <Lane P> GRADUS_LANE auto operator>(const P& a, double b) { return a > P::constant(b); }
-template <Lane P> GRADUS_LANE auto operator<(const P& a, double b) { return a < P::constant(b); }
-template <Lane P> GRADUS_LANE auto operator>=(const P& a, double b) { return a >= P::constant(b); }
-template <Lane P> GRADUS_LANE auto operator<=(const P& a, double b) { return a <= P::constant(b); }
-template <Lane P> GRADUS_LANE auto operator>(double a, const P& b) { return b < a; }
-template <Lane P> GRADUS_LANE auto operator<(double a, const P& b) { return b > a; }
-template <Lane P> GRADUS_LANE auto operator>=(double a, const P& b) { return b <= a; }
-template <Lane P> GRADUS_LANE auto operator<=(double a, const P& b) { return b >= a; }
+template <Lane P, Number S> GRADUS_LANE auto operator>(const P& a, S b) { return a > P::constant(static_cast<double>(b)); }
+template <Lane P, Number S> GRADUS_LANE auto operator<(const P& a, S b) { return a < P::constant(static_cast<double>(b)); }
+template <Lane P, Number S> GRADUS_LANE auto operator>=(const P& a, S b) { return a >= P::constant(static_cast<double>(b)); }
+template <Lane P, Number S> GRADUS_LANE auto operator<=(const P& a, S b) { return a <= P::constant(static_cast<double>(b)); }
+template <Number S, Lane P> GRADUS_LANE auto operator>(S a, const P& b) { return b < a; }
+template <Number S, Lane P> GRADUS_LANE auto operator<(S a, const P& b) { return b > a; }
+template <Number S, Lane P> GRADUS_LANE auto operator>=(S a, const P& b) { return b <= a; }
+template <Number S, Lane P> GRADUS_LANE auto operator<=(S a, const P& b) { return b >= a; }
 
 template <class M, Lane P> GRADUS_LANE P where(const M& m, const P& a, double b) { return where(m, a, P::constant(b)); }
 template <class M, Lane P> GRADUS_LANE P where(const M& m, double a, const P& b) { return where(m, P::constant(a), b); }
+template <class T, Number A, Number B> GRADUS_LANE double where(const Mask<T>&, A, B) { return detail::no_choice(); }
 
 template <Lane P> GRADUS_LANE P square(const P& a) { return a * a; }
 template <Lane P> GRADUS_LANE P reciprocal(const P& a) { return 1.0 / a; }
+template <Lane P> GRADUS_LANE P pow(double a, const P& b) { return pow(P::constant(a), b); }
+template <Lane P, class B> GRADUS_LANE P& operator+=(P& a, const B& b) { return a = a + b; }
+template <Lane P, class B> GRADUS_LANE P& operator-=(P& a, const B& b) { return a = a - b; }
+template <Lane P, class B> GRADUS_LANE P& operator*=(P& a, const B& b) { return a = a * b; }
+template <Lane P, class B> GRADUS_LANE P& operator/=(P& a, const B& b) { return a = a / b; }
 template <Lane P> GRADUS_LANE P sigmoid(const P& a) {
   if constexpr (requires { a.d; }) {
     const auto s = sigmoid(a.v);

@@ -122,7 +122,7 @@ Tensor gaussian_nll_loss(Arg x,
                          const Tensor& var,
                          const GaussianNllOptions& options = {});
 
-// Losses of margins. target holds 1 and -1 unless another thing is said.
+// Losses of margins. target holds 1 and -1 (ArgumentError for another label) unless another thing is said.
 
 struct MarginOptions {
   double margin = 1;

@@ -31,6 +31,16 @@ Tensor alpha_dropout(Arg x,
                      bool training = true,
                      Generator& generator = default_generator());
 
+/// leaky_relu with a slope that is drawn for each element in training, uniform in [lower, upper), and is their mean
+/// in evaluation; x itself above 0, where no slope counts. At 0 the gradient is the slope.
+///   errors    ArgumentError unless lower <= upper and both are finite; DTypeError unless x is floating
+///   source    Xu et al. 2015, arXiv:1505.00853
+Tensor rrelu(Arg x,
+             double lower = 1.0 / 8,
+             double upper = 1.0 / 3,
+             bool training = true,
+             Generator& generator = default_generator());
+
 /// 1 with probability p[i], else 0; takes no gradient.
 ///   errors    ArgumentError for a p outside of 0..1; DTypeError unless p is floating
 Tensor bernoulli(Arg p, Generator& generator = default_generator());

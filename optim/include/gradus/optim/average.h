@@ -70,11 +70,14 @@ class Average {
 /// Exponential: a = decay a + (1 - decay) p, the first update a = p. With `warm` the decay of update n is
 /// (1 + n) / (10 + n) while that is less, so that the first values are soon forgotten.
 ///   errors    ArgumentError unless 0 <= decay < 1
-Average ema(std::vector<Parameter> parameters, double decay = 0.999, bool warm = false);
+Average ema(std::vector<Parameter> parameters,
+            double decay = 0.999,
+            bool warm = false,
+            CallSite site = CallSite::here());
 
 /// The plain mean of the values at all updates: stochastic weight averaging (Izmailov et al. 2018,
 /// arXiv:1803.05407), updated once a cycle or epoch towards the end of training.
-Average swa(std::vector<Parameter> parameters);
+Average swa(std::vector<Parameter> parameters, CallSite site = CallSite::here());
 
 }  // namespace gradus::optim
 GRADUS_EXPORT_END

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
 #include "gradus/nn/module.h"
 
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,23 +47,25 @@ class Optimizer {
   int groups() const { return static_cast<int>(ends_.size()); }
   double lr(int group = 0) const { return *self().rate(checked(group)); }
   /// Of all groups. ArgumentError unless it is 0 or more and finite.
-  void set_lr(double lr);
-  void set_lr(double lr, int group);
+  void set_lr(double lr, CallSite site = CallSite::here());
+  void set_lr(double lr, int group, CallSite site = CallSite::here());
   /// What a schedule of the momentum changes: `momentum`, or beta1 where there is none.
   bool has_momentum() const { return self().friction(0) != nullptr; }
   /// ArgumentError if the optimiser has none.
-  double momentum(int group = 0) const;
+  double momentum(int group = 0, CallSite site = CallSite::here()) const;
   /// Of all groups. ArgumentError also unless 0 <= momentum < 1.
-  void set_momentum(double momentum);
-  void set_momentum(double momentum, int group);
+  void set_momentum(double momentum, CallSite site = CallSite::here());
+  void set_momentum(double momentum, int group, CallSite site = CallSite::here());
   /// Calls of `step` so far.
   std::int64_t steps() const { return steps_; }
 
-  /// Copies of all that it keeps: counts, running sums, and each group's rate and momentum.
+  /// Copies of all that it keeps: its kind, counts, running sums, and each group's options.
   virtual State state() const;
-  /// Takes over what `state` gave for parameters of the same shapes in the same order.
-  ///   errors    ArgumentError for names that don't fit, ShapeError and DTypeError for tensors that
-  ///             don't; the optimiser is then as before
+  /// Takes over what `state` gave for parameters of the same shapes in the same order, the options
+  /// with it.
+  ///   errors    ArgumentError for the state of another kind of optimiser, for names that don't fit
+  ///             and options out of range, ShapeError and DTypeError for tensors that don't fit; the
+  ///             optimiser is then as before
   virtual void set_state(const State& state);
 
  protected:
@@ -81,6 +86,14 @@ class Optimizer {
   virtual double* rate(int group) = 0;
   virtual double* friction(int group) = 0;
 
+  /// The options of a group that are numbers, by name.
+  using Numbers = std::map<std::string, double>;
+  virtual Numbers numbers(int group) const = 0;
+  /// Those of all groups; all are taken, or none.
+  virtual void set_numbers(const std::vector<Numbers>& groups) = 0;
+  /// "Adam"
+  virtual std::string_view kind() const = 0;
+
  private:
   Optimizer& self() const { return const_cast<Optimizer&>(*this); }
 
@@ -90,6 +103,24 @@ class Optimizer {
   std::int64_t steps_ = 0;
 };
 
+namespace detail {
+
+[[noreturn]] void fail_number(const std::string& name, double value);
+
+/// A number of a state as an option. ArgumentError where it can't be one.
+template <class T>
+T number_as(const std::string& name, double value) {
+  if constexpr (std::is_same_v<T, bool>) {
+    if (value != 0 && value != 1) fail_number(name, value);
+  } else if constexpr (std::is_integral_v<T>) {
+    constexpr double limit = 1 << 30;
+    if (!(value >= -limit && value <= limit)) fail_number(name, value);
+  }
+  return static_cast<T>(value);
+}
+
+}  // namespace detail
+
 /// An optimiser whose groups have these options: a struct with a field `lr`, and `momentum` or `beta1` if it
 /// has such a thing. A function `check(const Options&)`, where there is one, refuses what is out of range.
 /// An optimiser of your own derives from it and defines `update`.
@@ -98,11 +129,16 @@ class OptimizerOf : public Optimizer {
  public:
   using Options = OptionsType;
 
-  explicit OptimizerOf(std::vector<Parameter> parameters, Options options = {}) {
-    add_group(std::move(parameters), std::move(options));
+  explicit OptimizerOf(std::vector<Parameter> parameters,
+                       Options options = {},
+                       CallSite site = CallSite::here()) {
+    add_group(std::move(parameters), std::move(options), site);
   }
   /// More parameters, with options of their own: `adam.add_group(biases, {.weight_decay = 0})`.
-  void add_group(std::vector<Parameter> parameters, Options options = {}) {
+  void add_group(std::vector<Parameter> parameters,
+                 Options options = {},
+                 CallSite site = CallSite::here()) {
+    const gradus::detail::SitePin pin(site);
     if constexpr (requires { check(options); }) check(options);
     add_parameters(std::move(parameters));
     options_.push_back(std::move(options));
@@ -130,6 +166,39 @@ class OptimizerOf : public Optimizer {
       return &options.beta1;
     else
       return nullptr;
+  }
+
+  std::string_view kind() const final {
+    std::string_view name = nn::type_name<Options>;
+    if (name.ends_with("Options")) name.remove_suffix(7);
+    return name;
+  }
+  Numbers numbers(int group) const final {
+    Numbers result;
+    visit_numbers(
+        options_[static_cast<std::size_t>(group)],
+        [&](const std::string& name, auto value) { result[name] = static_cast<double>(value); });
+    return result;
+  }
+  void set_numbers(const std::vector<Numbers>& groups) final {
+    std::vector<Options> all = options_;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      visit_numbers(all[i], [&]<class T>(const std::string& name, T& value) {
+        value = detail::number_as<T>(name, groups[i].at(name));
+      });
+      if constexpr (requires { check(all[i]); }) check(all[i]);
+    }
+    options_ = std::move(all);
+  }
+  template <class O, class F>
+  static void visit_numbers(O& options, F&& f) {
+    if constexpr (nn::Reflectable<O>)
+      nn::visit_fields(options, [&](std::string_view name, auto& value) {
+        if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>)
+          f(std::string(name), value);
+      });
+    else
+      f("lr", options.lr);
   }
 
   std::vector<Options> options_;

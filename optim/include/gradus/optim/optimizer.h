@@ -174,6 +174,26 @@ class Rmsprop final : public OptimizerOf<RmspropOptions> {
   void update(const RmspropOptions&, Tensor&, const Tensor& gradient, Slot&) override;
 };
 
+struct RpropOptions {
+  double lr = 0.01;  // the length of the first steps
+  double eta_minus = 0.5;
+  double eta_plus = 1.2;
+  double min_step = 1e-6;
+  double max_step = 50;
+  bool maximize = false;
+};
+void check(const RpropOptions& options);
+
+/// Resilient backpropagation (Riedmiller & Braun 1993), for gradients of all the data at once: only their
+/// signs count, and each element has a step length d of its own. It starts at lr, which has no effect later.
+///   d = clamp(c d, min_step, max_step), c = eta_plus where g has the sign of the gradient before, eta_minus
+///       where the other one, else 1
+///   p = p - d sign(g), after eta_minus only at the next update, for which the sign counts as 0
+class Rprop final : public OptimizerOf<RpropOptions> {
+  using OptimizerOf::OptimizerOf;
+  void update(const RpropOptions&, Tensor&, const Tensor& gradient, Slot&) override;
+};
+
 struct LionOptions {
   double lr = 1e-4;
   double beta1 = 0.9;

@@ -32,7 +32,7 @@ class Curve {
   double operator()(double t) const { return f_(t); }
 
   /// Itself before `start`, then `next`, whose time begins there.
-  Curve then(double start, Curve next) const;
+  Curve then(double start, Curve next, CallSite site = CallSite::here()) const;
   /// Both at once.
   friend Curve operator*(Curve a, Curve b) {
     return [a = std::move(a), b = std::move(b)](double t) { return a(t) * b(t); };
@@ -45,27 +45,35 @@ class Curve {
 // Errors: ArgumentError for lengths that are not above 0, and factors that are negative or not finite.
 
 /// `factor` before `length`, then 1.
-Curve constant(double factor = 1.0 / 3, double length = 5);
+Curve constant(double factor = 1.0 / 3, double length = 5, CallSite site = CallSite::here());
 /// From `start` to `end` in a straight line of that length, then `end`.
-Curve linear(double start = 1.0 / 3, double end = 1, double length = 5);
+Curve linear(double start = 1.0 / 3,
+             double end = 1,
+             double length = 5,
+             CallSite site = CallSite::here());
 /// linear(start, 1, length): rates rise to the optimiser's own.
-Curve warmup(double length, double start = 0);
+Curve warmup(double length, double start = 0, CallSite site = CallSite::here());
 /// gamma^floor(t / size).
-Curve step_decay(double size, double gamma = 0.1);
+Curve step_decay(double size, double gamma = 0.1, CallSite site = CallSite::here());
 /// gamma^(milestones up to t, t included).
-Curve multi_step(std::vector<double> milestones, double gamma = 0.1);
+Curve multi_step(std::vector<double> milestones,
+                 double gamma = 0.1,
+                 CallSite site = CallSite::here());
 /// gamma^t.
-Curve exponential(double gamma);
+Curve exponential(double gamma, CallSite site = CallSite::here());
 /// 1 / (1 + decay t).
-Curve inverse_time(double decay);
+Curve inverse_time(double decay, CallSite site = CallSite::here());
 /// (1 - t / length)^power, then 0.
-Curve polynomial(double length, double power = 1);
+Curve polynomial(double length, double power = 1, CallSite site = CallSite::here());
 /// floor + (1 - floor) (1 + cos(pi t / length)) / 2: down within `length`, and up again, and so on
 /// (Loshchilov & Hutter 2016, arXiv:1608.03983, without restarts).
-Curve cosine_annealing(double length, double floor = 0);
+Curve cosine_annealing(double length, double floor = 0, CallSite site = CallSite::here());
 /// Half a period of it, begun anew after length, length + growth length, length + growth length + growth^2
 /// length … (with restarts). ArgumentError unless growth >= 1.
-Curve cosine_warm_restarts(double length, double growth = 1, double floor = 0);
+Curve cosine_warm_restarts(double length,
+                           double growth = 1,
+                           double floor = 0,
+                           CallSite site = CallSite::here());
 
 /// Curves of a rate and of a momentum that moves against it; the momentum's values are absolute.
 struct RateAndMomentum {
@@ -82,7 +90,7 @@ struct CyclicOptions {
   double max_momentum = 0.9;
 };
 /// Up from 1 to `peak` and down again, in straight lines (Smith 2015, arXiv:1506.01186).
-RateAndMomentum cyclic(const CyclicOptions& options);
+RateAndMomentum cyclic(const CyclicOptions& options, CallSite site = CallSite::here());
 
 struct OneCycleOptions {
   double warm = 0.3;  // part of the time in which the rate rises
@@ -95,20 +103,22 @@ struct OneCycleOptions {
 };
 /// One cycle of `length` steps (times 0 … length - 1), whose top is 1: the optimiser's own rate (Smith & Topin
 /// 2017, arXiv:1708.07120). ArgumentError unless 0 < warm < 1 (three phases: at most a half).
-RateAndMomentum one_cycle(double length, const OneCycleOptions& options = {});
+RateAndMomentum one_cycle(double length,
+                          const OneCycleOptions& options = {},
+                          CallSite site = CallSite::here());
 
 /// Sets the rate of each of an optimiser's groups to the one it had when the schedule was made, times a
 /// curve. It makes itself felt at once, then with each `step`. The optimiser must outlive it.
 class Schedule {
  public:
-  Schedule(Optimizer& optimizer, Curve rate);
+  Schedule(Optimizer& optimizer, Curve rate, CallSite site = CallSite::here());
   /// The momentum too, in all groups. ArgumentError if the optimiser has none.
-  Schedule(Optimizer& optimizer, RateAndMomentum curves);
+  Schedule(Optimizer& optimizer, RateAndMomentum curves, CallSite site = CallSite::here());
 
   /// One unit of time later.
-  void step() { set_time(time_ + 1); }
+  void step(CallSite site = CallSite::here()) { set_time(time_ + 1, site); }
   /// ArgumentError unless t >= 0.
-  void set_time(double t);
+  void set_time(double t, CallSite site = CallSite::here());
   double time() const { return time_; }
 
   State state() const;
@@ -140,7 +150,9 @@ struct PlateauOptions {
 ///   errors    ArgumentError unless 0 <= factor < 1 and the other numbers are 0 or more
 class ReduceOnPlateau {
  public:
-  explicit ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options = {});
+  explicit ReduceOnPlateau(Optimizer& optimizer,
+                           PlateauOptions options = {},
+                           CallSite site = CallSite::here());
 
   /// A report of the measure; NaN is no progress. True if rates were reduced.
   bool step(double measure);

@@ -82,6 +82,13 @@ struct FitOptions {
   std::string resume = {};
   /// What else to put down in config.json: {{"model", "fc 10"}}.
   std::map<std::string, Note> notes = {};
+  /// Those of them that a run shares with the one it goes on from.
+  std::vector<std::string> fixed_notes = {};
+  /// A loss over this many times the first one ends the run, as one that is not finite; a first loss
+  /// below 1 counts as 1. Infinity: only what is not finite does.
+  double explosion = 1000;
+  /// What losses are multiplied by where they are told: the variance by which targets were divided.
+  double loss_unit = 1;
   Progress progress = Progress::automatic;
 };
 
@@ -136,12 +143,15 @@ Score evaluate(const AnyModel& model,
 /// out.
 ///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
 ///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way;
-///             without, if an observer throws Stopped: checkpoint.safetensors in the run's folder
+///             without, if an observer throws Stopped: checkpoint.safetensors in the run's folder.
+///             Where the loss explodes, all but the weights, and "status": "diverged" in the summary
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
-///             of the model's, a parameter used but not trained, a loss that is not finite;
+///             of the model's, a parameter used but not trained, a loss that is not finite or
+///             explodes, a checkpoint of a run with another option (which is named: batch, shuffle,
+///             epochs if there is a schedule, data, transform, augmentation, the optimizer's, model);
 ///             IoError, before training, if the folder or the checkpoint can't be written; those of
-///             load_checkpoint. After an error the weights and all files but the checkpoint are as
-///             before the call.
+///             load_checkpoint. After an error the weights are as before the call, and so are all
+///             files but the checkpoint and, where the loss exploded, the run's.
 template <nn::Model M>
 Record fit(M& model,
            const data::Splits& data,

@@ -18,6 +18,9 @@ struct Score {
   /// The share of rows whose largest output is that of their class; NaN where targets are not
   /// classes.
   double accuracy = std::numeric_limits<double>::quiet_NaN();
+  /// Of floating targets shaped like the outputs: 1 - sum (y - t)^2 / sum (t - mean t)^2, the share of their
+  /// variance that is explained; NaN for others, or where they are constant.
+  double r2 = std::numeric_limits<double>::quiet_NaN();
 };
 
 /// What one pass over the training rows gave.

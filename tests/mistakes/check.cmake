@@ -1,0 +1,45 @@
+# cmake -DCXX=compiler -DDIR=scratch -P check.cmake: each .cpp here gets the message of its first line, and a short one.
+# DIR/dirs lists the include folders.
+
+cmake_minimum_required(VERSION 3.24)
+file(STRINGS ${DIR}/dirs dirs)
+list(FILTER dirs EXCLUDE REGEX "^/usr/include/?$")
+set(command ${CXX} -std=c++20)
+foreach(dir IN LISTS dirs)
+  list(APPEND command -isystem ${dir})
+endforeach()
+
+# The headers once, for all files.
+file(WRITE ${DIR}/all.h "#include <gradus/gradus.h>\n")
+execute_process(COMMAND ${command} -x c++-header ${DIR}/all.h -o ${DIR}/all.h.gch COMMAND_ERROR_IS_FATAL ANY)
+
+file(GLOB sources ${CMAKE_CURRENT_LIST_DIR}/*.cpp)
+set(errors "")
+foreach(source IN LISTS sources)
+  file(STRINGS ${source} text LIMIT_COUNT 1)
+  string(REGEX REPLACE "^// ?" "" text "${text}")
+  execute_process(COMMAND ${command} -fsyntax-only -include ${DIR}/all.h ${source}
+                  RESULT_VARIABLE code OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  string(REGEX MATCH "error:[^\n]*" first "${said}")
+  string(REGEX MATCHALL "\n" lines "${said}")
+  list(LENGTH lines count)
+  if(text STREQUAL "")
+    if(NOT code EQUAL 0)
+      list(APPEND errors "${source}: expected no error, got ${said}")
+    endif()
+    continue()
+  endif()
+  string(FIND "${first}" "${text}" at)
+  if(code EQUAL 0)
+    list(APPEND errors "${source}: expected '${text}', got no error")
+  elseif(at EQUAL -1)
+    list(APPEND errors "${source}: expected '${text}', got '${first}'")
+  elseif(count GREATER 30)
+    list(APPEND errors "${source}: expected at most 30 lines, got ${count}")
+  endif()
+endforeach()
+
+if(errors)
+  list(JOIN errors "\n" errors)
+  message(FATAL_ERROR "${errors}")
+endif()

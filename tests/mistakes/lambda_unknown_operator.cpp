@@ -1,0 +1,5 @@
+// operator^
+#include <gradus/gradus.h>
+using namespace gradus;
+
+inline const auto op = elementwise("op", [](auto x) { return x ^ 2; });
