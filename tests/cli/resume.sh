@@ -38,6 +38,27 @@ same "every epoch"
 gradus train "${options[@]}" --resume state --out later | grep -q '^epoch' && fail "a run that was over was trained"
 same "at the end"
 
+# Without --checkpoint: from what a signal leaves in the run's folder.
+rm -rf state later
+: >"$work.out"
+"$GRADUS_BIN" train "${options[@]}" --out later >"$work.out" 2>"$work.err" </dev/null &
+child=$!
+for ((i = 0; i < 600; ++i)); do
+  grep -q '^epoch 1/' "$work.out" && break
+  sleep 0.05
+done
+kill -TERM $child
+wait $child 2>/dev/null && fail "no exit code of a signal"
+state=$(sed -n 's/^gradus: interrupted, --resume \(.*\) goes on$/\1/p' "$work.err")
+[[ $state == later/checkpoint.safetensors ]] || fail "no checkpoint: $(cat "$work.err")"
+mv "$state" state
+gradus train "${options[@]}" --resume state --out later >/dev/null || fail "--resume after a signal"
+same "a signal without --checkpoint"
+cp state later/checkpoint.safetensors
+gradus train "${options[@]}" --resume later/checkpoint.safetensors --out later >/dev/null || fail "--resume in place"
+same "in place"
+[[ ! -e later/checkpoint.safetensors ]] || fail "the checkpoint stays beside the run it led to"
+
 refused "expected a checkpoint of a run over .* in batches of 32, got one over .* of 64" \
   train "${options[@]}" --batch 32 --resume state
 refused "expected .*, got .* in " train --resume state --epochs 3 --seed 5
