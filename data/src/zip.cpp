@@ -134,11 +134,11 @@ ZipMember read_entry(const Bytes& in, std::size_t at) {
              {&size, &packed_size, &local});
   if (in.view(local, kLocalSize, "a member").empty() || in.little<std::uint32_t>(local) != kLocal)
     in.fail(fmt::format("expected the member {}, got something else", name), local);
-  if (method == 0 && packed_size != size)
-    in.fail(fmt::format("expected {} bytes of {}, got {}", size, name, packed_size), at);
   member.at = local + kLocalSize + in.little<std::uint16_t>(local + 26) +
               std::size_t{in.little<std::uint16_t>(local + 28)};
   member.packed = in.view(member.at, packed_size, "a member");
+  if (method == 0 && packed_size != size)
+    in.fail(fmt::format("expected {} bytes of {}, got {}", size, name, packed_size), at);
   member.size = size;
   return member;
 }

@@ -28,10 +28,18 @@ refused "--augment: expected .*\[N, C, H, W\].*got" train --data moons --augment
 refused "--every: expected with --checkpoint FILE only" train --every 3
 refused "--every: expected a whole number from 1 to .*, got '0'" train --checkpoint x --every 0
 refused "--checkpoint: expected a file, got ''" train --checkpoint ""
-refused "expected a checkpoint in a folder that is there, got 'nowhere/x'" train --checkpoint nowhere/x
+# Before training: it would take hours.
+refused "expected a file that can be written, got 'nowhere/x'" train --checkpoint nowhere/x --epochs 1000000
+mkdir a_folder
+refused "expected a file that can be written, got 'a_folder'" train --checkpoint a_folder --epochs 1000000
+refused "expected a file that can be written, got '/proc/x'" train --checkpoint /proc/x --epochs 1000000
+refused "expected a file that can be written" train --checkpoint "$(printf 'x%.0s' {1..300})" --epochs 1000000
+rmdir a_folder
 refused "expected a readable file, got nothing" train --resume nothing
 refused "--validation: expected .*got '1'" train --validation 1
-refused "--label: expected with --data csv:FILE only" train --label x
+for option in label delimiter decimal header missing columns skip; do
+  refused "--$option: expected with --data csv:FILE only" train --$option x
+done
 
 # ---- the model
 refused "expected a layer, got 'rleu' \(did you mean 'relu'\?\) at position 9" train --model "fc 512, rleu, fc 10"
@@ -76,6 +84,18 @@ refused "expected a number, got \"two\" in line 10, column 2 of words.csv" train
 rows >fine.csv
 refused "species" train --data csv:fine.csv --label species
 refused "--delimiter: expected one character" train --data csv:fine.csv --delimiter ";;"
+refused "--decimal: expected '.' or ',', got 'x'" train --data csv:fine.csv --decimal x
+refused "--decimal: expected another character than --delimiter" train --data csv:fine.csv --decimal ,
+refused "--header: expected detect, none, names or counts, got 'no'" train --data csv:fine.csv --header no
+refused "expected a column below 3 for fine.csv, got 3" train --data csv:fine.csv --skip 3
+refused "expected a column of fine.csv, got \"width\"" train --data csv:fine.csv --columns width
+refused "expected a label column of fine.csv, got \"\"" train --data csv:fine.csv --label ""
+{ rows; echo "1e39,2,0"; } >large.csv
+refused "got \"1e39\", which overflows float32 in line 10, column 1 of large.csv" train --data csv:large.csv
+{ rows; printf '1,2,caf\xe9\n'; } >latin.csv
+refused "expected text in UTF-8, .* in line 10, column 3 of latin.csv" train --data csv:latin.csv
+mkdir folder.csv
+refused "folder.csv" train --data csv:folder.csv
 : >empty.csv
 refused "empty.csv" train --data csv:empty.csv
 

@@ -1,10 +1,19 @@
-# A signal ends the training with one line, and leaves nothing half-written.
+# A signal ends the training with one line, and leaves a checkpoint to go on from and nothing half-written.
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
-# interrupted SIGNAL CODE ARGUMENT…
+# only_checkpoint BEFORE FOLDER: nothing else has been written
+only_checkpoint() {
+  local checkpoint=./$2/checkpoint.safetensors
+  [[ -s $checkpoint ]] || fail "no $checkpoint"
+  rm -f "$checkpoint"
+  find . -depth -mindepth 1 -type d -empty -delete
+  [[ $(inventory) == "$1" ]] || fail "left $(diff <(echo "$1") <(inventory))"
+}
+
+# interrupted SIGNAL CODE FOLDER ARGUMENT…
 interrupted() {
-  local signal=$1 expected=$2 code=0 before child
-  shift 2
+  local signal=$1 expected=$2 folder=$3 code=0 before child
+  shift 3
   before=$(inventory)
   "$GRADUS_BIN" train --data moons --epochs 100000 "$@" >"$work.out" 2>"$work.err" </dev/null &
   child=$!
@@ -15,21 +24,22 @@ interrupted() {
   kill "-$signal" $child
   wait $child || code=$?
   [[ $code == "$expected" ]] || fail "$signal: expected exit code $expected, got $code"
-  [[ $(cat "$work.err") == "gradus: interrupted, nothing was written" ]] || fail "$signal: $(cat "$work.err")"
-  [[ $(inventory) == "$before" ]] || fail "$signal: left $(diff <(echo "$before") <(inventory))"
+  [[ $(cat "$work.err") == "gradus: interrupted, --resume $folder/checkpoint.safetensors goes on" ]] ||
+    fail "$signal: $(cat "$work.err")"
+  only_checkpoint "$before" "$folder"
   rm -f "$work.out" "$work.err"
 }
 
 # (The shell has its background jobs ignore SIGINT.)
-interrupted TERM 143
-interrupted HUP 129 --out a/b/c
+interrupted TERM 143 runs/0001
+interrupted HUP 129 a/b/c --out a/b/c
 gradus train --data moons --epochs 1 --out run >/dev/null
-interrupted TERM 143 --out run
+interrupted TERM 143 run --out run
 
 # A reader of the output that goes away.
 before=$(inventory)
 timeout 300 "$GRADUS_BIN" train --data moons --epochs 100000 --out pipe 2>"$work.err" </dev/null | head -1 >/dev/null || code=$?
 [[ ${code-0} == 141 ]] || fail "PIPE: expected exit code 141, got ${code-0}"
-[[ $(inventory) == "$before" ]] || fail "PIPE: left $(diff <(echo "$before") <(inventory))"
+only_checkpoint "$before" pipe
 rm -f "$work.err"
 finish

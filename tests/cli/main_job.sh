@@ -30,8 +30,11 @@ gradus train --data moons --epochs 1 --out runs/0001 >/dev/null
 
 # On a terminal, where one can be had: a bar, then one line an epoch.
 if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
-  script -qec "'$GRADUS_BIN' train --data moons --epochs 2 --out bar" /dev/null </dev/null >typescript
+  TERM=xterm script -qec "'$GRADUS_BIN' train --data moons --epochs 2 --out bar" /dev/null </dev/null >typescript
   grep -q $'\r\x1b\[Kepoch 1/2 \[' typescript || fail "no bar in: $(cat -v typescript)"
   [[ $(grep -c 'epoch ./2  train loss' typescript) == 2 ]] || fail "not one line an epoch: $(cat -v typescript)"
+  TERM=dumb script -qec "'$GRADUS_BIN' train --data moons --epochs 2 --out bar" /dev/null </dev/null >typescript
+  ! grep -q $'\x1b' typescript || fail "escape codes for a dumb terminal: $(cat -v typescript)"
+  [[ $(grep -c '^epoch ./2  train loss' typescript) == 2 ]] || fail "not one line an epoch: $(cat -v typescript)"
 fi
 finish

@@ -5,12 +5,13 @@ gradus --version | grep -qE '^gradus [0-9]+\.[0-9]+' || fail "--version"
 for arguments in "" help --help; do
   gradus $arguments | grep -q "usage: gradus COMMAND" || fail "gradus $arguments"
 done
-for command in train graph gradcheck ops; do
+for command in train graph gradcheck activations ops; do
   gradus help $command >a
   gradus $command --help >b
   cmp a b || fail "help of $command"
   grep -q "^usage: gradus $command" a || fail "no usage of $command"
   grep -q "^examples" a || fail "no examples of $command"
+  [[ $(grep -cE "^options:?$" a) == 1 ]] || fail "'options' not once in the help of $command"
 done
 rm a b
 

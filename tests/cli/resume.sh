@@ -56,6 +56,29 @@ differs "optimizer 0.lr 0.002, got one with 0.001" --lr 0.002
 differs "weight_decay 0.1, got one with 0" --weight-decay 0.1
 differs "epochs 4, got one with 3" --epochs 4
 differs "training inputs" --validation 0.2
+
+# Without --checkpoint: from what a signal leaves in the run's folder.
+rm -rf state later
+: >"$work.out"
+"$GRADUS_BIN" train "${options[@]}" --out later >"$work.out" 2>"$work.err" </dev/null &
+child=$!
+for ((i = 0; i < 600; ++i)); do
+  grep -q '^epoch 1/' "$work.out" && break
+  sleep 0.05
+done
+kill -TERM $child
+wait $child 2>/dev/null && fail "no exit code of a signal"
+state=$(sed -n 's/^gradus: interrupted, --resume \(.*\) goes on$/\1/p' "$work.err")
+[[ $state == later/checkpoint.safetensors ]] || fail "no checkpoint: $(cat "$work.err")"
+mv "$state" state
+gradus train "${options[@]}" --resume state --out later >/dev/null || fail "--resume after a signal"
+same "a signal without --checkpoint"
+cp state later/checkpoint.safetensors
+gradus train "${options[@]}" --resume later/checkpoint.safetensors --out later >/dev/null || fail "--resume in place"
+same "in place"
+[[ ! -e later/checkpoint.safetensors ]] || fail "the checkpoint stays beside the run it led to"
+
+refused "expected .*, got .* in " train --resume state --epochs 3 --seed 5
 cp state damaged
 printf '\xff\xff\xff' | dd of=damaged bs=1 seek=$(($(stat -c %s state) - 40)) conv=notrunc status=none
 refused "it damaged in damaged at byte [0-9]+" train "${options[@]}" --resume damaged

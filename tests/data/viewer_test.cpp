@@ -64,9 +64,9 @@ TEST(Viewer, SixteenBitsAreSrgbUnlessTheFileSaysOtherwise) {
   EXPECT_EQ(read(png(1, 1, 2, red, 16), 3), (std::vector<int>{128, 0, 0}));
   // 0.299 x 128 = 38.27
   EXPECT_EQ(read(png(1, 1, 2, red, 16), 1), std::vector<int>{38});
-  // A gamma of 1 is linear light: (1.055 (128.5 / 255.99)^(1 / 2.4) - 0.055) x 255 = 188.
+  // A gamma of 1 is linear light, for a display of 2.2: (0x8080 / 0xffff)^(1 / 2.2) x 255 = 186.6.
   const std::string linear = chunk("gAMA", big(100000));
-  EXPECT_NEAR(read(png(1, 3, 0, grey, 16, linear), 1)[0], 188, 1);
+  EXPECT_NEAR(read(png(1, 3, 0, grey, 16, linear), 1)[0], 187, 1);
 }
 
 TEST(Viewer, BytesBehindTheEndCountForNothing) {

@@ -1,4 +1,4 @@
-#include "gradus/nn/nn.h"
+#include "gradus/nn.h"
 #include "gradus/ops.h"
 
 #include <gtest/gtest.h>

@@ -69,7 +69,6 @@ Functions elementwise_functions() {
       {"selu", unary(selu)},
       {"silu", unary(silu)},
       {"sinh", unary(sinh)},
-      {"softmin", one([](const Call& c) { return softmin(c("x"), c.integer("dim")); })},
       {"softshrink",
        one([](const Call& c) { return softshrink(c("x"), c.number("lambda", 0.5)); })},
       {"softsign", unary(softsign)},

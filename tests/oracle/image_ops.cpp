@@ -156,9 +156,10 @@ Functions image_functions() {
       {"conv_transpose1d", conv_transpose(conv_transpose1d)},
       {"conv_transpose2d", conv_transpose(conv_transpose2d)},
       {"conv_transpose3d", conv_transpose(conv_transpose3d)},
-      {"embedding", one([](const Call& c) {
-         return c.has("padding_idx") ? embedding(c("index"), c("weight"), c.integer("padding_idx"))
-                                     : embedding(c("index"), c("weight"));
+      {"embedding", one([](const Call& c) -> Tensor {
+         if (!c.has("padding_idx")) return embedding(c("index"), c("weight"));
+         const std::int64_t row = c.integer("padding_idx");
+         return embedding(c("index"), c("weight"), row < 0 ? row + c("weight").size(0) : row);
        })},
       {"embedding_bag", one(embedding_bag_case)},
       {"group_norm", one([](const Call& c) {

@@ -229,11 +229,12 @@ const std::map<std::string, Layer>& layers() {
 
 Arrays run_batch_norm_steps(const Json& attrs, const Arrays& given) {
   nn::BatchNormOptions options{
-      .eps = attrs.at("eps"), .affine = attrs.at("affine"), .dtype = float64};
-  options.track_running_stats = attrs.at("track_running_stats");
+      .eps = attrs.value("eps", 1e-5), .affine = attrs.value("affine", true), .dtype = float64};
+  options.track_running_stats = attrs.value("track_running_stats", true);
+  const Json momentum = attrs.contains("momentum") ? attrs["momentum"] : Json(0.1);
   options.momentum.reset();
-  if (!attrs.at("momentum").is_null()) options.momentum = attrs.at("momentum").get<double>();
-  nn::BatchNorm layer(attrs.at("num_features"), options);
+  if (!momentum.is_null()) options.momentum = momentum.get<double>();
+  nn::BatchNorm layer(attrs.value("num_features", given.at("x").size(2)), options);
   if (given.contains("weight")) copy_into(layer.weight, given.at("weight"));
   if (given.contains("bias")) copy_into(layer.bias, given.at("bias"));
   std::vector<Tensor> y, mean, var;
@@ -257,18 +258,21 @@ Arrays run_batch_norm_steps(const Json& attrs, const Arrays& given) {
 
 Arrays run_train(const Json& attrs, const Arrays& given) {
   nn::Sequential net = make_net(attrs.at("layers"), given, "init.");
-  const std::string loss = attrs.at("loss");
+  Json options = attrs.at("loss").is_object() ? attrs["loss"] : Json{{"type", attrs.at("loss")}};
+  const std::string loss = options.at("type");
   const Function* loss_function = find_function(loss);
   if (loss_function == nullptr) throw Missing{loss};
   const MakeOptimizer* make = find_optimizer(attrs.at("optimizer").at("type"));
   if (make == nullptr) throw Missing{attrs.at("optimizer").at("type")};
   const auto optimizer = (*make)(nn::parameters(net), attrs.at("optimizer"));
+  std::optional<optim::Schedule> schedule;
+  if (attrs.contains("schedule") && !attrs["schedule"].is_null())
+    schedule.emplace(make_schedule(*optimizer, attrs["schedule"]));
   std::vector<double> losses, norms;
   for (std::int64_t t = 0; t < given.at("batches").size(0); ++t) {
     const Tensor rows = contiguous(select(given.at("batches"), 0, t));
     Arrays inputs{{"x", net(index_select(given.at("X"), 0, rows))},
                   {"target", index_select(given.at("Y"), 0, rows)}};
-    const Json options{{"reduction", "mean"}};
     const Tensor value = (*loss_function)(Call(options, inputs, {"x", "target"})).at(0);
     optimizer->zero_grad();
     backward(value);
@@ -278,6 +282,7 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
     losses.push_back(value.item());
     norms.push_back(std::sqrt(squares));
     optimizer->step();
+    if (schedule) schedule->step();
   }
   Arrays result{{"loss", from_vector(losses)}, {"grad_norm", from_vector(norms)}};
   nn::eval(net);

@@ -61,7 +61,7 @@ std::vector<Tensor> transformer_encoder_layer(const Call& c) {
   nn::TransformerEncoderLayer module(
       c.integer("d_model"),
       c.integer("nhead"),
-      {.dim_feedforward = c.integer("dim_feedforward"),
+      {.dim_feedforward = c.integer("dim_feedforward", 2048),
        .dropout = 0,
        .activation = smooth ? +[](Arg x) { return gelu(x); } : relu,
        .layer_norm_eps = c.number("layer_norm_eps", 1e-5),

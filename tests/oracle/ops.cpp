@@ -8,49 +8,57 @@ namespace {
 
 std::optional<std::int64_t> ignored(const Call& c) {
   if (c.has("ignore_index")) return c.integer("ignore_index");
-  return {};
+  if (c.attrs().contains("ignore_index")) return {};  // null: nothing
+  return -100;
 }
 
 std::vector<Tensor> batch_norm_case(const Call& c) {
-  const double eps = c.number("eps");
+  const double eps = c.number("eps", 1e-5);
   if (!c.flag("training"))
     return {
         batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
   const BatchNormResult r = batch_norm(c("x"), c("weight"), c("bias"), eps);
   std::vector<Tensor> outputs{r.y};
   if (c("running_mean").defined()) {
-    const double m = c.number("momentum");
+    const double m = c.number("momentum", 0.1);
     outputs.push_back(c("running_mean") * (1 - m) + r.mean * m);
     outputs.push_back(c("running_var") * (1 - m) + r.var * m);
   }
   return outputs;
 }
 
-Tensor slice_case(const Call& c) {
-  Tensor x = c("x");
-  std::int64_t axis = 0;
-  for (const Json& range : c.attrs().at("ranges")) {
-    const std::int64_t stop = range[1].is_null() ? kEnd : range[1].get<std::int64_t>();
-    x = slice(x, axis++, range[0].is_null() ? 0 : range[0].get<std::int64_t>(), stop, range[2]);
-  }
-  return x;
-}
-
 Tensor concat_case(const Call& c) {
-  const std::int64_t dim = c.integer("dim");
-  if (c.names().size() > 1) return concat(c.all(), dim);
-  const Tensor x = c("x");  // by the format: x, 2x, x
+  const std::int64_t dim = c.integer("dim", 0);
+  const bool thrice = c.has("note") && c.text("note").find("x, 2x, x") != std::string::npos;
+  if (c.names().size() > 1 || !thrice) return concat(c.all(), dim);
+  const Tensor x = c("x");
   return concat({x, 2.0 * x, x}, dim);
 }
 
+/// Only what doesn't depend on chance: no training, nothing dropped, all dropped.
+Tensor dropout_case(const Call& c) {
+  const bool training = c.flag("training", true);
+  const double p = c.number("p", 0.5);
+  if (training && p != 0 && p != 1) throw Missing{"reference for random numbers"};
+  return dropout(c("x"), p, training);
+}
+
+/// Where PyTorch is told no dimension.
+std::int64_t softmax_dim(const Call& c) {
+  if (c.has("dim")) return c.integer("dim");
+  const int rank = c("x").rank();
+  return rank == 0 || rank == 1 || rank == 3 ? 0 : 1;
+}
+
 std::vector<Tensor> split_case(const Call& c) {
+  const std::int64_t dim = c.integer("dim", 0);
   if (c.has("chunks")) {
     const Tensor x = c("x");
-    const std::int64_t n = c.integer("chunks"), size = x.size(c.integer("dim"));
-    return split(x, (size + n - 1) / n, c.integer("dim"));
+    const std::int64_t n = c.integer("chunks"), size = x.size(dim);
+    return split(x, std::max<std::int64_t>(1, (size + n - 1) / n), dim);
   }
-  if (c.attrs().at("sizes").is_number()) return split(c("x"), c.integer("sizes"), c.integer("dim"));
-  return split(c("x"), c.attrs().at("sizes").get<std::vector<std::int64_t>>(), c.integer("dim"));
+  if (c.attrs().at("sizes").is_number()) return split(c("x"), c.integer("sizes"), dim);
+  return split(c("x"), c.attrs().at("sizes").get<std::vector<std::int64_t>>(), dim);
 }
 
 std::optional<double> bound(const Call& c, const char* key) {
@@ -105,12 +113,10 @@ Functions basic_functions() {
        })},
       {"div", binary(div)},
       {"dot", binary(dot)},
-      {"dropout", one([](const Call& c) -> Tensor {
-         if (c.flag("training")) throw Missing{"reference for random numbers"};
-         return dropout(c("x"), c.number("p"), false);
+      {"dropout", one(dropout_case)},
+      {"dropout_mask", one([](const Call& c) {
+         return c("x") * to(c("mask"), float64) / (1 - c.number("p", 0.5));
        })},
-      {"dropout_mask",
-       one([](const Call& c) { return c("x") * to(c("mask"), float64) / (1 - c.number("p")); })},
       {"einsum", one([](const Call& c) { return einsum(c.text("equation"), c.all()); })},
       {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha", 1)); })},
       {"erf", unary(erf)},
@@ -135,7 +141,7 @@ Functions basic_functions() {
       {"linear", one([](const Call& c) { return linear(c("x"), c("weight"), c("bias")); })},
       {"log", unary(log)},
       {"log1p", unary(log1p)},
-      {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), c.integer("dim", -1)); })},
+      {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), softmax_dim(c)); })},
       {"logsumexp",
        reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
       {"matmul", binary(matmul)},
@@ -191,8 +197,9 @@ Functions basic_functions() {
       {"sigmoid", unary(sigmoid)},
       {"sign", unary(sign)},
       {"sin", unary(sin)},
-      {"slice", one(slice_case)},
-      {"softmax", one([](const Call& c) { return softmax(c("x"), c.integer("dim")); })},
+      {"slice", one([](const Call& c) { return slice_ranges(c("x"), c.attrs().at("ranges")); })},
+      {"softmax", one([](const Call& c) { return softmax(c("x"), softmax_dim(c)); })},
+      {"softmin", one([](const Call& c) { return softmin(c("x"), softmax_dim(c)); })},
       {"softplus", one([](const Call& c) {
          return softplus(c("x"), c.number("beta", 1), c.number("threshold", 20));
        })},
@@ -202,7 +209,7 @@ Functions basic_functions() {
       {"squeeze", one([](const Call& c) {
          return c.has("dim") ? squeeze(c("x"), c.integer("dim")) : squeeze(c("x"));
        })},
-      {"stack", one([](const Call& c) { return stack(c.all(), c.integer("dim")); })},
+      {"stack", one([](const Call& c) { return stack(c.all(), c.integer("dim", 0)); })},
       {"sub", binary(sub)},
       {"sum", reduction([](const Tensor& x, const Axes& a, bool keep) { return sum(x, a, keep); })},
       {"tanh", unary(tanh)},
@@ -234,6 +241,17 @@ Function binary(Tensor (*f)(Arg, const Tensor&)) {
     const auto in = c.all();
     return std::vector<Tensor>{f(in.front(), in.back())};
   };
+}
+
+Tensor slice_ranges(Tensor x, const Json& ranges) {
+  std::int64_t axis = 0;
+  for (const Json& range : ranges) {
+    const auto or_else = [&](std::size_t i, std::int64_t otherwise) {
+      return i >= range.size() || range[i].is_null() ? otherwise : range[i].get<std::int64_t>();
+    };
+    x = slice(x, axis++, or_else(0, 0), or_else(1, kEnd), or_else(2, 1));
+  }
+  return x;
 }
 
 Axes axes(const Call& c) { return c.has("dim") ? Axes(c.shape("dim")) : Axes(); }
@@ -276,16 +294,68 @@ std::string missing_in_program(const Json& nodes) {
   return "";
 }
 
+namespace {
+
+/// What a function calls its inputs, which a program gives in order only.
+std::vector<std::string> input_names(const std::string& op, std::size_t count) {
+  using Names = std::vector<std::string>;
+  static const std::map<std::string, Names> table = [] {
+    std::map<std::string, Names> all{{"addcdiv", {"x", "a", "b"}},
+                                     {"addcmul", {"x", "a", "b"}},
+                                     {"addmm", {"c", "a", "b"}},
+                                     {"attention", {"q", "k", "v"}},
+                                     {"bilinear", {"a", "b", "weight", "bias"}},
+                                     {"dropout_mask", {"x", "mask"}},
+                                     {"embedding", {"index", "weight"}},
+                                     {"gather", {"x", "index"}},
+                                     {"index_select", {"x", "index"}},
+                                     {"scatter_add", {"x", "index", "src"}},
+                                     {"where", {"cond", "a", "b"}}};
+    for (const char* op : {"conv1d",
+                           "conv2d",
+                           "conv3d",
+                           "conv_transpose1d",
+                           "conv_transpose2d",
+                           "group_norm",
+                           "instance_norm",
+                           "layer_norm",
+                           "linear",
+                           "prelu"})
+      all[op] = {"x", "weight", "bias"};
+    for (const char* op : {"bce_loss",
+                           "bce_with_logits",
+                           "cross_entropy",
+                           "hinge_embedding_loss",
+                           "huber_loss",
+                           "kl_div",
+                           "l1_loss",
+                           "mse_loss",
+                           "multi_margin_loss",
+                           "multilabel_soft_margin_loss",
+                           "nll_loss",
+                           "poisson_nll_loss",
+                           "smooth_l1_loss",
+                           "soft_margin_loss"})
+      all[op] = {"x", "target", "weight"};
+    return all;
+  }();
+  Names names;
+  const auto at = table.find(op);
+  for (std::size_t i = 0; i < count; ++i)
+    names.push_back(at != table.end() && i < at->second.size() ? at->second[i]
+                    : count == 1                               ? "x"
+                                 : std::string(1, static_cast<char>('a' + i)));
+  return names;
+}
+
+}  // namespace
+
 std::vector<Tensor> run_program(const Json& nodes, const std::string& result, Arrays values) {
   for (const Json& node : nodes) {
     const auto names = node.at("in").get<std::vector<std::string>>();
-    // The functions ask for their inputs by the names that cases use.
     Arrays inputs;
-    std::vector<std::string> order;
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      order.push_back(names.size() == 1 ? "x" : std::string(1, static_cast<char>('a' + i)));
-      inputs[order.back()] = values.at(names[i]);
-    }
+    const auto order = input_names(node.at("op"), names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) inputs[order[i]] = values.at(names[i]);
     const Json attrs = node.value("attrs", Json::object());
     values[node.at("out")] = (*find_function(node.at("op")))(Call(attrs, inputs, order)).at(0);
   }

@@ -157,18 +157,33 @@ const std::map<std::string, MakeCurves>& schedules() {
   return table;
 }
 
-/// lr[t], and momentum[t] where the schedule moves it.
-Arrays run_schedule(const std::string& name, MakeCurves make, Json attrs) {
+/// Without the attributes that are null: "none".
+Json without_nulls(Json attrs) {
   for (auto at = attrs.begin(); at != attrs.end();) at = at->is_null() ? attrs.erase(at) : ++at;
-  // One cycle's rates are relative to its top.
-  const double base = attrs.at(name == "one_cycle_lr" ? "max_lr" : "base_lr");
-  const std::int64_t steps = attrs.at("steps");
-  optim::Sgd sgd({Parameter(zeros({1}))}, {.lr = base, .momentum = 0.9});
-  const Curves curves = make(attrs, base);
+  return attrs;
+}
+
+/// One cycle's rates are relative to its top.
+double base_of(const std::string& name, const Json& attrs, double otherwise) {
+  return attrs.value(name == "one_cycle_lr" ? "max_lr" : "base_lr", otherwise);
+}
+
+optim::Schedule schedule_of(const std::string& name,
+                            MakeCurves make,
+                            const Json& attrs,
+                            optim::Optimizer& optimizer) {
+  const Curves curves = make(attrs, optimizer.lr());
   const bool moves =
       (name == "cyclic_lr" || name == "one_cycle_lr") && attrs.value("cycle_momentum", true);
-  optim::Schedule schedule =
-      moves ? optim::Schedule(sgd, curves) : optim::Schedule(sgd, curves.rate);
+  return moves ? optim::Schedule(optimizer, curves) : optim::Schedule(optimizer, curves.rate);
+}
+
+/// lr[t], and momentum[t] where the schedule moves it.
+Arrays run_schedule(const std::string& name, MakeCurves make, const Json& given) {
+  const Json attrs = without_nulls(given);
+  const std::int64_t steps = attrs.at("steps");
+  optim::Sgd sgd({Parameter(zeros({1}))}, {.lr = base_of(name, attrs, 0.1), .momentum = 0.9});
+  optim::Schedule schedule = schedule_of(name, make, attrs, sgd);
   std::vector<double> rates, momenta;
   for (std::int64_t t = 0; t <= steps; ++t) {
     rates.push_back(sgd.lr());
@@ -212,7 +227,7 @@ Arrays clipped(const std::vector<Parameter>& parameters) {
 Arrays run_clip_norm(const Json& attrs, const Arrays& given) {
   const auto parameters = parameters_with_gradients(given);
   const double total = optim::clip_grad_norm(
-      parameters, attrs.at("max_norm"), Call(attrs, given, {}).number("norm_type"));
+      parameters, attrs.at("max_norm"), Call(attrs, given, {}).number("norm_type", 2));
   Arrays result = clipped(parameters);
   result["total_norm"] = scalar(total, float64);
   return result;
@@ -225,6 +240,15 @@ Arrays run_clip_value(const Json& attrs, const Arrays& given) {
 }
 
 }  // namespace
+
+optim::Schedule make_schedule(optim::Optimizer& optimizer, const Json& spec) {
+  const Json attrs = without_nulls(spec);
+  const std::string name = attrs.at("type");
+  const auto at = schedules().find(name);
+  if (at == schedules().end()) throw Missing{name};
+  optimizer.set_lr(base_of(name, attrs, optimizer.lr()));
+  return schedule_of(name, at->second, attrs, optimizer);
+}
 
 const MakeOptimizer* find_optimizer(const std::string& type) {
   const auto at = optimizers().find(type);

@@ -17,6 +17,16 @@ using gradus::Tensor;
 using Json = nlohmann::json;
 using Arrays = std::map<std::string, Tensor>;
 
+/// What came of the cases of a folder.
+struct Outcome {
+  int ran = 0;
+  std::map<std::string, std::vector<std::string>> skipped;  // what is missing -> cases
+  std::vector<std::string> failed;                          // "case: how"
+  int initialisers = 0;                                     // facts of them checked
+};
+/// IoError if the folder has no index.json.
+Outcome run(const std::string& folder);
+
 /// A call to reproduce: the arrays given, by name, and the attributes.
 class Call {
  public:
@@ -84,6 +94,8 @@ Function reduction(F f) {
 gradus::Reduction reduction_of(const Call& c);
 /// By torch's name: bilinear, trilinear, bicubic, …
 gradus::Interpolation interpolation(const std::string& mode);
+/// [[start, stop, step], …], one for each axis; null stands for the whole.
+Tensor slice_ranges(Tensor x, const Json& ranges);
 
 /// Differentiable functions: kinds op, loss and module. Null if there is none of that name.
 const Function* find_function(const std::string& op);
@@ -113,6 +125,8 @@ const Procedure* find_preprocessing(const std::string& op);
 /// What initialisers give that does not agree with the distributions in the folder's initialisers.json, if there is
 /// one, a million draws each.
 std::vector<std::string> initialiser_failures(const std::string& folder, int& ran);
+/// A schedule {"type": …} of an optimiser's rate and, if it moves that, momentum. Throws Missing.
+gradus::optim::Schedule make_schedule(gradus::optim::Optimizer& optimizer, const Json& spec);
 /// Puts `given[prefix + name]` in the place of each parameter of a model, so that gradients reach it.
 void replace_parameters(gradus::nn::ModuleRef model,
                         const Arrays& given,

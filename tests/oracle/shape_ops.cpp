@@ -68,7 +68,8 @@ Functions shape_functions() {
       {"pad", one(pad_case)},
       {"repeat", one([](const Call& c) { return repeat(c("x"), c.shape("repeats")); })},
       {"repeat_interleave", one([](const Call& c) {
-         return repeat_interleave(c("x"), c.integer("repeats"), c.integer("dim"));
+         const Tensor x = c.has("dim") ? c("x") : flatten(c("x"), 0, -1);
+         return repeat_interleave(x, c.integer("repeats"), c.integer("dim", 0));
        })},
       {"roll", one([](const Call& c) {
          return roll(c("x"), axes_of(c, "shifts", {}), axes_of(c, "dims", {}));
