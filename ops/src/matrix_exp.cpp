@@ -1,7 +1,9 @@
 #include "matrices.h"
 
+#include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/decompose.h"
+#include "gradus/ops/elementwise.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
@@ -20,8 +22,29 @@ namespace {
 
 using Matrix = EigenMatrix<double>;
 
-/// The [13/13] Pade approximant, of a norm below 5.4.
-Matrix pade(const Matrix& a) {
+double norm(const Matrix& a) { return a.cwiseAbs().colwise().sum().maxCoeff(); }
+
+/// How often a is halved, so that the approximant's error is below rounding: by norms of its powers, which for
+/// matrices far from normal are much smaller than powers of its norm, and once more where rounding would
+/// show in its terms (Al-Mohy & Higham 2009b, algorithm 5.1 for m = 13).
+int halvings(const Matrix& a, const Matrix& a4, const Matrix& a6) {
+  constexpr double limit = 4.25;  // theta_13
+  const double d6 = std::pow(norm(a6), 1.0 / 6), d8 = std::pow(norm(a4 * a4), 1.0 / 8),
+               d10 = std::pow(norm(a4 * a6), 1.0 / 10);
+  double size = std::min(std::max(d6, d8), std::max(d8, d10));
+  if (!std::isfinite(size)) size = norm(a);
+  const int first = size > limit ? static_cast<int>(std::ceil(std::log2(size / limit))) : 0;
+  const Matrix scaled = a.cwiseAbs() * std::ldexp(1.0, -first);
+  Eigen::RowVectorXd sums = Eigen::RowVectorXd::Ones(a.rows());
+  for (int k = 0; k < 27; ++k) sums = sums * scaled;
+  // 1 / (27! (26 over 13)), the first coefficient of the error.
+  const double error = sums.maxCoeff() / norm(scaled) / 113250775606021113483283660800000000.0;
+  const double more = std::log2(error / (std::numeric_limits<double>::epsilon() / 2)) / 26;
+  return first + (more > 0 && std::isfinite(more) ? static_cast<int>(std::ceil(more)) : 0);
+}
+
+/// The [13/13] Pade approximant of exp(a 2^-s), squared s times.
+Matrix exponential(const Matrix& a) {
   constexpr double b[] = {64764752532480000.0,
                           32382376266240000.0,
                           7771770303897600.0,
@@ -37,13 +60,22 @@ Matrix pade(const Matrix& a) {
                           182.0,
                           1.0};
   const Matrix one = Matrix::Identity(a.rows(), a.cols());
-  const Matrix a2 = a * a, a4 = a2 * a2, a6 = a2 * a4;
+  Matrix a2 = a * a, a4 = a2 * a2, a6 = a2 * a4;
+  const int s = halvings(a, a4, a6);
+  const Matrix a1 = a * std::ldexp(1.0, -s);
+  if (s > 0) {  // the powers themselves may have been infinite
+    a2 = a1 * a1;
+    a4 = a2 * a2;
+    a6 = a2 * a4;
+  }
   const Matrix high_odd = b[13] * a6 + b[11] * a4 + b[9] * a2;
   const Matrix odd = a6 * high_odd + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * one;
   const Matrix high_even = b[12] * a6 + b[10] * a4 + b[8] * a2;
   const Matrix v = a6 * high_even + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * one;
-  const Matrix u = a * odd;
-  return Eigen::PartialPivLU<Matrix>(v - u).solve(v + u);
+  const Matrix u = a1 * odd;
+  Matrix power = Eigen::PartialPivLU<Matrix>(v - u).solve(v + u);
+  for (int k = 0; k < s; ++k) power = power * power;
+  return power;
 }
 
 struct MatrixExp : Op {
@@ -56,12 +88,8 @@ struct MatrixExp : Op {
     a.each([&](std::int64_t i) {
       const Matrix matrix = a.at<double>(i);
       if (!matrix.array().isFinite().all()) return true;
-      const double norm = matrix.cwiseAbs().colwise().sum().maxCoeff();
-      if (!std::isfinite(norm)) return true;
-      const int halvings = norm > 5.371920351148152 ? std::ilogb(norm / 5.371920351148152) + 1 : 0;
-      Matrix power = pade(matrix * std::ldexp(1.0, -halvings));
-      for (int k = 0; k < halvings; ++k) power = power * power;
-      MatrixOut<double>(out + i * n * n, n, n) = power;
+      if (std::isfinite(norm(matrix)))
+        MatrixOut<double>(out + i * n * n, n, n) = exponential(matrix);
       return true;
     });
     return cast(y, x.dtype());

@@ -59,10 +59,10 @@ void for_each(const Packing& p, const Tensor& y, F f) {
   const bool svd = f.packing.two;
   fail<GradientError>(
       f.packing.of,
-      fmt::format("expected distinct {0} values where a derivative of their vectors is asked for, "
-                  "got {1} and {2}: use {3} for a function of the matrix, or the option basis_free "
+      fmt::format("expected distinct {} where a derivative of their vectors is asked for, "
+                  "got {} and {}: use {} for a function of the matrix, or the option basis_free "
                   "if all that matters is the space that the vectors of equal values span",
-                  svd ? "singular" : "eigen",
+                  svd ? "singular values" : "eigenvalues",
                   f.value(i),
                   f.value(j),
                   svd ? "spectral(x^T x, f)" : "spectral(x, f)"));
@@ -118,7 +118,7 @@ Equal equal_values(const Packing& p, const Tensor& y) {
   shape.push_back(k);
   e.pairs = zeros(shape, boolean);
   bool *pairs = e.pairs.mutable_data<bool>(), *none = e.zeros.mutable_data<bool>();
-  for_each(p, detach(y), [&](const Factors& f, std::int64_t matrix) {
+  for_each(p, y, [&](const Factors& f, std::int64_t matrix) {
     bool* const square = pairs + matrix * k * k;
     for (std::int64_t i = 0; i < k; ++i) {
       square[i * k + i] = true;

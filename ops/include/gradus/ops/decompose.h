@@ -45,7 +45,8 @@ Tensor matrix_power(Arg x, Exponent exponent) {
 ///   shapes    x [*, n, n], y like x
 ///   gradient  the corner [1, 2] of exp [x^T g; 0 x^T], in every order
 ///   source    Higham 2005, "The scaling and squaring method for the matrix exponential revisited"; Al-Mohy &
-///             Higham 2009, equation 1.1
+///             Higham 2009a, "Computing the Frechet derivative of the matrix exponential", equation 2.2, and 2009b,
+///             "A new scaling and squaring algorithm for the matrix exponential"
 Tensor matrix_exp(Arg x);
 /// y with a y = b, by elimination with pivoting.
 ///   shapes    a [*, n, n], b [*, n, k] or a vector [n], y like b; leading dimensions broadcast
@@ -88,7 +89,8 @@ struct SpectrumOptions {
 ///   gradient  through s alone always finite (of equal values, or of 0, as of the vectors found). GradientError
 ///             where vectors of equal singular values matter, or of 0 if m != n: between values that differ by no
 ///             more than rounding, 4 k epsilon times the largest, vectors have no derivative. So have
-///             functions of s no second one, if x moves such that they mix: use `spectral(x^T x, f)`
+///             functions of s no second one, if x moves such that they mix: use `spectral(x^T x, f)`. Between close
+///             values digits are lost, epsilon / gap, in the second order epsilon / gap^2; `spectral` loses none
 struct SvdResult {
   Tensor u, s, vh;
 };
