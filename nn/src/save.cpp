@@ -308,7 +308,17 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
 }
 
 std::map<std::string, Tensor> load_tensors(const std::string& path) {
-  return gradus::detail::at_boundary("load", path, [&] { return Reader(path).tensors(); });
+  return gradus::detail::at_boundary("load", path, [&] {
+    try {
+      return Reader(path).tensors();
+    } catch (const Json::exception& error) {
+      gradus::detail::fail<IoError>(
+          "load",
+          fmt::format("expected a safetensors header, got one with {} in {} at byte 8",
+                      error.what(),
+                      path));
+    }
+  });
 }
 
 namespace detail {

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <jpeglib.h>
-#include <png.h>
 #include <zlib.h>
 
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 

@@ -4,6 +4,7 @@
 #include "gradus/data/npy.h"
 #include "gradus/data/readers.h"
 #include "gradus/nn.h"
+#include "gradus/ops.h"
 #include "gradus/optim.h"
 #include "gradus/tensor/memory.h"
 #include "gradus/tensor/random.h"
@@ -175,7 +176,7 @@ TEST_F(Fuzz, Arrays) {
     write_npy(folder_.path("seed"), x);
     return read_bytes(folder_.path("seed"));
   };
-  const std::string array = written(arange(12).reshape({3, 4})),
+  const std::string array = written(reshape(arange(12), {3, 4})),
                     fractions = written(tensor({0.5, 1.5}));
   run("x.npy", {array, fractions, gzipped(array)}, [](const std::string& path) { read_npy(path); });
   write_npz(folder_.path("seed"), {{"a", arange(3)}, {"b/c", tensor({true, false})}});
