@@ -108,66 +108,71 @@ void add_gradient(
   }
 }
 
+/// The states of all samples, [N, 2 S + 1]; flags of states that a sample doesn't have are false.
+struct Lattice {
+  Tensor labels, starts, ends, skips;
+
+  Lattice(const Tensor& targets, const Tensor& target_lengths, std::int64_t blank) {
+    const std::int64_t n = targets.size(0), width = 2 * targets.size(1) + 1;
+    const Tensor given = contiguous(targets);
+    const auto lengths = target_lengths.to_vector<std::int64_t>();
+    std::vector<std::int64_t> label(static_cast<std::size_t>(n * width), blank),
+        skip(label.size(), 0), end(label.size(), 0), start(label.size(), 0);
+    for (std::int64_t i = 0; i < n; ++i) {
+      const States states(given.data<std::int64_t>() + i * targets.size(1),
+                          lengths[static_cast<std::size_t>(i)],
+                          blank);
+      const auto row = static_cast<std::size_t>(i * width);
+      for (std::size_t s = 0; s < states.size(); ++s) {
+        label[row + s] = states.label[s];
+        skip[row + s] = states.skips[s];
+        start[row + s] = s < 2 ? 1 : 0;
+        end[row + s] = s + 2 >= states.size() ? 1 : 0;
+      }
+    }
+    const auto flags = [&](const std::vector<std::int64_t>& v) {
+      return not_equal_to(from_vector(v, {n, width}), 0.0);
+    };
+    labels = from_vector(label, {n, width});
+    starts = flags(start), ends = flags(end), skips = flags(skip);
+  }
+
+  /// What comes to each state from the states before it, or with -1 from those behind it.
+  Tensor joined(const Tensor& x, std::int64_t way) const {
+    if (x.size(1) == 1) return x;
+    const auto moved = [&](const Tensor& y, std::int64_t k) {
+      return pad(y, {k * way, -k * way}, PadMode::constant, kNone);
+    };
+    const Tensor far =
+        way > 0 ? where(skips, moved(x, 2), kNone) : moved(where(skips, x, kNone), 2);
+    return logsumexp(stack({x, moved(x, 1), far}), 0);
+  }
+};
+
 /// The same for all samples with public ops, so that it can be differentiated: [T, N, C].
 Tensor composed_gradient(const Tensor& log_probs,
-                         const Tensor& targets,
+                         const Lattice& lattice,
                          const Tensor& input_lengths,
-                         const Tensor& target_lengths,
-                         const Tensor& g,
-                         std::int64_t blank) {
-  const std::int64_t steps = log_probs.size(0), n = log_probs.size(1),
-                     width = 2 * targets.size(1) + 1;
+                         const Tensor& g) {
   if (log_probs.numel() == 0) return zeros_like(log_probs);
-  std::vector<std::int64_t> labels(static_cast<std::size_t>(n * width), blank),
-      skips(labels.size(), 0), ends(labels.size(), 0), starts(labels.size(), 0);
-  const Tensor given = contiguous(targets);
-  const auto lengths = target_lengths.to_vector<std::int64_t>();
-  for (std::int64_t i = 0; i < n; ++i) {
-    const States states(given.data<std::int64_t>() + i * targets.size(1),
-                        lengths[static_cast<std::size_t>(i)],
-                        blank);
-    const auto row = static_cast<std::size_t>(i * width);
-    for (std::size_t s = 0; s < states.size(); ++s) {
-      labels[row + s] = states.label[s];
-      skips[row + s] = states.skips[s];
-      starts[row + s] = s < 2 ? 1 : 0;
-      ends[row + s] = s + 2 >= states.size() ? 1 : 0;
-    }
-  }
-  const auto flags = [&](const std::vector<std::int64_t>& v) {
-    return not_equal_to(from_vector(v, {n, width}), 0.0);
-  };
-  const Tensor may_skip = flags(skips), may_end = flags(ends), may_start = flags(starts);
-  const Tensor index = broadcast_to(from_vector(labels, {1, n, width}), {steps, n, width});
+  Shape shape = lattice.labels.shape();
+  shape.insert(0, log_probs.size(0));
+  const Tensor index = broadcast_to(lattice.labels, shape);
   const Tensor last = unsqueeze(sub(input_lengths, 1), 1);  // [N, 1]
 
   // What is less likely than none is none: nothing below is infinite.
   const Tensor emitted = gather(to(log_probs, float64), 2, index);
   const std::vector<Tensor> e = unbind(where(less(emitted, kNone), kNone, emitted), 0);
-  const auto moved = [&](const Tensor& x, std::int64_t k) {
-    return pad(x, {k, -k}, PadMode::constant, kNone);
-  };
-  const auto joined = [](const Tensor& a, const Tensor& b, const Tensor& c) {
-    return logsumexp(stack({a, b, c}), 0);
-  };
-  std::vector<Tensor> alpha{where(may_start, e[0], kNone)}, paths(e.size());
-  for (std::size_t t = 1; t < e.size(); ++t) {
-    Tensor from = alpha.back();
-    if (width > 1) from = joined(from, moved(from, 1), where(may_skip, moved(from, 2), kNone));
-    alpha.push_back(add(from, e[t]));
-  }
-  const Tensor final_states = cast(where(may_end, zeros({n, width}), kNone), float64);
-  Tensor beta = final_states;
+  std::vector<Tensor> alpha{where(lattice.starts, e[0], kNone)}, paths(e.size());
+  for (std::size_t t = 1; t < e.size(); ++t)
+    alpha.push_back(add(lattice.joined(alpha.back(), 1), e[t]));
+  const Tensor none = full(lattice.ends.shape(), kNone, float64);
+  const Tensor end = where(lattice.ends, 0.0, none);
+  Tensor beta = none;
   for (std::size_t t = e.size(); t-- > 0;) {
     const double step = static_cast<double>(t);
-    if (t + 1 < e.size()) {
-      const Tensor next = add(beta, e[t + 1]);
-      const Tensor back =
-          width > 1 ? joined(next, moved(next, -1), moved(where(may_skip, next, kNone), -2)) : next;
-      beta = where(equal_to(last, step), final_states, where(greater(last, step), back, kNone));
-    } else {
-      beta = where(equal_to(last, step), final_states, kNone);
-    }
+    if (t + 1 < e.size()) beta = lattice.joined(add(beta, e[t + 1]), -1);
+    beta = where(equal_to(last, step), end, where(greater(last, step), beta, none));
     paths[t] = add(alpha[t], beta);
   }
   // Samples that have steps are somewhere in the first.
@@ -209,7 +214,7 @@ struct CtcLoss : Op {
     const Tensor log_probs = p.in(0);
     Cotangents result(4);
     if (is_recording()) {
-      result[0] = composed_gradient(log_probs, p.in(1), p.in(2), p.in(3), p.g, blank);
+      result[0] = composed_gradient(log_probs, Lattice(p.in(1), p.in(3), blank), p.in(2), p.g);
       return result;
     }
     Tensor d = zeros(log_probs.shape(), log_probs.dtype());
