@@ -3,7 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-includes=(-isystem /usr/include/eigen3 -Iinclude)
+generated=build/release/tensor/include  # made when the preset is configured
+[[ -d $generated ]] || cmake --preset release --log-level=NOTICE
+includes=(-isystem /usr/include/eigen3 -Iinclude "-I$generated")
 for room in tensor graph ops autograd nn optim data train; do includes+=("-I$room/include"); done
 TIMEFORMAT='%R s'
 for _ in 1 2 3; do

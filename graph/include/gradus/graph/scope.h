@@ -2,7 +2,7 @@
 
 #include "gradus/tensor/error.h"
 
-#include <deque>
+#include <list>
 #include <string>
 #include <string_view>
 
@@ -32,7 +32,7 @@ class Scope {
       : parent_(parent), name_(name), description_(description) {}
   const Scope* parent_;
   std::string name_, description_;
-  mutable std::deque<Scope> children_;
+  mutable std::list<Scope> children_;
 };
 
 /// Makes a scope this thread's innermost for as long as the guard lives.
