@@ -67,6 +67,7 @@ Shape statistic_shape(const char* op, const Tensor& x, Per per) {
 /// What is known of the values of a column, or of a group of columns.
 struct Measure {
   double mean, squares, low, high;  // squares: the sum of squared deviations
+  double rest = 0;                  // sum of the deviations: what rounding the mean has left
 };
 
 /// Measures each column of an [n, columns] matrix. Two passes, the first over differences from the column's first
@@ -91,7 +92,11 @@ void measure_columns(const T* x, std::int64_t n, std::int64_t columns, Measure* 
       for (std::int64_t c = begin; c < end; ++c) {
         const double d = static_cast<double>(x[i * columns + c]) - out[c].mean;
         out[c].squares += d * d;
+        out[c].rest += d;
       }
+    for (std::int64_t c = begin; c < end; ++c)
+      out[c].squares =
+          std::max(0.0, out[c].squares - out[c].rest * out[c].rest / static_cast<double>(n));
   });
 }
 

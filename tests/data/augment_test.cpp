@@ -205,9 +205,9 @@ TEST(Augment, ChangesHueSaturationAndValueOnlyAsAsked) {
   EXPECT_THROW(run(color_jitter(), images(1, 2, 2, 2)), ShapeError);
   // Bytes, centred values, NaN: nothing that colours are made of.
   for (const double value : {255.0, 1.01, -0.01, std::nan("")}) {
-    Tensor x = images(2, 3, 2, 2, float64);
-    x.mutable_data<double>()[17] = value;
-    EXPECT_THROW(run(color_jitter(), x), ArgumentError) << value;
+    Tensor bad = images(2, 3, 2, 2, float64);
+    bad.mutable_data<double>()[17] = value;
+    EXPECT_THROW(run(color_jitter(), bad), ArgumentError) << value;
   }
 }
 

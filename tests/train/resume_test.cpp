@@ -1,8 +1,12 @@
 #include "gradus/data/augment.h"
 #include "gradus/data/preprocess.h"
+#include "gradus/graph/node.h"
 #include "gradus/nn/activation.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/sequential.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
 #include "gradus/train/fit.h"
 
 #include <gtest/gtest.h>

@@ -122,7 +122,7 @@ Fingerprint fingerprint(const FitOptions& options,
   }
   const data::Dataset row = data.train.slice(0, 1);
   result.add("transform",
-             options.transform ? digest(options.transform(row.inputs)) : std::string("none"));
+             options.transform ? digest(options.transform(row.inputs, {})) : std::string("none"));
   std::string augment = "none";
   if (options.augment) {
     // Three draws: a change that is made by chance is seen.

@@ -1,0 +1,55 @@
+#include "gradus/nn/activation.h"
+#include "gradus/nn/init.h"
+#include "gradus/nn/layers.h"
+#include "gradus/nn/sequential.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+using namespace gradus;
+
+namespace {
+
+/// The line of the error that f ends with, or 0 if it is in another file.
+template <class F>
+unsigned line_of(F&& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    const std::string file = error.site().file == nullptr ? "" : error.site().file;
+    return file.ends_with("users_line_test.cpp") ? error.site().line : 0;
+  }
+  return 0;
+}
+
+TEST(Initialisers, ErrorsNameTheUsersLine) {
+  Tensor vector = zeros({3}), matrix = zeros({3, 2});
+  nn::Linear net(2, 3);
+  // clang-format off
+  EXPECT_EQ(line_of([&] { init::he_normal(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::xavier_uniform(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::lecun_uniform(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::orthogonal(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::identity(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::dirac(matrix); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::sparse(matrix, 2); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::uniform(matrix, 1, 0); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::normal(matrix, 0, -1); }), __LINE__);
+  EXPECT_EQ(line_of([&] { init::fans(vector); }), __LINE__);
+  EXPECT_EQ(line_of([&] { nn::init(net, init::sparse(2)); }), __LINE__);
+  // clang-format on
+}
+
+/// C has a tanh, too; in this file both are seen.
+TEST(Sequential, TakesFunctionsThatHaveNamesakes) {
+  nn::Sequential net{nn::Linear(2, 2), tanh, abs};
+  init::identity(net[0].get_if<nn::Linear>()->weight);
+  init::zeros(net[0].get_if<nn::Linear>()->bias);
+  const Tensor y = net(tensor({{-1.0, 2.0}}));
+  EXPECT_NEAR(y.data<float>()[0], std::tanh(1.0), 1e-6);
+  EXPECT_NEAR(y.data<float>()[1], std::tanh(2.0), 1e-6);
+}
+
+}  // namespace
