@@ -17,7 +17,7 @@ std::span<const OpEntry> all_ops() {
           detail::decompose_ops(),  detail::einsum_ops(),   detail::rearrange_ops(),
           detail::scatter_ops(),    detail::sequence_ops(), detail::conv_ops(),
           detail::patch_ops(),      detail::pool_ops(),     detail::image_ops(),
-          detail::gradient_ops(),   detail::special_ops()})
+          detail::gradient_ops(),   detail::special_ops(),  detail::ternary_ops()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
