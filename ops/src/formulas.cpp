@@ -33,6 +33,7 @@ constexpr Formula kFormulas[] = {
     {"addcmul", "x + c a b", "g, c g b, c g a"},
     {"addcdiv", "x + c a / b", "g, c g / b, -c g a / b²"},
     {"lerp", "a + w (b - a)", "g (1 - w), g w, g (b - a)"},
+    {"lerp_scalar", "a + c (b - a)", "g (1 - c), g c"},
     {"hypot", "√(a² + b²)", "g a / y, g b / y"},
     {"atan2", "angle of the point (b, a)", "g b / (a² + b²), -g a / (a² + b²); 0 at the origin"},
     {"fmod", "a - b q, q = trunc(a / b)", "g, -g q"},

@@ -4,7 +4,6 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
-#include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
 #include <cmath>
@@ -307,41 +306,6 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
   return apply_matched<O>(a, divisors);
 }
 
-/// a + w (b - a), from the nearer end.
-struct Lerp : Op {
-  static constexpr OpInfo info{.name = "lerp", .arity = 3, .saves = Saves::inputs, .flops = 3};
-  Tensor forward(const Tensor& a, const Tensor& b, const Tensor& w) const {
-    const Tensor d = sub(b, a);
-    const Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
-    if (all(isfinite(d)).item<bool>()) return y;
-    // The difference may be infinite where its parts aren't, and an end is one whatever the other is.
-    const Tensor apart = where(isfinite(d), y, add(mul(a, sub(1, w)), mul(b, w)));
-    return where(equal_to(w, 0), a, where(equal_to(w, 1), b, apart));
-  }
-  Cotangents vjp(const Pullback& p) const {
-    const Tensor w = p.in(2);
-    return {p.needs(0) ? mul(p.g, sub(1, w)) : Tensor(),
-            p.needs(1) ? mul(p.g, w) : Tensor(),
-            p.needs(2) ? mul(p.g, sub(p.in(1), p.in(0))) : Tensor()};
-  }
-};
-
-/// Three tensors of one dtype and shape, by promotion and broadcasting.
-Tensor apply_lerp(Arg a, const Tensor& b, const Tensor& w) {
-  const DType dtype = promote(promote(a->dtype(), b.dtype()), w.dtype());
-  const Shape shape = broadcast_shapes(a->shape(), broadcast_shapes(b.shape(), w.shape()));
-  const auto fit = [&](const Tensor& x) {
-    const Tensor y = to(x, dtype);
-    return y.shape() == shape ? y : broadcast_to(y, shape);
-  };
-  return apply(Lerp{}, Arg(fit(a), a.site), fit(b), fit(w));
-}
-
-/// ShapeError unless the three broadcast together.
-void check_broadcast(const char* op, Arg x, const Tensor& a, const Tensor& b) {
-  broadcast_shapes(x->shape(), broadcast_shapes(a.shape(), b.shape(), op, x.site), op, x.site);
-}
-
 /// A number of the tensor's dtype.
 Tensor like(const char* op, Arg x, double value) {
   return scalar(check_scalar(op, x, value), x->dtype());
@@ -378,33 +342,6 @@ Tensor fmod(Arg a, double b) { return fmod(a, like("fmod", a, b)); }
 Tensor remainder(Arg a, const Tensor& b) { return apply_modulo<Remainder>(a, b); }
 Tensor remainder(Arg a, double b) { return remainder(a, like("remainder", a, b)); }
 
-Tensor lerp(Arg a, const Tensor& b, double w) {
-  check_floating("lerp", a);
-  check_broadcast("lerp", a, b, b);
-  const SitePin pin(a.site);
-  return apply_lerp(a, b, scalar(w, promote(a->dtype(), b.dtype())));
-}
-
-Tensor lerp(Arg a, const Tensor& b, const Tensor& w) {
-  check_floating("lerp", a);
-  check_broadcast("lerp", a, b, w);
-  const SitePin pin(a.site);
-  return apply_lerp(a, b, w);
-}
-
-Tensor addcmul(Arg x, const Tensor& a, const Tensor& b, double value) {
-  check_broadcast("addcmul", x, a, b);
-  const SitePin pin(x.site);
-  return add(x, mul(mul(a, b), value));
-}
-
-Tensor addcdiv(Arg x, const Tensor& a, const Tensor& b, double value) {
-  check_floating("addcdiv", x);
-  check_broadcast("addcdiv", x, a, b);
-  const SitePin pin(x.site);
-  return add(x, mul(div(a, b), value));
-}
-
 Tensor nan_to_num(Arg x, double nan, std::optional<double> posinf, std::optional<double> neginf) {
   check_floating("nan_to_num", x);
   NanToNum op;
@@ -423,18 +360,6 @@ std::vector<Example> modulo_examples() {
   const auto call = [](std::span<const Tensor> in) { return function(in[0], in[1]); };
   return {{"", {{.domain = domain(1.1, 1.7)}, {.domain = domain(0.9, 1)}}, call},
           {"signs differ", {{.domain = domain(-1.7, -1.1)}, {.domain = domain(0.9, 1)}}, call}};
-}
-
-std::vector<Example> lerp_examples() {
-  const auto by = [](double w) {
-    return [=](std::span<const Tensor> in) { return lerp(in[0], in[1], w); };
-  };
-  return {{"w 0.3", {{}, {}}, by(0.3), true},
-          {"w 0.8", {{}, {}}, by(0.8), true},
-          {"a weight each",
-           {{}, {}, {.domain = domain(0, 1, {0.5})}},
-           [](std::span<const Tensor> in) { return lerp(in[0], in[1], in[2]); },
-           true}};
 }
 
 }  // namespace
@@ -465,21 +390,6 @@ std::span<const OpEntry> function_ops() {
       binary_entry<Xlogy, xlogy>(),
       {"fmod", &op_class<Fmod>, modulo_examples<Fmod, fmod>},
       {"remainder", &op_class<Remainder>, modulo_examples<Remainder, remainder>},
-      {"lerp", &op_class<Lerp>, lerp_examples},
-      {"addcmul",
-       nullptr,
-       [] {
-         return std::vector<Example>{
-             {"", {{}, {}, {}}, [](Inputs in) { return addcmul(in[0], in[1], in[2], 0.7); }, true}};
-       }},
-      {"addcdiv",
-       nullptr,
-       [] {
-         return std::vector<Example>{{"",
-                                      {{}, {}, {.domain = domain(0.5, 2)}},
-                                      [](Inputs in) { return addcdiv(in[0], in[1], in[2], 0.7); },
-                                      true}};
-       }},
       {"nan_to_num",
        &op_class<NanToNum>,
        [] {

@@ -221,6 +221,7 @@ std::span<const OpEntry> compare_ops();
 std::span<const OpEntry> elementwise_ops();
 std::span<const OpEntry> function_ops();
 std::span<const OpEntry> special_ops();
+std::span<const OpEntry> ternary_ops();
 std::span<const OpEntry> logical_ops();
 std::span<const OpEntry> relu_ops();
 std::span<const OpEntry> activation_ops();

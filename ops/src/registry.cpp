@@ -19,7 +19,8 @@ std::span<const OpEntry> all_ops() {
           detail::patch_ops(),      detail::pool_ops(),     detail::image_ops(),
           detail::gradient_ops(),   detail::grid_ops(),     detail::unpool_ops(),
           detail::distance_ops(),   detail::ctc_ops(),      detail::scatter_reduce_ops(),
-          detail::unique_ops(),     detail::rotary_ops(),   detail::special_ops()})
+          detail::unique_ops(),     detail::rotary_ops(),   detail::special_ops(),
+          detail::ternary_ops()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();
