@@ -226,7 +226,9 @@ void replace_array(Tensor& x, const Tensor& fresh) {
   std::swap(to.storage, from.storage);
   std::swap(to.data, from.data);
   std::swap(to.dtype, from.dtype);
-  std::swap(to.contiguous, from.contiguous);
+  const bool contiguous = to.contiguous;  // a bit-field
+  to.contiguous = from.contiguous;
+  from.contiguous = contiguous;
   std::swap_ranges(to.strides(), to.strides() + to.rank, from.strides());
 }
 
