@@ -189,6 +189,10 @@ List gradient(const At& a) {
   return e.spread(given_out(std::move(dx), e.further), a.xs.size());
 }
 
+Tensor derivative(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, CallSite site) {
+  return gradient(at(f, x, site))[0];
+}
+
 std::pair<List, List> vjp(const At& a, const List& cotangents) {
   const Evaluated e = evaluate("vjp", a);
   if (cotangents.size() != e.ys.size())

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/node.h"
 
+#include <functional>
 #include <initializer_list>
 #include <span>
 #include <utility>
@@ -55,6 +56,20 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
                          std::span<const Tensor> cotangents,
                          BackwardOptions options = {},
                          CallSite site = CallSite::here());
+
+namespace detail {
+Tensor derivative(const std::function<Tensor(const Tensor&)>& f, const Tensor& x, CallSite site);
+}
+
+/// The derivative of a function of one tensor (of one element) as a function: `grad(f)(x)`. `grad(grad(f))`
+/// works where results have one element. See functional.h for what can be differentiated further.
+template <class F>
+  requires std::is_invocable_r_v<Tensor, F, const Tensor&>
+auto grad(F f) {
+  return [f = std::move(f)](const Tensor& x, CallSite site = CallSite::here()) {
+    return detail::derivative(std::cref(f), x, site);
+  };
+}
 
 }  // namespace gradus
 GRADUS_EXPORT_END

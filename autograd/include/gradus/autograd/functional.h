@@ -175,16 +175,6 @@ auto blocks(std::vector<List>&& all) {
 //             ArgumentError if there are more or fewer; GradientError if a tensor that f is to use by itself
 //             requires no gradient
 
-/// The derivative of a function of one tensor (of one element) as a function: `grad(f)(x)`. `grad(grad(f))`
-/// works where results have one element.
-template <class F>
-  requires std::is_invocable_r_v<Tensor, F, const Tensor&>
-auto grad(F f) {
-  return [f = std::move(f)](const Tensor& x, CallSite site = CallSite::here()) {
-    return detail::gradient(detail::at(f, x, site))[0];
-  };
-}
-
 /// The gradient of f (of one element): `grad(loss, parameters(net))`.
 template <class F, detail::TensorOrList X = std::initializer_list<Tensor>>
   requires(detail::takes_nothing<F> || detail::takes_one_by_one<F> || detail::takes_span<F>)
