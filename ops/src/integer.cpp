@@ -105,9 +105,11 @@ std::span<const OpEntry> integer_ops();
 
 std::span<const OpEntry> integer_ops() {
   static const auto examples = [](Tensor (*f)(Arg, const Tensor&), double lowest) {
-    const Sample a{{2, 3}, domain(-9, 9), Sample::Kind::index},
-        b{{2, 3}, domain(lowest, 9), Sample::Kind::index};
-    const auto call = [f](std::span<const Tensor> in) { return f(in[0], in[1]); };
+    const Sample a{{2, 3}, domain(-9, 9), Sample::Kind::constant},
+        b{{2, 3}, domain(lowest, 9), Sample::Kind::constant};
+    const auto call = [f](std::span<const Tensor> in) {
+      return f(to(in[0], int64), to(in[1], int64));
+    };
     return std::vector<Example>{{"", {a, b}, call, false, false}};
   };
   static const OpEntry table[] = {

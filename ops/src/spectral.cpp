@@ -79,6 +79,11 @@ struct SpectralDerivative : Op {
   Function f;
 
   Tensor forward(std::span<const Tensor> in) const {
+    check_square(info.name, in[0]);
+    for (const Tensor& e : in.subspan(2)) {
+      check_same_dtype(info.name, in[0], e);
+      check_shape(info.name, e, in[0].shape());
+    }
     const Matrices factors(in[1]);
     const auto count = static_cast<int>(in.size()) - 2;
     std::vector<Matrices> directions;
@@ -242,6 +247,7 @@ std::span<const OpEntry> spectral_ops() {
        [] {
          return Examples{{"", {square, square, square}, [](In in) {
                             SpectralDerivative op;
+                            check_square("spectral_derivative", in[0]);
                             op.f = std::make_shared<const SpectralFunction>(SpectralFunction{
                                 "exp", [](const lane::Taylor& x) { return exp(x); }});
                             const Tensor factors = factors_of(in[0], false);

@@ -55,6 +55,13 @@ void for_each(const Packing& p, const Tensor& y, F f) {
   }
 }
 
+void check_packed(const char* op, const Tensor& y, const Packing& p) {
+  check_matrix(op, y);
+  if (y.shape().back() != p.columns())
+    fail<ShapeError>(op,
+                     fmt::format("expected [*, k, {}], got {}", p.columns(), to_string(y.shape())));
+}
+
 [[noreturn]] void fail_equal(const Factors& f, std::int64_t i, std::int64_t j) {
   const bool svd = f.packing.two;
   fail<GradientError>(
@@ -85,7 +92,10 @@ Tensor right(const Packing& p, const Tensor& y) {
   return apply(SpectrumVectors{{}, p, p.left + 1, p.right}, y);
 }
 
-Tensor SpectrumVectors::forward(const Tensor& y) const { return clone(part(y, first, count)); }
+Tensor SpectrumVectors::forward(const Tensor& y) const {
+  check_packed(info.name, y, packing);
+  return clone(part(y, first, count));
+}
 
 /// A cotangent that is 0 throughout says nothing: f'(w) or f(w) may be 0 by chance. One of 0 for some vectors is
 /// that of a function of the others.
@@ -139,6 +149,7 @@ Tensor determined(const Packing& p, const Equal& equal, const Tensor& y, const T
 }
 
 Tensor SpectrumUndetermined::forward(const Tensor& y) const {
+  check_packed(info.name, y, packing);
   return zeros_like(packed(y, packing.left, packing.right));
 }
 

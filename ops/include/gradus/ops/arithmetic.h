@@ -41,7 +41,7 @@ inline Tensor operator/(Arg a, double b) { return div(a, b); }
 inline Tensor operator/(double a, Arg b) { return div(a, b); }
 inline Tensor operator-(Arg x) { return neg(x); }
 
-/// a^b. Floating only.
+/// a^b, both floating, or both int64: exact, with ArgumentError for exponents below 0 or powers beyond int64.
 ///   gradient  b a^(b-1) and a^b log a (0 where a = 0 and b >= 0)
 Tensor pow(Arg a, const Tensor& b);
 Tensor pow(Arg a, double exponent);
