@@ -152,6 +152,10 @@ Taylor pow(const Taylor& a, double e) {
   return y;
 }
 
+Taylor pow(const Taylor& a, const Taylor& b) {
+  return is_constant(b) ? pow(a, b.c[0]) : exp(b * log(a));
+}
+
 Taylor sigmoid(const Taylor& a) {
   const double x = a.c[0], e = std::exp(-std::abs(x));
   return integrate(a, (x < 0 ? e : 1.0) / (1 + e), [](const Taylor& y, int k) {

@@ -44,9 +44,9 @@ TEST(EdgeArguments, ClampNamesTheBoundThatIsNoNumber) {
 
 TEST(EdgeArguments, SizesAlongAxesAreNotCutToInt) {
   const std::int64_t wide = (std::int64_t{1} << 32) + 1;
-  EXPECT_EQ(Padding(wide).both()[0], wide);
+  EXPECT_EQ(Padding(wide).high()[0], wide);
   EXPECT_EQ(PerAxis(wide)[2], wide);
-  EXPECT_EQ(ConvOptions{.padding = wide}.padding.both()[1], wide);
+  EXPECT_EQ(ConvOptions{.padding = wide}.padding.high()[1], wide);
   const std::size_t two = 2;
   EXPECT_EQ(ConvOptions{.stride = two}.stride[0], 2);
   EXPECT_TRUE(Padding::same.is_same());

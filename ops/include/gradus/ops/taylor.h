@@ -44,6 +44,8 @@ Taylor erf(const Taylor& a);
 Taylor abs(const Taylor& a);
 Taylor sign(const Taylor& a);
 Taylor pow(const Taylor& a, double e);
+/// Of a > 0 where b is not constant.
+Taylor pow(const Taylor& a, const Taylor& b);
 Taylor sigmoid(const Taylor& a);
 Taylor softplus(const Taylor& a);
 inline Taylor where(bool m, const Taylor& a, const Taylor& b) { return m ? a : b; }
