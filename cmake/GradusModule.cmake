@@ -30,6 +30,9 @@ function(gradus_add_module)
     set(public PUBLIC)
     add_library(${target} ${sources})
     gradus_target_defaults(${target})
+    # Static libraries too go into plugins and shared libraries of a user's.
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+    target_compile_options(${target} PRIVATE -fno-semantic-interposition)  # calls within a library stay direct
     target_include_directories(${target} PRIVATE src)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LIBS} ${GRADUS_OPENMP_TARGET})
   else()

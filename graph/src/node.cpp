@@ -62,8 +62,6 @@ Node::Node(const OpClass& op, std::size_t header_bytes)
 
 Node::~Node() { delete hooks_; }
 
-bool Node::is_leaf() const { return op_ == &kLeafClass; }
-
 Shape Node::shape(int output) const {
   const Output& o = outputs()[output];
   return Shape(std::span<const std::int64_t>(sizes() + o.first_size, o.rank));

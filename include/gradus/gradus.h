@@ -7,5 +7,6 @@
 #include "gradus/nn.h"
 #include "gradus/ops.h"
 #include "gradus/optim.h"
+#include "gradus/prelude.h"
 #include "gradus/tensor.h"
 #include "gradus/train.h"

@@ -39,6 +39,19 @@ void Visitor::child(std::string_view, ModuleRef child) { child.visit(*this); }
 
 namespace detail {
 
+bool same_type(const TypeInfo& a, const TypeInfo& b) {
+  if (&a == &b || a.id == b.id) return true;
+  const std::string_view name = a.id->name();
+  // Types that one source only knows: there is no other of theirs.
+  for (const char* mark : {"_GLOBAL__N_", "$_"})
+    if (name.find(mark) != std::string_view::npos) return false;
+#ifdef _LIBCPP_VERSION
+  return name == b.id->name();  // its == compares addresses
+#else
+  return *a.id == *b.id;
+#endif
+}
+
 void fail_no_model() {
   gradus::detail::fail<ArgumentError>("nn", "expected a model, got a null pointer");
 }

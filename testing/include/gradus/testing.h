@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::op_suite::detail {
 
 /// Registers one test a property. The subjects are made when the tests run, after all static objects.
@@ -16,6 +17,7 @@ bool register_tests(const char* text,
                     int line);
 
 }  // namespace gradus::op_suite::detail
+GRADUS_EXPORT_END
 
 #define GRADUS_TEST_JOIN_(a, b) a##b
 #define GRADUS_TEST_NAME_(a, b) GRADUS_TEST_JOIN_(a, b)

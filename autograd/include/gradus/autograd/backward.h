@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct BackwardOptions {
@@ -76,3 +77,4 @@ auto grad(F f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -57,3 +58,4 @@ auto checkpoint(F f, Arg first, const Rest&... rest) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

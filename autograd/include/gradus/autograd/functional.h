@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -245,3 +246,4 @@ DerivativeFunction<F, true> hessian(F f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct CheckOptions {
@@ -122,3 +123,4 @@ Report gradgradcheck(F&& f,
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

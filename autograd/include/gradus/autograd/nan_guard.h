@@ -2,6 +2,7 @@
 
 #include "gradus/graph/op.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct NanOptions {
@@ -29,3 +30,4 @@ class NanGuard final : detail::OpWatch {
 };
 
 }  // namespace gradus
+GRADUS_EXPORT_END

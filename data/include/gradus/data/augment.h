@@ -17,6 +17,7 @@
 // threads; with a loader's `.augment` it is decided by seed, epoch and place in the epoch. All throw
 // ShapeError for other shapes, DTypeError for other elements, ArgumentError for options out of range.
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// A random change of a batch, or several one after the other: `{horizontal_flip(), random_crop()}`.
@@ -125,3 +126,4 @@ Augmentation mixup(double alpha = 0.2, CallSite site = CallSite::here());
 Augmentation augmentation(const std::string& text, CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// Examples and what is to be learnt of them. Copies share the tensors.
@@ -72,6 +73,7 @@ Splits split(const Dataset& all,
              CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END
 
 template <>
 struct std::tuple_size<gradus::data::Batch> : std::integral_constant<std::size_t, 2> {};

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 struct SpiralOptions {
@@ -49,3 +50,4 @@ Dataset drawn_digits(const DrawnDigitsOptions& options = {},
                      CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// Anything that turns the inputs of a batch into others: callable as `f(x)`, or as `f(x, site)`
@@ -213,3 +214,4 @@ class Loader::Iterator {
 };
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

@@ -8,6 +8,7 @@
 // NumPy's files. A file that is missing, damaged, cut short or longer than it says is an IoError that
 // names the file and the place; memory is asked for only once the file has proved to hold that much.
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// Tensors by name.
@@ -26,3 +27,4 @@ void write_npy(const std::string& path, const Tensor& x, CallSite site = CallSit
 void write_npz(const std::string& path, const Arrays& arrays, CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

@@ -19,6 +19,7 @@
 // and throws ArgumentError if used before `fit`; ShapeError if rows are not shaped like those fitted;
 // DTypeError for elements it does not take. `save` and `load` keep a step in a file.
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// What shares one value: one mean, one deviation, ….
@@ -369,3 +370,4 @@ Splits fit_transform(T& step, Splits splits, CallSite site = CallSite::here()) {
 }
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

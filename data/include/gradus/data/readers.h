@@ -15,6 +15,7 @@
 // missing, damaged, cut short or longer than it says is an IoError that names the file and the
 // place; memory is asked for only once the file has proved to hold that much.
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::data {
 
 /// A column of a table: by position (negative counts from the back) or by its name in the header.
@@ -126,3 +127,4 @@ Source image_source(const std::string& folder,
                     CallSite site = CallSite::here());
 
 }  // namespace gradus::data
+GRADUS_EXPORT_END

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// What can be learnt from a recorded graph. Nodes are named by their places in the view.
 namespace gradus::graph {
 
@@ -127,3 +128,4 @@ CheckpointPlan suggest_checkpoints(const View& view, std::int64_t budget);
 std::string to_string(const CheckpointPlan& plan);
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

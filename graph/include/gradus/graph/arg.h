@@ -2,6 +2,7 @@
 
 #include "gradus/tensor/tensor.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// The first argument of every op: a tensor, and the line that the call stands on.
@@ -42,3 +43,4 @@ class SitePin {
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <boost/graph/adjacency_list.hpp>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 
 /// A view for the algorithms of Boost.Graph. Vertex i is node i of the view; edges run in the
@@ -17,3 +18,4 @@ using BoostGraph = boost::
 BoostGraph boost_graph(const View& view);
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

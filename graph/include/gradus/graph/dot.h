@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 
 struct DotOptions {
@@ -29,3 +30,4 @@ std::string to_dot(const View& view, const DotOptions& options = {});
 void write_dot(const View& view, const std::string& path, const DotOptions& options = {});
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

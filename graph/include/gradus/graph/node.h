@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 class Node;
@@ -38,7 +39,7 @@ class Node : public detail::Attachment {
   CallSite site() const { return {file_, line_}; }
   /// Null outside any layer.
   const graph::Scope* scope() const { return scope_; }
-  bool is_leaf() const;
+  bool is_leaf() const { return input_count_ == 0; }
 
   std::span<const Edge> inputs() const { return {edges(), input_count_}; }
   int output_count() const { return output_count_; }
@@ -181,3 +182,4 @@ void on_gradient(const Tensor& x, Node::Hook hook);
 Tensor detach(const Tensor& x);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What an op keeps for its rule; combine with |. Only what is named can be asked of a Pullback.
@@ -415,3 +416,4 @@ constexpr OpFunction<O> make_op(O op = {}) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -118,3 +119,4 @@ auto make_op(const char* name, F forward, R rule, OpInfo info = {.saves = Saves:
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

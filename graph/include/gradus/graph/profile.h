@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 
 struct ProfileOptions {
@@ -69,3 +70,4 @@ class Profile {
 };
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// True while ops leave nodes on the tape (the default; each thread has its own setting).
@@ -35,3 +36,4 @@ decltype(auto) no_grad(F&& f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// While it lives, what ops on this thread save for their rules is kept as `pack` makes it, and made again by
@@ -68,3 +69,4 @@ struct PackedTensor {
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

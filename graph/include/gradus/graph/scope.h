@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 
 /// The path of the layer being evaluated, "net.block2.fc". Scopes are interned: one object for each
@@ -51,3 +52,4 @@ class ScopeGuard {
 };
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

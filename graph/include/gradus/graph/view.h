@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::graph {
 
 /// What is known of one result of a node.
@@ -121,3 +122,4 @@ std::vector<ScopeTotals> totals_by_scope(const View& view);
 std::string summary(const View& view);
 
 }  // namespace gradus::graph
+GRADUS_EXPORT_END

@@ -10,6 +10,7 @@
 #include <initializer_list>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 /// Activations as layers: ReLU(), LeakyReLU(0.2), Softmax(1). Formulas, errors and sources are those of the
 /// functions of the same name; x and y have one shape unless another thing is said.
 namespace gradus::nn {
@@ -181,3 +182,4 @@ class MaxoutLinear : public Module<MaxoutLinear> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 /// Attention and the transformer's layer.
 namespace gradus::nn {
 
@@ -115,3 +116,4 @@ class TransformerEncoderLayer : public Module<TransformerEncoderLayer> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

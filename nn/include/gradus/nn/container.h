@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Modules made of modules; Sequential has a header of its own.
 namespace gradus::nn {
 
@@ -40,3 +41,4 @@ class Parallel : public Module<Parallel> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

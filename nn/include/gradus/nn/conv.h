@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 /// Layers over spatial axes: convolutions and pools.
 namespace gradus::nn {
 
@@ -193,3 +194,4 @@ struct AdaptiveMaxPool3d : detail::AdaptivePool<AdaptiveMaxPool3d, adaptive_max_
 // clang-format on
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

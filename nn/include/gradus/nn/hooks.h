@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 /// A function called with some tensors. What it returns, if anything defined, takes the place of the last.
@@ -78,3 +79,4 @@ HookHandle hook(M& module, Hooks hooks) {
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

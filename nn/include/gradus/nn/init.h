@@ -7,6 +7,7 @@
 #include <functional>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 /// Initialisers. Those with a tensor fill it in place and hand it back:
 ///
 ///     init::he_normal(net.fc1.weight);
@@ -173,3 +174,4 @@ void init(M& model, const gradus::init::Lsuv& lsuv, Generator& generator = defau
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 /// Layers. Parameters bear PyTorch's names. What a layer draws at the start comes from the generator it is
 /// given.
 namespace gradus::nn {
@@ -226,3 +227,4 @@ struct Identity : Module<Identity> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 // Losses are ops; here they stand under the name that users of other libraries look for.
@@ -117,3 +118,4 @@ Tensor l1(const M& model, double strength, PenaltyOptions options = {}) {
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

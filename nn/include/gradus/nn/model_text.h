@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 /// A model from a short text: layers separated by commas, each a word and its numbers.
@@ -31,3 +32,4 @@ struct ModelWord {
 std::vector<ModelWord> model_words();
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -11,9 +11,11 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// A tensor that a model learns: a leaf that requires a gradient. Copies share the array and its
@@ -61,8 +63,10 @@ class Visitor;
 
 namespace detail {
 
-/// What is known of a type of module or container at compile time. One object for each type.
+/// What is known of a type of module or container at compile time. One object for each type, or one on each
+/// side where a library hides its symbols.
 struct TypeInfo {
+  const std::type_info* id;
   std::string_view name;  // "Linear"; empty for containers and for functions
   std::size_t size;
   bool is_module;  // not merely a plain struct or a container
@@ -73,6 +77,7 @@ struct TypeInfo {
 };
 template <class T>
 const TypeInfo& type_info();
+bool same_type(const TypeInfo& a, const TypeInfo& b);
 
 }  // namespace detail
 
@@ -90,7 +95,7 @@ class ModuleRef {
   /// The module if it is an M, else null.
   template <class M>
   M* get_if() const {
-    return type_ == &detail::type_info<M>() ? static_cast<M*>(object_) : nullptr;
+    return detail::same_type(*type_, detail::type_info<M>()) ? static_cast<M*>(object_) : nullptr;
   }
 
   void visit(Visitor& visitor) const { type_->visit(object_, visitor); }
@@ -103,7 +108,9 @@ class ModuleRef {
 
   const void* object() const { return object_; }
   const detail::TypeInfo& type() const { return *type_; }
-  friend bool operator==(const ModuleRef&, const ModuleRef&) = default;
+  friend bool operator==(const ModuleRef& a, const ModuleRef& b) {
+    return a.object_ == b.object_ && detail::same_type(*a.type_, *b.type_);
+  }
 
  private:
   void* object_;
@@ -326,7 +333,8 @@ void visit_inside(T& object, Visitor& visitor) {
 template <class T>
 constexpr TypeInfo make_type_info() {
   constexpr Kind kind = kind_of<T>();
-  TypeInfo info{{}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
+  TypeInfo info{
+      &typeid(T), {}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
   if constexpr (kind == Kind::module || kind == Kind::structure) info.name = type_name<T>;
   info.visit = [](void* object, Visitor& v) { visit_inside(*static_cast<T*>(object), v); };
   if constexpr (requires(T & m) { std::string(m.describe()); })
@@ -555,16 +563,24 @@ std::int64_t parameter_count(const M& model) {
   return detail::parameter_count(detail::ref(model));
 }
 
-/// Sets the mode of every module in the model that has a field `bool training` or a function
-/// `train(bool)`. Modules begin in training mode.
-template <Model M>
-void train(M& model, bool on = true) {
-  detail::set_training(detail::ref(model), on);
-}
-template <Model M>
-void eval(M& model) {
-  detail::set_training(detail::ref(model), false);
-}
+namespace detail {
+struct SetTraining {
+  bool mode;
+  template <Model M>
+  void operator()(M& model) const {
+    set_training(detail::ref(model), mode);
+  }
+  template <Model M>
+  void operator()(M& model, bool on) const {
+    set_training(detail::ref(model), on == mode);
+  }
+};
+}  // namespace detail
+
+/// nn::train(model, on = true) sets the mode of every module in the model that has a field `bool
+/// training` or a function `train(bool)`; nn::eval(model) is nn::train(model, false). Modules begin
+/// in training mode. Objects, so that a program's own train(net) and eval(net) are not overloads.
+inline constexpr detail::SetTraining train{true}, eval{false};
 
 /// Converts parameters, their gradients and floating buffers in place: every handle to them, those
 /// of an optimiser too, sees the new type. DTypeError unless `dtype` is floating.
@@ -630,3 +646,4 @@ std::vector<UnreachableParameter> unreachable_parameters(const M& model, const T
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

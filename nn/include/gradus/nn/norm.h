@@ -8,6 +8,7 @@
 #include <concepts>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 /// Layers that normalise values, wrappers that normalise weights, and folding.
 namespace gradus::nn {
 
@@ -235,3 +236,4 @@ M fold(const M& layer, const BatchNorm& norm) {
 Sequential fold(const Sequential& net);
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Recurrent layers.
 namespace gradus::nn {
 
@@ -100,3 +101,4 @@ struct GRU : detail::Recurrent<GRU, detail::Cell::gru> { using Recurrent::Recurr
 // clang-format on
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <array>
 #include <cstddef>
 #include <string_view>
@@ -7,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 /// The fields of a plain struct and their names, without registration.
 ///
 /// An aggregate (no constructor, nothing private, no base but empty ones) is taken apart by
@@ -307,3 +310,4 @@ constexpr void visit_fields(T& object, F&& visit) {
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

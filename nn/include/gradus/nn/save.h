@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 /// Tensors by name in a file of the safetensors format: eight bytes of header length, a JSON header, the
@@ -21,21 +22,28 @@ std::map<std::string, Tensor> state(ModuleRef model);
 void set_state(ModuleRef model, std::map<std::string, Tensor> given, const std::string& from);
 void save(ModuleRef model, const std::string& path);
 void load(ModuleRef model, const std::string& path);
+
+struct Save {
+  template <Model M>
+  void operator()(M& model, const std::string& path) const {
+    save(detail::ref(model), path);
+  }
+};
+struct Load {
+  template <Model M>
+  void operator()(M& model, const std::string& path) const {
+    load(detail::ref(model), path);
+  }
+};
 }  // namespace detail
 
-/// The parameters and buffers of a model under their names.
-template <Model M>
-void save(M& model, const std::string& path) {
-  detail::save(detail::ref(model), path);
-}
+/// nn::save(model, path): the parameters and buffers of a model under their names.
+inline constexpr detail::Save save{};
 
-/// Reads them back into the model's own tensors, so optimisers made before go on with them.
+/// nn::load(model, path) reads them back into the model's own tensors, so optimisers made before go on with them.
 ///   errors    IoError as load_tensors; ArgumentError for a name that only one side has; ShapeError and
 ///             DTypeError where a tensor differs. After an error the model is as before.
-template <Model M>
-void load(M& model, const std::string& path) {
-  detail::load(detail::ref(model), path);
-}
+inline constexpr detail::Load load{};
 
 /// Copies of the parameters and buffers under their names.
 template <Model M>
@@ -50,3 +58,4 @@ void set_state(M& model, const std::map<std::string, Tensor>& state) {
 }
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
 namespace detail {
@@ -176,3 +177,4 @@ class Sequential : public Module<Sequential> {
 };
 
 }  // namespace gradus::nn
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Activation functions; tanh, sigmoid and softplus are in elementwise.h. NaN gives NaN.
@@ -80,3 +81,4 @@ Tensor glu(Arg x, std::int64_t axis = -1);
 Tensor softmin(Arg x, std::int64_t axis);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/arg.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Elementwise arithmetic. Two tensors are promoted to one dtype and broadcast by NumPy's rule; results are
@@ -60,3 +61,4 @@ void add_in_place(Tensor& a, const Tensor& b);
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/arg.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Comparison, elementwise with promotion and broadcasting; results are bool and take no gradient. A number takes
@@ -57,3 +58,4 @@ Tensor where(Arg condition, const Tensor& a, double b);
 Tensor where(Arg condition, double a, const Tensor& b);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -3,6 +3,7 @@
 #include "gradus/graph/arg.h"
 #include "gradus/ops/spatial.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 struct ConvOptions {
@@ -65,3 +66,4 @@ Tensor unfold(Arg x, const PerAxis& kernel, const UnfoldOptions& = {});
 Tensor fold(Arg x, const Shape& size, const PerAxis& kernel, const UnfoldOptions& = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Matrices taken apart, and what is made of them. Any leading dimensions * are batches.
@@ -91,3 +92,4 @@ Tensor lstsq(Arg a, const Tensor& b);
 Tensor pinverse(Arg x, double rtol = -1);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Einstein's summation: products of elements with equal indices, summed over those that the result does not name.
@@ -27,3 +28,4 @@ Tensor einsum(std::string_view equation,
               CallSite site = CallSite::here());
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Functions of each element. NaN gives NaN.
@@ -139,3 +140,4 @@ Tensor nan_to_num(Arg x,
                   std::optional<double> neginf = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -1,7 +1,10 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What a public op computes and how its rule takes the cotangent g of its result y back to its inputs, as
@@ -14,3 +17,4 @@ struct Formula {
 Formula formula(std::string_view op);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -2,6 +2,7 @@
 
 #include "gradus/graph/arg.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Functions that give x itself and change only what flows back through it. Here g is the cotangent of the result.
@@ -19,3 +20,4 @@ Tensor clip_gradient(Arg x, double low, double high);
 Tensor clip_gradient_norm(Arg x, double max_norm);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

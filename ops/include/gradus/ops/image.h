@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// How interpolate makes new elements: the nearest one, or a mean weighted by distance along each axis.
@@ -31,3 +32,4 @@ Tensor pixel_shuffle(Arg x, std::int64_t r);
 Tensor pixel_unshuffle(Arg x, std::int64_t r);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

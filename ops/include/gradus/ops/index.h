@@ -6,6 +6,7 @@
 #include <limits>
 #include <span>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Elements taken from, or added to, places given by an int64 tensor. Negative indices count from the
@@ -73,3 +74,4 @@ Tensor nonzero(Arg x);
 Tensor one_hot(Arg index, std::int64_t classes, DType dtype = float32);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -259,3 +260,4 @@ auto elementwise(const char* name, F f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -1,11 +1,14 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <Eigen/Core>
 
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
 
+GRADUS_EXPORT_BEGIN
 /// The numbers that an elementwise lambda is evaluated on: packs of floats or doubles, and dual numbers over
 /// them (Clifford 1873), which nest for higher derivatives. A lambda written with `auto` uses the operators
 /// and functions below; conditions are written `where(x > 0, a, b)`.
@@ -213,5 +216,6 @@ template <Lane P> GRADUS_LANE P clamp(const P& a, double low, double high) { ret
 // clang-format on
 
 }  // namespace gradus::lane
+GRADUS_EXPORT_END
 
 #undef GRADUS_LANE

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// The matrix product by NumPy's rules; transposed views are read where they are.
@@ -49,3 +50,4 @@ Tensor kron(Arg a, const Tensor& b);
 Tensor cross(Arg a, const Tensor& b, std::int64_t axis = -1);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What becomes of the losses of the single elements or samples.
@@ -182,3 +183,4 @@ Tensor cosine_similarity(Arg a, const Tensor& b, std::int64_t axis = -1, double 
 Tensor pairwise_distance(Arg a, const Tensor& b, double p = 2, double eps = 1e-6);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

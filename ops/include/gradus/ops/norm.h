@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What batch_norm gives. `mean` and `var` (with divisor n - 1, for running statistics) are those of the
@@ -88,3 +89,4 @@ Tensor softmax(Arg x, std::int64_t axis);
 Tensor log_softmax(Arg x, std::int64_t axis);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

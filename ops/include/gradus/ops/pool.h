@@ -5,6 +5,7 @@
 
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Pooling over windows of the spatial axes.
@@ -54,3 +55,4 @@ Tensor adaptive_max_pool2d(Arg x, const PerAxis& size);
 Tensor adaptive_max_pool3d(Arg x, const PerAxis& size);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -3,6 +3,7 @@
 #include "gradus/graph/arg.h"
 #include "gradus/tensor/random.h"
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Inverted dropout: in training, elements are set to 0 with probability p and the others divided by
@@ -52,3 +53,4 @@ Tensor multinomial(Arg weights,
                    Generator& generator = default_generator());
 
 }  // namespace gradus
+GRADUS_EXPORT_END

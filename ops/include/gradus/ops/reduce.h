@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Axes of a reduction, negative ones from the back: `{0, -1}`, one number, or none at all for every axis.
@@ -90,3 +91,4 @@ Tensor normalize(Arg x, double p = 2, std::int64_t axis = 1, double eps = 1e-12)
 Tensor logsumexp(Arg x, const Axes& axes = {}, bool keepdim = false);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

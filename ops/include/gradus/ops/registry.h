@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// How a test draws one input of an op.
@@ -46,3 +47,4 @@ struct OpEntry {
 std::span<const OpEntry> all_ops();
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Each element of the result depends on those up to its own place along an axis. Sums and products are carried
@@ -34,3 +35,4 @@ Extremum cummax(Arg x, std::int64_t axis);
 Extremum cummin(Arg x, std::int64_t axis);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

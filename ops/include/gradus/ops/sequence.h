@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Rows of a table.
@@ -47,3 +48,4 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
 Tensor bilinear(Arg a, const Tensor& b, const Tensor& weight, const Tensor& bias = {});
 
 }  // namespace gradus
+GRADUS_EXPORT_END

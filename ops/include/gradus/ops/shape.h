@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Ops that move elements without changing them. Those that can are views: they share the storage.
@@ -151,3 +152,4 @@ std::vector<Tensor> meshgrid(std::span<const Tensor> xs,
                              CallSite site = CallSite::here());
 
 }  // namespace gradus
+GRADUS_EXPORT_END

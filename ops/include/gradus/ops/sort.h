@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Elements in order along an axis. NaN counts as larger than every number, equal elements keep their
@@ -37,3 +38,4 @@ Tensor quantile(Arg x, double q, std::int64_t axis, bool keepdim = false);
 Tensor quantile(Arg x, double q);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

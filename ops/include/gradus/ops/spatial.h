@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// A whole number for each of up to three spatial axes, or one for all: 2, or {2, 1}.
@@ -59,3 +60,4 @@ inline constexpr Padding Padding::same(Kind::same);
 inline constexpr Padding Padding::valid(Kind::given);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -6,6 +6,7 @@
 #include <functional>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::optim {
 
 /// Averages of parameters along training, which often serve better than the last values:
@@ -76,3 +77,4 @@ Average ema(std::vector<Parameter> parameters, double decay = 0.999, bool warm =
 Average swa(std::vector<Parameter> parameters);
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

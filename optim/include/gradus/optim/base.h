@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Optimisers change parameters in place from the gradients that backward has left in them. Each update is
 /// one pass over memory, by several threads where a parameter is large; the result does not depend on their
 /// number.
@@ -135,3 +136,4 @@ class OptimizerOf : public Optimizer {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Gradients kept within bounds, between backward and an optimiser's step. Both put new tensors in the place
 /// of the gradients that they change; parameters without a gradient are passed over.
 namespace gradus::optim {
@@ -28,3 +29,4 @@ void clip_grad_value(const std::vector<Parameter>& parameters,
                      CallSite site = CallSite::here());
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <deque>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::optim {
 
 struct LbfgsOptions {
@@ -53,3 +54,4 @@ class Lbfgs final : public OptimizerOf<LbfgsOptions> {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

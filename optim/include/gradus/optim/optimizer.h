@@ -2,6 +2,7 @@
 
 #include "gradus/optim/base.h"
 
+GRADUS_EXPORT_BEGIN
 /// The formulas: p parameter, g its gradient (negated to maximise) plus weight_decay p, t the number of the
 /// update from 1; all sums start at 0 unless said otherwise.
 namespace gradus::optim {
@@ -191,3 +192,4 @@ class Lion final : public OptimizerOf<LionOptions> {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::optim {
 
 /// Of a random generator: seed and position.
@@ -51,3 +52,4 @@ void save(const std::string& path, const std::vector<Stateful>& parts);
 void load(const std::string& path, const std::vector<Stateful>& parts);
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

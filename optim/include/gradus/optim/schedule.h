@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// Learning rates that change as training goes on. A curve is a pure function of time; a schedule puts a
 /// curve's values into an optimiser:
 ///
@@ -156,3 +157,4 @@ class ReduceOnPlateau {
 };
 
 }  // namespace gradus::optim
+GRADUS_EXPORT_END

@@ -1,9 +1,12 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Element types.
@@ -68,3 +71,4 @@ decltype(auto) dispatch_floating(DType dtype, F&& f) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -4,6 +4,7 @@
 
 #include <Eigen/Core>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 template <class T>
@@ -52,3 +53,4 @@ Tensor from_eigen(const Eigen::DenseBase<Derived>& values) {
 }
 
 }  // namespace gradus
+GRADUS_EXPORT_END

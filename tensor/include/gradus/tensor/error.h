@@ -1,11 +1,14 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <atomic>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// A place in the user's source. Made by a defaulted argument, so it names the caller.
@@ -80,3 +83,4 @@ template <class E>
 using detail::fail;
 
 }  // namespace gradus
+GRADUS_EXPORT_END

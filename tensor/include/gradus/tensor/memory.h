@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +11,7 @@
 #include <sys/single_threaded.h>
 #endif
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// What the caching allocator holds at this moment, in bytes, over all threads.
@@ -82,3 +85,4 @@ class RefCount {
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
@@ -96,3 +97,4 @@ Tensor permutation(std::int64_t n,
                    CallSite site = CallSite::here());
 
 }  // namespace gradus
+GRADUS_EXPORT_END

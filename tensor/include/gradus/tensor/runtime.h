@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <cstdint>
 #include <type_traits>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Threads that kernels may use, 1 or more; at the start OMP_NUM_THREADS, or the number of cores.
@@ -39,3 +42,4 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
 
 }  // namespace detail
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// The largest number of dimensions of a tensor.
@@ -72,3 +73,4 @@ int normalize_axis(std::int64_t axis, int rank, const char* op, CallSite site = 
 Shape contiguous_strides(const Shape& shape);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
 /// The nested loops over N operands of one shape, with neighbouring dimensions merged wherever every
@@ -59,3 +60,4 @@ struct Loops {
 };
 
 }  // namespace gradus::detail
+GRADUS_EXPORT_END

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 class Tensor;
@@ -285,3 +286,4 @@ std::string to_string(const Tensor& x, const PrintOptions& options = {});
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 }  // namespace gradus
+GRADUS_EXPORT_END

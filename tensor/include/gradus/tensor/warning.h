@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <functional>
 #include <string>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 /// Is given what is no error but is probably a mistake: a line of text without a newline.
@@ -17,3 +20,4 @@ void warn(const std::string& text);
 }  // namespace detail
 
 }  // namespace gradus
+GRADUS_EXPORT_END

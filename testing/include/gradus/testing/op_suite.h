@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 /// The properties that every op has, as functions that say what is wrong. No test framework in here; the
 /// macro GRADUS_TEST_OP of <gradus/testing.h> makes tests of it.
 namespace gradus::op_suite {
@@ -148,3 +149,4 @@ template <class F>
   }
 
 }  // namespace gradus::op_suite
+GRADUS_EXPORT_END

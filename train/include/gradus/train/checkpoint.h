@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
 /// Of a data loader: seed, pass and place in it.
@@ -44,3 +45,4 @@ void save_checkpoint(const std::string& path, const std::vector<Part>& parts);
 void load_checkpoint(const std::string& path, const std::vector<Part>& parts);
 
 }  // namespace gradus::train
+GRADUS_EXPORT_END

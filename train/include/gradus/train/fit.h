@@ -15,6 +15,7 @@
 #include <variant>
 #include <vector>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
 /// A mean over the rows of a batch, as a tensor of one element.
@@ -159,3 +160,4 @@ Score evaluate(M& model,
 }
 
 }  // namespace gradus::train
+GRADUS_EXPORT_END

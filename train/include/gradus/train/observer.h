@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <limits>
 
+GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
 /// Means over a number of rows. NaN where nothing was measured.
@@ -53,3 +54,4 @@ class Observer {
 };
 
 }  // namespace gradus::train
+GRADUS_EXPORT_END
