@@ -2,6 +2,8 @@
 
 #include "gradus/data/npy.h"
 
+#include <fmt/format.h>
+
 #include <cstdint>
 
 // Archives with 64-bit sizes, by section 4.5.3 of PKWARE's APPNOTE 6.3.
@@ -108,7 +110,7 @@ TEST(Zip64, IsWrittenWhereThereAreTooManyMembers) {
   const TempFolder folder;
   Arrays arrays;
   for (std::int64_t i = 0; i < 65'536; ++i)
-    arrays["x" + std::to_string(i)] = scalar(1.0 * static_cast<double>(i), int64);
+    arrays[fmt::format("x{}", i)] = scalar(1.0 * static_cast<double>(i), int64);
   write_npz(folder.path("x.npz"), arrays);
   const std::string bytes = read_bytes(folder.path("x.npz"));
   const std::size_t end64 = bytes.size() - 22 - 20 - 56;

@@ -91,8 +91,8 @@ class Resume : public RunTest {
       FitOptions o = options();
       o.optimizer = adam;
       o.checkpoint = file("run");
-      o.notes = {{"colour", std::string("red")}};
-      o.fixed_notes = {"colour"};
+      o.notes = {{"colour", std::string("red")}, {"batch", std::string("large")}};
+      o.fixed_notes = {"colour", "batch"};
       fit(model, images(), o);
     }
     nn::Sequential model = net(relu);
@@ -101,8 +101,8 @@ class Resume : public RunTest {
     o.epochs = 3;
     o.optimizer = adam;
     o.resume = file("run");
-    o.notes = {{"colour", std::string("red")}};
-    o.fixed_notes = {"colour"};
+    o.notes = {{"colour", std::string("red")}, {"batch", std::string("large")}};
+    o.fixed_notes = {"colour", "batch"};
     change(o);
     return refusal([&] { fit(model, images(seed), o); });
   }
@@ -115,7 +115,7 @@ TEST_F(Resume, GoesOnWithTheSameOptions) {
 TEST_F(Resume, NamesTheOptionThatDiffers) {
   const auto none = [](FitOptions&) {};
   EXPECT_EQ(after([](FitOptions& o) { o.batch = 4; }),
-            "expected a checkpoint of a run with batch 4, got one with 8");
+            "expected a checkpoint of a run with batch' 4, got one with 8");
   EXPECT_EQ(after([](FitOptions& o) { o.shuffle = false; }),
             "expected a checkpoint of a run with shuffle off, got one with on");
   EXPECT_EQ(after([](FitOptions& o) { o.notes["colour"] = std::string("blue"); }),
@@ -135,7 +135,7 @@ TEST_F(Resume, NamesTheOptionThatDiffers) {
          o.transform = [](const Tensor& x) { return x.is_contiguous() ? zeros_like(x) : x; };
        }),
        "transform");
-  says(after(none, 0.01, 0.999, false), "model");              // tanh for relu: the same parameters
+  says(after(none, 0.01, 0.999, false), "layers");             // tanh for relu: the same parameters
   says(after(none, 0.01, 0.999, true, 2), "training inputs");  // others of the same shape
 }
 

@@ -56,6 +56,9 @@ std::string text_of(const nn::ModuleRef& model) {
 
 void Fingerprint::add(std::string name, std::string text) {
   std::replace(name.begin(), name.end(), '/', '.');  // which parts the names in a checkpoint
+  // A note may be called like something else that is compared.
+  while (std::any_of(items_.begin(), items_.end(), [&](const auto& i) { return i.first == name; }))
+    name += '\'';
   items_.emplace_back(std::move(name), std::move(text));
 }
 
@@ -135,7 +138,7 @@ Fingerprint fingerprint(const FitOptions& options,
                             .inputs);
   }
   result.add("augmentation", augment);
-  result.add("model", text_of(model));
+  result.add("layers", text_of(model));
   for (const auto& [name, value] : optimizer.state())
     if (name.starts_with("groups."))
       result.add("optimizer " + name.substr(7), fmt::format("{}", value.item<double>()));

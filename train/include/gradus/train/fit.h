@@ -148,7 +148,7 @@ Score evaluate(const AnyModel& model,
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
 ///             of the model's, a parameter used but not trained, a loss that is not finite or
 ///             explodes, a checkpoint of a run with another option (which is named: batch, shuffle,
-///             epochs if there is a schedule, data, transform, augmentation, the optimizer's, model);
+///             epochs if there is a schedule, data, transform, augmentation, the optimizer's, layers);
 ///             IoError, before training, if the folder or the checkpoint can't be written; those of
 ///             load_checkpoint. After an error the weights are as before the call, and so are all
 ///             files but the checkpoint and, where the loss exploded, the run's.
