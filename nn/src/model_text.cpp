@@ -6,11 +6,11 @@
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/norm.h"
+#include "gradus/tensor/from_chars.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <numeric>
 #include <optional>
@@ -68,7 +68,8 @@ class Numbers {
   double number(std::size_t i) const {
     const std::string_view text = item_.arguments[i + 1];
     double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const auto [end, error] =
+        gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
       wrong("a number");
     return value;

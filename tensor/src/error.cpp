@@ -57,12 +57,13 @@ void fail(std::string_view op, const std::string& message, CallSite site) {
   throw E(std::move(name), message, std::move(scope), context.pinned ? context.site : site);
 }
 
-template void fail<ShapeError>(std::string_view, const std::string&, CallSite);
-template void fail<DTypeError>(std::string_view, const std::string&, CallSite);
-template void fail<IndexError>(std::string_view, const std::string&, CallSite);
-template void fail<ArgumentError>(std::string_view, const std::string&, CallSite);
-template void fail<GradientError>(std::string_view, const std::string&, CallSite);
-template void fail<IoError>(std::string_view, const std::string&, CallSite);
+// GCC forgets the visibility of a template where it is instantiated.
+template GRADUS_EXPORT void fail<ShapeError>(std::string_view, const std::string&, CallSite);
+template GRADUS_EXPORT void fail<DTypeError>(std::string_view, const std::string&, CallSite);
+template GRADUS_EXPORT void fail<IndexError>(std::string_view, const std::string&, CallSite);
+template GRADUS_EXPORT void fail<ArgumentError>(std::string_view, const std::string&, CallSite);
+template GRADUS_EXPORT void fail<GradientError>(std::string_view, const std::string&, CallSite);
+template GRADUS_EXPORT void fail<IoError>(std::string_view, const std::string&, CallSite);
 
 void fail_dtype(const char* op, DType expected, DType got, CallSite site) {
   fail<DTypeError>(

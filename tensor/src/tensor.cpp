@@ -268,10 +268,10 @@ template <class T>
     std::copy(values.begin(), values.end(), result.mutable_data<T>());
     return result;
   }
-template Tensor from_vector(const std::vector<float>&, const Shape&, CallSite);
-template Tensor from_vector(const std::vector<double>&, const Shape&, CallSite);
-template Tensor from_vector(const std::vector<std::int64_t>&, const Shape&, CallSite);
-template Tensor from_vector(const std::vector<bool>&, const Shape&, CallSite);
+template GRADUS_EXPORT Tensor from_vector(const std::vector<float>&, const Shape&, CallSite);
+template GRADUS_EXPORT Tensor from_vector(const std::vector<double>&, const Shape&, CallSite);
+template GRADUS_EXPORT Tensor from_vector(const std::vector<std::int64_t>&, const Shape&, CallSite);
+template GRADUS_EXPORT Tensor from_vector(const std::vector<bool>&, const Shape&, CallSite);
 
 namespace detail {
 
