@@ -111,7 +111,7 @@ class Arguments {
 
  private:
   static List derivatives(const Tensor& y, const List& xs) {
-    if (requires_grad(y)) return grad(y, xs);
+    if (requires_grad(y)) return grad(y, xs, {}, {.retain_graph = true});
     List zero;
     for (const Tensor& x : xs) zero.push_back(zeros_like(x));
     return zero;
