@@ -252,7 +252,7 @@ std::span<const OpEntry> spectral_ops() {
                                 "exp", [](const lane::Taylor& x) { return exp(x); }});
                             const Tensor factors = factors_of(in[0], false);
                             const std::vector<Tensor> all{in[0], factors, in[1], in[2]};
-                            return apply_list(op, all, CallSite{});
+                            return apply_list(op, all, CallSite::here());
                           }}};
        }},
       {"matrix_sqrt",
