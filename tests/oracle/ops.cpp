@@ -311,32 +311,32 @@ std::vector<std::string> input_names(const std::string& op, std::size_t count) {
                                      {"index_select", {"x", "index"}},
                                      {"scatter_add", {"x", "index", "src"}},
                                      {"where", {"cond", "a", "b"}}};
-    for (const char* op : {"conv1d",
-                           "conv2d",
-                           "conv3d",
-                           "conv_transpose1d",
-                           "conv_transpose2d",
-                           "group_norm",
-                           "instance_norm",
-                           "layer_norm",
-                           "linear",
-                           "prelu"})
-      all[op] = {"x", "weight", "bias"};
-    for (const char* op : {"bce_loss",
-                           "bce_with_logits",
-                           "cross_entropy",
-                           "hinge_embedding_loss",
-                           "huber_loss",
-                           "kl_div",
-                           "l1_loss",
-                           "mse_loss",
-                           "multi_margin_loss",
-                           "multilabel_soft_margin_loss",
-                           "nll_loss",
-                           "poisson_nll_loss",
-                           "smooth_l1_loss",
-                           "soft_margin_loss"})
-      all[op] = {"x", "target", "weight"};
+    for (const char* name : {"conv1d",
+                             "conv2d",
+                             "conv3d",
+                             "conv_transpose1d",
+                             "conv_transpose2d",
+                             "group_norm",
+                             "instance_norm",
+                             "layer_norm",
+                             "linear",
+                             "prelu"})
+      all[name] = {"x", "weight", "bias"};
+    for (const char* name : {"bce_loss",
+                             "bce_with_logits",
+                             "cross_entropy",
+                             "hinge_embedding_loss",
+                             "huber_loss",
+                             "kl_div",
+                             "l1_loss",
+                             "mse_loss",
+                             "multi_margin_loss",
+                             "multilabel_soft_margin_loss",
+                             "nll_loss",
+                             "poisson_nll_loss",
+                             "smooth_l1_loss",
+                             "soft_margin_loss"})
+      all[name] = {"x", "target", "weight"};
     return all;
   }();
   Names names;

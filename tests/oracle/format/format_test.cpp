@@ -2,10 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <numeric>
 
 // What the format of oracle folders allows and the folder at hand need not have: attributes left out have
 // PyTorch 1.13's defaults. Values by closed forms.
@@ -79,6 +80,7 @@ class Cases : public testing::Test {
   Arrays arrays_;
 };
 
+Tensor number(double value) { return scalar(value, float64); }
 Tensor f64(std::initializer_list<double> values) {
   return from_vector(std::vector<double>(values));
 }
@@ -150,7 +152,7 @@ TEST_F(Cases, ProgramsNameInputsByOrder) {
       {{"x0", x}, {"x1", tensor({{1.0, 2.0}}, float64)}},
       f64({11}),
       {{"x0", f64({1, 2})}});
-  one("mse_loss", {{"x0", x}, {"x1", f64({1, 1})}}, scalar(6.5), {{"x0", f64({2, 3})}});
+  one("mse_loss", {{"x0", x}, {"x1", f64({1, 1})}}, number(6.5), {{"x0", f64({2, 3})}});
   expect_all_right();
 }
 
@@ -170,9 +172,9 @@ TEST_F(Cases, AttributesHavePyTorchsDefaults) {
          cube,
          reshape(f64({std::log(a), std::log(b), std::log(b), std::log(a)}), {2, 1, 2}),
          reshape(f64({1 - 2 * a, 1 - 2 * b, 1 - 2 * b, 1 - 2 * a}), {2, 1, 2}));  // dim 0 of 3
-  add_op("norm", {{"p", "fro"}}, f64({3, 4}), scalar(5.0), f64({0.6, 0.8}));
-  add_op("norm", {{"p", "inf"}}, f64({3, -4}), scalar(4.0), f64({0, -1}));
-  add_op("norm", Json::object(), f64({3, 4}), scalar(5.0), f64({0.6, 0.8}));
+  add_op("norm", {{"p", "fro"}}, f64({3, 4}), number(5.0), f64({0.6, 0.8}));
+  add_op("norm", {{"p", "inf"}}, f64({3, -4}), number(4.0), f64({0, -1}));
+  add_op("norm", Json::object(), f64({3, 4}), number(5.0), f64({0.6, 0.8}));
   add_op("repeat_interleave",
          {{"repeats", 2}},
          tensor({{1.0}, {2.0}}, float64),
@@ -214,14 +216,14 @@ TEST_F(Cases, LossesIgnoreMinus100UnlessToldOtherwise) {
       "nll_loss",
       Json::object(),
       {{"x", x}, {"target", target}},
-      {{"y", scalar(2.0)}},
+      {{"y", number(2.0)}},
       {{"x", gradient}});
   const Tensor flat = zeros({2, 2}, float64);
   add("loss",
       "cross_entropy",
       Json::object(),
       {{"x", flat}, {"target", target}},
-      {{"y", scalar(std::log(2.0))}},
+      {{"y", number(std::log(2.0))}},
       {{"x", tensor({{0.5, -0.5}, {0.0, 0.0}}, float64)}});
   expect_all_right();
 }
@@ -247,12 +249,14 @@ TEST_F(Cases, TolerancesOfTheCase) {
 }
 
 TEST_F(Cases, ViewsMayHaveOpenEnds) {
-  add_op("square",
-         Json::object(),
-         f64({3, 5}),
-         f64({9, 25}),
-         f64({6, 10}),
-         Json::parse(R"({"views": {"x": {"base": "base", "steps": [["slice", [[1, null, 2]]]], "grad": "gradbase.x"}}})"));
+  add_op(
+      "square",
+      Json::object(),
+      f64({3, 5}),
+      f64({9, 25}),
+      f64({6, 10}),
+      Json::parse(
+          R"({"views": {"x": {"base": "base", "steps": [["slice", [[1, null, 2]]]], "grad": "gradbase.x"}}})"));
   arrays_["square.0/base"] = f64({2, 3, 4, 5});
   arrays_["square.0/gradbase.x"] = f64({0, 6, 0, 10});
   expect_all_right();
@@ -278,7 +282,7 @@ TEST_F(Cases, TheNormToClipByIsTheSecond) {
       "clip_grad_norm",
       {{"max_norm", 1}},
       {{"grad0", f64({3, 4})}},
-      {{"clipped0", f64({3 / (5 + 1e-6), 4 / (5 + 1e-6)})}, {"total_norm", scalar(5.0)}});
+      {{"clipped0", f64({3 / (5 + 1e-6), 4 / (5 + 1e-6)})}, {"total_norm", number(5.0)}});
   expect_all_right();
 }
 
