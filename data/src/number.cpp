@@ -1,5 +1,7 @@
 #include "number.h"
 
+#include "gradus/tensor/from_chars.h"
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
