@@ -30,8 +30,7 @@ inline void check_factor(const char* op, const char* name, double value) {
 template <class Options>
 void check_common(const char* op, const Options& o) {
   check_factor(op, "lr", o.lr);
-  if constexpr (requires { o.weight_decay; })
-    check_factor(op, "weight_decay", o.weight_decay);
+  if constexpr (requires { o.weight_decay; }) check_factor(op, "weight_decay", o.weight_decay);
   if constexpr (requires { o.eps; }) check_factor(op, "eps", o.eps);
   if constexpr (requires { o.momentum; }) check_share(op, "momentum", o.momentum);
 }
