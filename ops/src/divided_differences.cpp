@@ -122,7 +122,8 @@ bool DividedDifferences::is_near(int low, int high) const {
 double DividedDifferences::of(std::span<const int> sorted) const {
   const int k = static_cast<int>(sorted.size()) - 1, low = sorted.front(), high = sorted.back();
   const double first = points_[at(low)], last = points_[at(high)];
-  if (first == last) return series_[at(low)].c[at(k)] / std::pow(scale_[at(low)], k);
+  if (low == high || first == last)  // (NaN is not equal to itself.)
+    return series_[at(low)].c[at(k)] / std::pow(scale_[at(low)], k);
   const int middle = sorted[at((k + 1) / 2)];
   const double centre = points_[at(middle)], scale = scale_[at(middle)];
   const Taylor& f = series_[at(middle)];

@@ -226,6 +226,9 @@ std::vector<Row> rows() {
   for (Row& r : all) {
     r.exact_in_training = !r.name.starts_with("SpectralNorm");
     for (const char* name : {"BCEWithLogitsLoss",
+                             "HingeLoss",
+                             "SoftMarginLoss",
+                             "MarginRankingLoss",
                              "HingeEmbeddingLoss",
                              "CosineEmbeddingLoss",
                              "MultiLabelSoftMarginLoss"})
