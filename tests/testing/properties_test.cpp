@@ -2,6 +2,7 @@
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
+#include "gradus/ops/decompose.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
@@ -263,6 +264,14 @@ std::vector<Violation> violations() {
       {"third_order", subject_of<SecondOrderOnly>()},
       {"forward_mode", subject_of<NotLinearInG>()},
       {"arguments", subject_of<TotalInItsRule>(false)},
+      {"equal_values",
+       calling("leaves_terms_out",
+               {{{3, 3}, {}, Sample::Kind::spectrum}},
+               [](Inputs in) {
+                 const Tensor a = matmul(transpose(in[0]), in[0]) + eye(3, -1, in[0].dtype());
+                 const auto [w, v] = eigh(a, {.basis_free = true});
+                 return matmul(v * unsqueeze(1.0 / sqrt(w), -2), transpose(v));
+               })},
       {"linearity", subject_of<NotLinear>()},
       {"linearity", subject_of<NotBilinear>(false)},
       {"float32", subject_of<LosesDigits>()},
