@@ -269,8 +269,8 @@ std::vector<Violation> violations() {
                {{{3, 3}, {}, Sample::Kind::spectrum}},
                [](Inputs in) {
                  const Tensor a = matmul(transpose(in[0]), in[0]) + eye(3, -1, in[0].dtype());
-                 const auto [w, v] = eigh(a, {.basis_free = true});
-                 return matmul(v * unsqueeze(1.0 / sqrt(w), -2), transpose(v));
+                 const auto [w, q] = eigh(a, {.basis_free = true});
+                 return matmul(q * unsqueeze(1.0 / sqrt(w), -2), transpose(q));
                })},
       {"linearity", subject_of<NotLinear>()},
       {"linearity", subject_of<NotBilinear>(false)},
