@@ -35,7 +35,7 @@ refused "expected a file that can be written, got 'a_folder'" train --checkpoint
 refused "expected a file that can be written, got '/proc/x'" train --checkpoint /proc/x --epochs 1000000
 refused "expected a file that can be written" train --checkpoint "$(printf 'x%.0s' {1..300})" --epochs 1000000
 rmdir a_folder
-refused "expected a readable file, got nothing" train --resume nothing
+refused 'expected a readable file, got "No such file or directory" for nothing' train --resume nothing
 refused "--validation: expected .*got '1'" train --validation 1
 for option in label delimiter decimal header missing columns skip; do
   refused "--$option: expected with --data csv:FILE only" train --$option x

@@ -359,7 +359,7 @@ void Trainer::train() {
                        .augment = options_.augment,
                        .transform = options_.transform,
                        .seed = generator.split(kOrderStream).next()});
-  if (!options_.checkpoint.empty() || !options_.resume.empty())
+  if (!options_.checkpoint.empty() || !options_.resume.empty() || folder_->exists())
     given_ = fingerprint(options_, data_, model_.module, *optimizer_);
   if (options_.schedule) schedule_.emplace(*optimizer_, *options_.schedule);
   const bool validates = data_.validation.size() > 0;

@@ -33,7 +33,7 @@ int main(int, char** arguments) {
   expect((*net)[0].get_if<nn::BatchNorm>() == nullptr, "get_if tells layers apart");
   const Tensor x = uniform({8, 4}, -1, 1);
   (*net)(x);
-  eval(*net);
+  nn::eval(*net);
   const nn::Sequential folded = nn::fold(*net);
   expect(folded.size() == 2, "nn::fold folds the plugin's model");
   expect(all_close(folded.forward(x), (*net)(x), 1e-4, 1e-5), "and gives the same values");

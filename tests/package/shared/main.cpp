@@ -27,7 +27,7 @@ int main() {
   nn::Sequential net{nn::Linear{4, 3}, nn::BatchNorm{3}, swish, Scale{}};
   const Tensor x = uniform({8, 4}, -1, 1);
   net(x);
-  eval(net);
+  nn::eval(net);
   const nn::Sequential folded = nn::fold(net);
   expect(folded.size() == 3, "nn::fold folds a normalisation into the layer before it");
   expect(all_close(folded.forward(x), net(x), 1e-4, 1e-5), "and gives the same values");
