@@ -55,9 +55,8 @@ using gradus::hardshrink, gradus::hardsigmoid, gradus::hardswish, gradus::hardta
     gradus::hinge_embedding_loss, gradus::hinge_loss, gradus::huber_loss, gradus::hvp,
     gradus::hypot;
 using gradus::index_add, gradus::index_fill, gradus::index_put, gradus::index_select,
-    gradus::instance_norm, gradus::integer_pow, gradus::interpolate, gradus::inverse,
-    gradus::is_floating, gradus::is_leaf, gradus::is_recording, gradus::isfinite, gradus::isinf,
-    gradus::isnan;
+    gradus::instance_norm, gradus::interpolate, gradus::inverse, gradus::is_floating,
+    gradus::is_leaf, gradus::is_recording, gradus::isfinite, gradus::isinf, gradus::isnan;
 using gradus::jacobian, gradus::jvp;
 using gradus::kl_div, gradus::kron, gradus::kthvalue;
 using gradus::l1_loss, gradus::layer_norm, gradus::leaf, gradus::leaky_relu, gradus::lerp,
