@@ -9,11 +9,20 @@ function(gradus_target_defaults target)
     $<$<NOT:$<BOOL:${GRADUS_OPENMP_TARGET}>>:-Wno-unknown-pragmas>)
 endfunction()
 
+# gradus_precompile(target headers…): reads them once for all sources of a program, by GCC.
+function(gradus_precompile target)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
+    list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
+  endif()
+endfunction()
+
 # gradus_add_module(NAME ops DEPS graph [PUBLIC_LIBS …] [PRIVATE_LIBS …] [EXPORT set])
 #
 # The library of a room: gradus_<name>, alias gradus::<name>, from src/**.cpp and include/. DEPS names the rooms
 # it builds on. A room without sources is an interface library. EXPORT names the set of exported targets it
-# belongs to, "gradus" unless given.
+# belongs to, "gradus" unless given. The property GRADUS_HEADERS lists gradus/<name>.h and those of the rooms below.
 function(gradus_add_module)
   cmake_parse_arguments(arg "" "NAME;EXPORT" "DEPS;PUBLIC_LIBS;PRIVATE_LIBS" ${ARGN})
   if(NOT arg_NAME OR arg_UNPARSED_ARGUMENTS)
@@ -24,6 +33,12 @@ function(gradus_add_module)
   endif()
   set(target gradus_${arg_NAME})
   list(TRANSFORM arg_DEPS PREPEND gradus::)
+  set(headers gradus/${arg_NAME}.h)
+  foreach(room IN LISTS arg_DEPS)
+    get_target_property(below ${room} GRADUS_HEADERS)
+    list(PREPEND headers ${below})
+  endforeach()
+  list(REMOVE_DUPLICATES headers)
 
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp)
   if(sources)
@@ -40,7 +55,7 @@ function(gradus_add_module)
     add_library(${target} INTERFACE)
   endif()
   add_library(gradus::${arg_NAME} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_NAME})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${arg_NAME} GRADUS_HEADERS "${headers}")
 
   target_include_directories(${target} ${public}
     $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>

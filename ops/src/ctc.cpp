@@ -19,8 +19,6 @@ namespace {
 
 constexpr auto kName = "ctc_loss";
 constexpr double kNever = -std::numeric_limits<double>::infinity();
-/// The logarithm of a probability that is none, where sums and differences must stay finite.
-constexpr double kNone = -1e30;
 
 /// log(e^a + e^b + e^c); NaN if one is.
 double log_sum(double a, double b, double c = kNever) {
@@ -83,41 +81,53 @@ double total(const std::vector<double>& alpha, std::size_t states) {
   return log_sum(last[-1], states > 1 ? last[-2] : kNever);
 }
 
-/// d(-log p) / d log_probs of one sample, times g (equations 10 to 15).
+/// d(-log p) / d log_probs of one sample, times g: each state's share in all paths, which goes back to the states
+/// before it by their shares in it. (Equations 10 to 15 as probabilities, so that nothing large is subtracted.)
 template <class T>
 void add_gradient(
     const Emissions<T>& p, std::int64_t steps, const States& states, double g, T* out) {
   const std::size_t n = states.size();
   const std::vector<double> alpha = forward_paths(p, steps, states);
   const double all = total(alpha, n);
-  if (all == kNever) return;
-  // beta[s] is the logarithm of the probability of what follows state s at t.
-  std::vector<double> beta(n, kNever), next(n);
-  beta[n - 1] = 0;
-  if (n > 1) beta[n - 2] = 0;
+  if (steps == 0 || all == kNever) return;
+  std::vector<double> share(n, 0), before(n);
+  for (std::size_t s = n < 2 ? 0 : n - 2; s < n; ++s)
+    share[s] = std::exp(alpha[alpha.size() - n + s] - all);
   for (std::int64_t t = steps - 1; t >= 0; --t) {
-    const double* here = alpha.data() + static_cast<std::size_t>(t) * n;
     for (std::size_t s = 0; s < n; ++s)
-      if (here[s] != kNever && beta[s] != kNever)
-        out[t * p.step + states.label[s]] -= static_cast<T>(g * std::exp(here[s] + beta[s] - all));
-    for (std::size_t s = 0; s < n; ++s) next[s] = beta[s] + p.at(t, states.label[s]);
-    for (std::size_t s = 0; s < n; ++s)
-      beta[s] = log_sum(next[s],
-                        s + 1 < n ? next[s + 1] : kNever,
-                        s + 2 < n && states.skips[s + 2] != 0 ? next[s + 2] : kNever);
+      if (share[s] != 0) out[t * p.step + states.label[s]] -= static_cast<T>(g * share[s]);
+    if (t == 0) break;
+    const double* from = alpha.data() + static_cast<std::size_t>(t - 1) * n;
+    std::fill(before.begin(), before.end(), 0.0);
+    for (std::size_t s = 0; s < n; ++s) {
+      if (share[s] == 0) continue;
+      const std::size_t ways = s == 0 ? 1 : states.skips[s] == 0 ? 2 : 3;
+      double most = from[s], part[3], sum = 0;
+      for (std::size_t k = 1; k < ways; ++k) most = std::max(most, from[s - k]);
+      for (std::size_t k = 0; k < ways; ++k) sum += part[k] = std::exp(from[s - k] - most);
+      for (std::size_t k = 0; k < ways; ++k) before[s - k] += share[s] * (part[k] / sum);
+    }
+    share.swap(before);
   }
 }
 
-/// The states of all samples, [N, 2 S + 1]; flags of states that a sample doesn't have are false.
+/// The states of all samples, [N, 2 S + 1], those that a sample doesn't have included.
 struct Lattice {
   Tensor labels, starts, ends, skips;
+  Tensor live;  // [T, N, 2 S + 1]: on a path from a start to an end
 
-  Lattice(const Tensor& targets, const Tensor& target_lengths, std::int64_t blank) {
+  Lattice(std::int64_t steps,
+          const Tensor& targets,
+          const Tensor& input_lengths,
+          const Tensor& target_lengths,
+          std::int64_t blank) {
     const std::int64_t n = targets.size(0), width = 2 * targets.size(1) + 1;
     const Tensor given = contiguous(targets);
-    const auto lengths = target_lengths.to_vector<std::int64_t>();
+    const auto inputs = input_lengths.to_vector<std::int64_t>(),
+               lengths = target_lengths.to_vector<std::int64_t>();
     std::vector<std::int64_t> label(static_cast<std::size_t>(n * width), blank),
         skip(label.size(), 0), end(label.size(), 0), start(label.size(), 0);
+    std::vector<std::int64_t> on(label.size() * static_cast<std::size_t>(steps), 0);
     for (std::int64_t i = 0; i < n; ++i) {
       const States states(given.data<std::int64_t>() + i * targets.size(1),
                           lengths[static_cast<std::size_t>(i)],
@@ -129,23 +139,44 @@ struct Lattice {
         start[row + s] = s < 2 ? 1 : 0;
         end[row + s] = s + 2 >= states.size() ? 1 : 0;
       }
+      const auto count = static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)]);
+      const auto flag = [&](std::size_t t, std::size_t s) -> std::int64_t& {
+        return on[t * label.size() + row + s];
+      };
+      for (std::size_t t = 0; t < count; ++t)
+        for (std::size_t s = 0; s < states.size(); ++s)
+          flag(t, s) = t == 0 ? start[row + s]
+                              : flag(t - 1, s) | (s > 0 ? flag(t - 1, s - 1) : 0) |
+                                    (states.skips[s] != 0 ? flag(t - 1, s - 2) : 0);
+      for (std::size_t t = count; t-- > 0;)
+        for (std::size_t s = 0; s < states.size(); ++s) {
+          const auto goes = [&](std::size_t k) {
+            return s + k < states.size() && (k < 2 || states.skips[s + k] != 0) &&
+                   flag(t + 1, s + k) != 0;
+          };
+          const bool reaches = t + 1 == count ? end[row + s] != 0 : goes(0) || goes(1) || goes(2);
+          flag(t, s) &= reaches ? 1 : 0;
+        }
     }
-    const auto flags = [&](const std::vector<std::int64_t>& v) {
-      return not_equal_to(from_vector(v, {n, width}), 0.0);
+    const auto flags = [&](const std::vector<std::int64_t>& v, const Shape& shape) {
+      return not_equal_to(from_vector(v, shape), 0.0);
     };
     labels = from_vector(label, {n, width});
-    starts = flags(start), ends = flags(end), skips = flags(skip);
+    starts = flags(start, {n, width}), ends = flags(end, {n, width});
+    skips = flags(skip, {n, width}), live = flags(on, {steps, n, width});
   }
 
-  /// What comes to each state from the states before it, or with -1 from those behind it.
-  Tensor joined(const Tensor& x, std::int64_t way) const {
-    if (x.size(1) == 1) return x;
-    const auto moved = [&](const Tensor& y, std::int64_t k) {
-      return pad(y, {k * way, -k * way}, PadMode::constant, kNone);
-    };
-    const Tensor far =
-        way > 0 ? where(skips, moved(x, 2), kNone) : moved(where(skips, x, kNone), 2);
-    return logsumexp(stack({x, moved(x, 1), far}), 0);
+  /// What comes to each state [N, 2 S + 1] from itself and from the states before it: [3, N, 2 S + 1], or [1, N, 1].
+  Tensor ways(const Tensor& x) const {
+    if (x.size(1) == 1) return unsqueeze(x, 0);
+    const auto moved = [&](std::int64_t k) { return pad(x, {k, -k}, PadMode::constant, kNever); };
+    return stack({x, moved(1), where(skips, moved(2), kNever)});
+  }
+  /// The sums of what goes back along these ways.
+  static Tensor back(const Tensor& parts) {
+    const std::vector<Tensor> each = unbind(parts, 0);
+    if (each.size() == 1) return each[0];
+    return add(add(each[0], pad(each[1], {-1, 1})), pad(each[2], {-2, 2}));
   }
 };
 
@@ -155,30 +186,29 @@ Tensor composed_gradient(const Tensor& log_probs,
                          const Tensor& input_lengths,
                          const Tensor& g) {
   if (log_probs.numel() == 0) return zeros_like(log_probs);
-  Shape shape = lattice.labels.shape();
-  shape.insert(0, log_probs.size(0));
-  const Tensor index = broadcast_to(lattice.labels, shape);
-  const Tensor last = unsqueeze(sub(input_lengths, 1), 1);  // [N, 1]
+  const Tensor index = broadcast_to(lattice.labels, lattice.live.shape());
+  const Tensor last = unsqueeze(sub(input_lengths, 1), 1);      // [N, 1]
+  const auto shares = [](const Tensor& x, const Tensor& sum) {  // of nothing in nothing: 0
+    return exp(sub(x, where(equal_to(sum, kNever), 0.0, sum)));
+  };
 
-  // What is less likely than none is none: nothing below is infinite.
   const Tensor emitted = gather(to(log_probs, float64), 2, index);
-  const std::vector<Tensor> e = unbind(where(less(emitted, kNone), kNone, emitted), 0);
-  std::vector<Tensor> alpha{where(lattice.starts, e[0], kNone)}, paths(e.size());
-  for (std::size_t t = 1; t < e.size(); ++t)
-    alpha.push_back(add(lattice.joined(alpha.back(), 1), e[t]));
-  const Tensor none = full(lattice.ends.shape(), kNone, float64);
-  const Tensor end = where(lattice.ends, 0.0, none);
-  Tensor beta = none;
-  for (std::size_t t = e.size(); t-- > 0;) {
-    const double step = static_cast<double>(t);
-    if (t + 1 < e.size()) beta = lattice.joined(add(beta, e[t + 1]), -1);
-    beta = where(equal_to(last, step), end, where(greater(last, step), beta, none));
-    paths[t] = add(alpha[t], beta);
+  const std::vector<Tensor> e = unbind(where(lattice.live, emitted, kNever), 0);
+  std::vector<Tensor> alpha{where(lattice.starts, e[0], kNever)}, parts(1), paths(e.size());
+  for (std::size_t t = 1; t < e.size(); ++t) {
+    const Tensor ways = lattice.ways(alpha.back()), sum = logsumexp(ways, 0, true);
+    parts.push_back(shares(ways, sum));
+    alpha.push_back(add(squeeze(sum, 0), e[t]));
   }
-  // Samples that have steps are somewhere in the first.
-  const Tensor all = logsumexp(paths[0], 1, true), impossible = less(all, kNone / 10);
-  const Tensor shares = where(impossible, 0.0, exp(sub(stack(paths), where(impossible, 0.0, all))));
-  const Tensor sums = scatter_add(zeros(log_probs.shape(), float64), 2, index, shares);
+  Tensor share = zeros(lattice.ends.shape(), float64);
+  for (std::size_t t = e.size(); t-- > 0;) {
+    if (t + 1 < e.size()) share = Lattice::back(mul(share, parts[t + 1]));
+    const Tensor ends = where(lattice.ends, alpha[t], kNever);
+    const Tensor here = equal_to(last, static_cast<double>(t));
+    share = where(here, shares(ends, logsumexp(ends, 1, true)), share);
+    paths[t] = share;
+  }
+  const Tensor sums = scatter_add(zeros(log_probs.shape(), float64), 2, index, stack(paths));
   return mul(to(sums, log_probs.dtype()), neg(unsqueeze(g, 1)));
 }
 
@@ -214,7 +244,8 @@ struct CtcLoss : Op {
     const Tensor log_probs = p.in(0);
     Cotangents result(4);
     if (is_recording()) {
-      result[0] = composed_gradient(log_probs, Lattice(p.in(1), p.in(3), blank), p.in(2), p.g);
+      result[0] = composed_gradient(
+          log_probs, Lattice(log_probs.size(0), p.in(1), p.in(2), p.in(3), blank), p.in(2), p.g);
       return result;
     }
     Tensor d = zeros(log_probs.shape(), log_probs.dtype());

@@ -247,11 +247,13 @@ Tensor pdist(Arg x, double p) {
     fail<ShapeError>(
         "pdist", fmt::format("expected vectors [N, D], got {}", to_string(x->shape())), x.site);
   const SitePin pin(x.site);
-  const std::int64_t n = x->size(0);
+  const std::int64_t n =
+      std::max<std::int64_t>(x->size(0), 1) - 1;  // all but the last, all but the first
   std::vector<std::int64_t> pairs;
   for (std::int64_t i = 0; i < n; ++i)
-    for (std::int64_t j = i + 1; j < n; ++j) pairs.push_back(i * n + j);
-  return index_select(reshape(cdist(x, x, p), {n * n}), 0, from_vector(pairs));
+    for (std::int64_t j = i; j < n; ++j) pairs.push_back(i * n + j);
+  const Tensor all = cdist(narrow(x, 0, 0, n), narrow(x, 0, x->size(0) - n, n), p);
+  return index_select(reshape(all, {n * n}), 0, from_vector(pairs));
 }
 
 namespace detail {

@@ -176,10 +176,13 @@ struct Pinverse : Op {
     return y;
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor x = p.in(0), y = p.out(), yt = transpose(y), gt = transpose(p.g);
+    // In float64 the squares of every float32 have room.
+    const Tensor x = to(p.in(0), float64), y = to(p.out(), float64), g = to(p.g, float64);
+    const Tensor yt = transpose(y), gt = transpose(g);
     const Tensor left = matmul(matmul(gt, y), yt), right = matmul(yt, matmul(y, gt));
-    return {left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) -
-            matmul(yt, matmul(p.g, yt))};
+    const Tensor dx = left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) -
+                      matmul(yt, matmul(g, yt));
+    return {to(dx, p.in(0).dtype())};
   }
   template <class V>
   void visit(V&& v) const {

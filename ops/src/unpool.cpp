@@ -11,7 +11,9 @@
 #include "gradus/ops/pool.h"
 #include "gradus/ops/shape.h"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace gradus {
 namespace detail {
@@ -92,15 +94,31 @@ Tensor unless_zero(const Tensor& x, F f) {
   return where(none, 0.0, f(where(none, 1.0, x)));
 }
 
+/// x without what is in no window along an axis, so that nothing flows there (0 times an infinite slope is NaN);
+/// `stride` becomes that of the rest.
+Tensor only_pooled(
+    const Tensor& x, int axis, std::int64_t size, std::int64_t& stride, bool ceil_mode) {
+  const std::int64_t n = x.size(axis);
+  std::vector<std::int64_t> places;
+  for (std::int64_t start = 0; start < n && (ceil_mode || start + size <= n); start += stride)
+    for (std::int64_t i = start; i < std::min(start + size, n); ++i)
+      if (places.empty() || i > places.back()) places.push_back(i);
+  if (static_cast<std::int64_t>(places.size()) == n) return x;
+  stride = std::min(stride, size);
+  return index_select(x, axis, from_vector(places));
+}
+
 Tensor lp_pool(Arg x, double p, const PerAxis& kernel, const LpPoolOptions& o, int spatial) {
   const char* name = kLpNames[spatial - 1];
   check_floating(name, x);
   if (!(p > 0 && std::isfinite(p)))
     fail<ArgumentError>(name, fmt::format("expected a finite p > 0, got {}", p), x.site);
-  const Tensor batch = with_batch_axis(name, x, spatial);
-  const auto [sizes, stride] = windows_of(name, kernel, o.stride, spatial, x.site);
+  Tensor batch = with_batch_axis(name, x, spatial);
+  auto [sizes, stride] = windows_of(name, kernel, o.stride, spatial, x.site);
   for (int d = 0; d < spatial; ++d) check_reach(name, batch.shape(), d, 0, sizes[d], x.site);
   const SitePin pin(x.site);
+  for (int d = 0; d < spatial; ++d)
+    batch = only_pooled(batch, 2 + d, sizes[d], stride[d], o.ceil_mode);
   // In float64 the powers of every float32 have room.
   const Tensor size = abs(to(batch, float64));
   const Tensor powers =

@@ -1,5 +1,5 @@
-#include "../data/files.h"
-#include "../data/pictures.h"
+#include "files.h"
+#include "pictures.h"
 
 #include "gradus/data/npy.h"
 #include "gradus/data/readers.h"
