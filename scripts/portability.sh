@@ -143,7 +143,8 @@ report() {
   if grep -q '^compiled only$' "$log"; then cases="compiled only"; fi
   line="| \`$1\` | $2$lines | ${cases:--} | $((SECONDS / 60)) min | $(date +%F) |"
   echo "$line"
-  awk -v line="$line" -v step="| \`$1\` |" 'index($0, step) == 1 { $0 = line } { print }' "$page" >"$work/page"
+  awk -v line="$line" -v step="| \`$1\` |" '
+    /^## The last run/ { runs = 1 } runs && index($0, step) == 1 { $0 = line } { print }' "$page" >"$work/page"
   cat "$work/page" >"$page"
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <exception>
 #include <numbers>
 #include <string>
 #include <vector>

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 namespace gradus::data {
 
 using gradus::detail::fail;

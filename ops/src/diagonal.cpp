@@ -5,6 +5,7 @@
 
 #include "gradus/ops/shape.h"
 
+#include <cmath>
 #include <cstdlib>
 
 namespace gradus {

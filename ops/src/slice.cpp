@@ -6,6 +6,7 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 

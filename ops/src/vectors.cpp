@@ -5,6 +5,7 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
+#include <cmath>
 #include <limits>
 
 namespace gradus::detail {

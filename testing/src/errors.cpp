@@ -1,6 +1,7 @@
 #include "suite.h"
 
 #include <algorithm>
+#include <exception>
 
 namespace gradus::op_suite {
 namespace {

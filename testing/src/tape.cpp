@@ -4,6 +4,7 @@
 #include "gradus/tensor/memory.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <unordered_set>

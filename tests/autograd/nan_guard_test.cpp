@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+#include <exception>
 #include <limits>
 #include <string>
 
