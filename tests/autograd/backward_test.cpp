@@ -7,6 +7,7 @@
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/memory.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <pthread.h>
 
@@ -113,7 +114,7 @@ TEST(Backward, TwiceIsAnErrorThatNamesOpAndLine) {
   const std::string text = message<GradientError>([&] { backward(y); });
   EXPECT_TRUE(contains(text, "mul:")) << text;
   EXPECT_TRUE(contains(text, "retain_graph")) << text;
-  EXPECT_TRUE(contains(text, "backward_test.cpp:" + std::to_string(line))) << text;
+  EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
   expect_close(gradient(x), number(6));  // as before the call
 }
 
@@ -136,7 +137,7 @@ TEST(Backward, AChangedSavedTensorIsAnError) {
   w.mutable_data<double>()[0] = 7;
   const std::string text = message<GradientError>([&] { backward(y); });
   EXPECT_TRUE(contains(text, "mul: expected input 1 as it was")) << text;
-  EXPECT_TRUE(contains(text, "backward_test.cpp:" + std::to_string(line))) << text;
+  EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
   EXPECT_FALSE(gradient(x).defined() || gradient(w).defined());
 
   const Tensor s = leaf(number(3));
@@ -389,7 +390,7 @@ TEST(UserOp, ErrorsInARuleNameTheOpAndItsLine) {
   const int line = __LINE__ - 1;
   const std::string text = message<ShapeError>([&] { backward(sum(y)); });
   EXPECT_TRUE(contains(text, "matmul (backward of faulty)")) << text;
-  EXPECT_TRUE(contains(text, "backward_test.cpp:" + std::to_string(line))) << text;
+  EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
 }
 
 /// Two results, of which the rule may see one cotangent only.
