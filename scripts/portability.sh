@@ -102,7 +102,8 @@ add_library(fmt::fmt INTERFACE IMPORTED)
 set_target_properties(fmt::fmt PROPERTIES INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY)
 TEXT
   inside bookworm "scripts/setup.sh; $install clang-16 libomp-16-dev libc++-16-dev libc++abi-16-dev googletest
-    common='-G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_CXX_FLAGS=-stdlib=libc++ -DCMAKE_PREFIX_PATH=/libc++'
+    export CXXFLAGS='-stdlib=libc++ -D_LIBCPP_ENABLE_CXX17_REMOVED_UNARY_BINARY_FUNCTION'  # for Boost 1.74
+    common='-G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_PREFIX_PATH=/libc++'
     cmake -S /usr/src/googletest -B build/googletest \$common -DCMAKE_INSTALL_PREFIX=/libc++
     cmake --build build/googletest --target install
     cmake -B build/there $lean \$common -Dfmt_DIR=/libc++/fmt -DGRADUS_ARCH=native; $rooms"

@@ -15,52 +15,10 @@ GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
-template <std::size_t>
-using FirstTried = lane::Pack<float>;
-
-template <class F, std::size_t... I>
-constexpr bool takes(std::index_sequence<I...>) {
-  return requires(const F& f, FirstTried<I>... x) { f(x...); };
-}
-/// How many arguments a lambda takes, by trying; 0 if it takes none of 1 to 8.
-template <class F, std::size_t N = 1>
-constexpr std::size_t count_arguments() {
-  if constexpr (N > 8)
-    return 0;
-  else if constexpr (takes<F>(std::make_index_sequence<N>{}))
-    return N;
-  else
-    return count_arguments<F, N + 1>();
-}
-
-template <class F, std::size_t... I>
-auto lambda_result(std::index_sequence<I...>)
-    -> std::type_identity<decltype(std::declval<const F&>()(std::declval<FirstTried<I>&>()...))>;
-
-/// Of a lambda, as count_arguments says; a compile error, and 0, for what is not written as it should be.
-template <class F>
-constexpr int lambda_arity() {
-  if constexpr (std::is_pointer_v<F> || requires { &F::operator(); }) {
-    static_assert(lane::detail::kNever<F>,
-                  "an elementwise lambda is written [](auto x), not [](float x) or [](Tensor x)");
-    return 0;
-  } else {
-    constexpr std::size_t n = count_arguments<F>();
-    if constexpr (n == 0) {
-      static_assert(
-          lane::detail::kNever<F>,
-          "an elementwise lambda takes 1 to 8 numbers, [](auto x, auto y) { … }; it captures the "
-          "rest, and may call the functions of gradus/ops/lane.h");
-      return 0;
-    } else {
-      using Result = typename decltype(lambda_result<F>(std::make_index_sequence<n>{}))::type;
-      constexpr bool good = std::is_same_v<std::remove_cvref_t<Result>, lane::Pack<float>>;
-      static_assert(good,
-                    "an elementwise lambda returns a number made from its arguments: exp(x), not "
-                    "std::exp(x); where(x > 0, x, 0.0), not x > 0; 0 * x + 1, not 1");
-      return good ? static_cast<int>(n) : 0;
-    }
-  }
+/// The type that a lambda gives, with its mistakes reported here and not from the depth of a kernel.
+template <class... P, class F>
+auto result_of(const F& f) {
+  return f(P{}...);
 }
 
 inline constexpr int kLambdaOrder = 3;
@@ -289,14 +247,32 @@ class Elementwise {
 ///   inline const auto swish = elementwise("swish", [](auto x) { return x * sigmoid(x); });
 /// One recorded node, evaluated on SIMD packs of float or double, with promotion and broadcasting.
 /// Derivatives up to the third order come from dual numbers; beyond, GradientError. The functions that a
-/// lambda may use are those of gradus/ops/lane.h.
-template <class F>
+/// lambda may use are those of gradus/ops/lane.h. (How many numbers it takes is tried; Tried are fewer.)
+template <class F, class... Tried>
 auto elementwise(const char* name, F f) {
-  constexpr int arity = detail::lambda_arity<F>();
-  if constexpr (arity == 0)
+  using P = lane::Pack<float>;
+  if constexpr (std::is_pointer_v<F> || requires { &F::operator(); }) {
+    static_assert(lane::detail::kNever<F>,
+                  "an elementwise lambda is written [](auto x), not [](float x) or [](Tensor x)");
     return detail::Refused{};
-  else
-    return Elementwise<F, arity>(name, std::move(f));
+  } else if constexpr (sizeof...(Tried) == 8) {
+    static_assert(
+        lane::detail::kNever<F>,
+        "an elementwise lambda takes 1 to 8 numbers, [](auto x, auto y) { … }; it captures the "
+        "rest, and may call the functions of gradus/ops/lane.h");
+    return detail::Refused{};
+  } else if constexpr (requires(const F& g, Tried... x, P last) { g(x..., last); }) {
+    constexpr bool good = std::is_same_v<decltype(detail::result_of<Tried..., P>(f)), P>;
+    static_assert(good,
+                  "an elementwise lambda returns a number made from its arguments: exp(x), not "
+                  "std::exp(x); where(x > 0, x, 0.0), not x > 0; 0 * x + 1, not 1");
+    if constexpr (good)
+      return Elementwise<F, sizeof...(Tried) + 1>(name, std::move(f));
+    else
+      return detail::Refused{};
+  } else {
+    return elementwise<F, Tried..., P>(name, std::move(f));
+  }
 }
 
 }  // namespace gradus
