@@ -71,7 +71,7 @@ inside() {
 install='apt-get install -y -qq --no-install-recommends'
 programs='for room in tensor graph ops autograd nn optim data train testing; do all+=(gradus_${room}_test); done'
 # What a step of room programs does once it is configured in build/there.
-rooms="$programs; cmake --build build/there --target \"\${all[@]}\"; ctest --test-dir build/there -L room --output-on-failure \
+rooms="$programs; cmake --build build/there --target \"\${all[@]}\" -- -k 0; ctest --test-dir build/there -L room --output-on-failure \
   --no-tests=error || code=\$?; awk -f scripts/cases.awk build/there/Testing/Temporary/LastTest.log; exit \${code:-0}"
 lean='-DCMAKE_BUILD_TYPE=Release -DGRADUS_BUILD_CLI=OFF -DGRADUS_BUILD_BENCH=OFF -DGRADUS_BUILD_EXAMPLES=OFF -DGRADUS_INSTALL=OFF'
 
@@ -117,7 +117,7 @@ run_x86-64-v2() {
 
 run_avx512() {
   local then=$rooms
-  grep -qw avx512vl /proc/cpuinfo || then="$programs; cmake --build build/there --target \"\${all[@]}\"; echo 'compiled only'"
+  grep -qw avx512vl /proc/cpuinfo || then="$programs; cmake --build build/there --target \"\${all[@]}\" -- -k 0; echo 'compiled only'"
   folder bookworm
   inside bookworm "scripts/setup.sh
     cmake -G Ninja -B build/there $lean -DGRADUS_WERROR=ON -DGRADUS_ARCH=skylake-avx512; $then"

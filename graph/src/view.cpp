@@ -184,11 +184,12 @@ struct View::Data {
         const detail::Storage* storage = s.tensor.raw()->storage;
         const auto [at, first] =
             storages.emplace(storage, static_cast<std::uint32_t>(storages.size()));
-        const auto same = [&](const SavedInfo& other) { return other.storage == at->second; };
+        const std::uint32_t number = at->second;
+        const auto same = [=](const SavedInfo& other) { return other.storage == number; };
         const auto bytes = static_cast<std::int64_t>(storage->bytes);
         if (std::none_of(saved.begin() + static_cast<std::ptrdiff_t>(begin), saved.end(), same))
           nodes[i].saved_bytes += bytes;
-        saved.push_back({i, s.slot, s.tensor.shape(), s.tensor.dtype(), at->second, first, bytes});
+        saved.push_back({i, s.slot, s.tensor.shape(), s.tensor.dtype(), number, first, bytes});
       }
     }
   }
