@@ -2,6 +2,7 @@
 
 #include "spatial.h"
 
+#include <compare>
 #include <cstdint>
 
 namespace gradus::detail {
@@ -15,7 +16,7 @@ struct ConvSizes {
   // low, high: padding; a negative `high` ends within the input
   Axes stride{1, 1, 1}, low{}, high{}, dilation{1, 1, 1};
 
-  friend auto operator<=>(const ConvSizes&, const ConvSizes&) = default;
+  friend std::strong_ordering operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };
 
 /// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel.
