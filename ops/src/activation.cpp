@@ -185,7 +185,7 @@ struct Hardsigmoid : Op {
   static constexpr const char* name = "hardsigmoid";
   static constexpr Domain region = domain(-5, 5, {-3, 3});
   template <class T> T value(T v) const { return v <= -3 ? T(0) : v >= 3 ? T(1) : v / 6 + T(0.5); }
-  template <class T> T slope(T v) const { return (v > -3) & (v < 3) ? T(kSixth) : T(0); }
+  template <class T> T slope(T v) const { return ((v > -3) & (v < 3)) ? T(kSixth) : T(0); }
   Tensor derivative(const Tensor& x) const { return mul(to(less(abs(x), 3), x.dtype()), kSixth); }
 };
 
@@ -205,7 +205,7 @@ struct Hardtanh : Op {
   double low = -1, high = 1;
   template <class V> void visit(V&& v) const { v("min", low); v("max", high); }
   template <class T> T value(T v) const { return v < T(low) ? T(low) : v > T(high) ? T(high) : v; }
-  template <class T> T slope(T v) const { return (v > T(low)) & (v < T(high)) ? T(1) : T(0); }
+  template <class T> T slope(T v) const { return ((v > T(low)) & (v < T(high))) ? T(1) : T(0); }
   Tensor derivative(const Tensor& x) const { return to(logical_and(greater(x, low), less(x, high)), x.dtype()); }
 };
 

@@ -59,7 +59,7 @@ bool agree(const Taylor& from, const Taylor& to, double step, double unit, int o
 DividedDifferences::DividedDifferences(const std::function<Taylor(const Taylor&)>& f,
                                        std::span<const double> points,
                                        int order)
-    : order_(order), points_(points.begin(), points.end()) {
+    : points_(points.begin(), points.end()) {
   if (order > kMaxOrder)
     fail<GradientError>(
         "spectral",

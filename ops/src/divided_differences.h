@@ -33,7 +33,6 @@ class DividedDifferences {
   bool is_near(int low, int high) const;
   double of(std::span<const int> sorted) const;
 
-  int order_;
   std::vector<double> points_;
   std::vector<double> scale_;                      // of each point: so large that no term overflows
   std::vector<lane::Taylor> series_;               // in units of these
