@@ -14,7 +14,10 @@ function(gradus_precompile target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
     list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>")
     target_precompile_headers(${target} PRIVATE ${ARGN})
-    target_compile_options(${target} PRIVATE -fpch-preprocess)  # for ccache
+    target_compile_options(${target} PRIVATE
+      -fpch-preprocess  # for ccache
+      # Said falsely of std::string, once it is precompiled.
+      -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
 endfunction()
 
