@@ -395,7 +395,7 @@ static Tensor norm_of(Arg x, const Axes& axes, bool keepdim) {
 
 std::span<const OpEntry> scan_ops() {
   using Kind = Sample::Kind;
-  constexpr Domain kinked = domain(-2, 2, {0});
+  static constexpr Domain kinked = domain(-2, 2, {0});
   static const OpEntry table[] = {
       {"cumsum",
        &op_class<CumSum>,
