@@ -10,6 +10,7 @@
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -187,6 +188,7 @@ Tensor composed_gradient(const Tensor& log_probs,
                          const Tensor& g) {
   if (log_probs.numel() == 0) return zeros_like(log_probs);
   const Tensor index = broadcast_to(lattice.labels, lattice.live.shape());
+  const auto lengths = input_lengths.to_vector<std::int64_t>();
   const Tensor last = unsqueeze(sub(input_lengths, 1), 1);      // [N, 1]
   const auto shares = [](const Tensor& x, const Tensor& sum) {  // of nothing in nothing: 0
     return exp(sub(x, where(equal_to(sum, kNever), 0.0, sum)));
@@ -203,9 +205,12 @@ Tensor composed_gradient(const Tensor& log_probs,
   Tensor share = zeros(lattice.ends.shape(), float64);
   for (std::size_t t = e.size(); t-- > 0;) {
     if (t + 1 < e.size()) share = Lattice::back(mul(share, parts[t + 1]));
-    const Tensor ends = where(lattice.ends, alpha[t], kNever);
-    const Tensor here = equal_to(last, static_cast<double>(t));
-    share = where(here, shares(ends, logsumexp(ends, 1, true)), share);
+    if (std::find(lengths.begin(), lengths.end(), static_cast<std::int64_t>(t) + 1) !=
+        lengths.end()) {
+      const Tensor ends = where(lattice.ends, alpha[t], kNever);
+      const Tensor here = equal_to(last, static_cast<double>(t));
+      share = where(here, shares(ends, logsumexp(ends, 1, true)), share);
+    }
     paths[t] = share;
   }
   const Tensor sums = scatter_add(zeros(log_probs.shape(), float64), 2, index, stack(paths));

@@ -42,9 +42,10 @@ inline std::string read_bytes(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-inline std::string gzipped(const std::string& bytes) {
+/// Compressed by zlib; `window` as deflateInit2 has it: 15 + 16 for a gzip file, -15 for bare data.
+inline std::string deflated(const std::string& bytes, int window) {
   z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
+  deflateInit2(&stream, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY);
   std::string packed(deflateBound(&stream, bytes.size()) + 64, '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
   stream.avail_in = static_cast<uInt>(bytes.size());
@@ -55,6 +56,7 @@ inline std::string gzipped(const std::string& bytes) {
   deflateEnd(&stream);
   return packed;
 }
+inline std::string gzipped(const std::string& bytes) { return deflated(bytes, 15 + 16); }
 
 inline std::string gunzipped(const std::string& path) {
   std::string bytes;
