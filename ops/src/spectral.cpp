@@ -51,6 +51,20 @@ Tensor factors_of(const Tensor& x, bool nonnegative) {
   return y;
 }
 
+/// rows^T y rows; an infinite y counts only where it goes.
+EigenMatrix<double> from_basis(const EigenMatrix<double>& rows, const EigenMatrix<double>& y) {
+  if (y.array().isFinite().all()) return rows.transpose() * y * rows;
+  const auto times = [](const EigenMatrix<double>& a, const EigenMatrix<double>& b) {
+    EigenMatrix<double> product = EigenMatrix<double>::Zero(a.rows(), b.cols());
+    for (Eigen::Index i = 0; i < a.rows(); ++i)
+      for (Eigen::Index k = 0; k < a.cols(); ++k)
+        for (Eigen::Index j = 0; j < b.cols(); ++j)
+          if (a(i, k) != 0 && b(k, j) != 0) product(i, j) += a(i, k) * b(k, j);
+    return product;
+  };
+  return times(times(rows.transpose(), y), rows);
+}
+
 /// Runs `made(rows of eigenvectors, their values, i)` for each matrix: y in the eigenvectors' basis.
 template <class Make>
 Tensor in_basis(const Matrices& factors, const Shape& shape, DType dtype, Make made) {
@@ -62,8 +76,7 @@ Tensor in_basis(const Matrices& factors, const Shape& shape, DType dtype, Make m
     const EigenMatrix<double> rows = all.leftCols(n);
     std::vector<double> values(static_cast<std::size_t>(n));
     for (std::int64_t k = 0; k < n; ++k) values[static_cast<std::size_t>(k)] = all(k, n);
-    MatrixOut<double>(out + i * n * n, n, n) =
-        rows.transpose() * EigenMatrix<double>(made(rows, values, i)) * rows;
+    MatrixOut<double>(out + i * n * n, n, n) = from_basis(rows, made(rows, values, i));
     return true;
   });
   return cast(y, dtype);
@@ -265,6 +278,9 @@ std::span<const OpEntry> spectral_ops() {
          const auto call = [](In in) { return matrix_sqrt(definite(bounded(in[0]))); };
          return Examples{{"", {square}, call},
                          {"batch", {batch}, call},
+                         {"diagonal",
+                          {{{3}, domain(0.5, 2)}},
+                          [](In in) { return matrix_sqrt(diag_embed(in[0])); }},
                          {"any", {any}, [](In in) { return matrix_sqrt(above(bounded(in[0]))); }}};
        }},
       {"matrix_rsqrt",
