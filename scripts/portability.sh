@@ -101,6 +101,7 @@ run_clang-libc++() {
 add_library(fmt::fmt INTERFACE IMPORTED)
 set_target_properties(fmt::fmt PROPERTIES INTERFACE_COMPILE_DEFINITIONS FMT_HEADER_ONLY)
 TEXT
+  echo 'set(PACKAGE_VERSION_COMPATIBLE TRUE)' >"$root/libc++/fmt/fmt-config-version.cmake"
   inside bookworm "scripts/setup.sh; $install clang-16 libomp-16-dev libc++-16-dev libc++abi-16-dev googletest
     export CXXFLAGS='-stdlib=libc++ -D_LIBCPP_ENABLE_CXX17_REMOVED_UNARY_BINARY_FUNCTION'  # for Boost 1.74
     common='-G Ninja -DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_PREFIX_PATH=/libc++'

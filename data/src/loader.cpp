@@ -10,9 +10,9 @@
 #include <algorithm>
 #include <condition_variable>
 #include <exception>
+#include <future>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -91,7 +91,8 @@ class Loader::Prefetch {
            std::int64_t end)
       : core_(std::move(core)), order_(std::move(order)), pass_(pass), next_(position), end_(end) {
     try {
-      for (int i = 0; i < core_->options.workers; ++i) workers_.emplace_back([this] { work(); });
+      for (int i = 0; i < core_->options.workers; ++i)
+        workers_.push_back(std::async(std::launch::async, [this] { work(); }));
     } catch (...) {  // no more threads to be had
       stop();
       throw;
@@ -168,7 +169,7 @@ class Loader::Prefetch {
   std::int64_t ahead_ = 0;  // batches begun and not taken
   bool stop_ = false;
   std::map<std::int64_t, Made> made_;
-  std::vector<std::jthread> workers_;
+  std::vector<std::future<void>> workers_;
 };
 
 Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site)

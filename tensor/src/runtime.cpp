@@ -12,7 +12,7 @@
 #ifdef _OPENMP
 #include <omp.h>
 #else
-#include <thread>
+#include <future>
 #include <vector>
 #endif
 
@@ -97,8 +97,8 @@ void parallel_for(std::int64_t n,
     inside_parallel = false;
   };
   {
-    std::vector<std::jthread> helpers;
-    for (int k = 1; k < num_threads(); ++k) helpers.emplace_back(work);
+    std::vector<std::future<void>> helpers;  // joined when they are destroyed
+    for (int k = 1; k < num_threads(); ++k) helpers.push_back(std::async(std::launch::async, work));
     work();
   }
 #endif

@@ -106,7 +106,7 @@ void check_equal_values(const Subject& subject, Failures& failures) {
       };
       const Tensor c = draw_cotangent(result(x).shape(), float64);
       const Field f = [&](const Tensor& z) { return sum(result(z) * c); };
-      for (const std::uint64_t seed : {8, 9})
+      for (const std::uint64_t seed : {8U, 9U})
         check_along(
             failures,
             fmt::format("singular values 1 to {}: {:.17g} and {:.17g}", k, values[0], values[1]),

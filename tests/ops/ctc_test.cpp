@@ -174,7 +174,7 @@ TEST(Ctc, ZeroInfinity) {
   EXPECT_EQ(v[0], 0);
   EXPECT_NEAR(v[1], -xs[4] - xs[11], 1e-14);
   const auto g = ops_test::gradient(y, x).to_vector();
-  for (const std::size_t i : {0, 1, 2, 6, 7, 8}) EXPECT_EQ(g[i], 0);
+  for (const std::size_t i : {0U, 1U, 2U, 6U, 7U, 8U}) EXPECT_EQ(g[i], 0);
   EXPECT_NEAR(g[4], -1, 1e-14);
 }
 

@@ -130,7 +130,7 @@ Fingerprint fingerprint(const FitOptions& options,
   if (options.augment) {
     // Three draws: a change that is made by chance is seen.
     augment.clear();
-    for (const std::uint64_t seed : {1, 2, 3})
+    for (const std::uint64_t seed : {1U, 2U, 3U})
       augment += digest(options
                             .augment({.inputs = row.inputs, .targets = row.targets},
                                      Generator(seed),
