@@ -9,6 +9,7 @@
 
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace gradus {
 namespace detail {
@@ -50,6 +51,19 @@ void check_numbers(const char* op, Arg a, const Tensor& b) {
     fail<DTypeError>(op, "expected tensors of numbers, got bool", a.site);
 }
 
+/// Sums and products of int64 are those modulo 2^64: what overflows wraps around.
+template <class F>
+auto modular(F f) {
+  return [f]<class T>(T x, T y) {
+    if constexpr (std::is_integral_v<T>) {
+      using Modulo = std::make_unsigned_t<T>;
+      return static_cast<T>(f(static_cast<Modulo>(x), static_cast<Modulo>(y)));
+    } else {
+      return f(x, y);
+    }
+  };
+}
+
 /// Numbers of any dtype but bool, by one scalar function.
 template <class F>
 Tensor arithmetic(const Tensor& a, const Tensor& b, F f) {
@@ -73,19 +87,19 @@ Tensor arithmetic(const Tensor& x, double value, F f) {
 // clang-format off
 struct Add : Op {
   static constexpr OpInfo info{.name = "add", .arity = 2, .linearity = Linearity::linear};
-  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, [](auto x, auto y) { return x + y; }); }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x + y; })); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.g}; }
 };
 
 struct Sub : Op {
   static constexpr OpInfo info{.name = "sub", .arity = 2, .linearity = Linearity::linear};
-  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, [](auto x, auto y) { return x - y; }); }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x - y; })); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.needs(1) ? neg(p.g) : Tensor()}; }
 };
 
 struct Mul : Op {
   static constexpr OpInfo info{.name = "mul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
-  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, [](auto x, auto y) { return x * y; }); }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x * y; })); }
   Cotangents vjp(const Pullback& p) const {
     return {p.needs(0) ? mul(p.g, p.in(1)) : Tensor(), p.needs(1) ? mul(p.g, p.in(0)) : Tensor()};
   }
@@ -102,7 +116,7 @@ struct Div : Op {
 
 struct Neg : Op {
   static constexpr OpInfo info{.name = "neg", .linearity = Linearity::linear};
-  Tensor forward(const Tensor& x) const { return arithmetic(x, 0, [](auto v, auto) { return -v; }); }
+  Tensor forward(const Tensor& x) const { return arithmetic(x, 0, modular([](auto v, auto) { return -v; })); }
   Cotangents vjp(const Pullback& p) const { return {neg(p.g)}; }
 };
 
@@ -114,13 +128,13 @@ struct ScalarOp : Op {
 
 struct AddScalar : ScalarOp {
   static constexpr OpInfo info{.name = "add_scalar", .linearity = Linearity::linear};
-  Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return a + b; }); }
+  Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular([](auto a, auto b) { return a + b; })); }
   Cotangents vjp(const Pullback& p) const { return {p.g}; }
 };
 
 struct MulScalar : ScalarOp {
   static constexpr OpInfo info{.name = "mul_scalar", .linearity = Linearity::linear};
-  Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return a * b; }); }
+  Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular([](auto a, auto b) { return a * b; })); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, value)}; }
 };
 
@@ -133,7 +147,7 @@ struct DivScalar : ScalarOp {
 /// value - x
 struct SubFrom : ScalarOp {
   static constexpr OpInfo info{.name = "sub_from", .linearity = Linearity::linear};
-  Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return b - a; }); }
+  Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular([](auto a, auto b) { return b - a; })); }
   Cotangents vjp(const Pullback& p) const { return {neg(p.g)}; }
 };
 

@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 int write_all(const std::string& path, std::string_view bytes) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return errno;
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  const bool written =
+      bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   const int error = errno;
   const bool closed = std::fclose(file) == 0;
   return !written ? error : closed ? 0 : errno;

@@ -55,6 +55,17 @@ TEST(Integer, QuotientsRoundDownOrTowards0) {
             (std::vector<Int>{922337203685477580, 0}));
 }
 
+TEST(Integer, SumsAndProductsAreModulo2To64) {
+  const Tensor high = whole({kHighest}), low = whole({kLowest}), one = whole({1});
+  EXPECT_EQ(list(high + one), list(low));
+  EXPECT_EQ(list(high + 1), list(low));
+  EXPECT_EQ(list(low - one), list(high));
+  EXPECT_EQ(list(-2 - high), list(high));
+  EXPECT_EQ(list(high * high), list(one));
+  EXPECT_EQ(list(high * 2), (std::vector<Int>{-2}));
+  EXPECT_EQ(list(-low), list(low));
+}
+
 TEST(Integer, QuotientsThatDontExist) {
   expect_error<ArgumentError>("floor_divide", "expected divisors other than 0, got 3 / 0", [] {
     floor_divide(whole({1, 3}), whole({1, 0}));
