@@ -6,7 +6,7 @@ GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 // Elementwise arithmetic. Two tensors are promoted to one dtype and broadcast by NumPy's rule; results are
-// of that dtype and shape. A number takes the tensor's dtype.
+// of that dtype and shape. A number takes the tensor's dtype. Sums and products of int64 are modulo 2^64.
 //   errors    ShapeError if the shapes don't broadcast; DTypeError for bool, or for a number with a
 //             fraction beside an int64 tensor
 
