@@ -1,6 +1,7 @@
 #include "gradus/ops/arithmetic.h"
 
 #include "kernels.h"
+#include "modular.h"
 
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -9,7 +10,6 @@
 
 #include <cmath>
 #include <limits>
-#include <type_traits>
 
 namespace gradus {
 namespace detail {
@@ -49,19 +49,6 @@ namespace {
 void check_numbers(const char* op, Arg a, const Tensor& b) {
   if (promote(a->dtype(), b.dtype()) == boolean)
     fail<DTypeError>(op, "expected tensors of numbers, got bool", a.site);
-}
-
-/// Sums and products of int64 are those modulo 2^64: what overflows wraps around.
-template <class F>
-auto modular(F f) {
-  return [f]<class T>(T x, T y) {
-    if constexpr (std::is_integral_v<T>) {
-      using Modulo = std::make_unsigned_t<T>;
-      return static_cast<T>(f(static_cast<Modulo>(x), static_cast<Modulo>(y)));
-    } else {
-      return f(x, y);
-    }
-  };
 }
 
 /// Numbers of any dtype but bool, by one scalar function.

@@ -1,6 +1,7 @@
 #include "gradus/ops/elementwise.h"
 
 #include "elementary.h"
+#include "modular.h"
 #include "unary.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -11,6 +12,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 
 namespace gradus {
 namespace detail {
@@ -60,7 +62,7 @@ struct Rsqrt : Op {
 
 struct Square : Op {
   static constexpr OpInfo info{.name = "square", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return numbers(x, [](auto v) { return v * v; }); }
+  Tensor forward(const Tensor& x) const { return numbers(x, modular([](auto v) { return v * v; })); }
   Cotangents vjp(const Pullback& p) const { return {mul(mul(p.g, 2), p.in(0))}; }
 };
 
@@ -72,9 +74,18 @@ struct Reciprocal : Op {
 
 // ---- functions with kinks ------------------------------------------------------------------------
 
+/// |v|; of int64 modulo 2^64, which leaves the lowest number as it is.
+template <class T>
+T magnitude(T v) {
+  if constexpr (std::is_integral_v<T>)
+    return v < 0 ? modular([](auto u) { return -u; })(v) : v;
+  else
+    return std::abs(v);
+}
+
 struct Abs : Op {
   static constexpr OpInfo info{.name = "abs", .saves = Saves::input0, .domain = domain(-2, 2, {0})};
-  Tensor forward(const Tensor& x) const { return numbers(x, [](auto v) { return std::abs(v); }); }
+  Tensor forward(const Tensor& x) const { return numbers(x, [](auto v) { return magnitude(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, sign(p.in(0)))}; }
 };
 

@@ -64,6 +64,11 @@ TEST(Integer, SumsAndProductsAreModulo2To64) {
   EXPECT_EQ(list(high * high), list(one));
   EXPECT_EQ(list(high * 2), (std::vector<Int>{-2}));
   EXPECT_EQ(list(-low), list(low));
+  EXPECT_EQ(list(abs(low)), list(low));
+  EXPECT_EQ(list(square(high)), list(one));
+  EXPECT_EQ(list(sum(whole({kHighest, 1}), {0})), list(sum(low)));
+  EXPECT_EQ(list(cumsum(whole({kHighest, 1}), 0)), (std::vector<Int>{kHighest, kLowest}));
+  EXPECT_EQ(list(cumprod(whole({kHighest, 2}), 0)), (std::vector<Int>{kHighest, -2}));
 }
 
 TEST(Integer, QuotientsThatDontExist) {

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <type_traits>
+
+namespace gradus::detail {
+
+/// Sums and products of int64 are those modulo 2^64: what overflows wraps around. Other types are f's own.
+template <class F>
+auto modular(F f) {
+  return [f]<class T, class... Rest>(T x, Rest... rest) {
+    if constexpr (std::is_integral_v<T>) {
+      using Modulo = std::make_unsigned_t<T>;
+      return static_cast<T>(f(static_cast<Modulo>(x), static_cast<Modulo>(rest)...));
+    } else {
+      return f(x, rest...);
+    }
+  };
+}
+
+}  // namespace gradus::detail
