@@ -15,7 +15,6 @@ function(gradus_precompile target)
     list(TRANSFORM ARGN REPLACE "(.+)" "<\\1>")
     target_precompile_headers(${target} PRIVATE ${ARGN})
     target_compile_options(${target} PRIVATE
-      -fpch-preprocess  # for ccache
       # Said falsely of std::string, once it is precompiled.
       -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
   endif()
