@@ -2,6 +2,7 @@
 
 #include "axes.h"
 #include "kernels.h"
+#include "modular.h"
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
@@ -154,7 +155,7 @@ Tensor IndexAdd::forward(const Tensor& x, const Tensor& index, const Tensor& sou
     parallel_for(inner, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = 0; row < rows; ++row) {
         T* to = out + (row / k * n + place[row % k]) * inner;
-        for (std::int64_t j = begin; j < end; ++j) to[j] += in[row * inner + j];
+        for (std::int64_t j = begin; j < end; ++j) to[j] = modular_sum(to[j], in[row * inner + j]);
       }
     });
   });
@@ -198,8 +199,9 @@ Tensor ScatterAdd::forward(const Tensor& x, const Tensor& index, const Tensor& s
   dispatch_numbers(y.dtype(), [&]<class T>() {
     const T* in = source.data<T>();
     T* out = y.mutable_data<T>();
-    for_each_index(
-        at, axis, y, source, [=](std::int64_t to, std::int64_t from) { out[to] += in[from]; });
+    for_each_index(at, axis, y, source, [=](std::int64_t to, std::int64_t from) {
+      out[to] = modular_sum(out[to], in[from]);
+    });
   });
   return y;
 }

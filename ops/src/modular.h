@@ -6,7 +6,7 @@ namespace gradus::detail {
 
 /// Sums and products of int64 are those modulo 2^64: what overflows wraps around. Other types are f's own.
 template <class F>
-auto modular(F f) {
+constexpr auto modular(F f) {
   return [f]<class T, class... Rest>(T x, Rest... rest) {
     if constexpr (std::is_integral_v<T>) {
       using Modulo = std::make_unsigned_t<T>;
@@ -16,5 +16,7 @@ auto modular(F f) {
     }
   };
 }
+
+inline constexpr auto modular_sum = modular([](auto a, auto b) { return a + b; });
 
 }  // namespace gradus::detail

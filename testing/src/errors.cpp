@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <limits>
 
 namespace gradus::op_suite {
 namespace {
@@ -113,9 +114,11 @@ void check_wrong_inputs(const Subject& subject, Failures& failures) {
       refuses<DTypeError>(subject, inputs, fmt::format("input {} {}", i, what), failures);
     }
     if (subject.example.inputs[i].kind != Sample::Kind::index || right[i].numel() == 0) continue;
-    for (const double index : {subject.example.inputs[i].domain.high, 1e9, -1e9}) {
+    using Limits = std::numeric_limits<std::int64_t>;
+    const auto end = static_cast<std::int64_t>(subject.example.inputs[i].domain.high);
+    for (const std::int64_t index : {end, Limits::max(), Limits::min()}) {
       Tensor x = clone(right[i]);
-      x.mutable_data<std::int64_t>()[x.numel() - 1] = static_cast<std::int64_t>(index);
+      x.mutable_data<std::int64_t>()[x.numel() - 1] = index;
       if (!attempt(x, fmt::format("with an index {}", index)))
         fail(failures, "input {}: an index {} out of range gives no error", i, index);
     }

@@ -27,6 +27,9 @@ std::span<const Property> properties() {
        "at zeros, ends, kinks and infinities float32 agrees with float64, and derivatives are "
        "numbers",
        check_borders},
+      {"integers",
+       "whole numbers give in int64 what they give in float64, and no end of int64 is too much",
+       check_integers},
       {"broadcasting",
        "inputs broadcast against each other, gradients are summed",
        check_broadcasting},

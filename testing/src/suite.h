@@ -91,6 +91,8 @@ Check check_float32, check_broadcasting, check_sizes, check_strides;
 Check check_subsets, check_saved, check_twice, check_replay, check_tape, check_memory;
 // borders.cpp
 Check check_borders;
+// integers.cpp
+Check check_integers;
 // errors.cpp
 Check check_purity, check_wrong_inputs, check_not_differentiable;
 

@@ -116,6 +116,13 @@ struct LengthBySquares : Op {
   }
 };
 
+/// Rounds whole numbers of int64 as if they were fractions.
+struct HalvesWholeNumbers : Square {
+  Tensor forward(const Tensor& x) const {
+    return x.dtype() == int64 ? floor_divide(x, 2) * x * 2.0 : x * x;
+  }
+};
+
 struct AlwaysFloat32 : Square {
   Tensor forward(const Tensor& x) const { return to(x * x, float64); }
   Cotangents vjp(const Pullback& p) const { return {to(p.g, p.dtype()) * p.in(0) * 2.0}; }
@@ -281,6 +288,7 @@ std::vector<Violation> violations() {
       {"borders", subject_of<SquareByLogarithm>()},
       {"borders", of_the_library<LengthBySquares>()},
       {"borders", hides_infinity()},
+      {"integers", subject_of<HalvesWholeNumbers>()},
       {"broadcasting",
        calling("takes_the_first",
                {two, two},
