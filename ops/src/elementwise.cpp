@@ -7,8 +7,6 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 
-#include <unsupported/Eigen/SpecialFunctions>
-
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -223,9 +221,7 @@ struct Softplus : SoftplusShape {
 struct Erf : Op {
   static constexpr OpInfo info{.name = "erf", .saves = Saves::input0};
   Tensor forward(const Tensor& x) const {
-    // Eigen's quotient of polynomials loses subnormal arguments; erf is linear there.
-    if (x.dtype() == float32)
-      return map_array<float>(x, [](const auto& a) { return (a.abs() < 1e-5f).select(a * 1.1283791671f, a.erf()); });
+    if (x.dtype() == float32) return map_dense<float>(x, [](float v) { return elementary::erf(v); });
     return map_dense<double>(x, [](double v) { return std::erf(v); });
   }
   Cotangents vjp(const Pullback& p) const {

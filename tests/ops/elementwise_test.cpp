@@ -37,7 +37,7 @@ const Accuracy kAccuracy[] = {
     {"tanh", tanh, [](long double x) { return std::tanh(x); }, -30, 30, 3, 3},
     {"sigmoid", sigmoid, [](long double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }, -760, 760, 3, 3},
     {"softplus", softplus1, [](long double x) { return std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x))); }, -760, 760, 2.5, 2.5},
-    {"erf", erf, [](long double x) { return std::erf(x); }, -7, 7, 6, 1},
+    {"erf", erf, [](long double x) { return std::erf(x); }, -7, 7, 1.5, 1},
 };
 // clang-format on
 
