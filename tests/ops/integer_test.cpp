@@ -3,6 +3,7 @@
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/integer.h>
+#include <gradus/ops/reduce.h>
 
 #include <gtest/gtest.h>
 
