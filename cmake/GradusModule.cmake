@@ -16,7 +16,9 @@ function(gradus_precompile target)
     target_precompile_headers(${target} PRIVATE ${ARGN})
     target_compile_options(${target} PRIVATE
       # Said falsely of std::string, once it is precompiled.
-      -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread)
+      -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
+      # Precompiled, a header forgets which warnings it switched off for its lines (gradus/tensor/intrinsics.h).
+      -Wno-uninitialized -Wno-maybe-uninitialized)
   endif()
 endfunction()
 
