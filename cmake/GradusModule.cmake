@@ -90,7 +90,7 @@ function(gradus_test_properties test)
                   OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ${arg_ENVIRONMENT})
   set_tests_properties(${test} PROPERTIES
     LABELS "${arg_LABELS}"
-    TIMEOUT 900
+    TIMEOUT 1800  # the thread sanitizer takes its time
     SKIP_RETURN_CODE 77
     ENVIRONMENT "${environment}")
 endfunction()
