@@ -4,6 +4,7 @@
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/integer.h>
 #include <gradus/ops/reduce.h>
+#include <gradus/ops/scan.h>
 
 #include <gtest/gtest.h>
 

@@ -4,6 +4,7 @@
 #include "gradus/ops/compare.h"
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/elementwise.h"
+#include "gradus/ops/integer.h"
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
