@@ -18,7 +18,7 @@ function(gradus_precompile target)
       # Said falsely of std::string, once it is precompiled.
       -Wno-array-bounds -Wno-restrict -Wno-stringop-overflow -Wno-stringop-overread
       # Precompiled, a header forgets which warnings it switched off for its lines (gradus/tensor/intrinsics.h).
-      -Wno-uninitialized -Wno-maybe-uninitialized)
+      "$<$<VERSION_LESS:$<CXX_COMPILER_VERSION>,13>:-Wno-uninitialized;-Wno-maybe-uninitialized>")
   endif()
 endfunction()
 

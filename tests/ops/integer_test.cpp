@@ -2,6 +2,7 @@
 
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/elementwise.h>
+#include <gradus/ops/index.h>
 #include <gradus/ops/integer.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/scan.h>
@@ -71,6 +72,9 @@ TEST(Integer, SumsAndProductsAreModulo2To64) {
   EXPECT_EQ(list(sum(whole({kHighest, 1}), {0})), list(sum(low)));
   EXPECT_EQ(list(cumsum(whole({kHighest, 1}), 0)), (std::vector<Int>{kHighest, kLowest}));
   EXPECT_EQ(list(cumprod(whole({kHighest, 2}), 0)), (std::vector<Int>{kHighest, -2}));
+  EXPECT_EQ(list(prod(whole({kHighest, kHighest}), {0})), list(prod(one)));
+  EXPECT_EQ(list(index_add(high, 0, whole({0}), one)), list(low));
+  EXPECT_EQ(list(scatter_add(high, 0, whole({0}), one)), list(low));
 }
 
 TEST(Integer, QuotientsThatDontExist) {

@@ -11,7 +11,7 @@ namespace gradus {
 //   errors    DTypeError unless x is float32 or float64; abs, sign, square and clamp take int64 too
 //   accuracy  in units in the last place, for float32 and float64: sqrt 0.5, exp 1, log 1.5, square 0.5,
 //             reciprocal 0.5, sin and cos 1, rsqrt 1.5, expm1, log1p and softplus 2.5, sigmoid 3, tanh 3,
-//             erf 6 and 1
+//             erf 1.5 and 1
 
 /// e^x
 Tensor exp(Arg x);
