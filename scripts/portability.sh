@@ -129,8 +129,9 @@ run_arm64() {
   inside bookworm "scripts/setup.sh
     dpkg --add-architecture arm64
     apt-get update -qq
+    apt-get remove -y -qq libdnnl-dev  # its files are those of arm64's
     $install g++-aarch64-linux-gnu qemu-user-static libfmt-dev:arm64 libgtest-dev:arm64 zlib1g-dev:arm64 libpng-dev:arm64 \
-      libjpeg-dev:arm64 libdnnl-dev:arm64
+      libjpeg-dev:arm64 libdnnl-dev:arm64 libboost-dev:arm64
     cmake -G Ninja -B build/there $lean -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 \
       -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ -DCMAKE_LIBRARY_ARCHITECTURE=aarch64-linux-gnu \
       -DCMAKE_CROSSCOMPILING_EMULATOR='/usr/bin/qemu-aarch64-static;-L;/' -DGRADUS_ARCH=
