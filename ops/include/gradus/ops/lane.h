@@ -137,7 +137,10 @@ template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::
 template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sqrt(x); }); }
 template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sin(x); }); }
 template <class T> GRADUS_LANE Pack<T> cos(const Pack<T>& a) { return detail::each(a, [](T x) { return std::cos(x); }); }
-template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) { return {a.v.tanh()}; }
+template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) {
+  if constexpr (std::is_same_v<T, float>) return {(a.v.abs() > 9.02f).select(a.v.sign(), a.v.tanh())};  // (Eigen's may end below 1.)
+  else return {a.v.tanh()};
+}
 template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) { return detail::each(a, [](T x) { return std::erf(x); }); }
 template <class T> GRADUS_LANE Pack<T> abs(const Pack<T>& a) { return {a.v.abs()}; }
 template <class T> GRADUS_LANE Pack<T> sign(const Pack<T>& a) {
