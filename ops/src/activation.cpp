@@ -1,8 +1,8 @@
 #include "gradus/ops/activation.h"
 
-#include "elementary.h"
 #include "unary.h"
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"

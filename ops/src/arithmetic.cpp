@@ -1,8 +1,8 @@
 #include "gradus/ops/arithmetic.h"
 
 #include "kernels.h"
-#include "modular.h"
 
+#include "gradus/kernels/modular.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/integer.h"
@@ -36,7 +36,7 @@ double check_scalar(const char* op, Arg x, double value) {
 void add_in_place(Tensor& a, const Tensor& b) {
   dispatch_floating(a.dtype(), [&]<class T>() {
     T* out = a.mutable_data<T>();
-    const Tensor dense = detail::dense(b);
+    const Tensor dense = kernels::dense(b);
     const T* in = dense.data<T>();
     parallel_for(a.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) out[i] += in[i];

@@ -1,7 +1,9 @@
 #pragma once
 
-#include "conv_kernels.h"
 #include "kernels.h"
+#include "spatial.h"
+
+#include "gradus/kernels/conv.h"
 
 namespace gradus::detail {
 

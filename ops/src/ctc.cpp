@@ -3,6 +3,7 @@
 #include "loss.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/ctc.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -20,97 +21,6 @@ namespace {
 
 constexpr auto kName = "ctc_loss";
 constexpr double kNever = -std::numeric_limits<double>::infinity();
-
-/// log(e^a + e^b + e^c); NaN if one is.
-double log_sum(double a, double b, double c = kNever) {
-  const double most = std::max(a, std::max(b, c));
-  if (!(most > kNever)) return a + b + c;
-  return most + std::log(std::exp(a - most) + std::exp(b - most) + std::exp(c - most));
-}
-
-/// The states of one sample: its labels with blanks between and around them.
-struct States {
-  std::vector<std::int64_t> label;
-  std::vector<char> skips;  // 1 where a path may come from two states before
-
-  States(const std::int64_t* target, std::int64_t length, std::int64_t blank) {
-    label.assign(static_cast<std::size_t>(2 * length + 1), blank);
-    skips.assign(label.size(), 0);
-    for (std::int64_t i = 0; i < length; ++i) {
-      const auto s = static_cast<std::size_t>(2 * i + 1);
-      label[s] = target[i];
-      skips[s] = i > 0 && target[i] != target[i - 1] ? 1 : 0;
-    }
-  }
-  std::size_t size() const { return label.size(); }
-};
-
-/// Logarithms of one sample's probabilities.
-template <class T>
-struct Emissions {
-  const T* data;
-  std::int64_t step;
-  double at(std::int64_t t, std::int64_t c) const {
-    return static_cast<double>(data[t * step + c]);
-  }
-};
-
-/// alpha[t][s] is the logarithm of the probability of all paths that are in state s at t, up to there (equations 6, 7).
-template <class T>
-std::vector<double> forward_paths(const Emissions<T>& p, std::int64_t steps, const States& states) {
-  const std::size_t n = states.size();
-  std::vector<double> alpha(static_cast<std::size_t>(steps) * n, kNever);
-  for (std::int64_t t = 0; t < steps; ++t) {
-    double* here = alpha.data() + static_cast<std::size_t>(t) * n;
-    const double* before = here - n;
-    for (std::size_t s = 0; s < n; ++s) {
-      if (t == 0 && s > 1) break;
-      const double from = t == 0 ? 0
-                                 : log_sum(before[s],
-                                           s > 0 ? before[s - 1] : kNever,
-                                           states.skips[s] != 0 ? before[s - 2] : kNever);
-      if (from != kNever) here[s] = from + p.at(t, states.label[s]);
-    }
-  }
-  return alpha;
-}
-
-/// The logarithm of the probability of all paths (equation 8).
-double total(const std::vector<double>& alpha, std::size_t states) {
-  if (alpha.empty()) return states == 1 ? 0 : kNever;
-  const double* last = alpha.data() + alpha.size();
-  return log_sum(last[-1], states > 1 ? last[-2] : kNever);
-}
-
-/// d(-log p) / d log_probs of one sample, times g: each state's share in all paths, which goes back to the states
-/// before it by their shares in it. (Equations 10 to 15 as probabilities, so that nothing large is subtracted.)
-template <class T>
-void add_gradient(
-    const Emissions<T>& p, std::int64_t steps, const States& states, double g, T* out) {
-  const std::size_t n = states.size();
-  const std::vector<double> alpha = forward_paths(p, steps, states);
-  const double all = total(alpha, n);
-  if (steps == 0 || all == kNever) return;
-  std::vector<double> share(n, 0), before(n);
-  for (std::size_t s = n < 2 ? 0 : n - 2; s < n; ++s)
-    share[s] = std::exp(alpha[alpha.size() - n + s] - all);
-  for (std::int64_t t = steps - 1; t >= 0; --t) {
-    for (std::size_t s = 0; s < n; ++s)
-      if (share[s] != 0) out[t * p.step + states.label[s]] -= static_cast<T>(g * share[s]);
-    if (t == 0) break;
-    const double* from = alpha.data() + static_cast<std::size_t>(t - 1) * n;
-    std::fill(before.begin(), before.end(), 0.0);
-    for (std::size_t s = 0; s < n; ++s) {
-      if (share[s] == 0) continue;
-      const std::size_t ways = s == 0 ? 1 : states.skips[s] == 0 ? 2 : 3;
-      double most = from[s], part[3], sum = 0;
-      for (std::size_t k = 1; k < ways; ++k) most = std::max(most, from[s - k]);
-      for (std::size_t k = 0; k < ways; ++k) sum += part[k] = std::exp(from[s - k] - most);
-      for (std::size_t k = 0; k < ways; ++k) before[s - k] += share[s] * (part[k] / sum);
-    }
-    share.swap(before);
-  }
-}
 
 /// The states of all samples, [N, 2 S + 1], those that a sample doesn't have included.
 struct Lattice {
@@ -130,9 +40,9 @@ struct Lattice {
         skip(label.size(), 0), end(label.size(), 0), start(label.size(), 0);
     std::vector<std::int64_t> on(label.size() * static_cast<std::size_t>(steps), 0);
     for (std::int64_t i = 0; i < n; ++i) {
-      const States states(given.data<std::int64_t>() + i * targets.size(1),
-                          lengths[static_cast<std::size_t>(i)],
-                          blank);
+      const CtcStates states(given.data<std::int64_t>() + i * targets.size(1),
+                             lengths[static_cast<std::size_t>(i)],
+                             blank);
       const auto row = static_cast<std::size_t>(i * width);
       for (std::size_t s = 0; s < states.size(); ++s) {
         label[row + s] = states.label[s];
@@ -232,15 +142,8 @@ struct CtcLoss : Op {
                  const Tensor& target_lengths) const {
     Tensor y = empty({log_probs.size(1)}, log_probs.dtype());
     dispatch_floating(y.dtype(), [&]<class T>() {
-      T* out = y.mutable_data<T>();
-      for_each_sample<T>(
-          log_probs,
-          targets,
-          input_lengths,
-          target_lengths,
-          [=](std::int64_t i, auto p, std::int64_t steps, const States& states) {
-            out[i] = static_cast<T>(0 - total(forward_paths(p, steps, states), states.size()));
-          });
+      const Samples<T> all(log_probs, targets, input_lengths, target_lengths, blank);
+      ctc_losses(all.kernel, y.mutable_data<T>());
     });
     return y;
   }
@@ -256,44 +159,37 @@ struct CtcLoss : Op {
     Tensor d = zeros(log_probs.shape(), log_probs.dtype());
     const Tensor g = dense(p.g);
     dispatch_floating(d.dtype(), [&]<class T>() {
-      const T* scale = g.data<T>();
-      T* out = d.mutable_data<T>();
-      const std::int64_t classes = d.size(2);
-      for_each_sample<T>(log_probs,
-                         p.in(1),
-                         p.in(2),
-                         p.in(3),
-                         [=](std::int64_t i, auto e, std::int64_t steps, const States& states) {
-                           add_gradient(
-                               e, steps, states, static_cast<double>(scale[i]), out + i * classes);
-                         });
+      const Samples<T> all(log_probs, p.in(1), p.in(2), p.in(3), blank);
+      ctc_gradients(all.kernel, g.data<T>(), d.mutable_data<T>());
     });
     result[0] = d;
     return result;
   }
 
  private:
-  /// f(i, emissions, steps, states) for each sample, on several threads.
-  template <class T, class F>
-  void for_each_sample(const Tensor& log_probs,
-                       const Tensor& targets,
-                       const Tensor& input_lengths,
-                       const Tensor& target_lengths,
-                       F f) const {
-    const Tensor x = dense(log_probs), labels = dense(targets), inputs = dense(input_lengths),
-                 lengths = dense(target_lengths);
-    const std::int64_t n = x.size(1), classes = x.size(2), width = labels.size(1);
-    const T* from = x.data<T>();
-    const std::int64_t *label = labels.data<std::int64_t>(), *steps = inputs.data<std::int64_t>(),
-                       *length = lengths.data<std::int64_t>();
-    parallel_for(n, 1, [=, this](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        f(i,
-          Emissions<T>{from + i * classes, n * classes},
-          steps[i],
-          States(label + i * width, length[i], blank));
-    });
-  }
+  template <class T>
+  struct Samples {
+    Tensor x, labels, inputs, lengths;
+    kernels::CtcSamples<T> kernel;
+
+    Samples(const Tensor& log_probs,
+            const Tensor& targets,
+            const Tensor& input_lengths,
+            const Tensor& target_lengths,
+            std::int64_t blank)
+        : x(dense(log_probs)),
+          labels(dense(targets)),
+          inputs(dense(input_lengths)),
+          lengths(dense(target_lengths)),
+          kernel{.samples = x.size(1),
+                 .classes = x.size(2),
+                 .width = labels.size(1),
+                 .blank = blank,
+                 .log_probs = x.template data<T>(),
+                 .targets = labels.template data<std::int64_t>(),
+                 .steps = inputs.template data<std::int64_t>(),
+                 .lengths = lengths.template data<std::int64_t>()} {}
+  };
 };
 
 // ---- checks --------------------------------------------------------------------------------------

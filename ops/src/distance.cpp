@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/distance.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -19,101 +20,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-template <class T>
-using Vector = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>>;
-
-/// The largest |u - v|; NaN wins.
-template <class T>
-T largest_of(const Vector<T>& u, const Vector<T>& v) {
-  T most = 0;
-  for (Eigen::Index k = 0; k < u.size(); ++k) {
-    const T d = std::abs(u[k] - v[k]);
-    if (d > most || d != d) most = d;
-    if (most != most) break;
-  }
-  return most;
-}
-
-/// |u - v|_p with the largest difference taken out, so that no power leaves the range.
-template <class T>
-T scaled_distance(const Vector<T>& u, const Vector<T>& v, double p) {
-  const double most = static_cast<double>(largest_of(u, v));
-  if (!(most > 0 && most < kInfinity)) return static_cast<T>(most);
-  double sum = 0;
-  for (Eigen::Index k = 0; k < u.size(); ++k)
-    sum += std::pow(static_cast<double>(std::abs(u[k] - v[k])) / most, p);
-  return static_cast<T>(most * std::pow(sum, 1 / p));
-}
-
-template <class T>
-T distance(const Vector<T>& u, const Vector<T>& v, double p) {
-  if (p == 2) {
-    const T sum = (u - v).square().sum(), least = std::numeric_limits<T>::min() * T(0x1p40);
-    return sum > least && sum < std::numeric_limits<T>::max() ? std::sqrt(sum)
-                                                              : scaled_distance(u, v, p);
-  }
-  if (p == 1) return (u - v).abs().sum();
-  if (p == 0) return static_cast<T>((u != v).count());
-  return p == kInfinity ? largest_of(u, v) : scaled_distance(u, v, p);
-}
-
-/// sum += g d|u - v|_p / du, with y the norm.
-template <class T>
-void add_slope(const Vector<T>& u,
-               const Vector<T>& v,
-               T y,
-               T g,
-               double p,
-               Eigen::Array<double, Eigen::Dynamic, 1>& sum) {
-  if (y == 0 || p == 0) return;
-  if (p == 2) {
-    sum += ((u - v) / y * g).template cast<double>();
-  } else if (p == 1) {
-    sum += ((u - v).sign() * g).template cast<double>();
-  } else if (p == kInfinity) {
-    const T share = g / static_cast<T>(((u - v).abs() == y).count());
-    sum += ((u - v).abs() == y).select((u - v).sign() * share, T(0)).template cast<double>();
-  } else {
-    for (Eigen::Index k = 0; k < u.size(); ++k) {
-      const double d = static_cast<double>(u[k] - v[k]);
-      if (d != 0)
-        sum[k] += static_cast<double>(g) * std::copysign(1.0, d) *
-                  std::pow(std::abs(d) / static_cast<double>(y), p - 1);
-    }
-  }
-}
-
-/// Sizes of one side of a batch of pairs, and how its cotangents lie.
-struct Side {
-  std::int64_t batch, rows, others, width, row_step, other_step;
-};
-
-/// The gradient of `a` [batch, rows, width]; b is [batch, others, width].
-template <class T>
-void slopes(const Side& s, double p, const T* a, const T* b, const T* y, const T* g, T* da) {
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, s.others * s.width));
-  parallel_for(s.batch * s.rows, grain, [=](std::int64_t begin, std::int64_t end) {
-    Eigen::Array<double, Eigen::Dynamic, 1> sum(s.width);
-    for (std::int64_t row = begin; row < end; ++row) {
-      const std::int64_t n = row / s.rows,
-                         first = n * s.rows * s.others + row % s.rows * s.row_step;
-      sum.setZero();
-      for (std::int64_t j = 0; j < s.others; ++j) {
-        const std::int64_t at = first + j * s.other_step;
-        add_slope<T>({a + row * s.width, s.width},
-                     {b + (n * s.others + j) * s.width, s.width},
-                     y[at],
-                     g[at],
-                     p,
-                     sum);
-      }
-      for (std::int64_t k = 0; k < s.width; ++k)
-        da[row * s.width + k] = static_cast<T>(sum[static_cast<Eigen::Index>(k)]);
-    }
-  });
-}
-
 /// Of a [*, P, D] and b [*, R, D] with one batch shape.
 struct Cdist : Op {
   static constexpr OpInfo info{
@@ -129,22 +35,12 @@ struct Cdist : Op {
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
     const Tensor left = dense(a), right = dense(b);
-    const int rank = a.rank();
-    const std::int64_t rows = a.size(rank - 2), others = b.size(rank - 2), width = a.size(rank - 1);
+    const DistanceSizes sizes = sizes_of(a, b);
     Shape shape = a.shape();
-    shape[rank - 1] = others;
+    shape[a.rank() - 1] = sizes.others;
     Tensor y = empty(shape, a.dtype());
-    if (y.numel() == 0) return y;
     dispatch_floating(a.dtype(), [&]<class T>() {
-      const T *u = left.data<T>(), *v = right.data<T>();
-      T* out = y.mutable_data<T>();
-      const std::int64_t grain = std::max<std::int64_t>(1, kGrain / (others * (width + 1)));
-      parallel_for(y.numel() / others, grain, [=, this](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row)
-          for (std::int64_t j = 0; j < others; ++j)
-            out[row * others + j] = distance<T>(
-                {u + row * width, width}, {v + (row / rows * others + j) * width, width}, p);
-      });
+      distances(sizes, p, left.data<T>(), right.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -155,29 +51,30 @@ struct Cdist : Op {
   }
 
  private:
+  static DistanceSizes sizes_of(const Tensor& a, const Tensor& b) {
+    const std::int64_t rows = a.size(-2), width = a.size(-1);
+    std::int64_t batch = 1;
+    for (int d = 0; d < a.rank() - 2; ++d) batch *= a.size(d);
+    return {.batch = batch, .rows = rows, .others = b.size(-2), .width = width};
+  }
+
   Cotangents fused(const Pullback& q, const Tensor& a, const Tensor& b, const Tensor& y) const {
     Cotangents result(2);
     const Tensor g = dense(q.g);
-    const int rank = a.rank();
-    const std::int64_t rows = a.size(rank - 2), others = b.size(rank - 2), width = a.size(rank - 1);
     for (int i = 0; i < 2; ++i) {
       if (!q.needs(i)) continue;
       const Tensor &here = i == 0 ? a : b, &there = i == 0 ? b : a;
       Tensor d = zeros(here.shape(), here.dtype());
-      if (d.numel() > 0 && y.numel() > 0) {
-        const std::int64_t batch = y.numel() / (rows * others);
-        const Side side = i == 0 ? Side{batch, rows, others, width, others, 1}
-                                 : Side{batch, others, rows, width, 1, others};
-        dispatch_floating(a.dtype(), [&]<class T>() {
-          slopes<T>(side,
-                    p,
-                    here.data<T>(),
-                    there.data<T>(),
-                    y.data<T>(),
-                    g.data<T>(),
-                    d.mutable_data<T>());
-        });
-      }
+      dispatch_floating(a.dtype(), [&]<class T>() {
+        distances_gradient(sizes_of(here, there),
+                           p,
+                           i == 1,
+                           here.data<T>(),
+                           there.data<T>(),
+                           y.data<T>(),
+                           g.data<T>(),
+                           d.mutable_data<T>());
+      });
       result[i] = d;
     }
     return result;

@@ -1,9 +1,9 @@
 #include "gradus/ops/elementwise.h"
 
-#include "elementary.h"
-#include "modular.h"
 #include "unary.h"
 
+#include "gradus/kernels/elementary.h"
+#include "gradus/kernels/modular.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 

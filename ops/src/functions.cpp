@@ -1,6 +1,6 @@
-#include "elementary.h"
 #include "unary.h"
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -299,7 +299,7 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
   if (promote(a->dtype(), b.dtype()) != int64) return apply_floating<O>(a, b);
   const Tensor divisors = to(Arg(b, a.site), int64);
   const RecordingGuard off(false);
-  const Tensor dense = detail::dense(divisors);
+  const Tensor dense = kernels::dense(divisors);
   const std::int64_t* at = dense.data<std::int64_t>();
   if (std::find(at, at + dense.numel(), 0) != at + dense.numel())
     fail<ArgumentError>(O::info.name, "expected divisors other than 0, got a whole 0", a.site);

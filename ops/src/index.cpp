@@ -2,8 +2,10 @@
 
 #include "axes.h"
 #include "kernels.h"
-#include "modular.h"
 
+#include "gradus/kernels/index.h"
+#include "gradus/kernels/lines.h"
+#include "gradus/kernels/modular.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
@@ -40,15 +42,6 @@ Tensor places(const char* op, const Tensor& index, std::int64_t n) {
 Tensor start(const Tensor& x, const Shape& shape, DType dtype) {
   return x.defined() ? clone(x) : zeros(shape, dtype);
 }
-
-/// Sizes before and after an axis.
-struct Around {
-  std::int64_t outer = 1, inner = 1;
-  Around(const Shape& shape, int axis) {
-    for (int d = 0; d < shape.rank(); ++d)
-      if (d != axis) (d < axis ? outer : inner) *= shape[d];
-  }
-};
 
 template <class F>
 void dispatch_numbers(DType dtype, F&& f) {
@@ -122,17 +115,15 @@ Tensor IndexSelect::forward(const Tensor& x, const Tensor& index) const {
   const Tensor at = places(info.name, index, n), dense = contiguous(x);
   shape[axis] = k;
   Tensor y = empty(shape, x.dtype());
-  const Around around(shape, axis);
-  const std::int64_t inner = around.inner;
-  const std::int64_t* place = at.data<std::int64_t>();
+  const Lines lines(shape, axis);
   dispatch(x.dtype(), [&]<class T>() {
-    const T* in = dense.data<T>();
-    T* out = y.mutable_data<T>();
-    const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, inner));
-    parallel_for(around.outer * k, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row)
-        std::copy_n(in + (row / k * n + place[row % k]) * inner, inner, out + row * inner);
-    });
+    take(lines.outer,
+         n,
+         lines.inner,
+         k,
+         at.data<std::int64_t>(),
+         dense.data<T>(),
+         y.mutable_data<T>());
   });
   return y;
 }
@@ -143,21 +134,15 @@ Tensor IndexAdd::forward(const Tensor& x, const Tensor& index, const Tensor& sou
   const Tensor at = places(info.name, index, n), dense = contiguous(source);
   shape[axis] = n;
   Tensor y = start(x, shape, source.dtype());
-  const Around around(shape, axis);
-  const std::int64_t inner = around.inner, rows = around.outer * k;
-  if (rows == 0) return y;
-  const std::int64_t* place = at.data<std::int64_t>();
+  const Lines lines(shape, axis);
   dispatch_numbers(y.dtype(), [&]<class T>() {
-    const T* in = dense.data<T>();
-    T* out = y.mutable_data<T>();
-    // Each thread takes columns of its own, so that the order of additions is fixed.
-    const std::int64_t grain = std::max<std::int64_t>(64, kGrain / rows);
-    parallel_for(inner, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = 0; row < rows; ++row) {
-        T* to = out + (row / k * n + place[row % k]) * inner;
-        for (std::int64_t j = begin; j < end; ++j) to[j] = modular_sum(to[j], in[row * inner + j]);
-      }
-    });
+    add_at(lines.outer,
+           n,
+           lines.inner,
+           k,
+           at.data<std::int64_t>(),
+           dense.data<T>(),
+           y.mutable_data<T>());
   });
   return y;
 }

@@ -1,8 +1,9 @@
 #pragma once
 
-// What the families share: loops over elements, argument checks and table entries.
+// What the families share: argument checks and table entries.
 
 #include "gradus/graph/op.h"
+#include "gradus/kernels/loops.h"
 #include "gradus/ops/registry.h"
 #include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
@@ -17,118 +18,7 @@
 
 namespace gradus::detail {
 
-/// Elements from which an elementwise loop is worth a second thread.
-inline constexpr std::int64_t kGrain = 1 << 15;
-
-// ---- loops ---------------------------------------------------------------------------------------
-
-// Rows are functions of their own: out of reach of the closure that calls them, the compiler knows that
-// nothing overlaps the result, keeps f in registers and vectorises.
-
-/// out[i] = f(in[i])
-template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(Out* __restrict out, const In* in, std::int64_t n, F f) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(in[i]);
-}
-/// The same where elements of `in` lie apart.
-template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(
-    Out* __restrict out, const In* in, std::int64_t n, std::int64_t stride, F f) {
-  if (stride == 1) return map_row(out, in, n, f);
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(in[i * stride]);
-}
-/// out[i] = f(a[i], b[i])
-template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(Out* __restrict out, const In* a, const In* b, std::int64_t n, F f) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);
-}
-template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(Out* __restrict out,
-                               const In* a,
-                               const In* b,
-                               std::int64_t n,
-                               std::int64_t s,
-                               std::int64_t t,
-                               F f) {
-  if (s == 1 && t == 1) return map_row(out, a, b, n, f);
-  if (s == 1 && t == 0) return map_row(out, a, n, [f, v = *b](In u) { return f(u, v); });
-  if (s == 0 && t == 1) return map_row(out, b, n, [f, u = *a](In v) { return f(u, v); });
-  for (std::int64_t i = 0; i < n; ++i) out[i] = f(a[i * s], b[i * t]);
-}
-
-/// x without gaps; undefined if x is.
-inline Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
-
-/// y[i] = f(x[i]), a scalar function.
-template <class In, class Out, class F>
-Tensor map(const Tensor& x, F f) {
-  Tensor y = std::is_same_v<In, Out> ? empty_like(x) : empty(x.shape(), dtype_of<Out>);
-  const In* in = x.data<In>();
-  Out* out = y.mutable_data<Out>();
-  if (x.is_contiguous()) {
-    parallel_for(x.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
-      map_row(out + begin, in + begin, end - begin, f);
-    });
-    return y;
-  }
-  const Loops<2> loops(x.rank(), x.raw()->sizes(), {y.raw()->strides(), x.raw()->strides()});
-  const std::int64_t n = loops.inner_size(), s = loops.inner_stride(1);
-  loops.for_each_row([&](const auto& at) { map_row(out + at[0], in + at[1], n, s, f); });
-  return y;
-}
-
-/// y = f(x) with f written on Eigen arrays: `[](const auto& a) { return a.exp(); }`.
-template <class T, class F>
-Tensor map_array(const Tensor& x, F f) {
-  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-  const Tensor dense = detail::dense(x);
-  Tensor y = empty_like(dense);
-  const T* in = dense.data<T>();
-  T* out = y.mutable_data<T>();
-  parallel_for(x.numel(), kGrain / 4, [=](std::int64_t begin, std::int64_t end) {
-    Eigen::Map<Array>(out + begin, end - begin) =
-        f(Eigen::Map<const Array>(in + begin, end - begin));
-  });
-  return y;
-}
-
-/// ShapeError unless both are of one shape.
-inline void check_one_shape(const Tensor& a, const Tensor& b) {
-  TensorImpl *p = a.impl(), *q = b.impl();
-  if (p->rank != q->rank || !std::equal(p->sizes(), p->sizes() + p->rank, q->sizes()))
-    fail<ShapeError>("elementwise",
-                     fmt::format("expected inputs of one shape, got {} and {}",
-                                 to_string(a.shape()),
-                                 to_string(b.shape())));
-}
-
-/// y[i] = f(a[i], b[i]); both of one shape (broadcast ones have stride 0).
-template <class In, class Out, class F>
-Tensor map(const Tensor& a, const Tensor& b, F f) {
-  check_one_shape(a, b);
-  const bool dense = a.is_contiguous() && b.is_contiguous();
-  Tensor y = std::is_same_v<In, Out> && dense ? empty_like(a) : empty(a.shape(), dtype_of<Out>);
-  const In *p = a.data<In>(), *q = b.data<In>();
-  Out* out = y.mutable_data<Out>();
-  if (dense) {
-    parallel_for(y.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {
-      map_row(out + begin, p + begin, q + begin, end - begin, f);
-    });
-    return y;
-  }
-  const Loops<3> loops(
-      a.rank(), a.raw()->sizes(), {y.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
-  const std::int64_t n = loops.inner_size(), s = loops.inner_stride(1), t = loops.inner_stride(2);
-  if (loops.rank == 1) {  // a number beside a dense tensor, most often
-    parallel_for(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
-      map_row(out + begin, p + begin * s, q + begin * t, end - begin, s, t, f);
-    });
-    return y;
-  }
-  loops.for_each_row(
-      [&](const auto& at) { map_row(out + at[0], p + at[1], q + at[2], n, s, t, f); });
-  return y;
-}
+using namespace kernels;
 
 // ---- checks --------------------------------------------------------------------------------------
 

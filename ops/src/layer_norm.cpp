@@ -1,5 +1,6 @@
 #include "kernels.h"
 
+#include "gradus/kernels/norm.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/norm.h"
@@ -32,21 +33,14 @@ struct RowNorm : Op {
     const std::int64_t rows = x.size(0), n = x.size(1);
     Tensor y = empty_like(x), mean = empty({rows}, x.dtype()), inverse = empty({rows}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* const in = x.data<T>();
-      T *const out = y.mutable_data<T>(), *const ms = mean.mutable_data<T>(),
-               *const rs = inverse.mutable_data<T>();
-      for_rows(rows, n, [=, this](std::int64_t i) {
-        const T* const v = in + i * n;
-        T* const to = out + i * n;
-        const T m =
-            centred ? sum<T>(n, [=](std::int64_t j) { return v[j]; }) / static_cast<T>(n) : T(0);
-        const T var =
-            sum<T>(n, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); }) / static_cast<T>(n);
-        const T r = 1 / std::sqrt(var + static_cast<T>(eps));
-        for (std::int64_t j = 0; j < n; ++j) to[j] = (v[j] - m) * r;
-        ms[i] = m;
-        rs[i] = r;
-      });
+      kernels::normalise_rows(rows,
+                              n,
+                              eps,
+                              centred,
+                              x.data<T>(),
+                              y.mutable_data<T>(),
+                              mean.mutable_data<T>(),
+                              inverse.mutable_data<T>());
     });
     return {y, mean, inverse};
   }
@@ -62,40 +56,18 @@ struct RowNorm : Op {
   }
 
  private:
-  template <class F>
-  static void for_rows(std::int64_t rows, std::int64_t n, F f) {
-    parallel_for(rows, 1 + kGrain / (1 + n), [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) f(i);
-    });
-  }
-  /// In 16 partial sums.
-  template <class T, class F>
-  static T sum(std::int64_t n, F f) {
-    std::array<T, 16> parts{};
-    std::int64_t j = 0;
-    for (; j + 16 <= n; j += 16)
-      for (std::size_t k = 0; k < 16; ++k) parts[k] += f(j + static_cast<std::int64_t>(k));
-    for (; j < n; ++j) parts[0] += f(j);
-    T total = 0;
-    for (T part : parts) total += part;
-    return total;
-  }
-
   Tensor fused(const Tensor& g, const Tensor& x, const Tensor& mean, const Tensor& inverse) const {
     const std::int64_t rows = x.size(0), n = x.size(1);
     Tensor dx = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T *const gs = g.data<T>(), *const xs = x.data<T>(), *const ms = mean.data<T>(),
-                     *const rs = inverse.data<T>();
-      T* const out = dx.mutable_data<T>();
-      for_rows(rows, n, [=, this](std::int64_t i) {
-        const T *const u = gs + i * n, *const v = xs + i * n;
-        T* const to = out + i * n;
-        const T m = ms[i], r = rs[i], count = static_cast<T>(n);
-        const T level = centred ? sum<T>(n, [=](std::int64_t j) { return u[j]; }) / count : T(0);
-        const T along = sum<T>(n, [=](std::int64_t j) { return u[j] * ((v[j] - m) * r); }) / count;
-        for (std::int64_t j = 0; j < n; ++j) to[j] = (u[j] - level - (v[j] - m) * r * along) * r;
-      });
+      normalise_rows_gradient(rows,
+                              n,
+                              centred,
+                              g.data<T>(),
+                              x.data<T>(),
+                              mean.data<T>(),
+                              inverse.data<T>(),
+                              dx.mutable_data<T>());
     });
     return dx;
   }

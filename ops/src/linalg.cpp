@@ -1,8 +1,9 @@
 #include "gradus/ops/linalg.h"
 
-#include "gemm.h"
 #include "kernels.h"
 
+#include "gradus/kernels/gemm.h"
+#include "gradus/kernels/sum.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
@@ -88,32 +89,6 @@ void multiply(Transpose ta, const Matrix& a, Transpose tb, const Matrix& b, T be
           beta,
           c,
           std::max<std::int64_t>(n, 1));
-}
-
-/// Sums of the columns. Each is added up in blocks, which keeps float sums over many rows accurate.
-template <class T>
-void sum_columns(const T* x, std::int64_t rows, std::int64_t columns, T* sums) {
-  constexpr std::int64_t kStrip = 64, kBlock = 64;
-  if (rows == 1) {
-    std::copy_n(x, columns, sums);
-    return;
-  }
-  const std::int64_t strips = (columns + kStrip - 1) / kStrip;
-  const std::int64_t grain = 1 + 4 * kGrain / (1 + rows * kStrip);
-  parallel_for(strips, grain, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t strip = begin; strip < end; ++strip) {
-      const std::int64_t first = strip * kStrip, width = std::min(kStrip, columns - first);
-      double total[kStrip] = {};
-      for (std::int64_t i = 0; i < rows; i += kBlock) {
-        T part[kStrip] = {};
-        const std::int64_t last = std::min(rows, i + kBlock);
-        for (std::int64_t r = i; r < last; ++r)
-          for (std::int64_t j = 0; j < width; ++j) part[j] += x[r * columns + first + j];
-        for (std::int64_t j = 0; j < width; ++j) total[j] += static_cast<double>(part[j]);
-      }
-      for (std::int64_t j = 0; j < width; ++j) sums[first + j] = static_cast<T>(total[j]);
-    }
-  });
 }
 
 // ---- matmul --------------------------------------------------------------------------------------
@@ -292,7 +267,7 @@ struct Linear : Op {
       const Matrix a(x);
       T* values = y.mutable_data<T>();
       if (bias.defined()) {
-        const Tensor dense = detail::dense(bias);
+        const Tensor dense = kernels::dense(bias);
         const T* b = dense.data<T>();
         for (std::int64_t i = 0; i < a.rows; ++i) std::copy_n(b, out, values + i * out);
       }
@@ -322,8 +297,8 @@ struct Linear : Op {
       }
       if (p.needs(2)) {
         result[2] = empty(p.shape(2), p.g.dtype());
-        const Tensor dense = detail::dense(g.tensor);
-        sum_columns(dense.data<T>(), g.rows, g.columns, result[2].mutable_data<T>());
+        const Tensor dense = kernels::dense(g.tensor);
+        kernels::sum_columns(g.rows, g.columns, dense.data<T>(), result[2].mutable_data<T>());
       }
     });
     return result;

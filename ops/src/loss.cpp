@@ -1,8 +1,8 @@
 #include "loss.h"
 
-#include "elementary.h"
 #include "kernels.h"
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"

@@ -10,32 +10,12 @@
 #include <atomic>
 #include <string>
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
 namespace gradus::detail {
 
 template <class T>
 using MatrixIn = Eigen::Map<const EigenMatrix<T>>;
 template <class T>
 using MatrixOut = Eigen::Map<EigenMatrix<T>>;
-
-/// Eigen uses one thread while it lives: which parts it would make depends on their number.
-class OneThread {
- public:
-#ifdef _OPENMP
-  OneThread() : outer_(omp_get_max_threads()) { omp_set_num_threads(1); }
-  ~OneThread() { omp_set_num_threads(outer_); }
-#else
-  OneThread() = default;
-#endif
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  [[maybe_unused]] int outer_ = 1;
-};
 
 /// A tensor [*, rows, columns], its matrices one after the other.
 struct Matrices {
@@ -59,7 +39,7 @@ struct Matrices {
     std::atomic<std::int64_t> bad{count};
     const std::int64_t work = rows * columns * std::min(rows, columns);
     parallel_for(count, 1 + kGrain / work, [&](std::int64_t begin, std::int64_t end) {
-      const OneThread guard;
+      const ThreadLimit limit(1);  // which parts Eigen would make depends on their number
       for (std::int64_t i = begin; i < end; ++i)
         if (!f(i)) {
           for (std::int64_t old = bad; i < old && !bad.compare_exchange_weak(old, i);) {

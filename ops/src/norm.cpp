@@ -3,6 +3,7 @@
 #include "kernels.h"
 #include "softmax.h"
 
+#include "gradus/kernels/norm.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/reduce.h"
@@ -15,140 +16,36 @@ namespace gradus {
 namespace detail {
 namespace {
 
-/// A dense tensor as [outer, channels, inner].
-struct Channels {
-  std::int64_t outer, channels, inner = 1;
-
-  explicit Channels(const Tensor& x) : outer(x.raw()->sizes()[0]), channels(x.raw()->sizes()[1]) {
-    for (int d = 2; d < x.rank(); ++d) inner *= x.raw()->sizes()[d];
-  }
-  std::int64_t count() const { return outer * inner; }
-};
-
-/// For each channel the sums over its elements i of f(i, channel) and of g(i, channel), as `done(channel, sums)`. They are added up in short blocks, the blocks in double: float statistics stay
-/// accurate over many values. The result does not depend on the number of threads.
-template <class T, class F, class G, class Done>
-void sum_channels(const Channels& at, F f, G g, Done done) {
-  using Totals = std::array<double, 2>;
-  constexpr std::int64_t kStrip = 64, kRows = 64, kRun = 512, kLanes = 32;
-
-  // [N, C]: some neighbouring channels at a time, row by row.
-  const auto sum_strip = [=](std::int64_t first, std::int64_t width) {
-    Totals totals[kStrip] = {};
-    for (std::int64_t n = 0; n < at.outer; n += kRows) {
-      T part0[kStrip] = {}, part1[kStrip] = {};
-      for (std::int64_t r = n; r < std::min(at.outer, n + kRows); ++r) {
-        const std::int64_t row = r * at.channels + first;
-#pragma omp simd
-        for (std::int64_t j = 0; j < width; ++j) {
-          part0[j] += f(row + j, first + j);
-          part1[j] += g(row + j, first + j);
-        }
-      }
-      for (std::int64_t j = 0; j < width; ++j) {
-        totals[j][0] += static_cast<double>(part0[j]);
-        totals[j][1] += static_cast<double>(part1[j]);
-      }
-    }
-    for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
-  };
-
-  // [N, C, *]: the same, image by image, as they stand in memory.
-  const auto sum_slices = [=](std::int64_t first, std::int64_t width) {
-    Totals totals[kStrip] = {};
-    for (std::int64_t n = 0; n < at.outer; ++n)
-      for (std::int64_t c = 0; c < width; ++c) {
-        const std::int64_t begin = (n * at.channels + first + c) * at.inner;
-        const std::int64_t end = begin + at.inner;
-        for (std::int64_t i = begin; i < end; i += kRun) {
-          const std::int64_t stop = std::min(end, i + kRun);
-          T part0[kLanes] = {}, part1[kLanes] = {};
-          const auto add = [&](std::int64_t from, std::int64_t lanes) {
-#pragma omp simd
-            for (std::int64_t l = 0; l < lanes; ++l) {
-              part0[l] += f(from + l, first + c);
-              part1[l] += g(from + l, first + c);
-            }
-          };
-          std::int64_t k = i;
-          for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
-          add(k, stop - k);
-          for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
-            for (std::int64_t l = 0; l < half; ++l) {
-              part0[l] += part0[l + half];
-              part1[l] += part1[l + half];
-            }
-          totals[c][0] += static_cast<double>(part0[0]);
-          totals[c][1] += static_cast<double>(part1[0]);
-        }
-      }
-    for (std::int64_t c = 0; c < width; ++c) done(first + c, totals[c]);
-  };
-
-  if (at.inner == 1) {
-    const std::int64_t strips = (at.channels + kStrip - 1) / kStrip;
-    const std::int64_t grain = 1 + 2 * kGrain / (1 + at.outer * kStrip);
-    parallel_for(strips, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t s = begin; s < end; ++s)
-        sum_strip(s * kStrip, std::min(kStrip, at.channels - s * kStrip));
-    });
-  } else {
-    const std::int64_t grain = 1 + 2 * kGrain / (1 + at.count());
-    parallel_for(at.channels, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t c = begin; c < end; c += kStrip) sum_slices(c, std::min(kStrip, end - c));
-    });
-  }
-}
-
-/// out[i] = f(i, channel of i)
-template <class T, class F>
-void map_channels(const Channels& at, T* out, F f) {
-  if (at.inner == 1) {
-    parallel_for(
-        at.outer, 1 + kGrain / (1 + at.channels), [=](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t n = begin; n < end; ++n) {
-            const std::int64_t row = n * at.channels;
-#pragma omp simd
-            for (std::int64_t c = 0; c < at.channels; ++c) out[row + c] = f(row + c, c);
-          }
-        });
-    return;
-  }
-  parallel_for(at.outer * at.channels,
-               1 + kGrain / (1 + at.inner),
-               [=](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t s = begin; s < end; ++s) {
-                   const std::int64_t c = s % at.channels;
-#pragma omp simd
-                   for (std::int64_t i = s * at.inner; i < (s + 1) * at.inner; ++i)
-                     out[i] = f(i, c);
-                 }
-               });
-}
-
 template <class T>
 const T* data_or_null(const Tensor& x) {
   return x.defined() ? x.data<T>() : nullptr;
 }
-/// y = (x - mean) factor + offset; `center`, `factor` and `offset` are one number a channel.
 template <class T>
-void normalise(const Channels& at,
-               const T* x,
-               const T* center,
-               const T* factor,
-               const Tensor& weight,
-               const Tensor& bias,
-               T* y) {
-  const Tensor w = dense(weight), b = dense(bias);
-  const T *scale = data_or_null<T>(w), *shift = data_or_null<T>(b);
-  Tensor table = empty({2, at.channels}, dtype_of<T>);
-  T *a = table.mutable_data<T>(), *c = a + at.channels;
-  for (std::int64_t i = 0; i < at.channels; ++i) {
-    a[i] = scale != nullptr ? factor[i] * scale[i] : factor[i];
-    c[i] = shift != nullptr ? shift[i] : T(0);
-  }
-  map_channels(
-      at, y, [=](std::int64_t i, std::int64_t k) { return (x[i] - center[k]) * a[k] + c[k]; });
+T* mutable_data_or_null(Tensor& x) {
+  return x.defined() ? x.mutable_data<T>() : nullptr;
+}
+
+/// [N, C, *] as lines along the channels.
+Lines channels_of(const Tensor& x) { return Lines(x.shape(), 1); }
+
+/// y = (x - mean) inverse weight + bias; x is dense.
+Tensor normalised(const Tensor& x,
+                  const Tensor& mean,
+                  const Tensor& inverse,
+                  const Tensor& weight,
+                  const Tensor& bias) {
+  const Tensor m = dense(mean), r = dense(inverse), w = dense(weight), b = dense(bias);
+  Tensor y = empty_like(x);
+  dispatch_floating(x.dtype(), [&]<class T>() {
+    normalise_channels(channels_of(x),
+                       x.data<T>(),
+                       m.data<T>(),
+                       r.data<T>(),
+                       data_or_null<T>(w),
+                       data_or_null<T>(b),
+                       y.mutable_data<T>());
+  });
+  return y;
 }
 
 /// The gradients of x, weight and bias as far as wanted; `slots` are their places. With statistics of the batch
@@ -159,52 +56,28 @@ Cotangents fused_gradients(const Pullback& p,
                            const Tensor& weight,
                            std::array<int, 2> slots,
                            bool of_batch) {
-  Cotangents result(static_cast<std::size_t>(p.arity()));
-  const int at_weight = slots[0], at_bias = slots[1];
-  const bool need_x = p.needs(0), need_w = p.needs(at_weight), need_b = p.needs(at_bias);
   const Tensor x = dense(p.in(0)), g = dense(p.g), w = dense(weight);
-  const Channels at(g);
-  const DType dtype = g.dtype();
-  if (need_x) result[0] = empty_like(g);
-  if (need_w) result[at_weight] = empty({at.channels}, dtype);
-  if (need_b) result[at_bias] = empty({at.channels}, dtype);
-  dispatch_floating(dtype, [&]<class T>() {
-    const T *in = x.data<T>(), *gs = g.data<T>(), *m = mean.data<T>(), *r = inverse.data<T>();
-    const T* scale = data_or_null<T>(w);
-    Tensor table = empty({3, at.channels}, dtype);
-    T *a = table.mutable_data<T>(), *b = a + at.channels, *c = b + at.channels;
-    T* dw = need_w ? result[at_weight].template mutable_data<T>() : nullptr;
-    T* db = need_b ? result[at_bias].template mutable_data<T>() : nullptr;
-    const auto n = static_cast<double>(at.count());
-    // dx = a g + b (x - mean) + c
-    const auto finish = [=](std::int64_t k, const std::array<double, 2>& sums) {
-      const auto inverse_std = static_cast<double>(r[k]);
-      if (dw != nullptr) dw[k] = static_cast<T>(sums[1] * inverse_std);
-      if (db != nullptr) db[k] = static_cast<T>(sums[0]);
-      const double factor =
-          scale != nullptr ? inverse_std * static_cast<double>(scale[k]) : inverse_std;
-      a[k] = static_cast<T>(factor);
-      b[k] = static_cast<T>(-factor * inverse_std * inverse_std * sums[1] / n);
-      c[k] = static_cast<T>(-factor * sums[0] / n);
-    };
-    if (of_batch || need_w || need_b) {
-      sum_channels<T>(
-          at,
-          [=](std::int64_t i, std::int64_t) { return gs[i]; },
-          [=](std::int64_t i, std::int64_t k) { return gs[i] * (in[i] - m[k]); },
-          finish);
-    } else {
-      for (std::int64_t k = 0; k < at.channels; ++k) finish(k, {});
-    }
-    if (!need_x) return;
-    T* dx = result[0].template mutable_data<T>();
-    if (of_batch)
-      map_channels(at, dx, [=](std::int64_t i, std::int64_t k) {
-        return a[k] * gs[i] + (b[k] * (in[i] - m[k]) + c[k]);
-      });
-    else
-      map_channels(at, dx, [=](std::int64_t i, std::int64_t k) { return a[k] * gs[i]; });
+  const Lines channels = channels_of(g);
+  Tensor dx, dw, db;
+  if (p.needs(0)) dx = empty_like(g);
+  if (p.needs(slots[0])) dw = empty({channels.size}, g.dtype());
+  if (p.needs(slots[1])) db = empty({channels.size}, g.dtype());
+  dispatch_floating(g.dtype(), [&]<class T>() {
+    normalise_channels_gradient<T>(channels,
+                                   {.of_batch = of_batch,
+                                    .x = x.data<T>(),
+                                    .g = g.data<T>(),
+                                    .mean = mean.data<T>(),
+                                    .inverse = inverse.data<T>(),
+                                    .weight = data_or_null<T>(w),
+                                    .dx = mutable_data_or_null<T>(dx),
+                                    .dweight = mutable_data_or_null<T>(dw),
+                                    .dbias = mutable_data_or_null<T>(db)});
   });
+  Cotangents result(static_cast<std::size_t>(p.arity()));
+  result[0] = dx;
+  result[slots[0]] = dw;
+  result[slots[1]] = db;
   return result;
 }
 
@@ -239,33 +112,16 @@ struct BatchNorm : NormOp {
   /// y, the batch's mean and variance, and 1 / sqrt(biased variance + eps).
   Tensors forward(const Tensor& input, const Tensor& weight, const Tensor& bias) const {
     const Tensor x = dense(input);
-    const Channels at(x);
-    Tensor y = empty_like(x), mean = empty({at.channels}, x.dtype()), var = empty_like(mean),
-           inverse = empty_like(mean);
+    Tensor mean = empty({x.size(1)}, x.dtype()), var = empty_like(mean), inverse = empty_like(mean);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* in = x.data<T>();
-      T *m = mean.mutable_data<T>(), *v = var.mutable_data<T>(), *r = inverse.mutable_data<T>();
-      const auto n = static_cast<double>(at.count());
-      sum_channels<T>(
-          at,
-          [=](std::int64_t i, std::int64_t) { return in[i]; },
-          [](std::int64_t, std::int64_t) { return T(0); },
-          [=](std::int64_t k, const std::array<double, 2>& sums) {
-            m[k] = static_cast<T>(sums[0] / n);
-          });
-      sum_channels<T>(
-          at,
-          [=](std::int64_t i, std::int64_t k) { return in[i] - m[k]; },
-          [=](std::int64_t i, std::int64_t k) { return (in[i] - m[k]) * (in[i] - m[k]); },
-          [=, e = eps](std::int64_t k, const std::array<double, 2>& sums) {
-            // The first sum is what rounding the mean has left.
-            const double squares = std::max(0.0, sums[1] - sums[0] * sums[0] / n);
-            v[k] = static_cast<T>(squares / (n - 1));
-            r[k] = static_cast<T>(1 / std::sqrt(squares / n + e));
-          });
-      normalise<T>(at, in, m, r, weight, bias, y.mutable_data<T>());
+      channel_statistics(channels_of(x),
+                         eps,
+                         x.data<T>(),
+                         mean.mutable_data<T>(),
+                         var.mutable_data<T>(),
+                         inverse.mutable_data<T>());
     });
-    return {y, mean, var, inverse};
+    return {normalised(x, mean, inverse, weight, bias), mean, var, inverse};
   }
 
   Cotangents vjp(const Pullback& p) const {
@@ -300,13 +156,7 @@ struct BatchNormEval : NormOp {
                  const Tensor& var,
                  const Tensor& weight,
                  const Tensor& bias) const {
-    const Tensor x = dense(input), m = dense(mean), r = inverse_std(var);
-    Tensor y = empty_like(x);
-    dispatch_floating(x.dtype(), [&]<class T>() {
-      normalise<T>(
-          Channels(x), x.data<T>(), m.data<T>(), r.data<T>(), weight, bias, y.mutable_data<T>());
-    });
-    return y;
+    return normalised(dense(input), mean, inverse_std(var), weight, bias);
   }
 
   Cotangents vjp(const Pullback& p) const {
@@ -371,7 +221,7 @@ BatchNormResult batch_norm(Arg x, const Tensor& weight, const Tensor& bias, doub
   check_input("batch_norm", x, eps);
   check_channels("batch_norm", "weight", x, weight);
   check_channels("batch_norm", "bias", x, bias);
-  if (const std::int64_t n = Channels(x).count(); n < 2)
+  if (const std::int64_t n = channels_of(x).count(); n < 2)
     fail<ArgumentError>(
         "batch_norm",
         fmt::format("expected at least 2 values a channel in training, got {} in {}",

@@ -5,11 +5,7 @@
 #include "gradus/ops/index.h"
 #include "gradus/ops/shape.h"
 
-#include <algorithm>
-#include <atomic>
-#include <limits>
 #include <type_traits>
-#include <utility>
 
 namespace gradus {
 namespace detail {
@@ -31,24 +27,8 @@ struct AvgPoolGrad : PoolGeometry {
     for (std::int64_t n : size) shape.push_back(n);
     check_shape(info.name, g, result(shape));
     Tensor x = zeros(shape, g.dtype());
-    const Triple sizes = last_three(shape, 2);
-    const std::int64_t in = volume(last_three(g.shape(), 2)), out = volume(sizes);
     dispatch_floating(g.dtype(), [&]<class T>() {
-      const T* from = g.data<T>();
-      T* to = x.mutable_data<T>();
-      for_each_window(shape,
-                      [&](std::int64_t plane,
-                          std::int64_t at,
-                          const Window& a,
-                          const Window& b,
-                          const Window& c) {
-                        const T value = from[plane * in + at] * static_cast<T>(scale(a, b, c));
-                        for (std::int64_t i = a.start; i < a.stop; ++i)
-                          for (std::int64_t j = b.start; j < b.stop; ++j) {
-                            T* row = to + plane * out + (i * sizes[1] + j) * sizes[2];
-                            for (std::int64_t k = c.start; k < c.stop; ++k) row[k] += value;
-                          }
-                      });
+      avg_pool_gradient(windows(shape), shape[0] * shape[1], g.data<T>(), x.mutable_data<T>());
     });
     return x;
   }
@@ -61,25 +41,9 @@ struct AvgPool : PoolGeometry {
   Tensor forward(const Tensor& x) const {
     const Tensor images = dense(x);
     Tensor y = empty(result(x.shape()), x.dtype());
-    const Triple sizes = last_three(x.shape(), 2);
-    const std::int64_t in = volume(sizes), out = volume(last_three(y.shape(), 2));
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* from = images.data<T>();
-      T* to = y.mutable_data<T>();
-      for_each_window(x.shape(),
-                      [&](std::int64_t plane,
-                          std::int64_t at,
-                          const Window& a,
-                          const Window& b,
-                          const Window& c) {
-                        T sum = 0;
-                        for (std::int64_t i = a.start; i < a.stop; ++i)
-                          for (std::int64_t j = b.start; j < b.stop; ++j) {
-                            const T* row = from + plane * in + (i * sizes[1] + j) * sizes[2];
-                            for (std::int64_t k = c.start; k < c.stop; ++k) sum += row[k];
-                          }
-                        to[plane * out + at] = sum * static_cast<T>(scale(a, b, c));
-                      });
+      kernels::avg_pool(
+          windows(x.shape()), x.size(0) * x.size(1), images.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -109,27 +73,17 @@ struct MaxPoolGrad : Op {
     Shape shape{g.size(0), g.size(1)};
     for (std::int64_t n : size) shape.push_back(n);
     Tensor x = zeros(shape, g.dtype());
-    const std::int64_t planes = shape[0] * shape[1], out = size.numel();
     if (g.numel() == 0) return x;
-    const std::int64_t in = g.numel() / planes;
-    std::atomic<bool> outside = false;
-    dispatch_floating(g.dtype(), [&]<class T>() {
-      const T* from = g.data<T>();
-      const std::int64_t* place = places.data<std::int64_t>();
-      T* to = x.mutable_data<T>();
-      parallel_for(planes,
-                   std::max<std::int64_t>(1, kGrain / in),
-                   [=, &outside](std::int64_t begin, std::int64_t end) {
-                     for (std::int64_t plane = begin; plane < end; ++plane)
-                       for (std::int64_t i = plane * in; i < (plane + 1) * in; ++i) {
-                         if (place[i] < 0 || place[i] >= out)
-                           outside = true;
-                         else
-                           to[plane * out + place[i]] += from[i];
-                       }
-                   });
+    const std::int64_t planes = shape[0] * shape[1], room = size.numel();
+    const bool inside = dispatch_floating(g.dtype(), [&]<class T>() {
+      return max_pool_gradient(planes,
+                               g.numel() / planes,
+                               room,
+                               g.data<T>(),
+                               places.data<std::int64_t>(),
+                               x.mutable_data<T>());
     });
-    if (outside)
+    if (!inside)
       fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
     return x;
   }
@@ -149,115 +103,17 @@ struct MaxPool : PoolGeometry {
     const Tensor images = dense(x);
     const Shape shape = result(x.shape());
     Tensor y = empty(shape, x.dtype()), places = empty(shape, int64);
-    const Triple sizes = last_three(x.shape(), 2);
-    const std::int64_t in = volume(sizes), out = volume(last_three(shape, 2));
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* from = images.data<T>();
-      T* to = y.mutable_data<T>();
-      std::int64_t* place = places.mutable_data<std::int64_t>();
-      const std::int64_t size = in > std::numeric_limits<std::int32_t>::max() ? 0 : square();
-      const auto whole =
-          size > 0 ? inner(windows(x.shape())[2]) : std::pair<std::int64_t, std::int64_t>();
-      for_each_row(x.shape(),
-                   [&](std::int64_t plane,
-                       std::int64_t at,
-                       const Window& a,
-                       const Window& b,
-                       const std::vector<Window>& row) {
-                     const T* const image = from + plane * in;
-                     T* const most = to + plane * out + at;
-                     std::int64_t* const best = place + plane * out + at;
-                     const auto n = static_cast<std::int64_t>(row.size());
-                     const bool fast = a.stop - a.start == 1 && b.stop - b.start == size;
-                     const auto [begin, end] = fast ? whole : std::pair(n, n);
-                     for (std::int64_t i = 0; i < n;) {
-                       const Window& c = row[static_cast<std::size_t>(i)];
-                       if (i < begin || i >= end) {
-                         best[i] = largest(image, sizes, a, b, c);
-                         most[i] = image[best[i]];
-                         ++i;
-                         continue;
-                       }
-                       const std::int64_t start =
-                           (a.start * sizes[1] + b.start) * sizes[2] + c.start;
-                       const std::int64_t count = std::min(kChunk, end - i);
-                       if (size == 2)
-                         largest_of_row<2>(image, sizes[2], start, count, most + i, best + i);
-                       else
-                         largest_of_row<3>(image, sizes[2], start, count, most + i, best + i);
-                       i += count;
-                     }
-                   });
+      kernels::max_pool(windows(x.shape()),
+                        x.size(0) * x.size(1),
+                        images.data<T>(),
+                        y.mutable_data<T>(),
+                        places.mutable_data<std::int64_t>());
     });
     return {y, places};
   }
   Cotangents vjp(const Pullback& p) const {
     return {apply(MaxPoolGrad{{}, spatial_part(p.shape(0))}, p.g, p.out(1))};
-  }
-
- private:
-  static constexpr std::int64_t kChunk = 128;
-
-  /// 2 or 3 for windows of 2 by 2 or 3 by 3 pixels, two apart in a row, else 0.
-  std::int64_t square() const {
-    const int d = kernel.rank() - 1;
-    if (d < 1 || kernel[d] != kernel[d - 1] || stride[d] != 2 || dilation[d] * dilation[d - 1] != 1)
-      return 0;
-    return kernel[d] == 2 || kernel[d] == 3 ? kernel[d] : 0;
-  }
-
-  /// Where the largest of a window stands. NaN counts as largest.
-  template <class T>
-  static std::int64_t largest(
-      const T* image, const Triple& sizes, const Window& a, const Window& b, const Window& c) {
-    std::int64_t best = (a.start * sizes[1] + b.start) * sizes[2] + c.start;
-    T most = image[best];
-    for (std::int64_t i = a.start; i < a.stop; i += a.step)
-      for (std::int64_t j = b.start; j < b.stop; j += b.step) {
-        const std::int64_t row = (i * sizes[1] + j) * sizes[2];
-        for (std::int64_t k = c.start; k < c.stop; k += c.step) {
-          const T v = image[row + k];
-          if (v > most || v != v) {
-            most = v;
-            best = row + k;
-          }
-        }
-      }
-    return best;
-  }
-
-  /// The same for n <= kChunk windows of K by K pixels, two apart; the first is at `start`.
-  template <int K, class T>
-  static void largest_of_row(const T* image,
-                             std::int64_t row,
-                             std::int64_t start,
-                             std::int64_t n,
-                             T* most,
-                             std::int64_t* best) {
-    using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-    const T* const from = image + start;
-    const auto here = static_cast<Place>(start), width = static_cast<Place>(row);
-    const auto count = static_cast<Place>(n);
-    Place place[kChunk];
-    T value[kChunk];
-#pragma omp simd
-    for (Place k = 0; k < count; ++k) {
-      T m = from[2 * k];
-      Place p = 0;
-#pragma GCC unroll 3
-      for (Place i = 0; i < K; ++i)
-#pragma GCC unroll 3
-        for (Place j = 0; j < K; ++j) {
-          const T v = from[i * width + 2 * k + j];
-          const bool better = (v > m) | (v != v);
-          m = better ? v : m;
-          p = better ? i * width + j : p;
-        }
-      value[k] = m;
-      place[k] = here + 2 * k + p;
-    }
-    std::copy_n(value, count, most);
-    for (Place k = 0; k < count; ++k) best[k] = place[k];
   }
 };
 

@@ -3,19 +3,15 @@
 #include "kernels.h"
 #include "spatial.h"
 
+#include "gradus/kernels/pool.h"
+
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <utility>
-#include <vector>
 
 namespace gradus::detail {
 
-/// Which elements of an axis belong to a window: start, start + step, …, below stop.
-struct Window {
-  std::int64_t start, stop, step;
-  std::int64_t counted;  // how many elements a mean divides by, padding included if asked
-};
+using kernels::PoolWindows;
+using kernels::Window;
 
 /// The windows along each spatial axis: regular ones, or as many as `adaptive` says.
 struct PoolGeometry : Op {
@@ -73,12 +69,12 @@ struct PoolGeometry : Op {
         start, stop, step, include_padding ? std::min(to, size + padding[d]) - from : stop - start};
   }
 
-  /// All windows of three axes, missing ones with a single element in front.
-  std::array<std::vector<Window>, 3> windows(const Shape& x) const {
-    std::array<std::vector<Window>, 3> all;
+  /// The windows of x [N, C, *].
+  PoolWindows windows(const Shape& x) const {
+    PoolWindows w{.size = last_three(x, 2), .axes = {}, .divisor = divisor, .whole = {}};
     for (int k = 0; k < 3; ++k) {
       const int d = k - (3 - spatial());
-      auto& list = all[static_cast<std::size_t>(k)];
+      auto& list = w.axes[static_cast<std::size_t>(k)];
       if (d < 0) {
         list = {{0, 1, 1, 1}};
         continue;
@@ -86,56 +82,24 @@ struct PoolGeometry : Op {
       for (std::int64_t i = 0, n = count(d, x[2 + d]); i < n; ++i)
         list.push_back(window(d, i, x[2 + d]));
     }
-    return all;
+    w.square = square();
+    if (w.square > 0) {
+      const auto whole = [&](const Window& c) { return c.stop - c.start == w.square; };
+      const auto& row = w.axes[2];
+      const auto begin = std::find_if(row.begin(), row.end(), whole);
+      w.whole = {begin - row.begin(), std::find_if_not(begin, row.end(), whole) - row.begin()};
+    }
+    return w;
   }
 
-  /// f(plane, position of its first result in it, its windows) for each row of results, planes on several
-  /// threads.
-  template <class F>
-  void for_each_row(const Shape& x, F f) const {
-    const auto all = windows(x);
-    const std::int64_t planes = x[0] * x[1];
-    const auto width = static_cast<std::int64_t>(all[2].size());
-    const auto area = static_cast<std::int64_t>(all[0].size() * all[1].size()) * width;
-    if (area == 0) return;
-    parallel_for(planes,
-                 std::max<std::int64_t>(1, kGrain / 8 / area),
-                 [&](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t plane = begin; plane < end; ++plane) {
-                     std::int64_t at = 0;
-                     for (const Window& a : all[0])
-                       for (const Window& b : all[1]) {
-                         f(plane, at, a, b, all[2]);
-                         at += width;
-                       }
-                   }
-                 });
-  }
-  /// The same for each result.
-  template <class F>
-  void for_each_window(const Shape& x, F f) const {
-    for_each_row(x,
-                 [f](std::int64_t plane,
-                     std::int64_t at,
-                     const Window& a,
-                     const Window& b,
-                     const std::vector<Window>& row) {
-                   for (const Window& c : row) f(plane, at++, a, b, c);
-                 });
-  }
-
-  /// The windows of a row that reach over no edge: [first, second). They are `stride` apart, and of one size.
-  std::pair<std::int64_t, std::int64_t> inner(const std::vector<Window>& row) const {
-    if (!adaptive.empty()) return {0, 0};
-    const std::int64_t reach = dilation.back() * (kernel.back() - 1) + 1;
-    const auto whole = [=](const Window& c) { return c.stop - c.start == reach; };
-    const auto begin = std::find_if(row.begin(), row.end(), whole);
-    const auto end = std::find_if_not(begin, row.end(), whole);
-    return {begin - row.begin(), end - row.begin()};
-  }
-
-  double scale(const Window& a, const Window& b, const Window& c) const {
-    return 1.0 / static_cast<double>(divisor > 0 ? divisor : a.counted * b.counted * c.counted);
+ private:
+  /// 2 or 3 for windows of 2 by 2 or 3 by 3 pixels, two apart in a row, else 0.
+  std::int64_t square() const {
+    const int d = kernel.rank() - 1;
+    if (!adaptive.empty() || d < 1 || kernel[d] != kernel[d - 1] || stride[d] != 2 ||
+        dilation[d] * dilation[d - 1] != 1)
+      return 0;
+    return kernel[d] == 2 || kernel[d] == 3 ? kernel[d] : 0;
   }
 };
 

@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/random.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -30,25 +31,12 @@ struct Dropout : Op {
 
   /// y, and the factors 0 and 1 / (1 - p).
   Tensors forward(const Tensor& x) const {
-    const Tensor dense = detail::dense(x);
+    const Tensor dense = kernels::dense(x);
     Tensor y = empty_like(dense), mask = empty_like(dense);
     const Generator generator(seed);
-    // An element stays if its 32 random bits, as a number, are below this.
-    const auto keep_below = static_cast<std::uint64_t>(std::llround((1 - p) * 0x1p32));
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T factor = static_cast<T>(p < 1 ? 1 / (1 - p) : 0);
-      const T* in = dense.data<T>();
-      T *out = y.mutable_data<T>(), *factors = mask.mutable_data<T>();
-      const std::int64_t n = y.numel();
-      parallel_for((n + 3) / 4, kGrain / 16, [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t b = begin; b < end; ++b) {
-          const auto words = generator.block(static_cast<std::uint64_t>(b));
-          for (std::int64_t i = 4 * b; i < std::min(n, 4 * b + 4); ++i) {
-            factors[i] = words[static_cast<std::size_t>(i % 4)] < keep_below ? factor : T(0);
-            out[i] = in[i] * factors[i];
-          }
-        }
-      });
+      kernels::dropout(
+          generator, p, y.numel(), dense.data<T>(), y.mutable_data<T>(), mask.mutable_data<T>());
     });
     return {y, mask};
   }
@@ -69,7 +57,7 @@ struct Bernoulli : Op {
   }
 
   Tensor forward(const Tensor& p) const {
-    const Tensor dense = detail::dense(p);
+    const Tensor dense = kernels::dense(p);
     Tensor y = empty_like(dense);
     const Generator generator(seed);
     dispatch_floating(p.dtype(), [&]<class T>() {

@@ -2,9 +2,9 @@
 
 #include "axes.h"
 #include "kernels.h"
-#include "reduce_kernels.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/reduce.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -162,34 +162,7 @@ struct ArgExtreme : Op {
       row.axis = 0;
       return row.forward(view_as(contiguous(x), {x.numel()}, {1}));
     }
-    Tensor y = empty(reduced_shape(x, 1U << axis, keepdim), int64);
-    std::int64_t* out = y.mutable_data<std::int64_t>();
-    const std::int64_t n = x.raw()->sizes()[axis], stride = x.raw()->strides()[axis];
-    Shape sizes = x.shape(), strides = x.strides();
-    sizes[axis] = 1;
-    const Loops<1> loops(x.rank(), sizes.begin(), {strides.begin()});
-    dispatch(x.dtype(), [&]<class T>() {
-      const T* in = x.data<T>();
-      loops.for_each_row([&](const auto& at) {
-        for (std::int64_t i = 0; i < loops.inner_size(); ++i)
-          *out++ = first_extreme(in + at[0] + i * loops.inner_stride(0), n, stride);
-      });
-    });
-    return y;
-  }
-
-  template <class T>
-  static std::int64_t first_extreme(const T* p, std::int64_t n, std::int64_t stride) {
-    std::int64_t best = 0;
-    T value = p[0];
-    for (std::int64_t i = 1; i < n && value == value; ++i) {
-      const T v = p[i * stride];
-      if ((largest ? v > value : v < value) || v != v) {
-        value = v;
-        best = i;
-      }
-    }
-    return best;
+    return first_extreme(x, axis, largest, reduced_shape(x, 1U << axis, keepdim));
   }
 };
 

@@ -1,6 +1,6 @@
-#include "elementary.h"
 #include "kernels.h"
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"

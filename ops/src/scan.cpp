@@ -4,9 +4,10 @@
 
 #include "axes.h"
 #include "kernels.h"
-#include "reduce_kernels.h"
 #include "unary.h"
 
+#include "gradus/kernels/reduce.h"
+#include "gradus/kernels/scan.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -22,35 +23,6 @@ namespace detail {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-
-/// What a scan is carried on in: rounding to float at each step would add up.
-template <class T>
-using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
-
-/// For every line along an axis of contiguous tensors, and each place of it in order, calls f(i, first, carried):
-/// the offset of the element, whether it is the line's first, and what the line has come to.
-template <class T, class F>
-void scan_lines(const Shape& shape, int axis, bool reverse, const F& f) {
-  constexpr std::int64_t kWidth = 128;
-  const std::int64_t n = shape[axis];
-  std::int64_t outer = 1, inner = 1;
-  for (int d = 0; d < shape.rank(); ++d)
-    if (d != axis) (d < axis ? outer : inner) *= shape[d];
-  if (n == 0) return;
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 4 / n);
-  parallel_for(outer * inner, grain, [=, &f](std::int64_t begin, std::int64_t end) {
-    while (begin < end) {
-      const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
-      const std::int64_t width = std::min({inner - column, end - begin, kWidth});
-      Carried<T> carried[kWidth];
-      for (std::int64_t i = 0; i < n; ++i) {
-        const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
-        for (std::int64_t j = 0; j < width; ++j) f(at + j, i == 0, carried[j]);
-      }
-      begin += width;
-    }
-  });
-}
 
 template <class F>
 void dispatch_numbers(DType dtype, F&& f) {
@@ -75,13 +47,7 @@ struct CumSum : Op {
     const Tensor dense = contiguous(x);
     Tensor y = empty(x.shape(), x.dtype());
     dispatch_numbers(x.dtype(), [&]<class T>() {
-      const T* in = dense.data<T>();
-      T* out = y.mutable_data<T>();
-      using S = Carried<T>;
-      scan_lines<T>(x.shape(), axis, reverse, [=](std::int64_t i, bool first, S& sum) {
-        sum = first ? static_cast<S>(in[i]) : sum + static_cast<S>(in[i]);
-        out[i] = static_cast<T>(sum);
-      });
+      kernels::cumulative_sum(Lines(x.shape(), axis), reverse, dense.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -97,13 +63,7 @@ struct LinearRecurrence : Op {
     const Tensor factors = contiguous(a), terms = contiguous(b);
     Tensor y = empty(b.shape(), b.dtype());
     dispatch_numbers(y.dtype(), [&]<class T>() {
-      const T *f = factors.data<T>(), *t = terms.data<T>();
-      T* out = y.mutable_data<T>();
-      using S = Carried<T>;
-      scan_lines<T>(y.shape(), axis, reverse, [=](std::int64_t i, bool first, S& s) {
-        s = first ? static_cast<S>(t[i]) : static_cast<S>(f[i]) * s + static_cast<S>(t[i]);
-        out[i] = static_cast<T>(s);
-      });
+      kernels::linear_recurrence(Lines(y.shape(), axis), reverse, factors.data<T>(), terms.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -121,18 +81,7 @@ struct LogCumSumExp : Op {
     const Tensor dense = contiguous(x);
     Tensor y = empty(x.shape(), x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* in = dense.data<T>();
-      T* out = y.mutable_data<T>();
-      scan_lines<T>(x.shape(), axis, false, [=](std::int64_t i, bool first, double& s) {
-        const double u = s, v = static_cast<double>(in[i]);
-        if (first) {
-          s = v;
-        } else {
-          const double top = u > v || u != u ? u : v;
-          s = std::isinf(top) && u == u && v == v ? top : top + std::log1p(std::exp(-std::abs(u - v)));
-        }
-        out[i] = static_cast<T>(s);
-      });
+      kernels::cumulative_logsumexp(Lines(x.shape(), axis), dense.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -149,39 +98,16 @@ struct LogCumSumExp : Op {
 };
 // clang-format on
 
-/// Where the largest (or smallest) element so far stands, the last of equal ones; a NaN is passed by none.
-template <bool largest>
-Tensor extremes_so_far(const Tensor& x, int axis) {
-  const Tensor dense = contiguous(x);
-  Tensor y = empty(x.shape(), int64);
-  std::int64_t *out = y.mutable_data<std::int64_t>(), step = 1;
-  const std::int64_t n = x.shape()[axis];
-  for (int d = axis + 1; d < x.rank(); ++d) step *= x.shape()[d];
-  dispatch_numbers(x.dtype(), [&]<class T>() {
-    const T* in = dense.data<T>();
-    parallel_for(n == 0 ? 0 : x.numel() / n,
-                 std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(n, 1)),
-                 [=](std::int64_t begin, std::int64_t end) {
-                   for (std::int64_t line = begin; line < end; ++line) {
-                     const std::int64_t base = line / step * step * n + line % step;
-                     std::int64_t best = 0;
-                     for (std::int64_t i = 0; i < n; ++i) {
-                       const T v = in[base + i * step], top = in[base + best * step];
-                       if (v != v || (top == top && (largest ? v >= top : v <= top))) best = i;
-                       out[base + i * step] = best;
-                     }
-                   }
-                 });
-  });
-  return y;
-}
-
-template <bool largest>
-Extremum so_far(const char* name, Arg x, std::int64_t axis) {
+Extremum so_far(const char* name, bool largest, Arg x, std::int64_t axis) {
   const int at = check_axis(name, x, axis, x->rank());
   if (x->dtype() == boolean)
     fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
-  const Tensor places = extremes_so_far<largest>(x, at);
+  const Tensor dense = contiguous(x.tensor);
+  Tensor places = empty(x->shape(), int64);
+  dispatch_numbers(x->dtype(), [&]<class T>() {
+    kernels::cumulative_extreme(
+        Lines(x->shape(), at), largest, dense.data<T>(), places.mutable_data<std::int64_t>());
+  });
   return {gather(x, at, places), places};
 }
 
@@ -278,8 +204,8 @@ Tensor cumprod(Arg x, std::int64_t axis) {
   return linear_recurrence(a, n == 0 ? a : slice_put(slice(a, d, 0, 1), a.shape(), d, 0, 1), d);
 }
 
-Extremum cummax(Arg x, std::int64_t axis) { return so_far<true>("cummax", x, axis); }
-Extremum cummin(Arg x, std::int64_t axis) { return so_far<false>("cummin", x, axis); }
+Extremum cummax(Arg x, std::int64_t axis) { return so_far("cummax", true, x, axis); }
+Extremum cummin(Arg x, std::int64_t axis) { return so_far("cummin", false, x, axis); }
 
 Tensor logcumsumexp(Arg x, std::int64_t axis) {
   check_floating("logcumsumexp", x);

@@ -2,7 +2,8 @@
 
 #include "axes.h"
 #include "kernels.h"
-#include "reduce_kernels.h"
+
+#include "gradus/kernels/reduce.h"
 
 #include <utility>
 #include <vector>

@@ -4,23 +4,17 @@
 #include "kernels.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/sort.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/index.h"
 #include "gradus/ops/shape.h"
 
 #include <cmath>
-#include <numeric>
 
 namespace gradus {
 namespace detail {
 namespace {
-
-/// NaN behind all numbers.
-template <class T>
-bool comes_before(T a, T b) {
-  return a < b || (b != b && a == a);
-}
 
 /// Where the first `count` elements of an axis in order stand.
 struct ArgSort : Op {
@@ -43,33 +37,15 @@ struct ArgSort : Op {
     const Tensor dense = contiguous(transpose(x, axis, -1));
     const Tensor rows = axis == x.rank() - 1 ? y : empty(transpose(y, axis, -1).shape(), int64);
     dispatch(x.dtype(), [&]<class T>() {
-      const T* in = dense.data<T>();
-      std::int64_t* out = Tensor(rows).mutable_data<std::int64_t>();
-      const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 32 / n);
-      parallel_for(dense.numel() / n, grain, [=, this](std::int64_t begin, std::int64_t end) {
-        std::vector<std::int64_t> order(static_cast<std::size_t>(n));
-        for (std::int64_t row = begin; row < end; ++row) {
-          sort_row(in + row * n, order);
-          std::copy_n(order.begin(), count, out + row * count);
-        }
-      });
+      kernels::argsort(dense.numel() / n,
+                       n,
+                       count,
+                       descending,
+                       dense.data<T>(),
+                       Tensor(rows).mutable_data<std::int64_t>());
     });
     if (axis != x.rank() - 1) copy_into(y, transpose(rows, axis, -1));
     return y;
-  }
-
-  template <class T>
-  void sort_row(const T* row, std::vector<std::int64_t>& order) const {
-    std::iota(order.begin(), order.end(), std::int64_t{0});
-    const auto before = [row, down = descending](std::int64_t i, std::int64_t j) {
-      const T a = row[i], b = row[j];
-      if (down ? comes_before(b, a) : comes_before(a, b)) return true;
-      return i < j && !(down ? comes_before(a, b) : comes_before(b, a));
-    };
-    if (count < static_cast<std::int64_t>(order.size()) / 8)
-      std::partial_sort(order.begin(), order.begin() + count, order.end(), before);
-    else
-      std::sort(order.begin(), order.end(), before);
   }
 };
 

@@ -3,11 +3,13 @@
 // What convolutions and pools share: their options, axis by axis.
 
 #include "gradus/graph/arg.h"
+#include "gradus/kernels/triple.h"
 #include "gradus/ops/spatial.h"
 
-#include <array>
-
 namespace gradus::detail {
+
+using kernels::Triple;
+using kernels::volume;
 
 /// The values for each of the spatial axes; ArgumentError for a wrong number of them or one below `least`.
 Shape per_axis(const char* op,
@@ -28,10 +30,6 @@ void check_reach(const char* op,
 /// x [N, C, *], made of [C, *] if need be; ShapeError for another rank.
 Tensor with_batch_axis(const char* op, Arg x, int spatial);
 Tensor without_batch_axis(const Tensor& y, bool added);
-
-/// A number for each of three spatial axes.
-using Triple = std::array<std::int64_t, 3>;
-inline std::int64_t volume(const Triple& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
 
 /// The sizes behind the first two.
 inline Shape spatial_part(const Shape& shape) {

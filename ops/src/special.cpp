@@ -1,6 +1,6 @@
-#include "elementary.h"
 #include "unary.h"
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 

@@ -10,19 +10,6 @@
 
 namespace gradus::detail {
 
-/// y[i] = f(x[i]) for functions that cost more than a copy: views are made dense first.
-template <class T, class F>
-Tensor map_dense(const Tensor& x, F f) {
-  const Tensor dense = detail::dense(x);
-  Tensor y = empty_like(dense);
-  const T* in = dense.data<T>();
-  T* out = y.mutable_data<T>();
-  parallel_for(x.numel(), kGrain / 4, [=](std::int64_t begin, std::int64_t end) {
-    map_row(out + begin, in + begin, end - begin, f);
-  });
-  return y;
-}
-
 template <class F>
 Tensor floating(const Tensor& x, F f) {
   return dispatch_floating(x.dtype(), [&]<class T>() { return map_dense<T>(x, f); });

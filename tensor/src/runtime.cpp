@@ -105,5 +105,20 @@ void parallel_for(std::int64_t n,
   if (error) std::rethrow_exception(error);
 }
 
+#ifdef _OPENMP
+ThreadLimit::ThreadLimit(int n) : outer_(omp_get_max_threads()) {
+  if (outer_ == n)
+    outer_ = 0;
+  else
+    omp_set_num_threads(n);
+}
+ThreadLimit::~ThreadLimit() {
+  if (outer_ != 0) omp_set_num_threads(outer_);
+}
+#else
+ThreadLimit::ThreadLimit(int) : outer_(0) {}
+ThreadLimit::~ThreadLimit() = default;
+#endif
+
 }  // namespace detail
 }  // namespace gradus

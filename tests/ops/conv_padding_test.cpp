@@ -1,6 +1,6 @@
-#include "conv_kernels.h"
 #include "flow.h"
 
+#include <gradus/kernels/conv.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/conv.h>
 #include <gradus/ops/reduce.h>
@@ -39,10 +39,10 @@ Tensor transposed(
 
 // y = [x0, 0 + x1 …]: each x[i] puts 1 at i and 10 at i + 2; one 0 behind.
 TEST(ConvTranspose, OutputPaddingFromStrideToDilation) {
-  for (const auto backend : {detail::ConvBackend::columns, detail::ConvBackend::dnnl})
+  for (const auto backend : {kernels::ConvBackend::columns, kernels::ConvBackend::dnnl})
     for (const DType dtype : {float32, float64})
       for (int rank = 1; rank <= 3; ++rank) {
-        const detail::ConvBackendGuard guard(backend);
+        const kernels::ConvBackendGuard guard(backend);
         const Tensor x = leaf(lifted(row({1, 2}, dtype), rank)),
                      w = leaf(lifted(row({1, 10}, dtype), rank));
         std::vector<std::int64_t> dilation(static_cast<std::size_t>(rank), 1),

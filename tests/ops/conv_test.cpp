@@ -1,6 +1,7 @@
-#include "checks.h"
-#include "conv_kernels.h"
 
+#include "checks.h"
+
+#include <gradus/kernels/conv.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/compare.h>
 #include <gradus/ops/conv.h>
@@ -76,8 +77,8 @@ TEST(Conv, AgreesWithItsDefinition) {
 
 TEST(Conv, TheBackendsAgree) {
   for (const Case& c : kCases) {
-    const auto run = [&](detail::ConvBackend backend) {
-      const detail::ConvBackendGuard guard(backend);
+    const auto run = [&](kernels::ConvBackend backend) {
+      const kernels::ConvBackendGuard guard(backend);
       const Tensor x = leaf(draw(c.x, 1, float32)), w = leaf(draw(c.w, 2, float32)),
                    b = leaf(draw({c.w[0]}, 3, float32));
       const Tensor y = conv2d(x, w, b, c.options);
@@ -86,7 +87,8 @@ TEST(Conv, TheBackendsAgree) {
       all.push_back(detach(y));
       return all;
     };
-    const auto columns = run(detail::ConvBackend::columns), other = run(detail::ConvBackend::dnnl);
+    const auto columns = run(kernels::ConvBackend::columns),
+               other = run(kernels::ConvBackend::dnnl);
     for (std::size_t i = 0; i < columns.size(); ++i) expect_near(columns[i], other[i], 2e-4);
   }
 }

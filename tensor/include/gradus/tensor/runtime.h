@@ -40,6 +40,18 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
       const_cast<void*>(static_cast<const void*>(&f)));
 }
 
+/// Libraries that use OpenMP, called while it lives, use this many threads, whatever the calling thread's setting is.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int n);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int outer_;  // 0: it was n
+};
+
 }  // namespace detail
 }  // namespace gradus
 GRADUS_EXPORT_END

@@ -3,13 +3,16 @@
 // Elementary functions of one number without branches or calls, so that the compiler vectorises loops over
 // them. Right everywhere: zeros of either sign, infinities, NaN, results that overflow or are subnormal.
 
+#include "gradus/tensor/export.h"
+
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <limits>
 #include <type_traits>
 
-namespace gradus::detail::elementary {
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels::elementary {
 
 template <class T>
 struct Format;
@@ -234,4 +237,5 @@ template <class T>
   return std::copysign(z < 1 ? near : z == z ? far : z, x);
 }
 
-}  // namespace gradus::detail::elementary
+}  // namespace gradus::kernels::elementary
+GRADUS_EXPORT_END

@@ -1,15 +1,18 @@
-#include "conv_kernels.h"
+#include "gradus/kernels/conv.h"
 
-#include "gemm.h"
+#include "buffer.h"
+#include "conv_dnnl.h"
 
-#include "gradus/tensor/memory.h"
+#include "gradus/kernels/gemm.h"
 #include "gradus/tensor/runtime.h"
 
 #include <algorithm>
 #include <type_traits>
 #include <utility>
 
-namespace gradus::detail {
+namespace gradus::kernels {
+using namespace detail;
+
 namespace {
 
 thread_local constinit ConvBackend conv_backend = ConvBackend::automatic;
@@ -21,21 +24,6 @@ bool may_use_dnnl(const ConvSizes& s) {
   return conv_backend == ConvBackend::dnnl ||
          (conv_backend == ConvBackend::automatic && !is_deterministic());
 }
-
-template <class T>
-class Buffer {
- public:
-  explicit Buffer(std::int64_t n)
-      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), at_(static_cast<T*>(allocate(bytes_))) {}
-  ~Buffer() { deallocate(at_, bytes_); }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  T* get() const { return at_; }
-
- private:
-  std::size_t bytes_;
-  T* at_;
-};
 
 /// True if an image is its own columns.
 bool is_pointwise(const ConvSizes& s) {
@@ -82,6 +70,14 @@ void for_each_image(const ConvSizes& s, F work) {
 
 }  // namespace
 
+bool has_conv_backend([[maybe_unused]] ConvBackend backend) {
+#ifdef GRADUS_HAVE_DNNL
+  return true;
+#else
+  return backend != ConvBackend::dnnl;
+#endif
+}
+
 ConvBackendGuard::ConvBackendGuard(ConvBackend backend)
     : outer_(std::exchange(conv_backend, backend)) {}
 ConvBackendGuard::~ConvBackendGuard() { conv_backend = outer_; }
@@ -112,9 +108,9 @@ void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* column
 }
 
 template <class T>
-void conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y) {
+ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl(s) && dnnl_conv_forward(s, x, w, bias, y)) return;
+    if (may_use_dnnl(s) && dnnl_conv_forward(s, x, w, bias, y)) return ConvBackend::dnnl;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
   for_each_image(s, [&](std::int64_t image, std::int64_t group) {
@@ -130,12 +126,13 @@ void conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* 
     image_to_columns(s, in, from, columns.get());
     gemm<T>(false, false, out, n, k, 1, weights, k, columns.get(), n, beta, to, n);
   });
+  return ConvBackend::columns;
 }
 
 template <class T>
-void conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
+ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl(s) && dnnl_conv_input(s, g, w, dx)) return;
+    if (may_use_dnnl(s) && dnnl_conv_input(s, g, w, dx)) return ConvBackend::dnnl;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
   for_each_image(s, [&](std::int64_t image, std::int64_t group) {
@@ -148,16 +145,17 @@ void conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
     std::fill_n(to, in * volume(s.size), T(0));
     columns_to_image(s, in, columns.get(), to);
   });
+  return ConvBackend::columns;
 }
 
 template <class T>
-void conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
+ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl(s) && dnnl_conv_weight(s, x, g, dw)) return;
+    if (may_use_dnnl(s) && dnnl_conv_weight(s, x, g, dw)) return ConvBackend::dnnl;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
   const std::int64_t k = in * volume(s.kernel), n = volume(s.result), size = s.out * k;
   std::fill_n(dw, size, T(0));
-  if (size == 0 || s.batch == 0) return;
+  if (size == 0 || s.batch == 0) return ConvBackend::columns;
   // The batch in parts with sums of their own, whatever the number of threads is.
   const std::int64_t parts = size <= (1 << 18) ? std::min<std::int64_t>(s.batch, 8) : 1;
   const Buffer<T> sums(parts * size);
@@ -180,16 +178,18 @@ void conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   parts > 1 ? parallel_for(parts, 1, add) : add(0, parts);
   for (std::int64_t part = 0; part < parts; ++part)
     for (std::int64_t i = 0; i < size; ++i) dw[i] += sums.get()[part * size + i];
+  return ConvBackend::columns;
 }
 
-#define GRADUS_CONV(T)                                                            \
-  template void image_to_columns(const ConvSizes&, std::int64_t, const T*, T*);   \
-  template void columns_to_image(const ConvSizes&, std::int64_t, const T*, T*);   \
-  template void conv_forward(const ConvSizes&, const T*, const T*, const T*, T*); \
-  template void conv_input(const ConvSizes&, const T*, const T*, T*);             \
-  template void conv_weight(const ConvSizes&, const T*, const T*, T*);
+#define GRADUS_CONV(T)                                                                        \
+  template GRADUS_EXPORT void image_to_columns(const ConvSizes&, std::int64_t, const T*, T*); \
+  template GRADUS_EXPORT void columns_to_image(const ConvSizes&, std::int64_t, const T*, T*); \
+  template GRADUS_EXPORT ConvBackend conv_forward(                                            \
+      const ConvSizes&, const T*, const T*, const T*, T*);                                    \
+  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*);    \
+  template GRADUS_EXPORT ConvBackend conv_weight(const ConvSizes&, const T*, const T*, T*);
 GRADUS_CONV(float)
 GRADUS_CONV(double)
 #undef GRADUS_CONV
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels

@@ -1,8 +1,6 @@
-#include "conv_kernels.h"
+#include "conv_dnnl.h"
 
 #ifdef GRADUS_HAVE_DNNL
-
-#include "thread_limit.h"
 
 #include "gradus/tensor/memory.h"
 #include "gradus/tensor/runtime.h"
@@ -20,7 +18,9 @@
 // Convolutions by oneDNN 2 or 3 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
 // ours, they are reordered before and after.
 
-namespace gradus::detail {
+namespace gradus::kernels {
+using namespace detail;
+
 namespace {
 
 using dnnl::memory;
@@ -260,11 +260,11 @@ bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float*
       });
 }
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
 
 #else
 
-namespace gradus::detail {
+namespace gradus::kernels {
 
 bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float*, float*) {
   return false;
@@ -272,6 +272,6 @@ bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float
 bool dnnl_conv_input(const ConvSizes&, const float*, const float*, float*) { return false; }
 bool dnnl_conv_weight(const ConvSizes&, const float*, const float*, float*) { return false; }
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
 
 #endif

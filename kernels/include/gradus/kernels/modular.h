@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <type_traits>
 
-namespace gradus::detail {
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels {
 
 /// Sums and products of int64 are those modulo 2^64: what overflows wraps around. Other types are f's own.
 template <class F>
@@ -19,4 +22,5 @@ constexpr auto modular(F f) {
 
 inline constexpr auto modular_sum = modular([](auto a, auto b) { return a + b; });
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
+GRADUS_EXPORT_END

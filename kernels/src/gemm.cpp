@@ -1,6 +1,4 @@
-#include "gemm.h"
-
-#include "thread_limit.h"
+#include "gradus/kernels/gemm.h"
 
 #include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
@@ -15,7 +13,9 @@
 #include <dnnl.h>
 #endif
 
-namespace gradus::detail {
+namespace gradus::kernels {
+using namespace detail;
+
 namespace {
 
 /// Products of at most so many multiplications are done by loops here: a library call costs more.
@@ -273,35 +273,35 @@ void gemm(bool transpose_a,
   by_library(p, backend);
 }
 
-template bool has_gemm_backend<float>(GemmBackend);
-template bool has_gemm_backend<double>(GemmBackend);
-template void gemm(bool,
-                   bool,
-                   std::int64_t,
-                   std::int64_t,
-                   std::int64_t,
-                   float,
-                   const float*,
-                   std::int64_t,
-                   const float*,
-                   std::int64_t,
-                   float,
-                   float*,
-                   std::int64_t,
-                   GemmBackend);
-template void gemm(bool,
-                   bool,
-                   std::int64_t,
-                   std::int64_t,
-                   std::int64_t,
-                   double,
-                   const double*,
-                   std::int64_t,
-                   const double*,
-                   std::int64_t,
-                   double,
-                   double*,
-                   std::int64_t,
-                   GemmBackend);
+template GRADUS_EXPORT bool has_gemm_backend<float>(GemmBackend);
+template GRADUS_EXPORT bool has_gemm_backend<double>(GemmBackend);
+template GRADUS_EXPORT void gemm(bool,
+                                 bool,
+                                 std::int64_t,
+                                 std::int64_t,
+                                 std::int64_t,
+                                 float,
+                                 const float*,
+                                 std::int64_t,
+                                 const float*,
+                                 std::int64_t,
+                                 float,
+                                 float*,
+                                 std::int64_t,
+                                 GemmBackend);
+template GRADUS_EXPORT void gemm(bool,
+                                 bool,
+                                 std::int64_t,
+                                 std::int64_t,
+                                 std::int64_t,
+                                 double,
+                                 const double*,
+                                 std::int64_t,
+                                 const double*,
+                                 std::int64_t,
+                                 double,
+                                 double*,
+                                 std::int64_t,
+                                 GemmBackend);
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels

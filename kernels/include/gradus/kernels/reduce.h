@@ -4,11 +4,13 @@
 // mask, one bit an axis, and gives a fresh tensor of `shape`, which holds the sizes kept in their
 // order (sizes of 1 come and go freely). The same bits come out whatever the number of threads.
 
+#include "gradus/tensor/export.h"
 #include "gradus/tensor/tensor.h"
 
 #include <cstdint>
 
-namespace gradus::detail {
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels {
 
 /// x's shape without the axes in `mask`, or with size 1 in their place.
 Shape reduced_shape(const Tensor& x, std::uint32_t mask, bool keepdim);
@@ -28,5 +30,8 @@ Tensor prod_over(const Tensor& x, std::uint32_t mask, const Shape& shape);
 /// result.
 Tensor max_over(const Tensor& x, std::uint32_t mask, const Shape& shape);
 Tensor min_over(const Tensor& x, std::uint32_t mask, const Shape& shape);
+/// Where the first of the largest, or smallest, elements of each line along an axis stands, int64; NaN wins.
+Tensor first_extreme(const Tensor& x, int axis, bool largest, const Shape& shape);
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
+GRADUS_EXPORT_END

@@ -1,11 +1,13 @@
 #pragma once
 
-#include "spatial.h"
+#include "gradus/kernels/triple.h"
+#include "gradus/tensor/export.h"
 
 #include <compare>
 #include <cstdint>
 
-namespace gradus::detail {
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels {
 
 /// A convolution with all of its sizes. Missing spatial axes stand in front with size 1; all arrays are dense.
 struct ConvSizes {
@@ -19,8 +21,11 @@ struct ConvSizes {
   friend std::strong_ordering operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };
 
-/// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel.
+/// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel; `dnnl`: the
+/// same, even where its result depends on the number of threads.
 enum class ConvBackend : std::uint8_t { automatic, columns, dnnl };
+/// dnnl only where it was compiled in.
+bool has_conv_backend(ConvBackend backend);
 /// The one in force on this thread while it lives.
 class ConvBackendGuard {
  public:
@@ -40,20 +45,17 @@ void image_to_columns(const ConvSizes& s, std::int64_t channels, const T* image,
 template <class T>
 void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* columns, T* image);
 
+// Each says who computed it, columns or dnnl.
+
 /// y = conv(x, w) + bias (null for none)
 template <class T>
-void conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y);
+ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y);
 /// dx = the adjoint with respect to x, applied to g
 template <class T>
-void conv_input(const ConvSizes& s, const T* g, const T* w, T* dx);
+ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx);
 /// dw = the adjoint with respect to w, applied to g
 template <class T>
-void conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw);
+ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw);
 
-// oneDNN's; false where it has no fast kernel, or was not compiled in. A null `bias` stands for none.
-bool dnnl_conv_forward(
-    const ConvSizes& s, const float* x, const float* w, const float* bias, float* y);
-bool dnnl_conv_input(const ConvSizes& s, const float* g, const float* w, float* dx);
-bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float* dw);
-
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
+GRADUS_EXPORT_END

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/export.h"
+
 #include <cstdint>
 
-namespace gradus::detail {
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels {
 
 /// Who computes a matrix product. `automatic` chooses by dtype, size and what was compiled in.
 enum class GemmBackend : std::uint8_t { automatic, loops, eigen, dnnl };
@@ -30,4 +33,5 @@ void gemm(bool transpose_a,
           std::int64_t ldc,
           GemmBackend backend = GemmBackend::automatic);
 
-}  // namespace gradus::detail
+}  // namespace gradus::kernels
+GRADUS_EXPORT_END

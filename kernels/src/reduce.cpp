@@ -1,12 +1,14 @@
-#include "reduce_kernels.h"
+#include "gradus/kernels/reduce.h"
 
-#include "kernels.h"
+#include "gradus/kernels/loops.h"
 
 #include <array>
 #include <limits>
 #include <vector>
 
-namespace gradus::detail {
+namespace gradus::kernels {
+using namespace detail;
+
 namespace {
 
 /// Nested loops over some axes of a tensor, neighbours merged where strides allow.
@@ -371,4 +373,38 @@ Tensor min_over(const Tensor& x, std::uint32_t mask, const Shape& shape) {
                   [&]<class T>() { return reduce(Extreme<T, false>{}, x, mask, shape); });
 }
 
-}  // namespace gradus::detail
+template <bool largest, class T>
+static std::int64_t first_extreme(const T* p, std::int64_t n, std::int64_t stride) {
+  std::int64_t best = 0;
+  T value = p[0];
+  for (std::int64_t i = 1; i < n && value == value; ++i) {
+    const T v = p[i * stride];
+    if ((largest ? v > value : v < value) || v != v) {
+      value = v;
+      best = i;
+    }
+  }
+  return best;
+}
+
+Tensor first_extreme(const Tensor& x, int axis, bool largest, const Shape& shape) {
+  Tensor y = empty(shape, int64);
+  std::int64_t* out = y.mutable_data<std::int64_t>();
+  const std::int64_t n = x.raw()->sizes()[axis], stride = x.raw()->strides()[axis];
+  Shape sizes = x.shape(), strides = x.strides();
+  sizes[axis] = 1;
+  const Loops<1> loops(x.rank(), sizes.begin(), {strides.begin()});
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    loops.for_each_row([&](const auto& at) {
+      for (std::int64_t i = 0; i < loops.inner_size(); ++i) {
+        const T* line = in + at[0] + i * loops.inner_stride(0);
+        *out++ =
+            largest ? first_extreme<true>(line, n, stride) : first_extreme<false>(line, n, stride);
+      }
+    });
+  });
+  return y;
+}
+
+}  // namespace gradus::kernels

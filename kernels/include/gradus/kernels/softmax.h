@@ -1,0 +1,26 @@
+#pragma once
+
+// softmax and its logarithm along lines. T is float or double; y or dx may not overlap what is read.
+
+#include "gradus/kernels/lines.h"
+#include "gradus/tensor/export.h"
+
+GRADUS_EXPORT_BEGIN
+namespace gradus::kernels {
+
+/// y_i = exp(x_i - m) / sum_j exp(x_j - m), m being the line's largest element.
+template <class T>
+void softmax(const Lines& lines, const T* x, T* y);
+/// y_i = (x_i - m) - log(sum_j exp(x_j - m))
+template <class T>
+void log_softmax(const Lines& lines, const T* x, T* y);
+
+/// dx_i = y_i (g_i - sum_j g_j y_j)
+template <class T>
+void softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx);
+/// dx_i = g_i - exp(y_i) sum_j g_j
+template <class T>
+void log_softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx);
+
+}  // namespace gradus::kernels
+GRADUS_EXPORT_END

@@ -1,0 +1,103 @@
+#include "gradus/kernels/scan.h"
+
+#include "gradus/kernels/loops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <type_traits>
+
+namespace gradus::kernels {
+namespace {
+
+/// What a scan is carried on in: rounding to float at each step would add up.
+template <class T>
+using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
+
+/// For every line, and each place of it in order, calls f(i, first, carried): the offset of the element, whether it is
+/// the line's first, and what the line has come to.
+template <class T, class F>
+void scan_lines(const Lines& lines, bool reverse, const F& f) {
+  constexpr std::int64_t kWidth = 128;
+  const std::int64_t n = lines.size, inner = lines.inner;
+  if (n == 0) return;
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 4 / n);
+  parallel_for(lines.count(), grain, [=, &f](std::int64_t begin, std::int64_t end) {
+    while (begin < end) {
+      const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
+      const std::int64_t width = std::min({inner - column, end - begin, kWidth});
+      Carried<T> carried[kWidth];
+      for (std::int64_t i = 0; i < n; ++i) {
+        const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
+        for (std::int64_t j = 0; j < width; ++j) f(at + j, i == 0, carried[j]);
+      }
+      begin += width;
+    }
+  });
+}
+
+}  // namespace
+
+template <class T>
+void cumulative_sum(const Lines& lines, bool reverse, const T* x, T* y) {
+  using S = Carried<T>;
+  scan_lines<T>(lines, reverse, [=](std::int64_t i, bool first, S& sum) {
+    sum = first ? static_cast<S>(x[i]) : sum + static_cast<S>(x[i]);
+    y[i] = static_cast<T>(sum);
+  });
+}
+
+template <class T>
+void linear_recurrence(const Lines& lines, bool reverse, const T* factors, const T* terms, T* y) {
+  using S = Carried<T>;
+  scan_lines<T>(lines, reverse, [=](std::int64_t i, bool first, S& s) {
+    s = first ? static_cast<S>(terms[i])
+              : static_cast<S>(factors[i]) * s + static_cast<S>(terms[i]);
+    y[i] = static_cast<T>(s);
+  });
+}
+
+template <class T>
+void cumulative_logsumexp(const Lines& lines, const T* x, T* y) {
+  scan_lines<T>(lines, false, [=](std::int64_t i, bool first, double& s) {
+    const double u = s, v = static_cast<double>(x[i]);
+    if (first) {
+      s = v;
+    } else {
+      const double top = u > v || u != u ? u : v;
+      s = std::isinf(top) && u == u && v == v ? top : top + std::log1p(std::exp(-std::abs(u - v)));
+    }
+    y[i] = static_cast<T>(s);
+  });
+}
+
+template <class T>
+void cumulative_extreme(const Lines& lines, bool largest, const T* x, std::int64_t* places) {
+  const std::int64_t n = lines.size, step = lines.inner;
+  if (n == 0) return;
+  parallel_for(lines.count(),
+               std::max<std::int64_t>(1, kGrain / n),
+               [=](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t line = begin; line < end; ++line) {
+                   const std::int64_t base = line / step * step * n + line % step;
+                   std::int64_t best = 0;
+                   for (std::int64_t i = 0; i < n; ++i) {
+                     const T v = x[base + i * step], top = x[base + best * step];
+                     if (v != v || (top == top && (largest ? v >= top : v <= top))) best = i;
+                     places[base + i * step] = best;
+                   }
+                 }
+               });
+}
+
+#define GRADUS_SCANS(T)                                                                      \
+  template GRADUS_EXPORT void cumulative_sum(const Lines&, bool, const T*, T*);              \
+  template GRADUS_EXPORT void linear_recurrence(const Lines&, bool, const T*, const T*, T*); \
+  template GRADUS_EXPORT void cumulative_extreme(const Lines&, bool, const T*, std::int64_t*);
+GRADUS_SCANS(float)
+GRADUS_SCANS(double)
+GRADUS_SCANS(std::int64_t)
+#undef GRADUS_SCANS
+template GRADUS_EXPORT void cumulative_logsumexp(const Lines&, const float*, float*);
+template GRADUS_EXPORT void cumulative_logsumexp(const Lines&, const double*, double*);
+
+}  // namespace gradus::kernels

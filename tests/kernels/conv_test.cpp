@@ -1,0 +1,167 @@
+#include <gradus/kernels/conv.h>
+#include <gradus/tensor/random.h>
+#include <gradus/tensor/tensor.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace gradus::kernels {
+namespace {
+
+using Numbers = std::vector<double>;
+
+Numbers draw(std::int64_t n, std::uint64_t seed) {
+  Generator generator(seed);
+  return normal({n}, 0, 1, float64, generator).to_vector();
+}
+
+/// Where in an image the pixel of kernel element k lies for result r along one axis; -1 outside of it.
+std::int64_t place(const ConvSizes& s, std::size_t axis, std::int64_t r, std::int64_t k) {
+  const std::int64_t at = r * s.stride[axis] + k * s.dilation[axis] - s.low[axis];
+  return at >= 0 && at < s.size[axis] ? at : -1;
+}
+
+/// f(index in x, in w, in y) for every product of the convolution's definition.
+template <class F>
+void for_each_product(const ConvSizes& s, F f) {
+  const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
+  for (std::int64_t n = 0; n < s.batch; ++n)
+    for (std::int64_t o = 0; o < s.out; ++o)
+      for (std::int64_t c = 0; c < in; ++c)
+        for (std::int64_t r = 0; r < volume(s.result); ++r)
+          for (std::int64_t k = 0; k < volume(s.kernel); ++k) {
+            std::int64_t at = 0, rest_r = volume(s.result), rest_k = volume(s.kernel), left_r = r,
+                         left_k = k;
+            bool inside = true;
+            for (std::size_t axis = 0; axis < 3; ++axis) {
+              rest_r /= s.result[axis];
+              rest_k /= s.kernel[axis];
+              const std::int64_t p = place(s, axis, left_r / rest_r, left_k / rest_k);
+              left_r %= rest_r;
+              left_k %= rest_k;
+              inside = inside && p >= 0;
+              at = at * s.size[axis] + p;
+            }
+            if (!inside) continue;
+            const std::int64_t channel = o / out * in + c;
+            f((n * s.in + channel) * volume(s.size) + at,
+              (o * in + c) * volume(s.kernel) + k,
+              (n * s.out + o) * volume(s.result) + r);
+          }
+}
+
+/// With the result's size filled in.
+ConvSizes sized(ConvSizes s) {
+  for (std::size_t d = 0; d < 3; ++d)
+    s.result[d] =
+        (s.size[d] + s.low[d] + s.high[d] - s.dilation[d] * (s.kernel[d] - 1) - 1) / s.stride[d] +
+        1;
+  return s;
+}
+
+const std::vector<ConvSizes> kCases{
+    sized({.batch = 2, .in = 3, .out = 4, .rank = 2, .size = {1, 5, 7}, .kernel = {1, 3, 2}}),
+    sized({.batch = 3,
+           .in = 2,
+           .out = 2,
+           .rank = 2,
+           .size = {1, 6, 5},
+           .kernel = {1, 3, 3},
+           .stride = {1, 2, 2},
+           .low = {0, 1, 1},
+           .high = {0, 1, 1}}),
+    sized({.batch = 2,
+           .in = 4,
+           .out = 6,
+           .groups = 2,
+           .rank = 2,
+           .size = {1, 7, 6},
+           .kernel = {1, 3, 2},
+           .stride = {1, 1, 2},
+           .low = {0, 2, 0},
+           .high = {0, 2, 0},
+           .dilation = {1, 2, 1}}),
+    sized({.batch = 2, .in = 16, .out = 8, .rank = 2, .size = {1, 6, 6}, .kernel = {1, 1, 1}}),
+    sized({.batch = 2, .in = 3, .out = 2, .rank = 1, .size = {1, 1, 9}, .kernel = {1, 1, 4}}),
+    sized({.batch = 1,
+           .in = 2,
+           .out = 3,
+           .rank = 3,
+           .size = {4, 3, 5},
+           .kernel = {2, 2, 3},
+           .low = {1, 0, 1},
+           .high = {1, 0, 1}}),
+};
+
+template <class T>
+std::vector<T> as(const Numbers& x) {
+  return std::vector<T>(x.begin(), x.end());
+}
+
+template <class T>
+void expect_near(const std::vector<T>& got, const Numbers& want, double tolerance) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(static_cast<double>(got[i]), want[i], tolerance) << "at " << i;
+}
+
+/// Each kernel against the sum of products that defines it.
+template <class T>
+void compare(const ConvSizes& s, ConvBackend backend, double tolerance) {
+  const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
+  const std::int64_t nx = s.batch * s.in * volume(s.size),
+                     nw = s.out * s.in / s.groups * volume(s.kernel),
+                     ny = s.batch * s.out * volume(s.result);
+  const Numbers x = draw(nx, 1), w = draw(nw, 2), g = draw(ny, 3), bias = draw(s.out, 4);
+  Numbers y(size(ny)), dx(size(nx)), dw(size(nw));
+  for (std::int64_t i = 0; i < ny; ++i) y[size(i)] = bias[size(i / volume(s.result) % s.out)];
+  for_each_product(s, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
+    y[size(k)] += x[size(i)] * w[size(j)];
+    dx[size(i)] += g[size(k)] * w[size(j)];
+    dw[size(j)] += g[size(k)] * x[size(i)];
+  });
+
+  const ConvBackendGuard guard(backend);
+  const std::vector<T> xs = as<T>(x), ws = as<T>(w), gs = as<T>(g), bs = as<T>(bias);
+  std::vector<T> ys(y.size()), dxs(dx.size()), dws(dw.size());
+  EXPECT_EQ(conv_forward(s, xs.data(), ws.data(), bs.data(), ys.data()), backend);
+  EXPECT_EQ(conv_input(s, gs.data(), ws.data(), dxs.data()), backend);
+  EXPECT_EQ(conv_weight(s, xs.data(), gs.data(), dws.data()), backend);
+  expect_near(ys, y, tolerance);
+  expect_near(dxs, dx, tolerance);
+  expect_near(dws, dw, tolerance);
+}
+
+TEST(ConvKernels, ColumnsFollowTheDefinition) {
+  for (const ConvSizes& s : kCases) {
+    compare<float>(s, ConvBackend::columns, 2e-4);
+    compare<double>(s, ConvBackend::columns, 1e-12);
+  }
+}
+
+TEST(ConvKernels, OneDnnFollowsTheDefinition) {
+  if (!has_conv_backend(ConvBackend::dnnl)) GTEST_SKIP() << "built without oneDNN";
+  for (const ConvSizes& s : kCases) compare<float>(s, ConvBackend::dnnl, 2e-4);
+}
+
+TEST(ConvKernels, PaddingThatEndsWithinTheImageIsForColumns) {
+  const ConvSizes s = sized({.batch = 1,
+                             .in = 2,
+                             .out = 3,
+                             .rank = 1,
+                             .size = {1, 1, 6},
+                             .kernel = {1, 1, 3},
+                             .low = {0, 0, 2},
+                             .high = {0, 0, -1}});
+  compare<float>(s, ConvBackend::columns, 2e-4);
+  const ConvBackendGuard guard(ConvBackend::dnnl);
+  const std::vector<float> x(12), w(18);
+  std::vector<float> y(static_cast<std::size_t>(3 * volume(s.result)));
+  EXPECT_EQ(conv_forward<float>(s, x.data(), w.data(), nullptr, y.data()), ConvBackend::columns);
+}
+
+}  // namespace
+}  // namespace gradus::kernels
