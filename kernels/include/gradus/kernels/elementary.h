@@ -1,7 +1,9 @@
 #pragma once
 
-// Elementary functions of one number without branches or calls, so that the compiler vectorises loops over
-// them. Right everywhere: zeros of either sign, infinities, NaN, results that overflow or are subnormal.
+// Elementary functions without branches or calls, of one float or double, so that the compiler vectorises loops over
+// them, or of a Vector of them: the same operations, hence the same bits. Right everywhere: zeros of either sign,
+// infinities, NaN, results that overflow or are subnormal. Each says by how many units in the last place (ulp) it is
+// off at most, for float and double.
 
 #include "gradus/tensor/export.h"
 
@@ -37,48 +39,106 @@ struct Format<double> {
   static constexpr double exp_low = -746, exp_high = 710;
 };
 
+/// As many T as a register of this processor holds.
 template <class T>
-using Bits = typename Format<T>::Bits;
+struct VectorOf {
+#if defined(__AVX512F__)
+  static constexpr int bytes = 64;
+#elif defined(__AVX__)
+  static constexpr int bytes = 32;
+#else
+  static constexpr int bytes = 16;
+#endif
+  typedef T type __attribute__((vector_size(bytes)));
+};
+template <class T>
+using Vector = typename VectorOf<T>::type;
 
+/// Of a number or Vector: its elements' type, and the same size of their bits.
+template <class V>
+struct Of {
+  using Scalar = std::remove_cvref_t<decltype(std::declval<V&>()[0])>;
+  typedef typename Format<Scalar>::Bits Bits __attribute__((vector_size(sizeof(V))));
+};
+template <>
+struct Of<float> {
+  using Scalar = float;
+  using Bits = std::uint32_t;
+};
+template <>
+struct Of<double> {
+  using Scalar = double;
+  using Bits = std::uint64_t;
+};
+template <class V>
+using Scalar = typename Of<V>::Scalar;
+template <class V>
+using Bits = typename Of<V>::Bits;
+
+#define GRADUS_ELEMENTARY \
+  template <class V>      \
+  [[gnu::always_inline]] inline
+
+GRADUS_ELEMENTARY V constant(Scalar<V> c) {
+  if constexpr (std::is_floating_point_v<V>)
+    return c;
+  else
+    return c - V{};
+}
+
+GRADUS_ELEMENTARY Bits<V> bits(V x) { return std::bit_cast<Bits<V>>(x); }
+GRADUS_ELEMENTARY V from_bits(Bits<V> b) { return std::bit_cast<V>(b); }
+
+/// The bit of the sign.
 template <class T>
-[[gnu::always_inline]] inline Bits<T> bits(T x) {
-  return std::bit_cast<Bits<T>>(x);
+inline constexpr
+    typename Format<T>::Bits kSign = typename Format<T>::Bits(1) << (8 * sizeof(T) - 1);
+
+GRADUS_ELEMENTARY V magnitude(V x) { return from_bits<V>(bits(x) & ~kSign<Scalar<V>>); }
+GRADUS_ELEMENTARY V with_sign_of(V x, V sign) {
+  return from_bits<V>((bits(x) & ~kSign<Scalar<V>>) | (bits(sign) & kSign<Scalar<V>>));
 }
 
 /// c0 + c1 x + c2 x^2 + …
-template <class T, class... C>
-[[gnu::always_inline]] inline T polynomial(T x, T c0, C... rest) {
+template <class V, class... C>
+[[gnu::always_inline]] inline V polynomial(V x, Scalar<V> c0, C... rest) {
   if constexpr (sizeof...(rest) == 0)
-    return c0;
+    return constant<V>(c0);
   else
-    return c0 + x * polynomial(x, static_cast<T>(rest)...);
+    return c0 + x * polynomial(x, static_cast<Scalar<V>>(rest)...);
+}
+
+/// x within low … high; NaN stays.
+GRADUS_ELEMENTARY V within(V x, Scalar<V> low, Scalar<V> high) {
+  const V l = constant<V>(low), h = constant<V>(high), above = x > h ? h : x;
+  return x < l ? l : above;
 }
 
 /// The largest numbers in place of infinite ones: the product with a factor that vanishes is then 0.
-template <class T>
-[[gnu::always_inline]] inline T finite(T x) {
-  constexpr T most = std::numeric_limits<T>::max();
-  return x < -most ? -most : x > most ? most : x;
+GRADUS_ELEMENTARY V finite(V x) {
+  constexpr Scalar<V> most = std::numeric_limits<Scalar<V>>::max();
+  return within(x, -most, most);
 }
 
-template <class T>
-[[gnu::always_inline]] inline T round_to_whole(T x) {
-  return (x + Format<T>::round) - Format<T>::round;
+GRADUS_ELEMENTARY V round_to_whole(V x) {
+  return (x + Format<Scalar<V>>::round) - Format<Scalar<V>>::round;
 }
 
 /// 2^k for a whole k within the normal exponents.
-template <class T>
-[[gnu::always_inline]] inline T power_of_two(T k) {
-  return std::bit_cast<T>((bits(k + Format<T>::round) << Format<T>::mantissa) + bits(T(1)));
+GRADUS_ELEMENTARY V power_of_two(V k) {
+  using F = Format<Scalar<V>>;
+  return from_bits<V>((bits(k + F::round) << F::mantissa) + bits(Scalar<V>(1)));
 }
 
 /// x = k ln 2 + r with |r| <= ln 2 / 2, and e^r - 1 by Taylor's series.
-template <class T>
+template <class V>
 struct Reduced {
-  T k, expm1_r;
-  [[gnu::always_inline]] explicit Reduced(T x) : k(round_to_whole(x * T(1.4426950408889634))) {
-    const T r = (x - k * Format<T>::ln2_hi) - k * Format<T>::ln2_lo;
-    if constexpr (std::is_same_v<T, float>)
+  V k, expm1_r;
+  [[gnu::always_inline]] explicit Reduced(V x)
+      : k(round_to_whole(x * Scalar<V>(1.4426950408889634))) {
+    using F = Format<Scalar<V>>;
+    const V r = (x - k * F::ln2_hi) - k * F::ln2_lo;
+    if constexpr (std::is_same_v<Scalar<V>, float>)
       expm1_r =
           r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040);
     else
@@ -99,29 +159,28 @@ struct Reduced {
   }
 };
 
-template <class T>
-[[gnu::always_inline]] inline T exp(T x) {
-  const T low = Format<T>::exp_low, high = Format<T>::exp_high;
-  const Reduced<T> y(x < low ? low : x > high ? high : x);
-  const T half = round_to_whole(y.k * T(0.5));
+/// To 1 ulp.
+GRADUS_ELEMENTARY V exp(V x) {
+  using F = Format<Scalar<V>>;
+  const Reduced<V> y(within(x, F::exp_low, F::exp_high));
+  const V half = round_to_whole(y.k * Scalar<V>(0.5));
   return (1 + y.expm1_r) * power_of_two(half) * power_of_two(y.k - half);
 }
 
-template <class T>
-[[gnu::always_inline]] inline T expm1(T x) {
-  const T low = -40, high = Format<T>::exp_high;
-  const Reduced<T> y(x < low ? low : x > high ? high : x);
-  const T s = power_of_two(y.k - 1);  // 2^k may be infinite where the result is not
-  const T result = 2 * (s * y.expm1_r + (s - T(0.5)));
-  return std::fabs(x) < std::numeric_limits<T>::epsilon() / 4 ? x : result;
+/// e^x - 1, to 2.5 ulp.
+GRADUS_ELEMENTARY V expm1(V x) {
+  using S = Scalar<V>;
+  const Reduced<V> y(within(x, S(-40), Format<S>::exp_high));
+  const V s = power_of_two(y.k - 1);  // 2^k may be infinite where the result is not
+  const V result = 2 * (s * y.expm1_r + (s - S(0.5)));
+  return magnitude(x) < std::numeric_limits<S>::epsilon() / 4 ? x : result;
 }
 
 /// log(1 + f) for 1 + f within [sqrt(1/2), sqrt(2)], by the series of 2 atanh(s), s = f / (2 + f).
-template <class T>
-[[gnu::always_inline]] inline T log1p_series(T f) {
-  const T s = f / (2 + f), z = s * s;
-  T rest;
-  if constexpr (std::is_same_v<T, float>)
+GRADUS_ELEMENTARY V log1p_series(V f) {
+  const V s = f / (2 + f), z = s * s;
+  V rest;
+  if constexpr (std::is_same_v<Scalar<V>, float>)
     rest = z * polynomial(z, 2.f / 3, 2.f / 5, 2.f / 7, 2.f / 9);
   else
     rest = z * polynomial(z,
@@ -138,55 +197,63 @@ template <class T>
   return f - s * (f - rest);
 }
 
-template <class T>
-[[gnu::always_inline]] inline T log(T x) {
-  using F = Format<T>;
-  constexpr T infinity = std::numeric_limits<T>::infinity();
-  constexpr Bits<T> one = std::bit_cast<Bits<T>>(T(1));
-  constexpr Bits<T> root_half = std::bit_cast<Bits<T>>(T(0.70710678118654752));
-  constexpr T lift = T(Bits<T>(1) << F::mantissa);
+/// To 1.5 ulp.
+GRADUS_ELEMENTARY V log(V x) {
+  using S = Scalar<V>;
+  using F = Format<S>;
+  using B = typename F::Bits;
+  constexpr S infinity = std::numeric_limits<S>::infinity();
+  constexpr B one = std::bit_cast<B>(S(1)), root_half = std::bit_cast<B>(S(0.70710678118654752));
+  constexpr S lift = S(B(1) << F::mantissa);
+  const V zero = constant<V>(0);
   // x = 2^e m with m in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
-  const bool tiny = x < std::numeric_limits<T>::min();
-  const Bits<T> u = bits(tiny ? x * lift : x) + (one - root_half);
-  const T biased = std::bit_cast<T>((u >> F::mantissa) | bits(lift)) - lift;
-  const T e = biased - T(one >> F::mantissa) - (tiny ? T(F::mantissa) : T(0));
-  const T m = std::bit_cast<T>((u & ((Bits<T>(1) << F::mantissa) - 1)) + root_half);
-  const T y = e * F::ln2_hi + (log1p_series(m - 1) + e * F::ln2_lo);
-  const T above = x < infinity ? y : x;
-  const T at_zero = x == 0 ? -infinity : above;
-  return x < 0 ? std::numeric_limits<T>::quiet_NaN() : at_zero;
+  const auto tiny = x < std::numeric_limits<S>::min();
+  const V lifted = x * lift, normal = tiny ? lifted : x;
+  const Bits<V> u = bits(normal) + (one - root_half);
+  const V biased = from_bits<V>((u >> F::mantissa) | bits(lift)) - lift;
+  const V below = constant<V>(S(F::mantissa)), down = tiny ? below : zero;
+  const V e = biased - S(one >> F::mantissa) - down;
+  const V m = from_bits<V>((u & ((B(1) << F::mantissa) - 1)) + root_half);
+  const V y = e * F::ln2_hi + (log1p_series(m - 1) + e * F::ln2_lo);
+  const V low = constant<V>(-infinity), none = constant<V>(std::numeric_limits<S>::quiet_NaN());
+  const V above = x < infinity ? y : x;
+  const V at_zero = x == 0 ? low : above;
+  return x < 0 ? none : at_zero;
 }
 
-template <class T>
-[[gnu::always_inline]] inline T log1p(T x) {
-  const T u = 1 + x;
+/// log(1 + x), to 2.5 ulp.
+GRADUS_ELEMENTARY V log1p(V x) {
+  using S = Scalar<V>;
+  const V u = 1 + x, zero = constant<V>(0);
   // What rounding took from 1 + x.
-  const T lost = x < 1 ? x - (u - 1) : 1 - (u - x);
-  const bool finite = (u > 0) & (x < std::numeric_limits<T>::infinity());
-  const T result = log(u) + (finite ? lost / u : T(0));
-  return std::fabs(x) < std::numeric_limits<T>::epsilon() / 4 ? x : result;
+  const V lost_of_x = x - (u - 1), lost_of_one = 1 - (u - x),
+          lost = x < 1 ? lost_of_x : lost_of_one;
+  const auto finite = (u > 0) & (x < std::numeric_limits<S>::infinity());
+  const V part = lost / u, correction = finite ? part : zero, result = log(u) + correction;
+  return magnitude(x) < std::numeric_limits<S>::epsilon() / 4 ? x : result;
 }
 
-template <class T>
-[[gnu::always_inline]] inline T tanh(T x) {
-  const T t = expm1(-2 * std::fabs(x));
-  return std::copysign(-t / (2 + t), x);
+/// To 3 ulp.
+GRADUS_ELEMENTARY V tanh(V x) {
+  const V t = expm1(-2 * magnitude(x));
+  return with_sign_of(-t / (2 + t), x);
 }
 
-template <class T>
-[[gnu::always_inline]] inline T sigmoid(T x) {
-  const T e = exp(-std::fabs(x));
-  return (x < 0 ? e : T(1)) / (1 + e);
+/// 1 / (1 + e^-x), to 3 ulp.
+GRADUS_ELEMENTARY V sigmoid(V x) {
+  const V e = exp(-magnitude(x)), one = constant<V>(1), above = x < 0 ? e : one;
+  return above / (1 + e);
 }
 
-/// log(1 + e^x)
-template <class T>
-[[gnu::always_inline]] inline T softplus(T x) {
-  const T e = exp(-std::fabs(x));
+/// log(1 + e^x), to 2.5 ulp.
+GRADUS_ELEMENTARY V softplus(V x) {
+  using S = Scalar<V>;
+  const V e = exp(-magnitude(x)), zero = constant<V>(0), ln2 = constant<V>(S(0.69314718055994531));
   // 1 + e is 1 + f, or 2 (1 + f) where that is nearer to 1.
-  const bool halve = e > T(0.41421356);
-  const T f = halve ? (e - 1) * T(0.5) : e;
-  return (x > 0 ? x : T(0)) + ((halve ? T(0.69314718055994531) : T(0)) + log1p_series(f));
+  const auto halve = e > S(0.41421356);
+  const V half = (e - 1) * S(0.5), f = halve ? half : e, base = halve ? ln2 : zero;
+  const V positive = x > 0 ? x : zero;
+  return positive + (base + log1p_series(f));
 }
 
 /// 1 - erf(x) to a relative error of 1e-8, as float needs it. With t = 1 / (1 + z / 2) and z >= 0,
@@ -211,31 +278,36 @@ template <class T>
   return x < 0 ? 2 - tail : tail;
 }
 
-/// Below 1, erf(x) / x - 1 is a polynomial of x^2 to 2e-9; beyond, ln(erfc(x)) is one of x, so that erf is right
-/// to 2e-9; beyond 4 it is 1 (least squares at Chebyshev's nodes).
-[[gnu::always_inline]] inline float erf(float x) {
-  const float z = std::fabs(x), s = z * z;
-  const float near = z + z * polynomial(s,
-                                        0.128379166f,
-                                        -0.37612626f,
-                                        0.112835974f,
-                                        -0.0268543288f,
-                                        0.00518931216f,
-                                        -0.000801885501f,
-                                        7.88249745e-05f);
-  const float within = z < 4 ? z : 4;
-  const Reduced<float> tail(polynomial(within,
-                                       -8.79337022e-05f,
-                                       -1.12838328f,
-                                       -0.635378897f,
-                                       -0.10631308f,
-                                       0.0240125898f,
-                                       -0.00380951841f,
-                                       0.000371037371f,
-                                       -1.64859266e-05f));
-  const float far = 1 - (1 + tail.expm1_r) * power_of_two(tail.k);
-  return std::copysign(z < 1 ? near : z == z ? far : z, x);
+/// Of floats, to 1.5 ulp. Below 1, erf(x) / x - 1 is a polynomial of x^2 to 2e-9; beyond, ln(erfc(x)) is one of x, so that
+/// erf is right to 2e-9; beyond 4 it is 1 (least squares at Chebyshev's nodes).
+template <class V>
+  requires std::is_same_v < Scalar<V>,
+float > [[gnu::always_inline]] inline V erf(V x) {
+  const V z = magnitude(x), s = z * z;
+  const V near = z + z * polynomial(s,
+                                    0.128379166f,
+                                    -0.37612626f,
+                                    0.112835974f,
+                                    -0.0268543288f,
+                                    0.00518931216f,
+                                    -0.000801885501f,
+                                    7.88249745e-05f);
+  const V four = constant<V>(4), inside = z < 4 ? z : four;
+  const Reduced<V> tail(polynomial(inside,
+                                   -8.79337022e-05f,
+                                   -1.12838328f,
+                                   -0.635378897f,
+                                   -0.10631308f,
+                                   0.0240125898f,
+                                   -0.00380951841f,
+                                   0.000371037371f,
+                                   -1.64859266e-05f));
+  const V far = 1 - (1 + tail.expm1_r) * power_of_two(tail.k);
+  const V number = z == z ? far : z, size = z < 1 ? near : number;
+  return with_sign_of(size, x);
 }
+
+#undef GRADUS_ELEMENTARY
 
 }  // namespace gradus::kernels::elementary
 GRADUS_EXPORT_END

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/kernels/elementary.h"
 #include "gradus/tensor/export.h"
 #include "gradus/tensor/intrinsics.h"
 
@@ -7,6 +8,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <type_traits>
 
 GRADUS_EXPORT_BEGIN
@@ -15,6 +17,8 @@ GRADUS_EXPORT_BEGIN
 /// and functions below; conditions are written `where(x > 0, a, b)`. What it can't use is converted to double
 /// or bool, and the compiler says what to write instead.
 namespace gradus::lane {
+
+namespace elementary = kernels::elementary;
 
 // A call would send the packs through memory.
 #define GRADUS_LANE [[gnu::always_inline]] inline
@@ -104,6 +108,20 @@ GRADUS_LANE Pack<T> each(const Pack<T>& a, F f) {
   return r;
 }
 
+/// The same where f takes a register at a time.
+template <class T, class F>
+GRADUS_LANE Pack<T> by_vectors(const Pack<T>& a, F f) {
+  using V = kernels::elementary::Vector<T>;
+  Pack<T> r;
+  for (int i = 0; i < Pack<T>::kSize; i += static_cast<int>(sizeof(V) / sizeof(T))) {
+    V v;
+    std::memcpy(&v, a.v.data() + i, sizeof v);
+    v = f(v);
+    std::memcpy(r.v.data() + i, &v, sizeof v);
+  }
+  return r;
+}
+
 template <class T, class F>
 GRADUS_LANE Mask<T> compare(const Pack<T>& a, const Pack<T>& b, F f) {
   Mask<T> r;
@@ -127,21 +145,20 @@ template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a) { return {-a.
 template <class T, Number S> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, S b) { return {a.v + static_cast<T>(b)}; }
 template <class T, Number S> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, S b) { return {a.v * static_cast<T>(b)}; }
 
-template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) {
-  if constexpr (std::is_same_v<T, float>) return {(a.v < -104.f).select(0.f, a.v.exp())};  // (Eigen's ends at 1e-38.)
-  else return detail::each(a, [](T x) { return std::exp(x); });
-}
-template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return {a.v.log()}; }
-template <class T> GRADUS_LANE Pack<T> log1p(const Pack<T>& a) { return detail::each(a, [](T x) { return std::log1p(x); }); }
-template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::each(a, [](T x) { return std::expm1(x); }); }
+template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::exp(x); }); }
+template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log(x); }); }
+template <class T> GRADUS_LANE Pack<T> log1p(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log1p(x); }); }
+template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::expm1(x); }); }
 template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sqrt(x); }); }
 template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sin(x); }); }
 template <class T> GRADUS_LANE Pack<T> cos(const Pack<T>& a) { return detail::each(a, [](T x) { return std::cos(x); }); }
-template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) {
-  if constexpr (std::is_same_v<T, float>) return {(a.v.abs() > 9.02f).select(a.v.sign(), a.v.tanh())};  // (Eigen's may end below 1.)
-  else return {a.v.tanh()};
+template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::tanh(x); }); }
+template <class T> GRADUS_LANE Pack<T> sigmoid(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::sigmoid(x); }); }
+template <class T> GRADUS_LANE Pack<T> softplus(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::softplus(x); }); }
+template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) {
+  if constexpr (std::is_same_v<T, float>) return detail::by_vectors(a, [](auto x) { return elementary::erf(x); });
+  else return detail::each(a, [](T x) { return std::erf(x); });
 }
-template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) { return detail::each(a, [](T x) { return std::erf(x); }); }
 template <class T> GRADUS_LANE Pack<T> abs(const Pack<T>& a) { return {a.v.abs()}; }
 template <class T> GRADUS_LANE Pack<T> sign(const Pack<T>& a) {
   return detail::each(a, [](T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; });
@@ -187,6 +204,9 @@ template <class P> GRADUS_LANE Dual<P> sqrt(const Dual<P>& a) { const P s = sqrt
 template <class P> GRADUS_LANE Dual<P> sin(const Dual<P>& a) { return {sin(a.v), cos(a.v) * a.d}; }
 template <class P> GRADUS_LANE Dual<P> cos(const Dual<P>& a) { return {cos(a.v), -sin(a.v) * a.d}; }
 template <class P> GRADUS_LANE Dual<P> tanh(const Dual<P>& a) { const P t = tanh(a.v); return {t, (1.0 - t * t) * a.d}; }
+template <class P> GRADUS_LANE Dual<P> sigmoid(const Dual<P>& a) { const P s = sigmoid(a.v); return {s, s * (1.0 - s) * a.d}; }
+/// log(1 + exp x)
+template <class P> GRADUS_LANE Dual<P> softplus(const Dual<P>& a) { return {softplus(a.v), sigmoid(a.v) * a.d}; }
 template <class P> GRADUS_LANE Dual<P> erf(const Dual<P>& a) {
   return {erf(a.v), exp(-(a.v * a.v)) * a.d * 1.1283791670955126};  // 2 / sqrt(pi)
 }
@@ -244,20 +264,8 @@ template <Lane P, class B> GRADUS_LANE P& operator+=(P& a, const B& b) { return 
 template <Lane P, class B> GRADUS_LANE P& operator-=(P& a, const B& b) { return a = a - b; }
 template <Lane P, class B> GRADUS_LANE P& operator*=(P& a, const B& b) { return a = a * b; }
 template <Lane P, class B> GRADUS_LANE P& operator/=(P& a, const B& b) { return a = a / b; }
-template <Lane P> GRADUS_LANE P sigmoid(const P& a) {
-  if constexpr (requires { a.d; }) {
-    const auto s = sigmoid(a.v);
-    return {s, s * (1.0 - s) * a.d};
-  } else {
-    return 1.0 / (1.0 + exp(-a));
-  }
-}
-/// log(1 + exp x)
-template <Lane P> GRADUS_LANE P softplus(const P& a) {
-  if constexpr (requires { a.d; }) return {softplus(a.v), sigmoid(a.v) * a.d};
-  else return maximum(a, 0.0) + log1p(exp(-abs(a)));
-}
-template <Lane P> GRADUS_LANE P relu(const P& a) { return where(a > 0.0, a, 0.0); }
+template <class T> GRADUS_LANE Pack<T> relu(const Pack<T>& a) { return where(a < 0.0, 0.0, a); }
+template <class P> GRADUS_LANE Dual<P> relu(const Dual<P>& a) { return {relu(a.v), where(a.v <= 0.0, 0.0, a.d)}; }
 template <Lane P> GRADUS_LANE P maximum(const P& a, const P& b) { return where(a > b, a, b); }
 template <Lane P> GRADUS_LANE P minimum(const P& a, const P& b) { return where(a < b, a, b); }
 template <Lane P> GRADUS_LANE P maximum(const P& a, double b) { return where(a > b, a, b); }
