@@ -1,6 +1,7 @@
 #include "gradus/kernels/reduce.h"
 
 #include "gradus/kernels/loops.h"
+#include "gradus/kernels/modular.h"
 
 #include <array>
 #include <limits>
@@ -56,8 +57,6 @@ struct Grid {
 // into a wider Total.
 
 template <class T>
-using TotalOf = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
-template <class T>
 using SumPart = std::conditional_t<std::is_floating_point_v<T>, T, std::uint64_t>;
 template <class T>
 using WideOf = std::conditional_t<std::is_floating_point_v<T>, T, std::int64_t>;
@@ -66,7 +65,7 @@ template <class T, bool squared>
 struct Sum {
   using Value = T;
   using Part = SumPart<T>;
-  using Total = TotalOf<T>;
+  using Total = Accumulator<T>;
   using Out = WideOf<T>;
   double divisor = 1;
 
@@ -89,8 +88,8 @@ struct Sum {
 template <class T>
 struct Prod {
   using Value = T;
-  using Part = TotalOf<T>;
-  using Total = TotalOf<T>;
+  using Part = Accumulator<T>;
+  using Total = Accumulator<T>;
   using Out = WideOf<T>;
 
   static constexpr Part kStart = 1;

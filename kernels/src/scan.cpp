@@ -1,17 +1,13 @@
 #include "gradus/kernels/scan.h"
 
 #include "gradus/kernels/loops.h"
+#include "gradus/kernels/modular.h"
 
 #include <algorithm>
 #include <cmath>
-#include <type_traits>
 
 namespace gradus::kernels {
 namespace {
-
-/// What a scan is carried on in: rounding to float at each step would add up.
-template <class T>
-using Carried = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
 
 /// For every line, and each place of it in order, calls f(i, first, carried): the offset of the element, whether it is
 /// the line's first, and what the line has come to.
@@ -25,7 +21,7 @@ void scan_lines(const Lines& lines, bool reverse, const F& f) {
     while (begin < end) {
       const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
       const std::int64_t width = std::min({inner - column, end - begin, kWidth});
-      Carried<T> carried[kWidth];
+      Accumulator<T> carried[kWidth];
       for (std::int64_t i = 0; i < n; ++i) {
         const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
         for (std::int64_t j = 0; j < width; ++j) f(at + j, i == 0, carried[j]);
@@ -39,7 +35,7 @@ void scan_lines(const Lines& lines, bool reverse, const F& f) {
 
 template <class T>
 void cumulative_sum(const Lines& lines, bool reverse, const T* x, T* y) {
-  using S = Carried<T>;
+  using S = Accumulator<T>;
   scan_lines<T>(lines, reverse, [=](std::int64_t i, bool first, S& sum) {
     sum = first ? static_cast<S>(x[i]) : sum + static_cast<S>(x[i]);
     y[i] = static_cast<T>(sum);
@@ -48,7 +44,7 @@ void cumulative_sum(const Lines& lines, bool reverse, const T* x, T* y) {
 
 template <class T>
 void linear_recurrence(const Lines& lines, bool reverse, const T* factors, const T* terms, T* y) {
-  using S = Carried<T>;
+  using S = Accumulator<T>;
   scan_lines<T>(lines, reverse, [=](std::int64_t i, bool first, S& s) {
     s = first ? static_cast<S>(terms[i])
               : static_cast<S>(factors[i]) * s + static_cast<S>(terms[i]);

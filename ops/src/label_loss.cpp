@@ -3,6 +3,7 @@
 #include "softmax.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/lines.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/norm.h"
 #include "gradus/ops/reduce.h"
@@ -19,23 +20,8 @@ namespace {
 /// The dimension of the classes.
 int class_axis(int rank) { return rank == 1 ? 0 : 1; }
 
-/// A dense x as [outer, classes, inner]; row r = (n, d) is sample n at place d of the inner dimensions.
-struct Rows {
-  std::int64_t outer = 1, classes, inner = 1;
-
-  explicit Rows(const Tensor& x) {
-    const std::int64_t* sizes = x.raw()->sizes();
-    const int axis = class_axis(x.rank());
-    if (axis == 1) outer = sizes[0];
-    classes = sizes[axis];
-    for (int d = axis + 1; d < x.rank(); ++d) inner *= sizes[d];
-  }
-  std::int64_t count() const { return outer * inner; }
-  /// Where class 0 of row r stands; the others follow at a distance of `inner`.
-  std::int64_t start(std::int64_t r) const {
-    return inner == 1 ? r * classes : r / inner * classes * inner + r % inner;
-  }
-};
+/// A dense x as lines along the classes; line r = (n, d) is sample n at place d of the inner dimensions.
+Lines rows_of(const Tensor& x) { return Lines(x.shape(), class_axis(x.rank())); }
 
 /// The place of row r in the target: "3", or "[0, 3]".
 std::string place(const Tensor& target, std::int64_t r) {
@@ -94,7 +80,7 @@ struct LabelLoss : Op {
 
   /// The loss of log-probabilities, by labels that were checked. All dense.
   Tensor loss(const Tensor& x, const Tensor& target, const Tensor& weight) const {
-    const Rows rows(x);
+    const Lines rows = rows_of(x);
     Tensor y =
         reduction == Reduction::none ? empty(target.shape(), x.dtype()) : empty({}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
@@ -102,7 +88,7 @@ struct LabelLoss : Op {
       const auto* labels = target.data<std::int64_t>();
       T* out = y.mutable_data<T>();
       const T hard = static_cast<T>(1 - smoothing),
-              soft = static_cast<T>(smoothing / static_cast<double>(rows.classes));
+              soft = static_cast<T>(smoothing / static_cast<double>(rows.size));
       double total = 0;
       for (std::int64_t r = 0; r < rows.count(); ++r) {
         T sum = 0;
@@ -115,7 +101,7 @@ struct LabelLoss : Op {
           };
           sum = -part(hard, label);
           if (smoothing != 0)
-            for (std::int64_t c = 0; c < rows.classes; ++c) sum -= part(soft, c);
+            for (std::int64_t c = 0; c < rows.size; ++c) sum -= part(soft, c);
         }
         if (reduction == Reduction::none)
           out[r] = sum;
@@ -134,20 +120,20 @@ struct LabelLoss : Op {
                       const Tensor& target,
                       const Tensor& weight) const {
     Tensor q = zeros(shape, dtype);
-    const Rows rows(q);
+    const Lines rows = rows_of(q);
     dispatch_floating(dtype, [&]<class T>() {
       T* out = q.mutable_data<T>();
       const T* w = weight.defined() ? weight.data<T>() : nullptr;
       const auto* labels = target.data<std::int64_t>();
       const double scale = 1 / divisor(labels, rows.count(), w);
       const T hard = static_cast<T>(scale * (1 - smoothing)),
-              soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.classes));
+              soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.size));
       for (std::int64_t r = 0; r < rows.count(); ++r) {
         const std::int64_t label = labels[r];
         if (!counts(label)) continue;
         T* row = out + rows.start(r);
         if (smoothing != 0)
-          for (std::int64_t c = 0; c < rows.classes; ++c)
+          for (std::int64_t c = 0; c < rows.size; ++c)
             row[c * rows.inner] = soft * (w != nullptr ? w[c] : T(1));
         row[label * rows.inner] += hard * (w != nullptr ? w[label] : T(1));
       }
@@ -209,12 +195,12 @@ struct CrossEntropy : LabelLoss {
                         const Tensor& weight) const {
     Tensor dx = softmax_values(x, axis);
     const Tensor factors = dense(g);
-    const Rows rows(dx);
+    const Lines rows = rows_of(dx);
     dispatch_floating(dx.dtype(), [&]<class T>() {
       T* out = dx.mutable_data<T>();
       const T *gs = factors.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
       const auto* labels = target.data<std::int64_t>();
-      const std::int64_t classes = rows.classes, step = rows.inner;
+      const std::int64_t classes = rows.size, step = rows.inner;
       const auto scale = static_cast<T>(1 / divisor(labels, rows.count(), w));
       const T hard = static_cast<T>(1 - smoothing),
               soft = static_cast<T>(smoothing / static_cast<double>(classes));

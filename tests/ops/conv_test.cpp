@@ -1,7 +1,6 @@
 
 #include "checks.h"
 
-#include <gradus/kernels/conv.h>
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/compare.h>
 #include <gradus/ops/conv.h>
@@ -72,24 +71,6 @@ TEST(Conv, AgreesWithItsDefinition) {
   for (const Case& c : kCases) {
     const Tensor x = draw(c.x, 1), w = draw(c.w, 2);
     expect_near(conv2d(x, w, {}, c.options), by_definition(x, w, c.options), 1e-10);
-  }
-}
-
-TEST(Conv, TheBackendsAgree) {
-  for (const Case& c : kCases) {
-    const auto run = [&](kernels::ConvBackend backend) {
-      const kernels::ConvBackendGuard guard(backend);
-      const Tensor x = leaf(draw(c.x, 1, float32)), w = leaf(draw(c.w, 2, float32)),
-                   b = leaf(draw({c.w[0]}, 3, float32));
-      const Tensor y = conv2d(x, w, b, c.options);
-      const Tensor g = draw(y.shape(), 4, float32);
-      Cotangents all = run_rule(y, g, false);
-      all.push_back(detach(y));
-      return all;
-    };
-    const auto columns = run(kernels::ConvBackend::columns),
-               other = run(kernels::ConvBackend::dnnl);
-    for (std::size_t i = 0; i < columns.size(); ++i) expect_near(columns[i], other[i], 2e-4);
   }
 }
 

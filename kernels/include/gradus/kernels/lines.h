@@ -19,6 +19,10 @@ struct Lines {
       (d < axis ? outer : d == axis ? size : inner) *= shape[d];
   }
   std::int64_t count() const { return outer * inner; }
+  /// Where the first element of a line stands.
+  std::int64_t start(std::int64_t line) const {
+    return inner == 1 ? line * size : line / inner * size * inner + line % inner;
+  }
 };
 
 }  // namespace gradus::kernels

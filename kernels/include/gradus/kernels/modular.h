@@ -2,6 +2,7 @@
 
 #include "gradus/tensor/export.h"
 
+#include <cstdint>
 #include <type_traits>
 
 GRADUS_EXPORT_BEGIN
@@ -19,6 +20,10 @@ constexpr auto modular(F f) {
     }
   };
 }
+
+/// What sums and products of T are carried in: rounding to float at each step would add up.
+template <class T>
+using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
 
 inline constexpr auto modular_sum = modular([](auto a, auto b) { return a + b; });
 

@@ -1,0 +1,208 @@
+// Kernels along lines, each against its definition, for every place of the axis.
+
+#include <gradus/kernels/lines.h>
+#include <gradus/kernels/norm.h>
+#include <gradus/kernels/scan.h>
+#include <gradus/kernels/softmax.h>
+#include <gradus/kernels/sort.h>
+#include <gradus/tensor/random.h>
+#include <gradus/tensor/tensor.h>
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace gradus::kernels {
+namespace {
+
+using Numbers = std::vector<double>;
+
+std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
+
+Numbers draw(std::int64_t n, std::uint64_t seed) {
+  Generator generator(seed);
+  return normal({n}, 0, 1, float64, generator).to_vector();
+}
+
+Lines lines_of(std::int64_t outer, std::int64_t size, std::int64_t inner) {
+  Lines lines;
+  lines.outer = outer;
+  lines.size = size;
+  lines.inner = inner;
+  return lines;
+}
+
+const std::vector<Lines> kLines{lines_of(1, 7, 1),
+                                lines_of(5, 3, 1),
+                                lines_of(1, 4, 300),
+                                lines_of(3, 65, 2),
+                                lines_of(2, 1, 3),
+                                lines_of(40, 1000, 1)};
+
+/// f applied to each line of x.
+template <class F>
+Numbers by_line(const Lines& lines, const Numbers& x, F f) {
+  Numbers y(x.size());
+  for (std::int64_t l = 0; l < lines.count(); ++l) {
+    Numbers line;
+    for (std::int64_t i = 0; i < lines.size; ++i)
+      line.push_back(x[at(lines.start(l) + i * lines.inner)]);
+    const Numbers result = f(line);
+    for (std::int64_t i = 0; i < lines.size; ++i)
+      y[at(lines.start(l) + i * lines.inner)] = result[at(i)];
+  }
+  return y;
+}
+
+void expect_near(const Numbers& got, const Numbers& want) {
+  ASSERT_EQ(got.size(), want.size());
+  for (std::size_t i = 0; i < got.size(); ++i)
+    ASSERT_NEAR(got[i], want[i], 1e-12 * (1 + std::abs(want[i]))) << "at " << i;
+}
+
+Numbers sums(Numbers line) {
+  for (std::size_t i = 1; i < line.size(); ++i) line[i] += line[i - 1];
+  return line;
+}
+
+TEST(LineKernels, Scans) {
+  for (const Lines& lines : kLines) {
+    const std::int64_t n = lines.count() * lines.size;
+    const Numbers x = draw(n, 1), f = draw(n, 2);
+    Numbers y(x.size());
+    cumulative_sum(lines, false, x.data(), y.data());
+    expect_near(y, by_line(lines, x, sums));
+    cumulative_sum(lines, true, x.data(), y.data());
+    expect_near(y, by_line(lines, x, [](Numbers line) {
+                  std::reverse(line.begin(), line.end());
+                  line = sums(line);
+                  std::reverse(line.begin(), line.end());
+                  return line;
+                }));
+    cumulative_logsumexp(lines, x.data(), y.data());
+    expect_near(y, by_line(lines, x, [](Numbers line) {
+                  for (double& v : line) v = std::exp(v);
+                  line = sums(line);
+                  for (double& v : line) v = std::log(v);
+                  return line;
+                }));
+    // With every factor 1 a recurrence adds up.
+    const Numbers ones(x.size(), 1.0);
+    linear_recurrence(lines, false, ones.data(), x.data(), y.data());
+    expect_near(y, by_line(lines, x, sums));
+  }
+}
+
+TEST(LineKernels, ARecurrenceMultipliesWhatCameBefore) {
+  const std::vector<std::int64_t> factors{9, 2, 3}, terms{1, 5, 7};
+  std::vector<std::int64_t> y(3);
+  linear_recurrence(lines_of(1, 3, 1), false, factors.data(), terms.data(), y.data());
+  EXPECT_EQ(y, (std::vector<std::int64_t>{1, 7, 28}));
+  linear_recurrence(lines_of(1, 3, 1), true, factors.data(), terms.data(), y.data());
+  EXPECT_EQ(y, (std::vector<std::int64_t>{172, 19, 7}));
+}
+
+TEST(LineKernels, AnExtremeSoFarIsTheLastOfEqualOnesAndStaysAtNaN) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Numbers x{2, 1, 2, 3, nan, 9};
+  std::vector<std::int64_t> places(6);
+  cumulative_extreme(lines_of(1, 6, 1), true, x.data(), places.data());
+  EXPECT_EQ(places, (std::vector<std::int64_t>{0, 0, 2, 3, 4, 4}));
+  cumulative_extreme(lines_of(1, 6, 1), false, x.data(), places.data());
+  EXPECT_EQ(places, (std::vector<std::int64_t>{0, 1, 1, 1, 4, 4}));
+}
+
+TEST(LineKernels, Softmax) {
+  for (const Lines& lines : kLines) {
+    const std::int64_t n = lines.count() * lines.size;
+    const Numbers x = draw(n, 1), g = draw(n, 2);
+    Numbers y(x.size()), l(x.size()), dx(x.size());
+    softmax(lines, x.data(), y.data());
+    const auto shares = [](Numbers line) {
+      double sum = 0;
+      for (double& v : line) sum += v = std::exp(v);
+      for (double& v : line) v /= sum;
+      return line;
+    };
+    const Numbers want = by_line(lines, x, shares);
+    expect_near(y, want);
+    log_softmax(lines, x.data(), l.data());
+    Numbers logs = want;
+    for (double& v : logs) v = std::log(v);
+    expect_near(l, logs);
+
+    // The derivative along d of sum g softmax is sum dx d.
+    const Numbers d = draw(n, 3);
+    const double h = 1e-5;
+    const auto loss = [&](double t, bool log) {
+      Numbers moved = x, value(x.size());
+      for (std::size_t i = 0; i < x.size(); ++i) moved[i] += t * d[i];
+      log ? log_softmax(lines, moved.data(), value.data())
+          : softmax(lines, moved.data(), value.data());
+      double sum = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) sum += g[i] * value[i];
+      return sum;
+    };
+    for (const bool log : {false, true}) {
+      log ? log_softmax_gradient(lines, g.data(), l.data(), dx.data())
+          : softmax_gradient(lines, g.data(), y.data(), dx.data());
+      double along = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) along += dx[i] * d[i];
+      EXPECT_NEAR(along, (loss(h, log) - loss(-h, log)) / (2 * h), 1e-4 * (1 + std::abs(along)));
+    }
+  }
+}
+
+TEST(LineKernels, Norms) {
+  for (const Lines& lines : kLines) {
+    const Numbers x = draw(lines.count() * lines.size, 1);
+    if (lines.count() < 2) continue;
+    const std::size_t channels = at(lines.size);
+    Numbers mean(channels), variance(channels), inverse(channels), y(x.size());
+    channel_statistics(lines, 0.5, x.data(), mean.data(), variance.data(), inverse.data());
+    normalise_channels<double>(
+        lines, x.data(), mean.data(), inverse.data(), nullptr, nullptr, y.data());
+    for (std::int64_t c = 0; c < lines.size; ++c) {
+      double sum = 0, squares = 0;
+      for (std::int64_t l = 0; l < lines.count(); ++l)
+        sum += x[at(lines.start(l) + c * lines.inner)];
+      const auto n = static_cast<double>(lines.count());
+      for (std::int64_t l = 0; l < lines.count(); ++l)
+        squares += std::pow(x[at(lines.start(l) + c * lines.inner)] - sum / n, 2);
+      EXPECT_NEAR(mean[at(c)], sum / n, 1e-12);
+      EXPECT_NEAR(variance[at(c)], squares / (n - 1), 1e-12);
+      EXPECT_NEAR(inverse[at(c)], 1 / std::sqrt(squares / n + 0.5), 1e-12);
+      for (std::int64_t l = 0; l < lines.count(); ++l) {
+        const std::size_t i = at(lines.start(l) + c * lines.inner);
+        ASSERT_NEAR(y[i], (x[i] - mean[at(c)]) * inverse[at(c)], 1e-12);
+      }
+    }
+  }
+}
+
+TEST(LineKernels, RowsAreInUnitsOfTheirSpread) {
+  const Numbers x{1, 2, 3, 6};
+  Numbers y(4), mean(1), inverse(1);
+  normalise_rows(1, 4, 0.0, true, x.data(), y.data(), mean.data(), inverse.data());
+  EXPECT_DOUBLE_EQ(mean[0], 3);
+  EXPECT_DOUBLE_EQ(inverse[0], 1 / std::sqrt(3.5));
+  expect_near(y, {-2 / std::sqrt(3.5), -1 / std::sqrt(3.5), 0, 3 / std::sqrt(3.5)});
+  normalise_rows(1, 4, 0.0, false, x.data(), y.data(), mean.data(), inverse.data());
+  EXPECT_DOUBLE_EQ(inverse[0], 1 / std::sqrt(12.5));
+}
+
+TEST(LineKernels, SortPutsNaNLastAndKeepsTheOrderOfEqualOnes) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> x{3, nan, 1, 3, -2, 1};
+  std::vector<std::int64_t> order(6);
+  argsort(1, 6, 6, false, x.data(), order.data());
+  EXPECT_EQ(order, (std::vector<std::int64_t>{4, 2, 5, 0, 3, 1}));
+  argsort(1, 6, 6, true, x.data(), order.data());
+  EXPECT_EQ(order, (std::vector<std::int64_t>{1, 0, 3, 2, 5, 4}));
+}
+
+}  // namespace
+}  // namespace gradus::kernels
