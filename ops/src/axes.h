@@ -2,7 +2,7 @@
 
 // Sets of axes as bit masks, for the families that move or reduce elements.
 
-#include "kernels.h"
+#include "family.h"
 
 #include <bit>
 

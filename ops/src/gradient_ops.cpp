@@ -1,4 +1,4 @@
-#include "kernels.h"
+#include "family.h"
 
 #include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"

@@ -49,6 +49,7 @@ Taylor pow(const Taylor& a, const Taylor& b);
 Taylor sigmoid(const Taylor& a);
 Taylor softplus(const Taylor& a);
 inline Taylor where(bool m, const Taylor& a, const Taylor& b) { return m ? a : b; }
+inline Taylor relu(const Taylor& a) { return where(a > 0.0, a, Taylor::constant(0)); }
 
 }  // namespace gradus::lane
 GRADUS_EXPORT_END

@@ -1,0 +1,60 @@
+#pragma once
+
+// Ops that are a scalar function of each element, or of each pair.
+
+#include "family.h"
+
+#include "gradus/ops/elementwise.h"
+
+#include <limits>
+
+namespace gradus::detail {
+
+template <class F>
+Tensor floating(const Tensor& x, F f) {
+  return dispatch_floating(x.dtype(), [&]<class T>() { return map_dense<T>(x, f); });
+}
+template <class F>
+Tensor floating(const Tensor& a, const Tensor& b, F f) {
+  return dispatch_floating(a.dtype(), [&]<class T>() { return map<T, T>(a, b, f); });
+}
+/// x with the largest numbers in place of infinite ones, for products that tend to 0 there.
+inline Tensor finite(const Tensor& x) {
+  const double most = x.dtype() == float32 ? double{std::numeric_limits<float>::max()}
+                                           : std::numeric_limits<double>::max();
+  return clamp(x, -most, most);
+}
+/// The same for rules whose first derivative needs no such care.
+inline Tensor finite_if_recorded(const Tensor& x) { return is_recording() ? finite(x) : x; }
+
+/// int64 as well.
+template <class F>
+Tensor numbers(const Tensor& x, F f) {
+  return x.dtype() == int64 ? map_dense<std::int64_t>(x, f) : floating(x, f);
+}
+
+template <class O>
+Tensor apply_floating(Arg x) {
+  check_floating(O::info.name, x);
+  return apply(O{}, x);
+}
+/// Of two floating tensors.
+template <class O>
+Tensor apply_floating(Arg a, const Tensor& b) {
+  const DType dtype = promote(a->dtype(), b.dtype());
+  if (!is_floating(dtype))
+    fail<DTypeError>(O::info.name,
+                     fmt::format("expected float32 or float64, got {} and {}",
+                                 to_string(a->dtype()),
+                                 to_string(b.dtype())),
+                     a.site);
+  return apply_matched<O>(a, b);
+}
+
+template <class O>
+Tensor apply_numbers(Arg x) {
+  check_scalar(O::info.name, x, 0);
+  return apply(O{}, x);
+}
+
+}  // namespace gradus::detail

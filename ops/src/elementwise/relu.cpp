@@ -1,0 +1,246 @@
+#include "family.h"
+
+#include "gradus/kernels/elementary.h"
+#include "gradus/ops/activation.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/compare.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+namespace gradus {
+namespace detail {
+namespace {
+
+constexpr Domain kAroundZero = domain(-3, 3, {0});
+
+// clang-format off
+
+/// g where y > 0, else 0; y is the relu's result, or its input. (NaN lets g pass.)
+struct ReluGrad : Op {
+  static constexpr OpInfo info{.name = "relu_grad", .arity = 2, .saves = Saves::input1, .domain = kAroundZero};
+  Tensor forward(const Tensor& g, const Tensor& y) const {
+    return dispatch_floating(y.dtype(), [&]<class T>() { return map<T, T>(g, y, [](T u, T v) { return v <= 0 ? T(0) : u; }); });
+  }
+  Cotangents vjp(const Pullback& p) const { return {p.needs(0) ? apply(*this, p.g, p.in(1)) : Tensor(), Tensor()}; }
+};
+
+struct Relu : Op {
+  static constexpr OpInfo info{.name = "relu", .saves = Saves::output, .domain = kAroundZero};
+  Tensor forward(const Tensor& x) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() { return map<T, T>(x, [](T v) { return T(0) > v ? T(0) : v; }); });
+  }
+  Cotangents vjp(const Pullback& p) const { return {apply(ReluGrad{}, p.g, p.out())}; }
+};
+
+struct Slope : Op {
+  double slope = 0.01;
+  template <class V> void visit(V&& v) const { v("negative_slope", slope); }
+};
+
+/// g where x > 0, else slope g
+struct LeakyReluGrad : Slope {
+  static constexpr OpInfo info{.name = "leaky_relu_grad", .arity = 2, .saves = Saves::input1, .domain = kAroundZero};
+  Tensor forward(const Tensor& g, const Tensor& x) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() {
+      const T s = static_cast<T>(slope);
+      return map<T, T>(g, x, [=](T u, T v) { return v > 0 ? u : s * u; });
+    });
+  }
+  Cotangents vjp(const Pullback& p) const { return {p.needs(0) ? apply(*this, p.g, p.in(1)) : Tensor(), Tensor()}; }
+};
+
+struct LeakyRelu : Slope {
+  static constexpr OpInfo info{.name = "leaky_relu", .saves = Saves::input0, .domain = kAroundZero};
+  Tensor forward(const Tensor& x) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() {
+      const T s = static_cast<T>(slope);
+      return map<T, T>(x, [=](T v) { return v > 0 ? v : s * v; });
+    });
+  }
+  Cotangents vjp(const Pullback& p) const { return {apply(LeakyReluGrad{*this}, p.g, p.in(0))}; }
+};
+
+struct Prelu : Op {
+  static constexpr OpInfo info{.name = "prelu", .arity = 2, .saves = Saves::inputs, .domain = kAroundZero};
+  Tensor forward(const Tensor& x, const Tensor& w) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() { return map<T, T>(x, w, [](T v, T s) { return v > 0 ? v : s * v; }); });
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor x = p.in(0), positive = greater(x, 0);
+    return {p.needs(0) ? where(positive, p.g, mul(p.g, p.in(1))) : Tensor(),
+            p.needs(1) ? where(positive, 0.0, mul(p.g, x)) : Tensor()};
+  }
+};
+
+struct Alpha : Op {
+  double alpha = 1;
+  template <class V> void visit(V&& v) const { v("alpha", alpha); }
+};
+
+/// g where x > 0, else alpha g e^x
+struct EluGrad : Alpha {
+  static constexpr OpInfo info{.name = "elu_grad", .arity = 2, .saves = Saves::inputs, .domain = kAroundZero};
+  Tensor forward(const Tensor& g, const Tensor& x) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() {
+      const T a = static_cast<T>(alpha);
+      return map<T, T>(g, x, [=](T u, T v) {
+        const T slope = a * elementary::exp(v);
+        return u * (v > 0 ? T(1) : slope);
+      });
+    });
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor x = p.in(1);
+    Cotangents result(2);
+    if (p.needs(0)) result[0] = apply(*this, p.g, x);
+    if (p.needs(1)) {
+      // e^x only of what is used: an infinite one would spoil the third derivative.
+      const Tensor curved = mul(exp(clamp(x, {}, 0)), alpha);
+      result[1] = where(greater(x, 0), 0.0, mul(mul(p.g, p.in(0)), curved));
+    }
+    return result;
+  }
+};
+
+struct Elu : Alpha {
+  static constexpr OpInfo info{.name = "elu", .saves = Saves::input0, .domain = kAroundZero};
+  Tensor forward(const Tensor& x) const {
+    return dispatch_floating(x.dtype(), [&]<class T>() {
+      const T a = static_cast<T>(alpha);
+      return map<T, T>(x, [=](T v) {
+        const T curved = a * elementary::expm1(v);
+        return v > 0 ? v : curved;
+      });
+    });
+  }
+  Cotangents vjp(const Pullback& p) const { return {apply(EluGrad{*this}, p.g, p.in(0))}; }
+};
+// clang-format on
+
+/// The weight of a prelu in a shape that broadcasts to x's.
+Tensor prelu_weight(Arg x, const Tensor& weight) {
+  if (weight.numel() == 1) return weight.rank() == 0 ? weight : reshape(weight, {});
+  const std::int64_t channels = x->rank() > 1 ? x->size(1) : 1;
+  if (weight.rank() != 1 || weight.size(0) != channels)
+    fail<ShapeError>("prelu",
+                     fmt::format("expected weight [{}] or [1] for input {}, got {}",
+                                 channels,
+                                 to_string(x->shape()),
+                                 to_string(weight.shape())),
+                     x.site);
+  Shape shape{channels};
+  for (int d = 2; d < x->rank(); ++d) shape.push_back(1);
+  return reshape(weight, shape);
+}
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor relu(Arg x) {
+  check_floating("relu", x);
+  return apply(Relu{}, x);
+}
+
+Tensor leaky_relu(Arg x, double negative_slope) {
+  check_floating("leaky_relu", x);
+  LeakyRelu op;
+  op.slope = negative_slope;
+  return apply(op, x);
+}
+
+Tensor prelu(Arg x, const Tensor& weight) {
+  check_floating("prelu", x);
+  check_floating("prelu", Arg(weight, x.site));
+  const SitePin pin(x.site);
+  return apply_matched<Prelu>(x, prelu_weight(x, weight));
+}
+
+Tensor elu(Arg x, double alpha) {
+  check_floating("elu", x);
+  Elu op;
+  op.alpha = alpha;
+  return apply(op, x);
+}
+
+Tensor maxout(Arg x, std::int64_t pieces, std::int64_t axis) {
+  const int at = check_axis("maxout", x, axis, x->rank());
+  if (pieces < 1)
+    fail<ArgumentError>("maxout", fmt::format("expected pieces >= 1, got {}", pieces), x.site);
+  Shape shape = x->shape();
+  if (shape[at] % pieces != 0)
+    fail<ShapeError>(
+        "maxout",
+        fmt::format(
+            "expected dimension {} to be a multiple of {}, got {}", at, pieces, to_string(shape)),
+        x.site);
+  const SitePin pin(x.site);
+  shape[at] /= pieces;
+  shape.insert(at + 1, pieces);
+  return max(reshape(x, shape), at + 1);
+}
+
+namespace detail {
+
+/// An example of an elementwise function around zero.
+static Example around_zero(const char* label, std::function<Tensor(const Tensor&)> function) {
+  return {label,
+          {{.domain = kAroundZero}},
+          [=](std::span<const Tensor> in) { return function(in[0]); },
+          true};
+}
+
+static std::vector<Example> leaky_relu_examples() {
+  return {around_zero("", [](const Tensor& x) { return leaky_relu(x); }),
+          around_zero("slope 0.3", [](const Tensor& x) { return leaky_relu(x, 0.3); }),
+          around_zero("slope -0.5", [](const Tensor& x) { return leaky_relu(x, -0.5); })};
+}
+
+static std::vector<Example> elu_examples() {
+  return {around_zero("", [](const Tensor& x) { return elu(x); }),
+          around_zero("alpha 0.5", [](const Tensor& x) { return elu(x, 0.5); })};
+}
+
+static std::vector<Example> prelu_examples() {
+  const auto call = [](std::span<const Tensor> in) { return prelu(in[0], in[1]); };
+  const auto x = [](const Shape& shape) { return Sample{shape, kAroundZero}; };
+  return {{"a slope for each channel", {x({2, 3, 2}), {{3}}}, call},
+          {"one slope", {x({2, 3}), {{1}}}, call}};
+}
+
+static std::vector<Example> maxout_examples() {
+  using Inputs = std::span<const Tensor>;
+  const auto x = [](const Shape& shape) { return Sample{shape, {}, Sample::Kind::distinct}; };
+  return {{"pieces 3", {x({2, 6})}, [](Inputs in) { return maxout(in[0], 3); }},
+          {"pieces 2, axis 1", {x({2, 4, 3})}, [](Inputs in) { return maxout(in[0], 2, 1); }}};
+}
+
+/// A rule's own op, which takes inputs of one shape; the second has the kink.
+template <class O>
+static OpEntry fused_entry() {
+  return {O::info.name, &op_class<O>, [] {
+            return std::vector<Example>{
+                {"", {{}, {.domain = kAroundZero}}, [](std::span<const Tensor> in) {
+                   return apply(O{}, in[0], in[1]);
+                 }}};
+          }};
+}
+
+std::span<const OpEntry> relu_ops() {
+  static const OpEntry table[] = {
+      unary_entry<Relu, relu>(),
+      fused_entry<ReluGrad>(),
+      {"leaky_relu", &op_class<LeakyRelu>, leaky_relu_examples},
+      fused_entry<LeakyReluGrad>(),
+      {"prelu", &op_class<Prelu>, prelu_examples},
+      {"elu", &op_class<Elu>, elu_examples},
+      fused_entry<EluGrad>(),
+      {"maxout", nullptr, maxout_examples},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus

@@ -1,0 +1,382 @@
+#include "gradus/ops/index.h"
+
+#include "axes.h"
+#include "family.h"
+
+#include "gradus/kernels/index.h"
+#include "gradus/kernels/lines.h"
+#include "gradus/kernels/modular.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/shape.h"
+
+namespace gradus {
+namespace detail {
+namespace {
+
+[[noreturn]] void fail_index(const char* op,
+                             std::int64_t lowest,
+                             std::int64_t n,
+                             std::int64_t got) {
+  if (n == 0) fail<IndexError>(op, fmt::format("expected no index into size 0, got {}", got));
+  fail<IndexError>(op, fmt::format("expected indices in {}..{}, got {}", lowest, n - 1, got));
+}
+
+/// The indices without gaps, counted from the front. IndexError unless they are in lowest … n - 1.
+Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int64_t n) {
+  Tensor dense = contiguous(index);
+  const std::int64_t* in = dense.data<std::int64_t>();
+  bool negative = false;
+  for (std::int64_t i = 0; i < dense.numel(); ++i) {
+    if (in[i] < lowest || in[i] >= n) fail_index(op, lowest, n, in[i]);
+    negative = negative || in[i] < 0;
+  }
+  if (!negative) return dense;
+  return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
+}
+
+Tensor places(const char* op, const Tensor& index, std::int64_t n) {
+  return places(op, index, -n, n);
+}
+
+/// A copy of x, or zeros where it is left out.
+Tensor start(const Tensor& x, const Shape& shape, DType dtype) {
+  return x.defined() ? clone(x) : zeros(shape, dtype);
+}
+
+template <class F>
+void dispatch_numbers(DType dtype, F&& f) {
+  if (dtype == int64) return f.template operator()<std::int64_t>();
+  dispatch_floating(dtype, f);
+}
+
+// clang-format off
+/// x, or zeros if it is left out, with parts added at indices of an axis.
+struct IndexAdd : Op {
+  static constexpr OpInfo info{.name = "index_add", .arity = 3, .saves = Saves::input1};
+  int axis = 0;
+  std::int64_t size = 0;  // of that axis
+  Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const;
+  Cotangents vjp(const Pullback& p) const {
+    return {p.g, {}, p.needs(2) ? index_select(p.g, axis, p.in(1)) : Tensor()};
+  }
+  template <class V> void visit(V&& v) const { v("axis", axis); v("size", size); }
+};
+
+struct IndexSelect : Op {
+  static constexpr OpInfo info{.name = "index_select", .arity = 2, .saves = Saves::input1};
+  int axis = 0;
+  Tensor forward(const Tensor& x, const Tensor& index) const;
+  Cotangents vjp(const Pullback& p) const {
+    IndexAdd add;
+    add.axis = axis;
+    add.size = p.shape()[axis];
+    const Tensor zero;
+    return {apply(add, zero, p.in(1), p.g), {}};
+  }
+  template <class V> void visit(V&& v) const { v("axis", axis); }
+};
+
+/// x, or zeros of `shape` if it is left out, with elements added at indices.
+struct ScatterAdd : Op {
+  static constexpr OpInfo info{.name = "scatter_add", .arity = 3, .saves = Saves::input1};
+  int axis = 0;
+  Shape shape;
+  Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const;
+  Cotangents vjp(const Pullback& p) const;
+  template <class V> void visit(V&& v) const { v("axis", axis); v("shape", shape); }
+};
+
+struct Gather : Op {
+  static constexpr OpInfo info{.name = "gather", .arity = 2, .saves = Saves::input1};
+  int axis = 0;
+  Tensor forward(const Tensor& x, const Tensor& index) const;
+  Cotangents vjp(const Pullback& p) const {
+    ScatterAdd add;
+    add.axis = axis;
+    add.shape = p.shape();
+    const Tensor zero;
+    return {apply(add, zero, p.in(1), p.g), {}};
+  }
+  template <class V> void visit(V&& v) const { v("axis", axis); }
+};
+
+struct OneHot : Op {
+  static constexpr OpInfo info{.name = "one_hot", .differentiable = false};
+  std::int64_t classes = 1;
+  DType dtype = float32;
+  Tensor forward(const Tensor& index) const;
+  template <class V> void visit(V&& v) const { v("classes", classes); v("dtype", dtype); }
+};
+// clang-format on
+
+Tensor IndexSelect::forward(const Tensor& x, const Tensor& index) const {
+  Shape shape = x.shape();
+  const std::int64_t n = shape[axis], k = index.numel();
+  const Tensor at = places(info.name, index, n), dense = contiguous(x);
+  shape[axis] = k;
+  Tensor y = empty(shape, x.dtype());
+  const Lines lines(shape, axis);
+  dispatch(x.dtype(), [&]<class T>() {
+    take(lines.outer,
+         n,
+         lines.inner,
+         k,
+         at.data<std::int64_t>(),
+         dense.data<T>(),
+         y.mutable_data<T>());
+  });
+  return y;
+}
+
+Tensor IndexAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
+  Shape shape = source.shape();
+  const std::int64_t n = size, k = shape[axis];
+  const Tensor at = places(info.name, index, n), dense = contiguous(source);
+  shape[axis] = n;
+  Tensor y = start(x, shape, source.dtype());
+  const Lines lines(shape, axis);
+  dispatch_numbers(y.dtype(), [&]<class T>() {
+    add_at(lines.outer,
+           n,
+           lines.inner,
+           k,
+           at.data<std::int64_t>(),
+           dense.data<T>(),
+           y.mutable_data<T>());
+  });
+  return y;
+}
+
+/// Calls f(offset in `other`, place, offset in `moving`) for each index; `moving` is the tensor whose
+/// place along the axis the index decides.
+template <class F>
+void for_each_index(
+    const Tensor& at, int axis, const Tensor& moving, const Tensor& other, const F& f) {
+  Shape steps = moving.strides();
+  const std::int64_t stride = steps[axis];
+  steps[axis] = 0;
+  const Loops<3> loops(
+      at.rank(), at.raw()->sizes(), {at.raw()->strides(), steps.begin(), other.raw()->strides()});
+  const std::int64_t* index = at.data<std::int64_t>();
+  const std::int64_t n = loops.inner_size();
+  loops.for_each_row([&](const auto& offset) {
+    for (std::int64_t i = 0; i < n; ++i)
+      f(offset[1] + i * loops.inner_stride(1) +
+            index[offset[0] + i * loops.inner_stride(0)] * stride,
+        offset[2] + i * loops.inner_stride(2));
+  });
+}
+
+Tensor Gather::forward(const Tensor& x, const Tensor& index) const {
+  const Tensor at = places(info.name, index, x.raw()->sizes()[axis]);
+  Tensor y = empty(index.shape(), x.dtype());
+  dispatch(x.dtype(), [&]<class T>() {
+    const T* in = x.data<T>();
+    T* out = y.mutable_data<T>();
+    for_each_index(at, axis, x, y, [=](std::int64_t from, std::int64_t to) { out[to] = in[from]; });
+  });
+  return y;
+}
+
+Tensor ScatterAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
+  const Tensor at = places(info.name, index, shape[axis]);
+  Tensor y = start(x, shape, source.dtype());
+  dispatch_numbers(y.dtype(), [&]<class T>() {
+    const T* in = source.data<T>();
+    T* out = y.mutable_data<T>();
+    for_each_index(at, axis, y, source, [=](std::int64_t to, std::int64_t from) {
+      out[to] = modular_sum(out[to], in[from]);
+    });
+  });
+  return y;
+}
+
+Cotangents ScatterAdd::vjp(const Pullback& p) const {
+  if (!p.needs(2)) return {p.g, {}, {}};
+  Tensor g = gather(p.g, axis, p.in(1));
+  // What of the source the index does not reach takes no part.
+  const Shape whole = p.shape(2);
+  for (int d = 0; d < whole.rank(); ++d) {
+    Shape wider = g.shape();
+    if (wider[d] == whole[d]) continue;
+    const std::int64_t used = std::exchange(wider[d], whole[d]);
+    g = slice_put(g, wider, d, 0, used);
+  }
+  return {p.g, {}, g};
+}
+
+Tensor OneHot::forward(const Tensor& index) const {
+  const Tensor at = places(info.name, index, 0, classes);
+  Shape shape = index.shape();
+  shape.push_back(classes);
+  Tensor y = zeros(shape, dtype);
+  const std::int64_t* place = at.data<std::int64_t>();
+  dispatch(dtype, [&]<class T>() {
+    T* out = y.mutable_data<T>();
+    for (std::int64_t i = 0; i < at.numel(); ++i) out[i * classes + place[i]] = T(1);
+  });
+  return y;
+}
+
+// ---- checks --------------------------------------------------------------------------------------
+
+void check_index(const char* op, const Tensor& index, CallSite site) {
+  if (index.dtype() != int64)
+    fail<DTypeError>(
+        op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
+}
+
+void check_vector(const char* op, const Tensor& index, CallSite site) {
+  check_index(op, index, site);
+  if (index.rank() != 1)
+    fail<ShapeError>(op, "expected an index of rank 1, got " + to_string(index.shape()), site);
+}
+
+/// An index no larger than `x`, but for `axis` (none if negative).
+void check_fits(const char* op, const Tensor& index, const Tensor& x, int axis, CallSite site) {
+  bool fits = index.rank() == x.rank();
+  for (int d = 0; fits && d < x.rank(); ++d)
+    fits = d == axis || index.raw()->sizes()[d] <= x.raw()->sizes()[d];
+  if (!fits)
+    fail<ShapeError>(op,
+                     fmt::format("expected an index no larger than {}{}, got {}",
+                                 to_string(x.shape()),
+                                 axis < 0 ? "" : fmt::format(" but for axis {}", axis),
+                                 to_string(index.shape())),
+                     site);
+}
+
+void check_source(const char* op, Arg x, const Tensor& source) {
+  if (x->dtype() == boolean) fail<DTypeError>(op, "expected a tensor of numbers, got bool", x.site);
+  check_same_dtype(op, x, source);
+}
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor index_select(Arg x, std::int64_t axis, const Tensor& index) {
+  check_vector("index_select", index, x.site);
+  IndexSelect op;
+  op.axis = check_axis("index_select", x, axis, x->rank());
+  return apply(op, x, index);
+}
+
+Tensor index_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& source) {
+  check_vector("index_add", index, x.site);
+  check_source("index_add", x, source);
+  IndexAdd op;
+  op.axis = check_axis("index_add", x, axis, x->rank());
+  Shape part = x->shape();
+  op.size = std::exchange(part[op.axis], index.numel());
+  if (source.shape() != part)
+    fail<ShapeError>("index_add",
+                     fmt::format("expected a source {} for {} and {} indices, got {}",
+                                 to_string(part),
+                                 to_string(x->shape()),
+                                 index.numel(),
+                                 to_string(source.shape())),
+                     x.site);
+  return apply(op, x, index, source);
+}
+
+Tensor gather(Arg x, std::int64_t axis, const Tensor& index) {
+  check_index("gather", index, x.site);
+  Gather op;
+  op.axis = check_axis("gather", x, axis, x->rank());
+  check_fits("gather", index, x, op.axis, x.site);
+  return apply(op, x, index);
+}
+
+Tensor scatter_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& source) {
+  check_index("scatter_add", index, x.site);
+  check_source("scatter_add", x, source);
+  ScatterAdd op;
+  op.axis = check_axis("scatter_add", x, axis, x->rank());
+  check_fits("scatter_add", index, x, op.axis, x.site);
+  check_fits("scatter_add", index, source, -1, x.site);
+  op.shape = x->shape();
+  return apply(op, x, index, source);
+}
+
+Tensor one_hot(Arg index, std::int64_t classes, DType dtype) {
+  check_index("one_hot", index, index.site);
+  check_room("one_hot", index->shape(), index.site);
+  if (classes < 1)
+    fail<ArgumentError>(
+        "one_hot", fmt::format("expected at least 1 class, got {}", classes), index.site);
+  OneHot op;
+  op.classes = classes;
+  op.dtype = dtype;
+  return apply(op, index);
+}
+
+namespace detail {
+
+std::span<const OpEntry> index_ops() {
+  using In = std::span<const Tensor>;
+  using Examples = std::vector<Example>;
+  using Kind = Sample::Kind;
+  static const OpEntry table[] = {
+      {"index_select",
+       &op_class<IndexSelect>,
+       [] {
+         return Examples{{"axis 0, repeated",
+                          {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}},
+                          [](In in) { return index_select(in[0], 0, in[1]); }},
+                         {"axis -1 of a transposed one",
+                          {{{3, 2}}, {{2}, domain(0, 3), Kind::index}},
+                          [](In in) { return index_select(transpose(in[0]), -1, in[1]); }},
+                         {"no index", {{{3, 2}}, {{0}, domain(0, 3), Kind::index}}, [](In in) {
+                            return index_select(in[0], 1, in[1]);
+                          }}};
+       }},
+      {"index_add",
+       &op_class<IndexAdd>,
+       [] {
+         return Examples{{"axis 0, repeated",
+                          {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}, {{5, 2}}},
+                          [](In in) { return index_add(in[0], 0, in[1], in[2]); }},
+                         {"axis 1 of 3",
+                          {{{2, 3, 2}}, {{2}, domain(0, 3), Kind::index}, {{2, 2, 2}}},
+                          [](In in) { return index_add(in[0], 1, in[1], in[2]); }}};
+       }},
+      {"gather",
+       &op_class<Gather>,
+       [] {
+         return Examples{{"axis 0, longer",
+                          {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}},
+                          [](In in) { return gather(in[0], 0, in[1]); }},
+                         {"axis 1, smaller",
+                          {{{2, 3, 4}}, {{1, 5, 3}, domain(0, 3), Kind::index}},
+                          [](In in) { return gather(in[0], 1, in[1]); }},
+                         {"nothing", {{{3, 2}}, {{0, 2}, domain(0, 3), Kind::index}}, [](In in) {
+                            return gather(in[0], 0, in[1]);
+                          }}};
+       }},
+      {"scatter_add",
+       &op_class<ScatterAdd>,
+       [] {
+         return Examples{{"axis 0, repeated",
+                          {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}, {{5, 2}}},
+                          [](In in) { return scatter_add(in[0], 0, in[1], in[2]); }},
+                         {"axis -1, a larger source",
+                          {{{2, 3}}, {{1, 4}, domain(0, 3), Kind::index}, {{2, 5}}},
+                          [](In in) { return scatter_add(in[0], -1, in[1], in[2]); }}};
+       }},
+      {"one_hot",
+       &op_class<OneHot>,
+       [] {
+         return Examples{{"3 classes",
+                          {{{2, 2}, domain(0, 3), Kind::index}},
+                          [](In in) { return one_hot(in[0], 3); },
+                          false,
+                          false}};
+       }},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus

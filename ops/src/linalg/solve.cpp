@@ -1,0 +1,383 @@
+// The part of the decompose family that solves equations, and determinants.
+
+#include "linalg/matrices.h"
+
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/decompose.h"
+#include "gradus/ops/elementwise.h"
+#include "gradus/ops/index.h"
+#include "gradus/ops/linalg.h"
+#include "gradus/ops/shape.h"
+
+#include <Eigen/LU>
+
+#include <cmath>
+
+namespace gradus {
+namespace detail {
+
+Tensor symmetric_power(Arg a, double exponent);  // in spectral.cpp
+
+System system_of(const char* op, Arg a, const Tensor& b) {
+  check_matrix(op, a);
+  check_same_dtype(op, a, b);
+  const bool vector = b.rank() == 1;
+  if (b.rank() == 0 || b.shape()[vector ? 0 : b.rank() - 2] != a->shape()[a->rank() - 2])
+    fail<ShapeError>(op,
+                     fmt::format("expected [*, {0}, k] or [{0}], got {1}",
+                                 a->shape()[a->rank() - 2],
+                                 to_string(b.shape())),
+                     a.site);
+  const Tensor right = vector ? unsqueeze(b, 1) : b;
+  Shape shape = broadcast_shapes(batch_shape(a), batch_shape(right), op, a.site), other = shape;
+  for (int d = 2; d > 0; --d) {
+    shape.push_back(a->shape()[a->rank() - d]);
+    other.push_back(right.shape()[right.rank() - d]);
+  }
+  return {broadcast_to(a, shape), broadcast_to(right, other), vector};
+}
+
+namespace {
+
+template <class T>
+using Lu = Eigen::PartialPivLU<EigenMatrix<T>>;
+
+template <class T>
+bool is_regular(const Lu<T>& lu) {
+  return !(lu.matrixLU().diagonal().array() == T(0)).any();
+}
+
+/// x with a number [*] for each matrix made one of [*, 1, 1].
+Tensor per_matrix(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
+
+// ---- determinants --------------------------------------------------------------------------------
+
+/// The determinants of x without one row and one column, with their signs: [*, n, n].
+Tensor cofactors(const Tensor& x) {
+  const std::int64_t n = x.size(-1);
+  if (n == 1) return ones_like(x);
+  // Row i of `others` is 0 … n-1 without i.
+  std::vector<std::int64_t> others;
+  std::vector<double> signs;
+  for (std::int64_t i = 0; i < n; ++i) {
+    signs.push_back(i % 2 == 0 ? 1 : -1);
+    for (std::int64_t j = 0; j < n; ++j)
+      if (j != i) others.push_back(j);
+  }
+  const Tensor columns = from_vector(others), sign = cast(from_vector(signs), x.dtype());
+  std::vector<Tensor> result;
+  for (std::int64_t i = 0; i < n; ++i) {
+    const Tensor rows = index_select(x, -2, view_as(columns, {n - 1}, {1}, i * (n - 1)));
+    const Tensor minors = unflatten(index_select(rows, -1, columns), -1, {n, n - 1});
+    const Tensor one = det(movedim(minors, -2, -3)) * sign;
+    result.push_back(i % 2 == 0 ? one : -one);
+  }
+  return stack(result, -2);
+}
+
+struct Det : Op {
+  static constexpr OpInfo info{.name = "det", .saves = Saves::input0 | Saves::output};
+  Tensor forward(const Tensor& x) const {
+    const Matrices a(x);
+    Tensor y = ones(batch_shape(x), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      T* out = y.mutable_data<T>();
+      a.each([&](std::int64_t i) {
+        out[i] = Lu<T>(a.at<T>(i)).determinant();
+        return true;
+      });
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor x = p.in(0), y = p.out();
+    for (const double d : y.to_vector())
+      if (d == 0) return {per_matrix(p.g) * cofactors(x)};
+    return {per_matrix(p.g * y) * transpose(inverse(x))};
+  }
+};
+
+struct Slogdet : Op {
+  static constexpr OpInfo info{.name = "slogdet", .saves = Saves::input0};
+  /// The logarithm, and the sign.
+  Tensors forward(const Tensor& x) const {
+    const Matrices a(x);
+    Tensor log = zeros(batch_shape(x), x.dtype()), sign = ones(batch_shape(x), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      T *logs = log.mutable_data<T>(), *signs = sign.mutable_data<T>();
+      a.each([&](std::int64_t i) {
+        const Lu<T> lu(a.at<T>(i));
+        const auto pivots = lu.matrixLU().diagonal().array();
+        T s = static_cast<T>(lu.permutationP().determinant());
+        for (std::int64_t k = 0; k < a.rows; ++k)
+          s = pivots[k] == 0 ? T(0) : pivots[k] < 0 ? -s : pivots[k] > 0 ? s : pivots[k];
+        signs[i] = s;
+        logs[i] = pivots.abs().log().sum();
+        return true;
+      });
+    });
+    return {log, sign};
+  }
+  Cotangents vjp(const Pullback& p) const {
+    return {per_matrix(p.g) * transpose(inverse(p.in(0)))};
+  }
+};
+
+// ---- equations -----------------------------------------------------------------------------------
+
+struct Inverse : Op {
+  static constexpr OpInfo info{.name = "inverse", .saves = Saves::output};
+  Tensor forward(const Tensor& x) const {
+    const Matrices a(x);
+    Tensor y = empty(x.shape(), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      T* out = y.mutable_data<T>();
+      const auto each = [&](std::int64_t i) {
+        const Lu<T> lu(a.at<T>(i));
+        if (!is_regular(lu)) return false;
+        MatrixOut<T>(out + i * a.rows * a.rows, a.rows, a.rows) = lu.inverse();
+        return true;
+      };
+      check_regular(info.name, a, a.each(each));
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor turned = transpose(p.out());
+    return {-matmul(turned, matmul(p.g, turned))};
+  }
+};
+
+struct Solve : Op {
+  static constexpr OpInfo info{.name = "solve", .arity = 2, .saves = Saves::input0 | Saves::output};
+  Tensor forward(const Tensor& x, const Tensor& right) const {
+    const Matrices a(x), b(right);
+    Tensor y = empty(b.tensor.shape(), x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      T* out = y.mutable_data<T>();
+      const auto each = [&](std::int64_t i) {
+        const Lu<T> lu(a.at<T>(i));
+        if (!is_regular(lu)) return false;
+        if (b.columns > 0)
+          MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns) = lu.solve(b.at<T>(i));
+        return true;
+      };
+      check_regular(info.name, a, a.each(each));
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor right = solve(transpose(p.in(0)), p.g);
+    Cotangents result(2);
+    if (p.needs(0)) result[0] = -matmul(right, transpose(p.out()));
+    if (p.needs(1)) result[1] = right;
+    return result;
+  }
+};
+
+struct TriangularSolve : Op {
+  static constexpr OpInfo info{
+      .name = "triangular_solve", .arity = 2, .saves = Saves::input0 | Saves::output};
+  Triangular form;
+  Tensor forward(const Tensor& x, const Tensor& right) const {
+    const Matrices a(x), b(right);
+    Tensor y = clone(b.tensor);
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      T* out = y.mutable_data<T>();
+      const auto each = [&](std::int64_t i) {
+        const auto matrix = a.at<T>(i);
+        if (!form.unit && (matrix.diagonal().array() == T(0)).any()) return false;
+        MatrixOut<T> target(out + i * b.rows * b.columns, b.rows, b.columns);
+        if (b.columns == 0) return true;
+        const auto run = [&]<unsigned mode>(std::integral_constant<unsigned, mode>) {
+          constexpr unsigned turned = mode ^ (Eigen::Upper | Eigen::Lower);
+          if (form.transpose)
+            matrix.transpose().template triangularView<turned>().solveInPlace(target);
+          else
+            matrix.template triangularView<mode>().solveInPlace(target);
+        };
+        using std::integral_constant;
+        if (form.upper && form.unit)
+          run(integral_constant<unsigned, Eigen::UnitUpper>{});
+        else if (form.upper)
+          run(integral_constant<unsigned, Eigen::Upper>{});
+        else if (form.unit)
+          run(integral_constant<unsigned, Eigen::UnitLower>{});
+        else
+          run(integral_constant<unsigned, Eigen::Lower>{});
+        return true;
+      };
+      check_regular(info.name, a, a.each(each));
+    });
+    return y;
+  }
+  Cotangents vjp(const Pullback& p) const {
+    Triangular turned = form;
+    turned.transpose = !form.transpose;
+    const Tensor right = triangular_solve(p.in(0), p.g, turned);
+    Cotangents result(2);
+    if (p.needs(0)) {
+      const Tensor y = p.out();
+      const Tensor full =
+          -(form.transpose ? matmul(y, transpose(right)) : matmul(right, transpose(y)));
+      result[0] = form.upper ? triu(full, form.unit) : tril(full, form.unit ? -1 : 0);
+    }
+    if (p.needs(1)) result[1] = right;
+    return result;
+  }
+  template <class V>
+  void visit(V&& v) const {
+    v("upper", form.upper);
+    v("transpose", form.transpose);
+    v("unit", form.unit);
+  }
+};
+
+template <class O>
+Tensor solved(const O& op, Arg a, const Tensor& b) {
+  const SitePin pin(a.site);
+  check_square(O::info.name, a);
+  const System s = system_of(O::info.name, a, b);
+  const Tensor y = apply(op, Arg(s.a, a.site), s.b);
+  return s.vector ? squeeze(y, -1) : y;
+}
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor det(Arg x) {
+  check_square("det", x);
+  return apply(Det{}, x);
+}
+
+SlogdetResult slogdet(Arg x) {
+  check_square("slogdet", x);
+  const Tensors y = apply(Slogdet{}, x);
+  return {y[1], y[0]};
+}
+
+Tensor logdet(Arg x) {
+  const SitePin pin(x.site);
+  check_square("logdet", x);
+  const SlogdetResult r = slogdet(x);
+  return r.logabsdet + log(r.sign);
+}
+
+Tensor inverse(Arg x) {
+  check_square("inverse", x);
+  return apply(Inverse{}, x);
+}
+
+Tensor matrix_power(Arg x, std::int64_t exponent) {
+  const SitePin pin(x.site);
+  check_square("matrix_power", x);
+  if (exponent == 0) return clone(broadcast_to(eye(x->size(-1), -1, x->dtype()), x->shape()));
+  const auto size = static_cast<std::uint64_t>(exponent);
+  Tensor power = exponent < 0 ? inverse(x) : x.tensor, result;
+  for (std::uint64_t rest = exponent < 0 ? 0 - size : size;; power = matmul(power, power)) {
+    if ((rest & 1) != 0) result = result.defined() ? matmul(result, power) : power;
+    if ((rest >>= 1) == 0) return result;
+  }
+}
+
+Tensor matrix_power(Arg x, double exponent) {
+  check_square("matrix_power", x);
+  if (exponent == std::trunc(exponent) && std::abs(exponent) < 0x1p63)
+    return matrix_power(x, static_cast<std::int64_t>(exponent));
+  return symmetric_power(x, exponent);
+}
+
+Tensor solve(Arg a, const Tensor& b) { return solved(Solve{}, a, b); }
+
+Tensor triangular_solve(Arg a, const Tensor& b, const Triangular& form) {
+  return solved(TriangularSolve{{}, form}, a, b);
+}
+
+namespace detail {
+
+std::span<const OpEntry> solve_ops() {
+  using In = std::span<const Tensor>;
+  using Examples = std::vector<Example>;
+  // Well conditioned: close to 2.
+  static const auto regular = [](const Tensor& x) {
+    return x + 2.0 * eye(x.size(-1), -1, x.dtype());
+  };
+  static const Sample one{{3, 3}, domain(-0.5, 0.5)}, two{{2, 2, 2}, domain(-0.5, 0.5)},
+      none{{0, 0}};
+  static const OpEntry table[] = {
+      {"det",
+       &op_class<Det>,
+       [] {
+         const auto call = [](In in) { return det(regular(in[0])); };
+         return Examples{
+             {"matrix", {one}, call},
+             {"batch", {two}, call},
+             {"any", {{{3, 3}}}, [](In in) { return det(in[0]); }},
+             {"of rank 2", {one, {{3, 1}}}, [](In in) {  // its last row is 0
+                return det(concat({narrow(in[0], 0, 0, 2), 0.0 * narrow(in[0], 0, 2, 1)}) * in[1]);
+              }}};
+       }},
+      {"slogdet",
+       &op_class<Slogdet>,
+       [] {
+         const auto call = [](In in) { return slogdet(regular(in[0])).logabsdet; };
+         return Examples{{"matrix", {one}, call}, {"batch", {two}, call}};
+       }},
+      {"logdet",
+       nullptr,
+       [] {
+         const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
+         return Examples{
+             {"", {one}, [](In in) { return logdet(regular(in[0])); }},
+             {"x^T x", {any}, [](In in) { return logdet(matmul(transpose(in[0]), in[0])); }}};
+       }},
+      {"inverse",
+       &op_class<Inverse>,
+       [] {
+         const auto call = [](In in) { return inverse(regular(in[0])); };
+         return Examples{{"matrix", {one}, call}, {"batch", {two}, call}, {"empty", {none}, call}};
+       }},
+      {"matrix_power",
+       nullptr,
+       [] {
+         return Examples{{"2", {one}, [](In in) { return matrix_power(in[0], 2); }},
+                         {"5", {two}, [](In in) { return matrix_power(in[0], 5); }},
+                         {"0.7", {one}, [](In in) { return matrix_power(regular(in[0]), 0.7); }},
+                         {"-2", {one}, [](In in) { return matrix_power(regular(in[0]), -2); }}};
+       }},
+      {"solve",
+       &op_class<Solve>,
+       [] {
+         const auto call = [](In in) { return solve(regular(in[0]), in[1]); };
+         return Examples{{"matrix", {one, {{3, 2}}}, call},
+                         {"vector", {one, {{3}}}, call},
+                         {"batch", {two, {{2, 2, 1}}}, call},
+                         {"broadcast", {two, {{2, 3}}}, call},
+                         {"no columns", {one, {{3, 0}}}, call}};
+       }},
+      {"triangular_solve",
+       &op_class<TriangularSolve>,
+       [] {
+         const auto example = [](const char* label, Triangular form) {
+           return Example{label, {one, {{3, 2}}}, [form](In in) {
+                            return triangular_solve(regular(in[0]), in[1], form);
+                          }};
+         };
+         return Examples{
+             example("lower", {}),
+             example("upper", {.upper = true}),
+             example("lower, transposed", {.transpose = true}),
+             example("upper, transposed, unit", {.upper = true, .transpose = true, .unit = true}),
+             example("lower, unit", {.unit = true}),
+             {"batch, vector", {two, {{2}}}, [](In in) {
+                return triangular_solve(regular(in[0]), in[1]);
+              }}};
+       }},
+  };
+  return table;
+}
+
+}  // namespace detail
+}  // namespace gradus

@@ -1,0 +1,408 @@
+#include "family.h"
+#include "loss/loss.h"
+#include "norm/softmax.h"
+
+#include "gradus/graph/node.h"
+#include "gradus/kernels/lines.h"
+#include "gradus/ops/arithmetic.h"
+#include "gradus/ops/norm.h"
+#include "gradus/ops/reduce.h"
+#include "gradus/ops/shape.h"
+
+#include <string>
+
+// cross_entropy and nll_loss: losses of labels.
+
+namespace gradus {
+namespace detail {
+namespace {
+
+/// The dimension of the classes.
+int class_axis(int rank) { return rank == 1 ? 0 : 1; }
+
+/// A dense x as lines along the classes; line r = (n, d) is sample n at place d of the inner dimensions.
+Lines rows_of(const Tensor& x) { return Lines(x.shape(), class_axis(x.rank())); }
+
+/// The place of row r in the target: "3", or "[0, 3]".
+std::string place(const Tensor& target, std::int64_t r) {
+  if (target.rank() == 1) return std::to_string(r);
+  Shape index = target.shape();
+  for (int d = target.rank() - 1; d >= 0; --d) {
+    const std::int64_t size = index[d];
+    index[d] = r % size;
+    r /= size;
+  }
+  return to_string(index);
+}
+
+/// Attributes and kernels of both. A row's loss is -sum_c q_c x_c with q_c = weight_c ((1 - s) [c is the label] +
+/// s / C), and 0 if its label is ignored.
+struct LabelLoss : Op {
+  Reduction reduction = Reduction::mean;
+  bool ignores = false, has_weight = false;
+  std::int64_t ignore_index = 0;
+  double smoothing = 0;
+
+  template <class V>
+  void visit(V&& v) const {
+    v("reduction", to_string(reduction));
+    if (ignores) v("ignore_index", ignore_index);
+    v("label_smoothing", smoothing);
+    v("has_weight", has_weight);
+  }
+
+ protected:
+  bool counts(std::int64_t label) const { return !ignores || label != ignore_index; }
+
+  void check_labels(const char* op, const Tensor& target, std::int64_t classes) const {
+    const auto* labels = target.data<std::int64_t>();
+    for (std::int64_t r = 0; r < target.numel(); ++r) {
+      if (!counts(labels[r]) || (labels[r] >= 0 && labels[r] < classes)) continue;
+      const std::string range =
+          classes == 0 ? "no labels" : fmt::format("labels in 0..{}", classes - 1);
+      const std::string where = target.rank() == 0 ? "" : " at position " + place(target, r);
+      fail<IndexError>(
+          op, fmt::format("expected {} ({} classes), got {}{}", range, classes, labels[r], where));
+    }
+  }
+
+  /// What the sum over the rows is divided by; 1 where nothing is.
+  template <class T>
+  double divisor(const std::int64_t* labels, std::int64_t n, const T* weight) const {
+    if (reduction != Reduction::mean) return 1;
+    if (weight == nullptr && !ignores) return static_cast<double>(n);
+    double total = 0;
+    for (std::int64_t r = 0; r < n; ++r)
+      if (counts(labels[r]))
+        total += weight != nullptr ? static_cast<double>(weight[labels[r]]) : 1;
+    return total;
+  }
+
+  /// The loss of log-probabilities, by labels that were checked. All dense.
+  Tensor loss(const Tensor& x, const Tensor& target, const Tensor& weight) const {
+    const Lines rows = rows_of(x);
+    Tensor y =
+        reduction == Reduction::none ? empty(target.shape(), x.dtype()) : empty({}, x.dtype());
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      const T *in = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
+      const auto* labels = target.data<std::int64_t>();
+      T* out = y.mutable_data<T>();
+      const T hard = static_cast<T>(1 - smoothing),
+              soft = static_cast<T>(smoothing / static_cast<double>(rows.size));
+      double total = 0;
+      for (std::int64_t r = 0; r < rows.count(); ++r) {
+        T sum = 0;
+        if (const std::int64_t label = labels[r]; counts(label)) {
+          const T* row = in + rows.start(r);
+          // A class of weight 0 may have an infinite logarithm.
+          const auto part = [=](T share, std::int64_t c) {
+            const T q = share * (w != nullptr ? w[c] : T(1));
+            return q == 0 ? q : q * row[c * rows.inner];
+          };
+          sum = -part(hard, label);
+          if (smoothing != 0)
+            for (std::int64_t c = 0; c < rows.size; ++c) sum -= part(soft, c);
+        }
+        if (reduction == Reduction::none)
+          out[r] = sum;
+        else
+          total += static_cast<double>(sum);
+      }
+      if (reduction != Reduction::none)
+        *out = static_cast<T>(total / divisor(labels, rows.count(), w));
+    });
+    return y;
+  }
+
+  /// q of every row, divided as the loss is: [N, C, *] like x.
+  Tensor coefficients(const Shape& shape,
+                      DType dtype,
+                      const Tensor& target,
+                      const Tensor& weight) const {
+    Tensor q = zeros(shape, dtype);
+    const Lines rows = rows_of(q);
+    dispatch_floating(dtype, [&]<class T>() {
+      T* out = q.mutable_data<T>();
+      const T* w = weight.defined() ? weight.data<T>() : nullptr;
+      const auto* labels = target.data<std::int64_t>();
+      const double scale = 1 / divisor(labels, rows.count(), w);
+      const T hard = static_cast<T>(scale * (1 - smoothing)),
+              soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.size));
+      for (std::int64_t r = 0; r < rows.count(); ++r) {
+        const std::int64_t label = labels[r];
+        if (!counts(label)) continue;
+        T* row = out + rows.start(r);
+        if (smoothing != 0)
+          for (std::int64_t c = 0; c < rows.size; ++c)
+            row[c * rows.inner] = soft * (w != nullptr ? w[c] : T(1));
+        row[label * rows.inner] += hard * (w != nullptr ? w[label] : T(1));
+      }
+    });
+    return q;
+  }
+
+  /// The cotangent of the loss as a factor for each row, to broadcast with x.
+  Tensor row_factor(const Tensor& g, int rank) const {
+    return reduction == Reduction::none ? unsqueeze(g, class_axis(rank)) : g;
+  }
+};
+
+struct NllLoss : LabelLoss {
+  static constexpr OpInfo info{.name = "nll_loss",
+                               .arity = 3,
+                               .saves = Saves::input1 | Saves::input2,
+                               .linearity = Linearity::none};
+
+  Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight) const {
+    const Tensor labels = dense(target);
+    check_labels("nll_loss", labels, x.size(class_axis(x.rank())));
+    return loss(dense(x), labels, dense(weight));
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor();
+    const Shape shape = p.shape(0);
+    const Tensor q = coefficients(shape, p.dtype(0), dense(p.in(1)), weight);
+    return {mul(row_factor(neg(p.g), shape.rank()), q), Tensor(), Tensor()};
+  }
+};
+
+struct CrossEntropy : LabelLoss {
+  static constexpr OpInfo info{
+      .name = "cross_entropy", .arity = 3, .saves = Saves::input0 | Saves::input1 | Saves::input2};
+
+  Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight) const {
+    const Tensor labels = dense(target);
+    const int axis = class_axis(x.rank());
+    check_labels("cross_entropy", labels, x.size(axis));
+    return loss(log_softmax_values(x, axis), labels, dense(weight));
+  }
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor(), labels = dense(p.in(1)),
+                 x = p.in(0);
+    const int axis = class_axis(x.rank());
+    if (!is_recording()) return {fused_gradient(p.g, x, axis, labels, weight), Tensor(), Tensor()};
+    const Tensor q = coefficients(x.shape(), x.dtype(), labels, weight);
+    const Tensor along = mul(softmax(x, axis), sum(q, axis, true));
+    return {mul(row_factor(p.g, x.rank()), sub(along, q)), Tensor(), Tensor()};
+  }
+
+ private:
+  /// g (softmax(x) sum q - q) in one pass over the softmax.
+  Tensor fused_gradient(const Tensor& g,
+                        const Tensor& x,
+                        int axis,
+                        const Tensor& target,
+                        const Tensor& weight) const {
+    Tensor dx = softmax_values(x, axis);
+    const Tensor factors = dense(g);
+    const Lines rows = rows_of(dx);
+    dispatch_floating(dx.dtype(), [&]<class T>() {
+      T* out = dx.mutable_data<T>();
+      const T *gs = factors.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
+      const auto* labels = target.data<std::int64_t>();
+      const std::int64_t classes = rows.size, step = rows.inner;
+      const auto scale = static_cast<T>(1 / divisor(labels, rows.count(), w));
+      const T hard = static_cast<T>(1 - smoothing),
+              soft = static_cast<T>(smoothing / static_cast<double>(classes));
+      T all = static_cast<T>(classes);
+      if (w != nullptr)
+        all = static_cast<T>(block_sum<T>(classes, [=](std::int64_t c) { return w[c]; }));
+      for (std::int64_t r = 0; r < rows.count(); ++r) {
+        const std::int64_t label = labels[r];
+        T* row = out + rows.start(r);
+        if (!counts(label)) {
+          for (std::int64_t c = 0; c < classes; ++c) row[c * step] = 0;
+          continue;
+        }
+        const T factor = scale * (reduction == Reduction::none ? gs[r] : *gs);
+        const T own = factor * hard * (w != nullptr ? w[label] : T(1));
+        const T along = own + factor * soft * (smoothing != 0 ? all : T(0));
+        for (std::int64_t c = 0; c < classes; ++c) row[c * step] *= along;
+        if (smoothing != 0)
+          for (std::int64_t c = 0; c < classes; ++c)
+            row[c * step] -= factor * soft * (w != nullptr ? w[c] : T(1));
+        row[label * step] -= own;
+      }
+    });
+    return dx;
+  }
+};
+
+// ---- public functions ----------------------------------------------------------------------------
+
+void check_logits(const char* op, Arg x, const Tensor& weight) {
+  check_floating(op, x);
+  if (x->rank() == 0)
+    fail<ShapeError>(
+        op, fmt::format("expected input [N, C, *] or [C], got {}", to_string(x->shape())), x.site);
+  if (!weight.defined()) return;
+  check_same_dtype(op, x, weight);
+  const std::int64_t classes = x->size(class_axis(x->rank()));
+  if (weight.rank() != 1 || weight.numel() != classes)
+    fail<ShapeError>(
+        op,
+        fmt::format("expected weight [{}], got {}", classes, to_string(weight.shape())),
+        x.site);
+  if (requires_grad(weight))
+    fail<GradientError>(
+        op, "expected a weight that requires no gradient, got one that does", x.site);
+}
+
+void check_target(const char* op, Arg x, const Tensor& target) {
+  if (target.dtype() != int64)
+    fail<DTypeError>(
+        op, fmt::format("expected labels of int64, got {}", to_string(target.dtype())), x.site);
+  Shape want = x->shape();
+  want.erase(class_axis(want.rank()));
+  if (target.shape() != want)
+    fail<ShapeError>(op,
+                     fmt::format("expected labels {} for input {}, got {}",
+                                 to_string(want),
+                                 to_string(x->shape()),
+                                 to_string(target.shape())),
+                     x.site);
+}
+
+template <class O, class Options>
+O with_options(const Options& options) {
+  O op;
+  op.reduction = options.reduction;
+  op.ignores = options.ignore_index.has_value();
+  op.ignore_index = options.ignore_index.value_or(0);
+  op.has_weight = options.weight.defined();
+  return op;
+}
+
+/// With probabilities, of public ops.
+Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions& options) {
+  const char* const op = "cross_entropy";
+  check_same_dtype(op, x, target);
+  if (target.shape() != x->shape())
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected probabilities {}, got {}", to_string(x->shape()), to_string(target.shape())),
+        x.site);
+  if (options.ignore_index)
+    fail<ArgumentError>(op, "expected no ignore_index beside probabilities, got one", x.site);
+  const SitePin pin(x.site);
+  const int rank = x->rank(), axis = class_axis(rank);
+  const std::int64_t classes = x->size(axis);
+  Tensor q = target;
+  if (options.label_smoothing != 0)
+    q = add(mul(q, 1 - options.label_smoothing),
+            options.label_smoothing / static_cast<double>(classes));
+  if (options.weight.defined()) {
+    Shape shape = x->shape();
+    for (int d = 0; d < rank; ++d) shape[d] = d == axis ? classes : 1;
+    q = mul(q, reshape(options.weight, shape));
+  }
+  const Tensor losses = neg(sum(weighted(q, log_softmax(x, axis)), axis));
+  switch (options.reduction) {
+    case Reduction::none: return losses;
+    case Reduction::sum: return sum(losses);
+    default: return mean(losses);
+  }
+}
+
+}  // namespace
+}  // namespace detail
+
+using namespace detail;
+
+Tensor cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_logits("cross_entropy", x, options.weight);
+  if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
+    fail<ArgumentError>(
+        "cross_entropy",
+        fmt::format("expected label_smoothing in 0..1, got {}", options.label_smoothing),
+        x.site);
+  if (is_floating(target.dtype())) return soft_cross_entropy(x, target, options);
+  check_target("cross_entropy", x, target);
+  auto op = with_options<CrossEntropy>(options);
+  op.smoothing = options.label_smoothing;
+  return apply(op, x, target, options.weight);
+}
+
+Tensor nll_loss(Arg x, const Tensor& target, const NllOptions& options) {
+  check_logits("nll_loss", x, options.weight);
+  check_target("nll_loss", x, target);
+  return apply(with_options<NllLoss>(options), x, target, options.weight);
+}
+
+namespace detail {
+namespace {
+
+/// The examples that both have.
+template <class Options, class F>
+std::vector<Example> label_examples(F loss) {
+  const auto with = [=](Options options) {
+    return [=](std::span<const Tensor> in) {
+      Options all = options;
+      if (in.size() > 2) all.weight = in[2];
+      return loss(in[0], in[1], all);
+    };
+  };
+  const auto labels = [](const Shape& shape, double classes) {
+    return Sample{shape, domain(0, classes), Sample::Kind::index};
+  };
+  const Sample weight{{3}, domain(0.5, 2), Sample::Kind::constant};
+  return {
+      {"mean", {{{4, 3}}, labels({4}, 3)}, with({})},
+      {"sum", {{{4, 3}}, labels({4}, 3)}, with({.reduction = Reduction::sum})},
+      {"none", {{{4, 3}}, labels({4}, 3)}, with({.reduction = Reduction::none})},
+      {"weighted mean", {{{4, 3}}, labels({4}, 3), weight}, with({})},
+      {"images, weighted mean, class 1 ignored",
+       {{{2, 3, 2, 2}}, labels({2, 2, 2}, 3), weight},
+       with({.ignore_index = 1})},
+      {"sequences, none", {{{2, 3, 2}}, labels({2, 2}, 3)}, with({.reduction = Reduction::none})},
+      {"vector", {{{3}}, labels({}, 3)}, with({})},
+      {"one class", {{{4, 1}}, labels({4}, 1)}, with({})},
+      {"no rows, sum", {{{0, 3}}, labels({0}, 3)}, with({.reduction = Reduction::sum})},
+  };
+}
+
+std::vector<Example> cross_entropy_examples() {
+  auto examples = label_examples<CrossEntropyOptions>(
+      [](const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+        return cross_entropy(x, target, options);
+      });
+  const Sample labels{{4}, domain(0, 3), Sample::Kind::index};
+  const Sample weight{{3}, domain(0.5, 2), Sample::Kind::constant};
+  examples.push_back({"smoothed", {{{4, 3}}, labels}, [](std::span<const Tensor> in) {
+                        return cross_entropy(in[0], in[1], {.label_smoothing = 0.1});
+                      }});
+  examples.push_back(
+      {"smoothed, weighted, none", {{{4, 3}}, labels, weight}, [](std::span<const Tensor> in) {
+         return cross_entropy(
+             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
+       }});
+  examples.push_back({"probabilities",
+                      {{{4, 3}}, {{4, 3}, domain(0, 1)}},
+                      [](std::span<const Tensor> in) { return cross_entropy(in[0], in[1]); }});
+  examples.push_back(
+      {"probabilities of images, smoothed, weighted, none",
+       {{{2, 3, 2}}, {{2, 3, 2}, domain(0, 1)}, weight},
+       [](std::span<const Tensor> in) {
+         return cross_entropy(
+             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
+       }});
+  return examples;
+}
+
+std::vector<Example> nll_loss_examples() {
+  return label_examples<NllOptions>(
+      [](const Tensor& x, const Tensor& target, const NllOptions& options) {
+        return nll_loss(x, target, options);
+      });
+}
+
+}  // namespace
+
+OpEntry cross_entropy_entry() {
+  return {"cross_entropy", &op_class<CrossEntropy>, cross_entropy_examples};
+}
+OpEntry nll_loss_entry() { return {"nll_loss", &op_class<NllLoss>, nll_loss_examples}; }
+
+}  // namespace detail
+}  // namespace gradus

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "family.h"
+
+#include "gradus/kernels/sum.h"
+#include "gradus/ops/loss.h"
+#include "gradus/ops/registry.h"
+#include "gradus/tensor/tensor.h"
+
+namespace gradus::detail {
+
+inline const char* to_string(Reduction reduction) {
+  return reduction == Reduction::mean ? "mean" : reduction == Reduction::sum ? "sum" : "none";
+}
+
+/// DTypeError or ShapeError unless x and target are floating and alike.
+inline void check_pair(const char* op, Arg x, const Tensor& target) {
+  check_floating(op, x);
+  check_same_dtype(op, x, target);
+  if (!same_layout(x, target))
+    fail<ShapeError>(op,
+                     fmt::format("expected a target {} like the input, got {}",
+                                 to_string(x->shape()),
+                                 to_string(target.shape())),
+                     x.site);
+}
+
+/// w v, and 0 where w is 0 and v infinite: what does not count hides what it would weigh.
+Tensor weighted(const Tensor& w, const Tensor& v);
+
+OpEntry cross_entropy_entry();
+OpEntry nll_loss_entry();
+OpEntry multilabel_margin_loss_entry();
+
+}  // namespace gradus::detail
