@@ -134,35 +134,36 @@ GRADUS_ELEMENTARY V power_of_two(V k) {
 template <class V>
 struct Reduced {
   V k, expm1_r;
-  [[gnu::always_inline]] explicit Reduced(V x)
-      : k(round_to_whole(x * Scalar<V>(1.4426950408889634))) {
-    using F = Format<Scalar<V>>;
-    const V r = (x - k * F::ln2_hi) - k * F::ln2_lo;
-    if constexpr (std::is_same_v<Scalar<V>, float>)
-      expm1_r =
-          r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040);
-    else
-      expm1_r = r + r * r *
-                        polynomial(r,
-                                   1. / 2,
-                                   1. / 6,
-                                   1. / 24,
-                                   1. / 120,
-                                   1. / 720,
-                                   1. / 5040,
-                                   1. / 40320,
-                                   1. / 362880,
-                                   1. / 3628800,
-                                   1. / 39916800,
-                                   1. / 479001600,
-                                   1. / 6227020800);
-  }
 };
+GRADUS_ELEMENTARY Reduced<V> reduced(V x) {
+  using F = Format<Scalar<V>>;
+  const V k = round_to_whole(x * Scalar<V>(1.4426950408889634));
+  const V r = (x - k * F::ln2_hi) - k * F::ln2_lo;
+  if constexpr (std::is_same_v<Scalar<V>, float>)
+    return {
+        k, r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040)};
+  else
+    return {k,
+            r + r * r *
+                    polynomial(r,
+                               1. / 2,
+                               1. / 6,
+                               1. / 24,
+                               1. / 120,
+                               1. / 720,
+                               1. / 5040,
+                               1. / 40320,
+                               1. / 362880,
+                               1. / 3628800,
+                               1. / 39916800,
+                               1. / 479001600,
+                               1. / 6227020800)};
+}
 
 /// To 1 ulp.
 GRADUS_ELEMENTARY V exp(V x) {
   using F = Format<Scalar<V>>;
-  const Reduced<V> y(within(x, F::exp_low, F::exp_high));
+  const Reduced<V> y = reduced(within(x, F::exp_low, F::exp_high));
   const V half = round_to_whole(y.k * Scalar<V>(0.5));
   return (1 + y.expm1_r) * power_of_two(half) * power_of_two(y.k - half);
 }
@@ -170,7 +171,7 @@ GRADUS_ELEMENTARY V exp(V x) {
 /// e^x - 1, to 2.5 ulp.
 GRADUS_ELEMENTARY V expm1(V x) {
   using S = Scalar<V>;
-  const Reduced<V> y(within(x, S(-40), Format<S>::exp_high));
+  const Reduced<V> y = reduced(within(x, S(-40), Format<S>::exp_high));
   const V s = power_of_two(y.k - 1);  // 2^k may be infinite where the result is not
   const V result = 2 * (s * y.expm1_r + (s - S(0.5)));
   return magnitude(x) < std::numeric_limits<S>::epsilon() / 4 ? x : result;
@@ -293,15 +294,15 @@ float > [[gnu::always_inline]] inline V erf(V x) {
                                     -0.000801885501f,
                                     7.88249745e-05f);
   const V four = constant<V>(4), inside = z < 4 ? z : four;
-  const Reduced<V> tail(polynomial(inside,
-                                   -8.79337022e-05f,
-                                   -1.12838328f,
-                                   -0.635378897f,
-                                   -0.10631308f,
-                                   0.0240125898f,
-                                   -0.00380951841f,
-                                   0.000371037371f,
-                                   -1.64859266e-05f));
+  const Reduced<V> tail = reduced(polynomial(inside,
+                                             -8.79337022e-05f,
+                                             -1.12838328f,
+                                             -0.635378897f,
+                                             -0.10631308f,
+                                             0.0240125898f,
+                                             -0.00380951841f,
+                                             0.000371037371f,
+                                             -1.64859266e-05f));
   const V far = 1 - (1 + tail.expm1_r) * power_of_two(tail.k);
   const V number = z == z ? far : z, size = z < 1 ? near : number;
   return with_sign_of(size, x);
