@@ -1,6 +1,6 @@
 // The graph that a loss was made by: a picture, a table, and a graph for Boost's algorithms.
 #include <gradus/gradus.h>
-#include <gradus/graph/boost.h>
+#include <gradus/inspect/boost.h>
 
 #include <boost/graph/topological_sort.hpp>
 

@@ -1,7 +1,7 @@
 #include "command.h"
 
-#include "gradus/graph/dot.h"
-#include "gradus/graph/profile.h"
+#include "gradus/inspect/dot.h"
+#include "gradus/inspect/profile.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/tensor/random.h"
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -56,27 +57,11 @@ struct Graveyard {
 };
 constinit thread_local Graveyard graveyard{};
 
-/// The same values as a result of a node.
-Tensor behind(Node& node, std::uint32_t output, const Tensor& values) {
-  Tensor x = detach(values);
-  node.retain();
-  x.raw()->attachment = &node;
-  x.raw()->output = static_cast<std::uint16_t>(output);
-  return x;
-}
-
-[[noreturn]] void fail_at(const Node& node, const std::string& message) {
-  std::string scope;
-  if (node.scope() != nullptr) scope = detail::scope_text.load()(node.scope());
-  throw GradientError(node.name(), message, std::move(scope), node.site());
-}
-
 }  // namespace
 
 std::uint64_t detail::newest_id() { return next_id.load(std::memory_order_relaxed) - 1; }
 
-// ---- node
-// ----------------------------------------------------------------------------------------
+// ---- node ----------------------------------------------------------------------------------------
 
 Node::Node(const OpClass& op, std::size_t header_bytes)
     : header_bytes_(static_cast<std::uint8_t>(header_bytes)),
@@ -146,7 +131,7 @@ Tensor Node::run_hooks(int output, Tensor cotangent) {
       x = entry->values;
     }
     if (hook == nullptr) continue;
-    if (x.defined()) x = behind(*this, static_cast<std::uint32_t>(output), x);
+    if (x.defined()) x = as_result(output, x);
     Tensor replaced = (*hook)(x, cotangent);
     if (replaced.defined()) cotangent = std::move(replaced);
   }
@@ -160,8 +145,15 @@ Tensor Node::unpack(int slot) const {
   return {};
 }
 
-// ---- leaf
-// ----------------------------------------------------------------------------------------
+Tensor Node::as_result(int output, const Tensor& values) {
+  Tensor x = detach(values);
+  retain();
+  x.raw()->attachment = this;
+  x.raw()->output = static_cast<std::uint16_t>(output);
+  return x;
+}
+
+// ---- leaf ----------------------------------------------------------------------------------------
 
 Leaf::Leaf(const Tensor& owner) : Node(kLeafClass, sizeof(Leaf)) {
   const Shape shape = owner.shape();
@@ -174,8 +166,7 @@ Leaf::Leaf(const Tensor& owner) : Node(kLeafClass, sizeof(Leaf)) {
 static_assert(sizeof(Leaf) <= 255, "Node::header_bytes_ holds it");
 
 Leaf* Leaf::make(const Tensor& owner) {
-  const std::size_t tail =
-      static_cast<std::size_t>(owner.rank()) * sizeof(std::int64_t) + sizeof(Output);
+  const std::size_t tail = tail_bytes(kLeafClass, 0, 0, static_cast<std::size_t>(owner.rank()), 1);
   return new (detail::allocate(sizeof(Leaf) + tail)) Leaf(owner);
 }
 
@@ -254,256 +245,159 @@ GradientHook detail::add_gradient_hook(const Tensor& x,
 
 Tensor detach(const Tensor& x) { return view_as(x, x.shape(), x.strides()); }
 
-// ---- hooks on saved tensors
-// ------------------------------------------------------------------------
+// ---- recording -----------------------------------------------------------------------------------
 
 namespace detail {
 
-thread_local constinit const SavedTensorHooks* saved_hooks = nullptr;
+/// Makes the node of an op that has run.
+class Recorder {
+ public:
+  Recorder(const OpClass& op, std::span<const Tensor* const> inputs, std::span<Tensor> outputs)
+      : op_(op),
+        inputs_(inputs),
+        outputs_(outputs),
+        differentiable_(std::min(outputs.size(), static_cast<std::size_t>(op.info.outputs))) {
+    choose_inputs();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) saved_count_ += keeps_input(i);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) saved_count_ += keeps_output(i);
+  }
 
-/// The version of a tensor in a handle.
-static std::uint32_t version_in(const std::any& handle) {
-  const auto* x = std::any_cast<Tensor>(&handle);
-  return x != nullptr && x->defined() ? x->version() : 0;
-}
+  void run(const void* attributes, CallSite site) {
+    std::vector<PackedTensor> packed;
+    if (saved_hooks != nullptr && saved_count_ > 0) [[unlikely]]
+      packed = pack_saved();
+    make_node(attributes, site);
+    SavedTensor* saved = enter_inputs(node_->saved_tensors());
+    enter_results();
+    save_outputs(saved);
+    if (!packed.empty()) replace_saved(std::move(packed));
+  }
 
-Tensor PackedTensor::unpack() const {
-  if (version_in(handle) != version)
-    fail<GradientError>(
-        "saved_tensor_hooks",
-        fmt::format("expected a packed tensor as it was when recorded (version {}), "
-                    "got it changed in place since (version {})",
-                    version,
-                    version_in(handle)));
-  const NoGrad guard;
-  Tensor x = (*unpacker)(handle);
-  if (!x.defined() || x.dtype() != dtype || x.shape() != shape)
-    fail<GradientError>(
-        "saved_tensor_hooks",
-        fmt::format("expected unpack to give {} {}, got {}",
-                    to_string(dtype),
-                    to_string(shape),
-                    x.defined() ? fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()))
-                                : "an undefined tensor"));
-  return x;
-}
+ private:
+  bool wants(std::size_t i) const { return has_node(*inputs_[i]); }
 
-/// What the hooks in force make of a tensor, kept with the others; leaves are left alone.
-static void pack(std::vector<PackedTensor>& packed, const Tensor& x, int slot) {
-  if (is_leaf(x)) return;
-  const NoGrad guard;
-  const SavedTensorHooks* hooks = std::exchange(saved_hooks, nullptr);
-  struct Restore {
-    const SavedTensorHooks* hooks;
-    ~Restore() { saved_hooks = hooks; }
-  } const restore{hooks};
-  std::any handle = hooks->pack(detach(x));
-  const std::uint32_t version = version_in(handle);
-  packed.push_back({slot, x.dtype(), x.shape(), std::move(handle), hooks->unpacker(), version});
-}
+  void choose_inputs() {
+    named_ = static_cast<unsigned>(op_.info.saves) & kAllInputs;
+    if (op_.info.saves_factors(inputs_.size()))
+      named_ = (wants(1) ? 1U : 0U) | (wants(0) ? 2U : 0U);
+    every_input_ = named_ == kAllInputs || (op_.info.arity == kVariadic && named_ != 0);
+  }
+  bool keeps_input(std::size_t i) const {
+    return (every_input_ || (i < kNamedInputs && (named_ >> i & 1) != 0)) && inputs_[i]->defined();
+  }
+  bool keeps_output(std::size_t i) const {
+    return (i == 0 && contains(op_.info.saves, Saves::output)) ||
+           (i >= differentiable_ && contains(op_.info.saves, Saves::extras));
+  }
 
-}  // namespace detail
+  /// What hooks make of the tensors to be saved.
+  std::vector<PackedTensor> pack_saved() const {
+    std::vector<PackedTensor> packed;
+    for (std::size_t i = 0; i < inputs_.size(); ++i)
+      if (keeps_input(i)) pack(packed, *inputs_[i], static_cast<int>(i));
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (keeps_output(i)) pack(packed, detach(outputs_[i]), -1 - static_cast<int>(i));
+    return packed;
+  }
 
-SavedTensorHooks::SavedTensorHooks(Pack pack, Unpack unpack)
-    : pack_(std::move(pack)),
-      unpack_(std::make_shared<const Unpack>(std::move(unpack))),
-      outer_(std::exchange(detail::saved_hooks, this)) {}
+  /// The node, with places for what follows.
+  void make_node(const void* attributes, CallSite site) {
+    if (differentiable_ > kMostResults || inputs_.size() > kMostInputs)
+      fail<ArgumentError>(op_.info.name,
+                          fmt::format("expected at most {} inputs and {} results, got {} and {}",
+                                      kMostInputs,
+                                      kMostResults,
+                                      inputs_.size(),
+                                      differentiable_),
+                          site);
+    std::size_t size_count = 0;
+    for (const Tensor& y : outputs_.first(differentiable_))
+      size_count += static_cast<std::size_t>(y.rank());
+    const std::size_t tail =
+        Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
+    node_ = new (allocate(sizeof(Node) + tail)) Node(op_, sizeof(Node));
+    const CallSite where = context.site_or(site);
+    node_->file_ = where.file;
+    node_->line_ = where.line;
+    node_->input_count_ = static_cast<std::uint32_t>(inputs_.size());
+    node_->saved_count_ = static_cast<std::uint32_t>(saved_count_);
+    node_->output_count_ = static_cast<std::uint16_t>(differentiable_);
+    node_->size_count_ = static_cast<std::uint32_t>(size_count);
+    if (op_.copy != nullptr) op_.copy(node_->attribute_place(), attributes);
+  }
 
-SavedTensorHooks::~SavedTensorHooks() { detail::saved_hooks = outer_; }
+  /// Edges, and saved inputs from `saved` on; returns the place of the next saved tensor.
+  SavedTensor* enter_inputs(SavedTensor* saved) {
+    Edge* edge = node_->edges();
+    for (std::size_t i = 0; i < inputs_.size(); ++i) {
+      const Tensor& x = *inputs_[i];
+      new (edge) Edge;
+      if (wants(i)) {
+        edge->node = node_of(x);
+        edge->node->retain();
+        edge->output = x.raw()->output;
+      }
+      ++edge;
+      if (keeps_input(i)) new (saved++) SavedTensor{x, x.version(), static_cast<std::int32_t>(i)};
+    }
+    return saved;
+  }
 
-// ---- recording
-// -----------------------------------------------------------------------------------
+  /// Makes results own the node. Each gets an array of its own, so that this changes no other tensor.
+  void enter_results() {
+    std::int64_t* sizes = node_->sizes();
+    std::size_t place = 0;
+    for (std::size_t i = 0; i < differentiable_; ++i) {
+      Tensor& y = outputs_[i];
+      if (!y.raw()->refs.unique() || y.raw()->attachment != nullptr) y = detach(y);
+      TensorImpl* impl = y.raw();
+      new (node_->outputs() + i) Node::Output(Node::output_of(place, y));
+      std::copy_n(impl->sizes(), impl->rank, sizes + place);
+      place += impl->rank;
+      if (i > 0) node_->retain();
+      impl->attachment = node_;
+      impl->output = static_cast<std::uint16_t>(i);
+    }
+  }
 
-namespace detail {
+  void save_outputs(SavedTensor* saved) {
+    for (std::size_t i = 0; i < outputs_.size(); ++i)
+      if (keeps_output(i))
+        new (saved++) SavedTensor{i < differentiable_ ? detach(outputs_[i]) : outputs_[i],
+                                  outputs_[i].version(),
+                                  -1 - static_cast<std::int32_t>(i)};
+  }
 
-/// An array of its own for a result, so that attaching a node to it changes no other tensor.
-static void make_own(Tensor& result) {
-  if (!result.raw()->refs.unique() || result.raw()->attachment != nullptr) result = detach(result);
-}
+  /// Puts packed tensors, which are in the order of what is saved, in its place.
+  void replace_saved(std::vector<PackedTensor> packed) {
+    auto p = packed.begin();
+    for (SavedTensor& s : node_->saved()) {
+      if (p == packed.end() || p->slot != s.slot) continue;
+      s.tensor.reset();
+      ++p;
+    }
+    node_->hooks_ = new Node::Hooks{{}, std::move(packed)};
+  }
+
+  static constexpr unsigned kAllInputs = static_cast<unsigned>(Saves::inputs);
+  static constexpr std::size_t kNamedInputs = std::bit_width(kAllInputs);
+
+  const OpClass& op_;
+  std::span<const Tensor* const> inputs_;
+  std::span<Tensor> outputs_;
+  std::size_t differentiable_, saved_count_ = 0;
+  unsigned named_ = 0;  // a bit for each of the first inputs: saved
+  bool every_input_ = false;
+  Node* node_ = nullptr;
+};
 
 void record(const OpClass& op,
             const void* attributes,
             std::span<const Tensor* const> inputs,
             std::span<Tensor> outputs,
             CallSite site) {
-  const auto differentiable =
-      std::min<std::size_t>(outputs.size(), static_cast<std::size_t>(op.info.outputs));
-  const auto wants = [&](std::size_t i) { return has_node(*inputs[i]); };
-
-  // A factor of a product is needed only for the gradients of the others.
-  std::uint64_t keep = static_cast<unsigned>(op.info.saves) & static_cast<unsigned>(Saves::inputs);
-  if (op.info.linearity == Linearity::bilinear && inputs.size() == 2 &&
-      keep == static_cast<unsigned>(Saves::inputs))
-    keep = (wants(1) ? 1U : 0U) | (wants(0) ? 2U : 0U);
-  const bool every_input =
-      keep == static_cast<unsigned>(Saves::inputs) || (op.info.arity == kVariadic && keep != 0);
-  const auto keeps_input = [&](std::size_t i) {
-    return (every_input || (i < 8 && (keep >> i & 1) != 0)) && inputs[i]->defined();
-  };
-  const auto keeps_output = [&](std::size_t i) {
-    return (i == 0 && contains(op.info.saves, Saves::output)) ||
-           (i >= differentiable && contains(op.info.saves, Saves::extras));
-  };
-  std::size_t saved_count = 0;
-  for (std::size_t i = 0; i < inputs.size(); ++i) saved_count += keeps_input(i);
-  for (std::size_t i = 0; i < outputs.size(); ++i) saved_count += keeps_output(i);
-
-  std::vector<PackedTensor> packed;
-  if (saved_hooks != nullptr && saved_count > 0) [[unlikely]] {
-    for (std::size_t i = 0; i < inputs.size(); ++i)
-      if (keeps_input(i)) pack(packed, *inputs[i], static_cast<int>(i));
-    for (std::size_t i = 0; i < outputs.size(); ++i)
-      if (keeps_output(i)) pack(packed, detach(outputs[i]), -1 - static_cast<int>(i));
-  }
-
-  std::size_t size_count = 0;
-  for (std::size_t i = 0; i < differentiable; ++i)
-    size_count += static_cast<std::size_t>(outputs[i].rank());
-  if (differentiable > kMostResults || inputs.size() > kMostInputs)
-    fail<ArgumentError>(op.info.name,
-                        fmt::format("expected at most {} inputs and {} results, got {} and {}",
-                                    kMostInputs,
-                                    kMostResults,
-                                    inputs.size(),
-                                    differentiable),
-                        site);
-  const std::size_t bytes =
-      sizeof(Node) + inputs.size() * sizeof(Edge) + saved_count * sizeof(SavedTensor) +
-      (op.attribute_bytes + 15) / 16 * 16 + size_count * sizeof(std::int64_t) +
-      differentiable * sizeof(Node::Output);
-  Node* node = new (allocate(bytes)) Node(op, sizeof(Node));
-  const CallSite where = context.pinned ? context.site : site;
-  node->file_ = where.file;
-  node->line_ = where.line;
-  node->input_count_ = static_cast<std::uint32_t>(inputs.size());
-  node->saved_count_ = static_cast<std::uint32_t>(saved_count);
-  node->output_count_ = static_cast<std::uint16_t>(differentiable);
-  node->size_count_ = static_cast<std::uint32_t>(size_count);
-  if (op.copy != nullptr) op.copy(node->attribute_place(), attributes);
-
-  SavedTensor* saved = node->saved_tensors();
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Tensor& x = *inputs[i];
-    Edge* edge = new (node->edges() + i) Edge;
-    if (wants(i)) {
-      edge->node = node_of(x);
-      edge->node->retain();
-      edge->output = x.raw()->output;
-    }
-    if (keeps_input(i)) new (saved++) SavedTensor{x, x.version(), static_cast<std::int32_t>(i)};
-  }
-
-  std::int64_t* sizes = node->sizes();
-  std::size_t at = 0;
-  for (std::size_t i = 0; i < differentiable; ++i) {
-    make_own(outputs[i]);
-    TensorImpl* impl = outputs[i].raw();
-    new (node->outputs() + i) Node::Output(Node::output_of(at, outputs[i]));
-    std::copy_n(impl->sizes(), impl->rank, sizes + at);
-    at += impl->rank;
-    if (i > 0) node->retain();
-    impl->attachment = node;
-    impl->output = static_cast<std::uint16_t>(i);
-  }
-  for (std::size_t i = 0; i < outputs.size(); ++i)
-    if (keeps_output(i))
-      new (saved++) SavedTensor{i < differentiable ? detach(outputs[i]) : outputs[i],
-                                outputs[i].version(),
-                                -1 - static_cast<std::int32_t>(i)};
-
-  if (packed.empty()) return;
-  auto p = packed.begin();  // in the order of what is saved
-  for (SavedTensor& s : node->saved()) {
-    if (p == packed.end() || p->slot != s.slot) continue;
-    s.tensor.reset();
-    ++p;
-  }
-  node->hooks_ = new Node::Hooks{{}, std::move(packed)};
+  Recorder(op, inputs, outputs).run(attributes, site);
 }
 
 }  // namespace detail
-
-// ---- what a rule sees
-// ----------------------------------------------------------------------------
-
-static Tensor find_saved(Node& node, int slot, const char* what, int index) {
-  if (node.is_released())
-    fail_at(node,
-            "expected a graph that still has its saved tensors, got one that an earlier backward "
-            "pass has used "
-            "up (pass retain_graph to go through it again)");
-  const std::span<SavedTensor> saved = node.saved();
-  // Where all inputs are saved, input i is at place i.
-  const auto guess = static_cast<std::size_t>(std::max(slot, 0));
-  const bool there = guess < saved.size() && saved[guess].slot == slot;
-  for (const SavedTensor& s : there ? saved.subspan(guess, 1) : saved) {
-    if (s.slot != slot) continue;
-    if (!s.tensor.defined()) return node.unpack(slot);
-    if (s.tensor.version() != s.version)
-      fail_at(
-          node,
-          fmt::format(
-              "expected {} {} as it was when recorded (version {}), got it changed in place since "
-              "(version {})",
-              what,
-              index,
-              s.version,
-              s.tensor.version()));
-    return s.tensor;
-  }
-  fail_at(
-      node,
-      fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
-}
-
-Tensor Pullback::in(int i) const {
-  const OpInfo& info = node_.op().info;
-  // A factor that no wanted cotangent depends on was not saved: whatever stands for it is not used.
-  if (info.linearity == Linearity::bilinear && info.saves == Saves::inputs && arity() == 2 &&
-      !needs(1 - i) && !node_.is_released()) {
-    Shape none = shape(i);
-    for (std::int64_t& stride : none) stride = 0;
-    return view_as(zeros({1}, dtype(i)), shape(i), none);
-  }
-  Tensor x = find_saved(node_, i, "input", i);
-  const Edge& edge = node_.inputs()[static_cast<std::size_t>(i)];
-  return is_recording() && edge.node != nullptr && !detail::has_node(x)
-             ? behind(*edge.node, edge.output, x)
-             : x;
-}
-
-Tensor Pullback::out(int i) const {
-  Tensor y = find_saved(node_, -1 - i, "output", i);
-  return is_recording() && i < node_.output_count()
-             ? behind(node_, static_cast<std::uint32_t>(i), y)
-             : y;
-}
-
-bool Pullback::needs(int i) const {
-  return node_.inputs()[static_cast<std::size_t>(i)].node != nullptr;
-}
-
-const OpClass& Pullback::op() const { return node_.op(); }
-
-int Pullback::arity() const { return static_cast<int>(node_.inputs().size()); }
-
-static const Edge& wanted_edge(const Node& node, int i) {
-  const Edge& edge = node.inputs()[static_cast<std::size_t>(i)];
-  if (edge.node == nullptr)
-    fail_at(node,
-            fmt::format("expected the rule to ask only for shapes of inputs it needs, got input {}",
-                        i));
-  return edge;
-}
-
-Shape Pullback::shape(int i) const {
-  const Edge& edge = wanted_edge(node_, i);
-  return edge.node->shape(static_cast<int>(edge.output));
-}
-
-DType Pullback::dtype(int i) const {
-  const Edge& edge = wanted_edge(node_, i);
-  return edge.node->dtype(static_cast<int>(edge.output));
-}
-
 }  // namespace gradus

@@ -1,13 +1,10 @@
 #include "gradus/graph/op.h"
 
-#include "gradus/graph/plain_op.h"
-
 #include <algorithm>
 #include <cstring>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <string>
 
 namespace gradus {
@@ -62,12 +59,24 @@ void Watched::end(const OpCall& call) const {
 
 }  // namespace detail
 
-// ---- ops from functions ------------------------------------------------------------------------
+// ---- classes -----------------------------------------------------------------------------------
 
-namespace detail {
+namespace {
 
-const OpClass& plain_class(const char* name, const OpInfo& info) {
-  using Attributes = std::shared_ptr<const PlainFunctions>;
+bool same(const Domain& a, const Domain& b) {
+  return a.low == b.low && a.high == b.high &&
+         std::memcmp(&a.kinks, &b.kinks, sizeof a.kinks) == 0;  // NaN stands for none
+}
+
+bool same(const OpInfo& a, const OpInfo& b) {
+  return std::string_view(a.name) == b.name && a.arity == b.arity && a.saves == b.saves &&
+         a.linearity == b.linearity && a.differentiable == b.differentiable &&
+         a.outputs == b.outputs && a.flops == b.flops && same(a.domain, b.domain);
+}
+
+}  // namespace
+
+const OpClass& detail::intern(const OpClass& op) {
   struct Known {
     std::string name;
     OpClass op;
@@ -75,55 +84,12 @@ const OpClass& plain_class(const char* name, const OpInfo& info) {
   static std::mutex mutex;
   static auto* const known = new std::deque<Known>;  // nodes may outlive static destructors
   const std::scoped_lock lock(mutex);
-  for (const Known& k : *known) {
-    const OpInfo& i = k.op.info;
-    if (k.name == name && i.arity == info.arity && i.saves == info.saves &&
-        i.linearity == info.linearity && i.differentiable == info.differentiable &&
-        i.outputs == info.outputs && i.flops == info.flops && i.domain.low == info.domain.low &&
-        i.domain.high == info.domain.high &&
-        std::memcmp(&i.domain.kinks, &info.domain.kinks, sizeof i.domain.kinks) == 0)
-      return k.op;
-  }
-  OpClass& added =
-      known
-          ->emplace_back(Known{name,
-                               {info,
-                                sizeof(Attributes),
-                                [](void* to, const void* from) {
-                                  new (to) Attributes(*static_cast<const Attributes*>(from));
-                                },
-                                [](void* a) { static_cast<Attributes*>(a)->~Attributes(); },
-                                [](const void* a, std::span<const Tensor> inputs) {
-                                  return (*static_cast<const Attributes*>(a))->forward(inputs);
-                                },
-                                [](const void* a, const Pullback& p) {
-                                  return (*static_cast<const Attributes*>(a))->rule(p);
-                                },
-                                [](const void*, AttributeVisitor&) {}}})
-          .op;
-  added.info.name = known->back().name.c_str();
-  return added;
+  for (const Known& k : *known)
+    if (k.op.forward == op.forward && same(k.op.info, op.info)) return k.op;
+  Known& added = known->emplace_back(Known{op.info.name, op});
+  added.op.info.name = added.name.c_str();
+  return added.op;
 }
-
-Tensors apply_plain(const OpClass& op,
-                    const std::shared_ptr<const PlainFunctions>& functions,
-                    std::span<const Tensor> inputs,
-                    CallSite site) {
-  const Watched watched;
-  Tensors results = [&] {
-    const ForwardGuard guard(site);
-    return functions->forward(inputs);
-  }();
-  std::vector<const Tensor*> at;
-  for (const Tensor& x : inputs) at.push_back(&x);
-  if (op.info.differentiable && is_recording() &&
-      std::any_of(inputs.begin(), inputs.end(), has_node))
-    record(op, &functions, at, {results.begin(), results.size()}, site);
-  if (watched) watched.end({op, &functions, at, span_of(results), site});
-  return results;
-}
-
-}  // namespace detail
 
 double flops_of(const OpClass& op, const void* attributes, const OpShapes& shapes) {
   if (op.flops != nullptr) return op.flops(attributes, shapes);

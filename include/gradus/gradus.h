@@ -4,6 +4,7 @@
 #include "gradus/autograd.h"
 #include "gradus/data.h"
 #include "gradus/graph.h"
+#include "gradus/inspect.h"
 #include "gradus/nn.h"
 #include "gradus/ops.h"
 #include "gradus/optim.h"

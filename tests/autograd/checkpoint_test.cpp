@@ -1,6 +1,6 @@
 #include "gradus/autograd/checkpoint.h"
 
-#include "gradus/graph/profile.h"
+#include "gradus/inspect/profile.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"

@@ -1,8 +1,8 @@
 // Each class of error names op, layer and the user's line, and leaves everything as it was.
 #include "gradus/autograd/backward.h"
-#include "gradus/graph/dot.h"
 #include "gradus/graph/scope.h"
-#include "gradus/graph/view.h"
+#include "gradus/inspect/dot.h"
+#include "gradus/inspect/view.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/index.h"

@@ -1,7 +1,7 @@
 #include "gradus/autograd/backward.h"
 #include "gradus/autograd/checkpoint.h"
 #include "gradus/graph/saved.h"
-#include "gradus/graph/view.h"
+#include "gradus/inspect/view.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/reduce.h"

@@ -16,7 +16,7 @@ set(exceptions
   "^gradus/tensor/intrinsics\\.h$ : ^immintrin\\.h$"
   "^gradus/kernels/loops\\.h$ : ^Eigen/"
   "^gradus/ops/(lambda|lane)\\.h$ : ^Eigen/"
-  "^gradus/graph/boost\\.h$ : ^boost/"
+  "^gradus/inspect/boost\\.h$ : ^boost/"
   "^gradus/testing(/.*)?\\.h$ : ^gtest/")
 
 # allowed_outside(result header include)

@@ -1,6 +1,6 @@
-// What the graph room says of real models.
+// What the views of the tape say of real models.
 #include <gradus/autograd.h>
-#include <gradus/graph.h>
+#include <gradus/inspect.h>
 #include <gradus/nn.h>
 #include <gradus/ops.h>
 

@@ -5,26 +5,7 @@
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
-#include <cstring>
-#include <deque>
-#include <mutex>
-
 namespace gradus::detail {
-
-const OpClass* lambda_class(const OpClass& prototype, const char* name) {
-  struct Known {
-    std::string name;
-    OpClass op;
-  };
-  static std::mutex mutex;
-  static auto* const known = new std::deque<Known>;  // nodes may outlive static destructors
-  const std::scoped_lock lock(mutex);
-  for (const Known& k : *known)
-    if (k.op.forward == prototype.forward && k.name == name) return &k.op;
-  Known& added = known->emplace_back(Known{name, prototype});
-  added.op.info.name = added.name.c_str();
-  return &added.op;
-}
 
 Tensors match_lambda(const char* name, std::span<const Tensor* const> inputs, CallSite site) {
   const SitePin pin(site);
@@ -63,20 +44,10 @@ void fail_lambda_order(const char* name) {
 
 Tensor apply_lambda(const OpClass& op_class,
                     const void* op,
-                    bool wanted,
-                    std::span<const Tensor* const> inputs,
+                    std::span<const Tensor> inputs,
                     CallSite site) {
-  const Watched watched;
-  Tensors list;
-  for (const Tensor* x : inputs) list.push_back(*x);
-  Tensors results = [&] {
-    const ForwardGuard guard(site);
-    return op_class.forward(op, list);
-  }();
-  if (wanted && is_recording())
-    record(op_class, op, inputs, {results.begin(), results.size()}, site);
-  if (watched) watched.end({op_class, op, inputs, span_of(results), site});
-  return results[0];
+  return run_op(
+      op_class, op, TensorPointers(inputs), site, [&] { return op_class.forward(op, inputs); })[0];
 }
 
 }  // namespace gradus::detail

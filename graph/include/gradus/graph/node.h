@@ -16,6 +16,9 @@ GRADUS_EXPORT_BEGIN
 namespace gradus {
 
 class Node;
+namespace detail {
+class Recorder;
+}
 
 /// From a node to the node that made one of its inputs; `node` is null where no gradient is needed.
 struct Edge {
@@ -77,6 +80,8 @@ class Node : public detail::Attachment {
   void release_saved() noexcept;
   /// What SavedTensorHooks packed at saving, made again; undefined if there is no such.
   Tensor unpack(int slot) const;
+  /// The same values as one of its results.
+  Tensor as_result(int output, const Tensor& values);
 
   /// Called with a result and its cotangent in each backward pass; what it returns, if defined, takes the
   /// cotangent's place.
@@ -91,18 +96,18 @@ class Node : public detail::Attachment {
   std::atomic<std::uint64_t> mark{0};
 
  protected:
-  friend void detail::record(
-      const OpClass&, const void*, std::span<const Tensor* const>, std::span<Tensor>, CallSite);
+  friend class detail::Recorder;
+  static constexpr std::uint32_t kPlaceBits = 20, kRankBits = 4, kDTypeBits = 8;
   struct Output {
-    std::uint32_t first_size : 20;  // in sizes()
-    std::uint32_t rank : 4;
-    std::uint32_t dtype : 8;
+    std::uint32_t first_size : kPlaceBits;  // in sizes()
+    std::uint32_t rank : kRankBits;
+    std::uint32_t dtype : kDTypeBits;
   };
-  static_assert(kMostResults * kMaxRank < 1 << 20 && kMaxRank < 1 << 4);
+  static_assert(kMostResults * kMaxRank < 1 << kPlaceBits && kMaxRank < 1 << kRankBits);
   static Output output_of(std::size_t first_size, const Tensor& x) {
-    return {static_cast<std::uint32_t>(first_size) & 0xfffff,
-            static_cast<std::uint32_t>(x.rank()) & 0xf,
-            static_cast<std::uint32_t>(x.dtype()) & 0xff};
+    return {static_cast<std::uint32_t>(first_size) & ((1U << kPlaceBits) - 1),
+            static_cast<std::uint32_t>(x.rank()) & ((1U << kRankBits) - 1),
+            static_cast<std::uint32_t>(x.dtype()) & ((1U << kDTypeBits) - 1)};
   }
   struct Hooks;
 
@@ -112,6 +117,22 @@ class Node : public detail::Attachment {
   void drop_inputs() noexcept;
 
   // What stands behind the header, in this order.
+  static constexpr std::size_t kAttributeAlignment = 16;
+  static std::size_t attribute_space(const OpClass& op) {
+    return (op.attribute_bytes + kAttributeAlignment - 1) / kAttributeAlignment *
+           kAttributeAlignment;
+  }
+  static std::size_t tail_bytes(const OpClass& op,
+                                std::size_t inputs,
+                                std::size_t saved,
+                                std::size_t sizes,
+                                std::size_t outputs) {
+    return inputs * sizeof(Edge) + saved * sizeof(SavedTensor) + attribute_space(op) +
+           sizes * sizeof(std::int64_t) + outputs * sizeof(Output);
+  }
+  std::size_t bytes() const {
+    return header_bytes_ + tail_bytes(*op_, input_count_, saved_count_, size_count_, output_count_);
+  }
   std::byte* tail() const {
     return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes_;
   }
@@ -123,14 +144,9 @@ class Node : public detail::Attachment {
     return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_);
   }
   std::int64_t* sizes() const {
-    return reinterpret_cast<std::int64_t*>(attribute_place() +
-                                           (op_->attribute_bytes + 15) / 16 * 16);
+    return reinterpret_cast<std::int64_t*>(attribute_place() + attribute_space(*op_));
   }
   Output* outputs() const { return reinterpret_cast<Output*>(sizes() + size_count_); }
-  std::size_t bytes() const {
-    return static_cast<std::size_t>(reinterpret_cast<std::byte*>(outputs() + output_count_) -
-                                    reinterpret_cast<const std::byte*>(this));
-  }
 
   std::uint32_t saved_count_ = 0, size_count_ = 0, line_ = 0;
   std::uint16_t output_count_ = 0;

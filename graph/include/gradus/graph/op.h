@@ -65,6 +65,11 @@ struct OpInfo {
   int outputs = 1;             // differentiable ones, at most kMostResults; forward may return more
   Domain domain{};
   double flops = 1;  // for each element of the largest tensor; 0 for an op that only moves them
+
+  /// True for a product, of which each factor is saved only if the gradient of the other is wanted.
+  constexpr bool saves_factors(std::size_t inputs) const {
+    return linearity == Linearity::bilinear && saves == Saves::inputs && inputs == 2;
+  }
 };
 
 /// A short list of tensors; no allocation up to four.
@@ -361,59 +366,67 @@ class Watched {
   OpWatch* watch_;
 };
 
+inline bool has_node(const Tensor& x) {
+  return x.raw() != nullptr && x.raw()->attachment != nullptr;
+}
+
+/// What a forward gave, one tensor or several.
 template <class R>
-std::span<const Tensor> span_of(const R& result) {
+std::span<Tensor> outputs_of(R& result) {
   if constexpr (std::is_same_v<R, Tensor>)
     return {&result, 1};
   else
     return {result.begin(), result.size()};
 }
 
-inline bool has_node(const Tensor& x) {
-  return x.raw() != nullptr && x.raw()->attachment != nullptr;
+/// Runs `forward()`, in which nothing is recorded, as a call of the op: leaves a node where one is due, and tells
+/// those who watch. Every op runs through here.
+template <class F>
+[[gnu::always_inline]] inline auto run_op(const OpClass& op,
+                                          const void* attributes,
+                                          std::span<const Tensor* const> inputs,
+                                          CallSite site,
+                                          F&& forward) {
+  const Watched watched;
+  auto result = [&] {
+    const ForwardGuard guard(site);
+    return forward();
+  }();
+  if (op.info.differentiable && context.recording) {
+    bool wanted = false;
+    for (const Tensor* x : inputs) wanted = wanted || has_node(*x);
+    if (wanted) record(op, attributes, inputs, outputs_of(result), site);
+  }
+  if (watched) [[unlikely]]
+    watched.end({op, attributes, inputs, outputs_of(result), site});
+  return result;
 }
 
-template <class R>
-void record_result(const OpClass& op,
-                   const void* attributes,
-                   std::span<const Tensor* const> inputs,
-                   R& result,
-                   CallSite site) {
-  if constexpr (std::is_same_v<R, Tensor>)
-    record(op, attributes, inputs, {&result, 1}, site);
-  else
-    record(op, attributes, inputs, {result.begin(), result.size()}, site);
-}
+/// Pointers to the tensors of a list.
+class TensorPointers {
+ public:
+  explicit TensorPointers(std::span<const Tensor> list) : size_(list.size()) {
+    if (size_ > few_.size()) many_.resize(size_);
+    const Tensor** at = many_.empty() ? few_.data() : many_.data();
+    for (const Tensor& x : list) *at++ = &x;
+  }
+  operator std::span<const Tensor* const>() const {
+    return {many_.empty() ? few_.data() : many_.data(), size_};
+  }
+
+ private:
+  std::size_t size_;
+  std::array<const Tensor*, 16> few_{};
+  std::vector<const Tensor*, CachingAllocator<const Tensor*>> many_;
+};
+
+/// The one object of all classes of this name, forward function and info; kept to the end of the program.
+const OpClass& intern(const OpClass& op);
 
 }  // namespace detail
 
 template <class O>
 inline constexpr OpClass op_class = detail::make_op_class<O>();
-
-namespace detail {
-
-template <class O, class... Rest>
-auto apply_op(const O& op, const Arg& first, const Rest&... rest) {
-  const detail::Watched watched;
-  auto result = [&] {
-    const detail::ForwardGuard guard(first.site);
-    return op.forward(first.tensor, static_cast<const Tensor&>(rest)...);
-  }();
-  if constexpr (O::info.differentiable) {
-    if (detail::context.recording &&
-        (detail::has_node(first.tensor) || ... || detail::has_node(rest))) {
-      const Tensor* const inputs[] = {&first.tensor, &static_cast<const Tensor&>(rest)...};
-      detail::record_result(op_class<O>, &op, inputs, result, first.site);
-    }
-  }
-  if (watched) [[unlikely]] {
-    const Tensor* const inputs[] = {&first.tensor, &static_cast<const Tensor&>(rest)...};
-    watched.end({op_class<O>, &op, inputs, detail::span_of(result), first.site});
-  }
-  return result;
-}
-
-}  // namespace detail
 
 /// Runs an op of fixed arity and leaves a node where one is due. Gives what `op.forward` gives. An
 /// undefined tensor stands for an input left out.
@@ -422,10 +435,14 @@ auto apply(const O& op, Arg first, const Rest&... rest) {
   if constexpr (detail::is_op<O>()) {
     constexpr bool fits = O::info.arity == 1 + sizeof...(Rest);
     static_assert(fits, "apply takes the op and as many tensors as OpInfo::arity says");
-    if constexpr (fits)
-      return detail::apply_op(op, first, rest...);
-    else
+    if constexpr (fits) {
+      const Tensor* const inputs[] = {&first.tensor, &static_cast<const Tensor&>(rest)...};
+      return detail::run_op(op_class<O>, &op, inputs, first.site, [&] {
+        return op.forward(first.tensor, static_cast<const Tensor&>(rest)...);
+      });
+    } else {
       return Tensor();
+    }
   } else {
     return Tensor();
   }
@@ -434,25 +451,8 @@ auto apply(const O& op, Arg first, const Rest&... rest) {
 /// The same for a variadic op.
 template <class O>
 auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
-  const detail::Watched watched;
-  auto result = [&] {
-    const detail::ForwardGuard guard(site);
-    return op.forward(inputs);
-  }();
-  bool wanted = false;
-  for (const Tensor& x : inputs) wanted = wanted || detail::has_node(x);
-  wanted = wanted && O::info.differentiable && detail::context.recording;
-  if (wanted || watched) {
-    std::array<const Tensor*, 16> few{};
-    std::vector<const Tensor*, detail::CachingAllocator<const Tensor*>> many;
-    if (inputs.size() > few.size()) many.resize(inputs.size());
-    const Tensor** at = many.empty() ? few.data() : many.data();
-    for (std::size_t i = 0; i < inputs.size(); ++i) at[i] = &inputs[i];
-    const std::span<const Tensor* const> all(at, inputs.size());
-    if (wanted) detail::record_result(op_class<O>, &op, all, result, site);
-    if (watched) watched.end({op_class<O>, &op, all, detail::span_of(result), site});
-  }
-  return result;
+  return detail::run_op(
+      op_class<O>, &op, detail::TensorPointers(inputs), site, [&] { return op.forward(inputs); });
 }
 
 /// An op type as a function: `make_op<Outer>()(a, b)`.

@@ -11,17 +11,21 @@ GRADUS_EXPORT_BEGIN
 namespace gradus {
 namespace detail {
 
-/// What an op made of functions keeps in its nodes.
 struct PlainFunctions {
   std::function<Tensors(std::span<const Tensor>)> forward;
   std::function<Cotangents(const Pullback&)> rule;
 };
-/// The description of such ops; one object for each name and info, kept to the end of the program.
-const OpClass& plain_class(const char* name, const OpInfo& info);
-Tensors apply_plain(const OpClass& op,
-                    const std::shared_ptr<const PlainFunctions>& functions,
-                    std::span<const Tensor> inputs,
-                    CallSite site);
+
+/// An op made of functions. Its own info stands in an OpClass that is made as the program runs.
+struct Plain : Op {
+  static constexpr OpInfo info{.arity = kVariadic};
+  std::shared_ptr<const PlainFunctions> functions;
+
+  Tensors forward(std::span<const Tensor> inputs) const { return functions->forward(inputs); }
+  Cotangents vjp(const Pullback& p) const { return functions->rule(p); }
+  template <class V>
+  void visit(V&&) const {}
+};
 
 template <class F, std::size_t... I>
 constexpr bool takes_this_many(std::index_sequence<I...>) {
@@ -57,9 +61,9 @@ class PlainOp {
   using Result = std::conditional_t<One, Tensor, Tensors>;
   static constexpr int op_arity = N;
 
-  PlainOp(const char* name, detail::PlainFunctions functions, const OpInfo& info)
-      : functions_(std::make_shared<const detail::PlainFunctions>(std::move(functions))),
-        class_(&detail::plain_class(name, info)) {}
+  PlainOp(detail::PlainFunctions functions, const OpInfo& info)
+      : op_{{}, std::make_shared<const detail::PlainFunctions>(std::move(functions))},
+        class_(&class_of(info)) {}
 
   const char* name() const { return class_->info.name; }
   const OpClass& op() const { return *class_; }
@@ -77,14 +81,20 @@ class PlainOp {
 
  private:
   Result call(std::span<const Tensor> inputs, CallSite site) const {
-    Tensors ys = detail::apply_plain(*class_, functions_, inputs, site);
+    Tensors ys = detail::run_op(
+        *class_, &op_, detail::TensorPointers(inputs), site, [&] { return op_.forward(inputs); });
     if constexpr (One)
       return std::move(ys[0]);
     else
       return ys;
   }
+  static const OpClass& class_of(const OpInfo& info) {
+    OpClass op = op_class<detail::Plain>;
+    op.info = info;
+    return detail::intern(op);
+  }
 
-  std::shared_ptr<const detail::PlainFunctions> functions_;
+  detail::Plain op_;
   const OpClass* class_;
 };
 
@@ -105,9 +115,9 @@ auto make_op(const char* name, F forward, R rule, OpInfo info = {.saves = Saves:
   constexpr int n = detail::tensor_arity<F>();
   using Given = decltype(detail::spread<n>(forward, std::span<const Tensor>()));
   constexpr bool one = std::is_convertible_v<Given, Tensor>;
+  info.name = name;
   info.arity = n;
   return PlainOp<n, one>(
-      name,
       {[forward = std::move(forward)](std::span<const Tensor> xs) mutable -> Tensors {
          if constexpr (one)
            return {Tensor(detail::spread<n>(forward, xs))};

@@ -8,6 +8,7 @@
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus {
@@ -66,6 +67,8 @@ struct PackedTensor {
   /// GradientError if what comes out is not like what went in, or a packed tensor has changed in place.
   Tensor unpack() const;
 };
+/// Adds what the hooks in force make of a tensor; leaves are left alone.
+void pack(std::vector<PackedTensor>& packed, const Tensor& x, int slot);
 
 }  // namespace detail
 }  // namespace gradus

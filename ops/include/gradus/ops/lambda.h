@@ -5,6 +5,7 @@
 #include "gradus/ops/lane.h"
 #include "gradus/tensor/runtime.h"
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <tuple>
@@ -33,8 +34,6 @@ struct LambdaOp {
   std::array<std::int8_t, kLambdaOrder> index{};
 };
 
-/// Finds or makes the constant description of a lambda; kept to the end of the program.
-const OpClass* lambda_class(const OpClass& prototype, const char* name);
 /// Inputs of one dtype and shape, contiguous or not, by promotion and broadcasting (recorded).
 Tensors match_lambda(const char* name, std::span<const Tensor* const> inputs, CallSite site);
 [[noreturn]] void fail_lambda_order(const char* name);
@@ -158,8 +157,7 @@ struct LambdaKernel {
 /// Runs a lambda or a derivative of it, and records it.
 Tensor apply_lambda(const OpClass& op_class,
                     const void* op,
-                    bool wanted,
-                    std::span<const Tensor* const> inputs,
+                    std::span<const Tensor> inputs,
                     CallSite site);
 
 }  // namespace detail
@@ -168,8 +166,7 @@ Tensor apply_lambda(const OpClass& op_class,
 template <class F, int N>
 class Elementwise {
  public:
-  Elementwise(const char* name, F f)
-      : f_(std::move(f)), class_(detail::lambda_class(prototype(), name)) {}
+  Elementwise(const char* name, F f) : f_(std::move(f)), class_(&detail::intern(prototype(name))) {}
 
   static constexpr int arity() { return N; }
   const char* name() const { return class_->info.name; }
@@ -192,14 +189,9 @@ class Elementwise {
                      std::span<const Tensor> inputs,
                      const OpClass& op_class,
                      CallSite site) {
-    std::array<const Tensor*, N> pointers;
-    bool wanted = false;
-    for (std::size_t j = 0; j < N; ++j) {
-      pointers[j] = &inputs[j];
-      wanted = wanted || detail::has_node(inputs[j]);
-    }
-    op.store = op.order == 0 && wanted && is_recording();
-    return detail::apply_lambda(op_class, &op, wanted, pointers, site);
+    op.store = op.order == 0 && is_recording() &&
+               std::any_of(inputs.begin(), inputs.end(), detail::has_node);
+    return detail::apply_lambda(op_class, &op, inputs, site);
   }
 
   /// g times the derivative with respect to each input: the one that forward stored, or, where the pass
@@ -223,8 +215,8 @@ class Elementwise {
     return result;
   }
 
-  static OpClass prototype() {
-    OpClass c{OpInfo{.arity = N, .saves = Saves::inputs | Saves::extras},
+  static OpClass prototype(const char* name) {
+    OpClass c{OpInfo{.name = name, .arity = N, .saves = Saves::inputs | Saves::extras},
               sizeof(Op),
               [](void* to, const void* from) { new (to) Op(*static_cast<const Op*>(from)); },
               [](void* op) { static_cast<Op*>(op)->~Op(); },

@@ -1,4 +1,4 @@
-#include "gradus/graph/dot.h"
+#include "gradus/inspect/dot.h"
 
 #include "scope_tree.h"
 #include "text.h"

@@ -1,5 +1,7 @@
 #include "small_ops.h"
 
+#include <gradus/inspect.h>
+
 #include <gtest/gtest.h>
 
 #include <algorithm>

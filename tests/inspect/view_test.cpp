@@ -1,6 +1,7 @@
 #include "small_ops.h"
 
-#include <gradus/graph/boost.h>
+#include <gradus/inspect.h>
+#include <gradus/inspect/boost.h>
 
 #include <boost/graph/dominator_tree.hpp>
 #include <boost/graph/graphviz.hpp>

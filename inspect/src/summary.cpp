@@ -1,7 +1,7 @@
 #include "scope_tree.h"
 #include "text.h"
 
-#include "gradus/graph/view.h"
+#include "gradus/inspect/view.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "scope_tree.h"
 #include "text.h"
 
-#include "gradus/graph/analysis.h"
+#include "gradus/inspect/analysis.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "gradus/graph/view.h"
+#include "gradus/inspect/view.h"
 
 #include <cstddef>
 #include <cstdint>

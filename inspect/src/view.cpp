@@ -1,4 +1,4 @@
-#include "gradus/graph/view.h"
+#include "gradus/inspect/view.h"
 
 #include <fmt/format.h>
 

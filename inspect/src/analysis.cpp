@@ -1,6 +1,6 @@
-#include "gradus/graph/analysis.h"
+#include "gradus/inspect/analysis.h"
 
-#include "gradus/graph/boost.h"
+#include "gradus/inspect/boost.h"
 
 #include <boost/graph/push_relabel_max_flow.hpp>
 #include <fmt/format.h>
@@ -128,7 +128,7 @@ struct Trace::Data final : detail::OpWatch {
     if (context.backward_of != nullptr) return;
     Event e{&call.op,
             static_cast<const Scope*>(context.scope),
-            context.pinned ? context.site : call.site,
+            context.site_or(call.site),
             context.recording,
             {},
             {call.outputs.begin(), call.outputs.end()},

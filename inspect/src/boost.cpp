@@ -1,4 +1,4 @@
-#include "gradus/graph/boost.h"
+#include "gradus/inspect/boost.h"
 
 namespace gradus::graph {
 
