@@ -6,6 +6,10 @@
 
 namespace gradus::graph {
 
+int depth_of(const Scope* scope);
+/// The innermost scope that both are in.
+const Scope* common_scope(const Scope* a, const Scope* b);
+
 /// The scopes of a view in preorder, children as they first appear on the tape.
 struct ScopeTree {
   struct Row {

@@ -1,5 +1,7 @@
 #include "gradus/inspect/view.h"
 
+#include "scope_tree.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,14 +64,15 @@ NodeInfo describe(Node& node) {
   return info;
 }
 
+}  // namespace
+
 int depth_of(const Scope* scope) {
   int depth = 0;
   for (; scope != nullptr; scope = scope->parent()) ++depth;
   return depth;
 }
 
-/// The innermost scope that both are in.
-const Scope* common(const Scope* a, const Scope* b) {
+const Scope* common_scope(const Scope* a, const Scope* b) {
   int da = depth_of(a), db = depth_of(b);
   while (a != b) {
     if (da >= db) {
@@ -82,8 +85,6 @@ const Scope* common(const Scope* a, const Scope* b) {
   }
   return a;
 }
-
-}  // namespace
 
 std::int64_t NodeInfo::numel() const {
   std::int64_t n = 0;
@@ -219,7 +220,7 @@ struct View::Data {
       NodeInfo& from = nodes[edge.from];
       if (!from.is_leaf) continue;
       const Scope* scope = nodes[edge.to].scope;
-      from.scope = placed[edge.from] ? common(from.scope, scope) : scope;
+      from.scope = placed[edge.from] ? common_scope(from.scope, scope) : scope;
       placed[edge.from] = true;
     }
   }
