@@ -316,7 +316,7 @@ class Recorder {
     const std::size_t tail =
         Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
     node_ = new (allocate(sizeof(Node) + tail)) Node(op_, sizeof(Node));
-    const CallSite where = context.site_or(site);
+    const CallSite where = site_in_force(site);
     node_->file_ = where.file;
     node_->line_ = where.line;
     node_->input_count_ = static_cast<std::uint32_t>(inputs_.size());

@@ -128,7 +128,7 @@ struct Trace::Data final : detail::OpWatch {
     if (context.backward_of != nullptr) return;
     Event e{&call.op,
             static_cast<const Scope*>(context.scope),
-            context.site_or(call.site),
+            detail::site_in_force(call.site),
             context.recording,
             {},
             {call.outputs.begin(), call.outputs.end()},

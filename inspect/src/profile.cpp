@@ -87,7 +87,7 @@ struct Profile::Data final : detail::OpWatch {
   void end(const detail::OpCall& call) override {
     const Clock::time_point now = Clock::now();
     const detail::Context& context = detail::context;
-    const CallSite site = context.site_or(call.site);
+    const CallSite site = detail::site_in_force(call.site);
     const Key key{call.op.info.name,
                   context.backward_of,
                   static_cast<const Scope*>(context.scope),

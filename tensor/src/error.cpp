@@ -54,7 +54,7 @@ void fail(std::string_view op, const std::string& message, CallSite site) {
   std::string name(op);
   if (context.backward_of != nullptr && name != context.backward_of)
     name = fmt::format("{} (backward of {})", op, context.backward_of);
-  throw E(std::move(name), message, std::move(scope), context.site_or(site));
+  throw E(std::move(name), message, std::move(scope), context.pinned ? context.site : site);
 }
 
 // GCC forgets the visibility of a template where it is instantiated.

@@ -20,6 +20,9 @@ struct Arg {
 
 namespace detail {
 
+/// The site that nodes and errors carry: the pinned one, or else the op's own.
+inline CallSite site_in_force(CallSite own) { return context.pinned ? context.site : own; }
+
 /// Errors and nodes made while it lives carry this site, unless an outer pin is in force. For functions
 /// that call several ops in the user's name.
 class SitePin {

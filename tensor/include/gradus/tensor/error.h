@@ -66,8 +66,6 @@ struct Context {
   bool recording = true;              // see graph/recording.h
   bool pinned = false;                // `site` is in force
   const char* backward_of = nullptr;  // op whose rule is running
-
-  CallSite site_or(CallSite own) const { return pinned ? site : own; }
 };
 extern thread_local constinit Context context;
 
