@@ -120,8 +120,9 @@ class Tensors {
   }
 
  private:
-  std::size_t size_ = 0, capacity_ = 4;
-  std::array<Tensor, 4> inline_{};
+  static constexpr std::size_t kInline = 4;
+  std::size_t size_ = 0, capacity_ = kInline;
+  std::array<Tensor, kInline> inline_{};
   Tensor* heap_ = nullptr;
 };
 
@@ -406,7 +407,7 @@ template <class F>
 class TensorPointers {
  public:
   explicit TensorPointers(std::span<const Tensor> list) : size_(list.size()) {
-    if (size_ > few_.size()) many_.resize(size_);
+    if (size_ > kFew) many_.resize(size_);
     const Tensor** at = many_.empty() ? few_.data() : many_.data();
     for (const Tensor& x : list) *at++ = &x;
   }
@@ -415,8 +416,9 @@ class TensorPointers {
   }
 
  private:
+  static constexpr std::size_t kFew = 16;
   std::size_t size_;
-  std::array<const Tensor*, 16> few_{};
+  std::array<const Tensor*, kFew> few_{};
   std::vector<const Tensor*, CachingAllocator<const Tensor*>> many_;
 };
 
