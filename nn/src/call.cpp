@@ -1,5 +1,7 @@
+#include "gradus/nn/call.h"
+
 #include "gradus/graph/node.h"
-#include "gradus/nn/module.h"
+#include "gradus/nn/model.h"
 
 #include <array>
 #include <mutex>

@@ -3,6 +3,9 @@
 #include <gradus/graph.h>
 
 #include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
 
 /// Ops of float tensors of one shape, just enough to record with.
 namespace gradus::small {
@@ -129,5 +132,41 @@ struct Fake : Op {
 
 /// One element, a leaf.
 inline Tensor one(float value = 1) { return leaf(full({1}, value)); }
+
+// ---- what a node holds ---------------------------------------------------------------------------
+
+/// The nodes of the inputs.
+inline std::vector<const void*> makers(const Node& node) {
+  std::vector<const void*> result;
+  for (const Edge& edge : node.inputs()) result.push_back(edge.node);
+  return result;
+}
+using Makers = std::vector<const void*>;
+
+/// What the rule of the op that made `y` gives for a cotangent of ones.
+inline Cotangents pull(const Tensor& y) {
+  Node& node = *node_of(y);
+  std::vector<Tensor> cotangents(static_cast<std::size_t>(node.output_count()));
+  for (int k = 0; k < node.output_count(); ++k)
+    cotangents[static_cast<std::size_t>(k)] = ones(node.shape(k), node.dtype(k));
+  return node.op().vjp(node.attributes(), Pullback(node, cotangents));
+}
+
+/// The slots of what a node saves.
+inline std::vector<int> slots(const Tensor& y) {
+  std::vector<int> result;
+  for (const SavedTensor& s : node_of(y)->saved()) result.push_back(s.slot);
+  return result;
+}
+
+template <class F>
+std::string error_of(F&& f) {
+  try {
+    f();
+  } catch (const GradientError& e) {
+    return e.what();
+  }
+  return "no error";
+}
 
 }  // namespace gradus::small

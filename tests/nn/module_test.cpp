@@ -1,12 +1,11 @@
 #include "gradus/nn/module.h"
 
+#include "small_models.h"
+
 #include "gradus/autograd/backward.h"
 #include "gradus/graph/node.h"
-#include "gradus/graph/scope.h"
 #include "gradus/nn/sequential.h"
 #include "gradus/ops/arithmetic.h"
-#include "gradus/ops/lambda.h"
-#include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
@@ -26,68 +25,7 @@
 namespace gradus::nn {
 namespace {
 
-/// A layer as a library would have it: a constructor, and ops that bear the caller's line.
-class Affine : public Module<Affine> {
- public:
-  Affine(std::int64_t in, std::int64_t out, bool bias = true)
-      : weight(full({out, in}, 0.5)), bias_(bias ? Parameter(zeros({out})) : Parameter()) {}
-  Tensor forward(Arg x) { return linear(x, weight, bias_); }
-  auto fields() { return nn::fields("weight", weight, "bias", bias_); }
-  std::string describe() const {
-    return std::to_string(weight.size(1)) + " → " + std::to_string(weight.size(0));
-  }
-
-  Parameter weight;
-
- private:
-  Parameter bias_;
-};
-
-struct Scale : Module<Scale> {
-  Parameter alpha = full({1}, 0.25);
-  static constexpr std::uint32_t kLine = __LINE__ + 1;
-  Tensor forward(const Tensor& x) { return alpha * x; }
-};
-
-struct Noise : Module<Noise> {
-  double p = 0.5;
-  bool training = true;
-  Tensor forward(const Tensor& x) { return training ? x * p : x; }
-};
-
-struct Statistics : Module<Statistics> {
-  Buffer mean = zeros({4});
-  Buffer steps = zeros({}, int64);
-  bool in_training = true;
-  void train(bool on) { in_training = on; }
-  Tensor forward(const Tensor& x) { return x - mean; }
-};
-
-struct Net : Module<Net> {
-  Affine fc1{4, 8}, fc2{8, 2};
-  Scale scale;
-  Noise noise;
-  static constexpr std::uint32_t kLine = __LINE__ + 1;
-  Tensor forward(const Tensor& x) { return fc2(noise(scale(fc1(x)))); }
-};
-
-template <class M>
-std::string names(const M& model) {
-  std::string all;
-  for (const auto& [name, p] : named_parameters(model)) all += name + ' ';
-  return all;
-}
-
-CallSite line_of(const Tensor& x) { return node_of(x)->site(); }
-std::string scope_of(const Tensor& x) { return node_of(x)->scope()->path(); }
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using namespace small;
 
 // ---- parameters and buffers ---------------------------------------------------------------------
 
@@ -352,220 +290,6 @@ TEST(Module, Prints) {
             "    w: Parameter [2]\n");
 }
 
-// ---- calls --------------------------------------------------------------------------------------
-
-TEST(Call, NamesScopes) {
-  struct Block : Module<Block> {
-    Affine fc{4, 4};
-    Tensor forward(const Tensor& x) { return fc(x) * 2; }
-  };
-  struct DeepNet : Module<DeepNet> {
-    Block block;
-    std::vector<Block> blocks{2};
-    Sequential body{Affine(4, 4), nn::fn([](Arg x) { return x * 3; }, "triple")};
-    std::unique_ptr<Scale> scale = std::make_unique<Scale>();
-    Tensor forward(const Tensor& x, std::vector<std::string>& scopes) {
-      const auto note = [&](const Tensor& y) {
-        scopes.push_back(scope_of(y));
-        return y;
-      };
-      Tensor y = note(block(x));
-      y = note(blocks[1](y));
-      y = note(blocks[0].fc(y));
-      y = note(body(y));
-      y = note((*scale)(y));
-      Scale elsewhere;
-      y = note(elsewhere(y));
-      return note(y * 2);
-    }
-  } net;
-  for (int round = 0; round < 2; ++round) {
-    std::vector<std::string> scopes;
-    net(ones({1, 4}), scopes);
-    EXPECT_EQ(scopes,
-              (std::vector<std::string>{"deep_net.block",
-                                        "deep_net.blocks.1",
-                                        "deep_net.blocks.0.fc",
-                                        "deep_net.body.1",
-                                        "deep_net.scale",
-                                        "deep_net.scale",
-                                        "deep_net"}));
-  }
-  EXPECT_EQ(graph::Scope::current(), nullptr);
-}
-
-TEST(Call, NamesMovedLayersAnew) {
-  std::vector<std::string> scopes;
-  Sequential body{Affine(4, 4), Affine(4, 4)};
-  body(ones({1, 4}));
-  Sequential shorter{body[1]};
-  EXPECT_EQ(scope_of(shorter(ones({1, 4}))), "sequential.0");
-}
-
-TEST(Call, LayersBearTheLineTheyAreCalledOn) {
-  static constexpr std::uint32_t line = __LINE__ + 5;
-  struct Model : Module<Model> {
-    Affine fc{4, 4};
-    Sequential body{Affine(4, 4), Scale()};
-    Tensor forward(const Tensor& x) {
-      const Tensor y = fc(x), z = body(y);
-      EXPECT_EQ(line_of(y).line, line);
-      EXPECT_EQ(line_of(z).line, Scale::kLine);  // written with tensors: its ops bear their own
-      return z * 2;
-    }
-  } model;
-  const Tensor y = model(ones({1, 4}));
-  EXPECT_EQ(line_of(y).line, line + 3);
-  constexpr std::uint32_t here = __LINE__ + 1;
-  const Tensor z = Sequential{Affine(4, 4)}(y);
-  EXPECT_EQ(line_of(z).line, here);
-  EXPECT_STREQ(line_of(z).file, __FILE__);
-}
-
-TEST(Call, ErrorsNameLayerAndLine) {
-  Net net;
-  EXPECT_EQ(message([&] {
-              net(ones({1, 3}));
-            }),
-            "linear: expected input [*, 4], got [1, 3]\n"
-            "  in net.fc1 (Affine 4 → 8) at module_test.cpp:" +
-                std::to_string(Net::kLine));
-}
-
-TEST(Call, DescribesTheModelThatRuns) {
-  for (int width : {5, 6}) {
-    struct Wide : Module<Wide> {
-      Affine fc;
-      Tensor forward(const Tensor& x) { return fc(x); }
-    } model{{}, Affine(width, 2)};
-    EXPECT_NE(message([&] {
-                model(ones({1, 3}));
-              }).find("Affine " + std::to_string(width) + " → 2"),
-              std::string::npos);
-  }
-}
-
-TEST(Call, RestoresAfterErrors) {
-  Net net;
-  EXPECT_THROW(net(ones({1, 3})), ShapeError);
-  EXPECT_EQ(graph::Scope::current(), nullptr);
-  EXPECT_EQ(scope_of(net(ones({1, 4}))), "net.fc2");
-}
-
-TEST(Call, TakesAnyArguments) {
-  struct Pair : Module<Pair> {
-    Parameter w = ones({1});
-    std::pair<Tensor, int> forward(const Tensor& x, const Tensor& y, int k = 3) const {
-      return {x * y * w, k};
-    }
-  };
-  const Pair pair;
-  const auto [y, k] = pair(ones({1}), ones({1}), 4);
-  EXPECT_EQ(k, 4);
-  EXPECT_EQ(scope_of(y), "pair");
-
-  struct List : Module<List> {
-    Parameter w = ones({1});
-    Tensor forward(const std::vector<Tensor>& xs) { return xs[0] * w; }
-  } list;
-  EXPECT_EQ(scope_of(list(std::vector<Tensor>{ones({1})})), "list");
-}
-
-TEST(Call, PassesAParameter) {
-  Scale scale;
-  const Parameter x = ones({1});
-  EXPECT_EQ(scale(x).item(), 0.25);
-}
-
-// ---- any module ---------------------------------------------------------------------------------
-
-Tensor twice(Arg x) { return x * 2; }
-
-TEST(AnyModule, HoldsModulesFunctionsAndPointers) {
-  const auto value = [](const AnyModule& m) { return m(ones({1})).item(); };
-  EXPECT_EQ(value(Scale()), 0.25);
-  EXPECT_EQ(value(twice), 2);
-  EXPECT_EQ(value(&twice), 2);
-  EXPECT_EQ(value([](const Tensor& x) { return x * 3; }), 3);
-  EXPECT_EQ(value([](auto x) { return x * 4; }), 4);
-  EXPECT_EQ(value(std::function<Tensor(const Tensor&)>(twice)), 2);
-  EXPECT_EQ(value(std::make_unique<Scale>()), 0.25);
-  EXPECT_EQ(value(nn::fn(twice, "twice")), 2);
-  EXPECT_EQ(value(Sequential{twice, twice}), 4);
-  int calls = 0;
-  AnyModule counter = [calls](const Tensor& x) mutable { return x * ++calls; };
-  value(counter);
-  EXPECT_EQ(value(counter), 2);
-  EXPECT_FALSE((std::is_constructible_v<AnyModule, int>));
-  EXPECT_FALSE((std::is_constructible_v<AnyModule, Tensor>));
-  EXPECT_FALSE((std::is_constructible_v<AnyModule, Scale*>));
-  EXPECT_FALSE((std::is_constructible_v<AnyModule, std::string>));
-}
-
-TEST(AnyModule, CopiesAreApart) {
-  AnyModule a = Noise();
-  AnyModule b = a;
-  a.get_if<Noise>()->p = 0.125;
-  EXPECT_EQ(b.get_if<Noise>()->p, 0.5);
-  const auto shared = std::make_shared<Noise>();
-  AnyModule c = shared, d = c;
-  shared->p = 0.125;
-  EXPECT_EQ(d.get_if<Noise>()->p, 0.125);
-  AnyModule only = std::make_unique<Noise>();
-  EXPECT_THROW(AnyModule{only}, ArgumentError);
-  AnyModule moved = std::move(only);
-  EXPECT_TRUE(moved);
-  struct Owner : Module<Owner> {
-    std::vector<std::unique_ptr<Scale>> scales;
-    Tensor forward(const Tensor& x) { return x; }
-  };
-  AnyModule owner = Owner();
-  EXPECT_THROW(AnyModule{owner}, ArgumentError);
-  EXPECT_EQ(names(std::make_shared<Owner>()), "");
-}
-
-TEST(AnyModule, KnowsTheNamesOfOps) {
-  const auto swish = elementwise("swish", [](auto x) { return x * 2; });
-  EXPECT_EQ(AnyModule(swish).held().describe(), "swish");
-  EXPECT_EQ(AnyModule(twice).held().describe(), "function");
-  EXPECT_EQ(nn::fn(twice, "twice").held().describe(), "twice");
-}
-
-TEST(AnyModule, EmptyOnesSaySo) {
-  const AnyModule empty;
-  EXPECT_FALSE(empty);
-  EXPECT_THROW(empty(ones({1})), ArgumentError);
-  EXPECT_THROW(empty.held(), ArgumentError);
-  EXPECT_THROW(AnyModule(std::unique_ptr<Scale>()), ArgumentError);
-  EXPECT_THROW(parameters(empty), ArgumentError);
-  EXPECT_THROW(parameters(std::unique_ptr<Scale>()), ArgumentError);
-}
-
-// ---- sequential ---------------------------------------------------------------------------------
-
-TEST(Sequential, CompileTimeAndRunTime) {
-  Sequential fixed{Affine(4, 3), twice, [](const Tensor& x) { return x + 1; }, Affine(3, 2)};
-  EXPECT_EQ(names(fixed), "0.weight 0.bias 3.weight 3.bias ");
-  EXPECT_EQ(fixed(ones({1, 4})).to_vector(), (std::vector<double>{7.5, 7.5}));
-}
-
-TEST(Sequential, GrowsAndCopies) {
-  Sequential net;
-  EXPECT_EQ(net(full({1}, 3)).item(), 3);
-  net.push_back(twice);
-  net.push_back(Scale());
-  EXPECT_EQ(net.size(), 2);
-  EXPECT_EQ(net(full({1}, 3)).item(), 1.5);
-  Sequential copy = net;
-  EXPECT_EQ(copy.size(), 2);
-  EXPECT_TRUE(copy[1].get_if<Scale>()->alpha.is_same(net[1].get_if<Scale>()->alpha));
-  copy.push_back(twice);
-  EXPECT_EQ(net.size(), 2);
-  EXPECT_THROW(net[2], IndexError);
-  const Sequential listed(std::vector<AnyModule>{twice, twice});
-  EXPECT_EQ(listed(ones({1})).item(), 4);
-}
-
 // ---- parameters left out ------------------------------------------------------------------------
 
 TEST(Unreachable, ReportsWhatTheModelDoesNotHold) {
@@ -582,7 +306,7 @@ TEST(Unreachable, ReportsWhatTheModelDoesNotHold) {
   EXPECT_EQ(left_out[0].scope, "leaky.scale");
   EXPECT_EQ(to_string(left_out[0]),
             "a parameter [1] used by " + left_out[0].op +
-                " in leaky.scale at module_test.cpp:" + std::to_string(Scale::kLine));
+                " in leaky.scale at small_models.h:" + std::to_string(Scale::kLine));
 
   Net net;
   EXPECT_TRUE(unreachable_parameters(net, sum(net(ones({3, 4})))).empty());

@@ -1,126 +1,17 @@
-#include "gradus/nn/module.h"
+#include "gradus/nn/model.h"
 
 #include "gradus/graph/node.h"
-#include "gradus/tensor/warning.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cstdio>
-#include <mutex>
-#include <typeindex>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
-namespace gradus {
-
-Parameter::Parameter(Tensor value) : Tensor(std::move(value)) {
-  if (!defined() || is_leaf(*this)) return;
-  if (requires_grad(*this))
-    gradus::detail::warn(fmt::format(
-        "parameter: expected a leaf, got the result of {}; no gradient will pass through the "
-        "parameter to what it was made of (nn::functional_call calls a model with tensors in the "
-        "place of its parameters)",
-        node_of(*this)->name()));
-  static_cast<Tensor&>(*this) = leaf(detach(*this));
-}
-
-Tensor gradient(const Parameter& p) {
-  return is_leaf(p) ? gradient(static_cast<const Tensor&>(p)) : Tensor();
-}
-
-void zero_grad(const Parameter& p) {
-  if (is_leaf(p)) zero_grad(static_cast<const Tensor&>(p));
-}
-
-Buffer::Buffer(Tensor value) : Tensor(std::move(value)) {
-  if (defined() && requires_grad(*this)) static_cast<Tensor&>(*this) = detach(*this);
-}
-
-namespace nn {
-
-std::string ModuleRef::describe() const {
-  std::string text(type_name());
-  if (type_->describe == nullptr) return text;
-  const std::string more = type_->describe(object_);
-  if (!text.empty() && !more.empty()) text += ' ';
-  return text + more;
-}
-
-void ModuleRef::visit(Visitor& visitor) const { visitor.enter(*this); }
-
-void Visitor::enter(const ModuleRef& module) {
-  for (const Open* open = open_; open != nullptr; open = open->outer)
-    if (open->module == module)
-      gradus::detail::fail<ArgumentError>(
-          "nn",
-          fmt::format(
-              "expected a model without cycles, got a {} that holds itself: make the pointer "
-              "that leads back a std::weak_ptr or a plain pointer",
-              module.type_name()));
-  const Open here{module, open_};
-  open_ = &here;
-  module.type().visit(const_cast<void*>(module.object()), *this);
-  open_ = here.outer;
-}
-
-void Visitor::parameter(std::string_view, Parameter&) {}
-void Visitor::buffer(std::string_view, Buffer&) {}
-void Visitor::child(std::string_view, ModuleRef child) { child.visit(*this); }
-
+namespace gradus::nn {
 namespace detail {
-
-bool same_type(const TypeInfo& a, const TypeInfo& b) {
-  if (&a == &b || a.id == b.id) return true;
-  const std::string_view name = a.id->name();
-  // Types that one source only knows: there is no other of theirs.
-  for (const char* mark : {"_GLOBAL__N_", "$_"})
-    if (name.find(mark) != std::string_view::npos) return false;
-#ifdef _LIBCPP_VERSION
-  return name == b.id->name();  // its == compares addresses
-#else
-  return *a.id == *b.id;
-#endif
-}
-
-void fail_no_model() {
-  gradus::detail::fail<ArgumentError>("nn", "expected a model, got a null pointer");
-}
-
-IndexName::IndexName(std::size_t index)
-    : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr -
-                                       text_)) {}
-
 namespace {
-
-std::unordered_set<std::type_index>& remembered_modules() {
-  static std::unordered_set<std::type_index> types;
-  return types;
-}
-std::mutex remembered_modules_mutex;
-
-}  // namespace
-
-bool remember_module(const std::type_info& type) {
-  const std::scoped_lock lock(remembered_modules_mutex);
-  return remembered_modules().insert(type).second;
-}
-
-void refuse_module(std::string_view name, const std::type_info& held) {
-  const std::scoped_lock lock(remembered_modules_mutex);
-  if (!remembered_modules().contains(held)) return;
-  gradus::detail::fail<ArgumentError>(
-      "nn",
-      fmt::format(
-          "expected modules where they can be seen, got one in a std::function or std::any, "
-          "the field '{}': hold it in an nn::AnyModule",
-          name));
-}
-
-namespace {
-
-// ---- walks --------------------------------------------------------------------------------------
 
 /// All that is in a model, with the paths to it.
 class Inventory final : public Visitor {
@@ -281,89 +172,6 @@ void separate(ModuleRef copy) {
   copy.visit(walk);
 }
 
-// ---- printing -----------------------------------------------------------------------------------
-
-namespace {
-
-std::string with_commas(std::int64_t n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
-  return digits;
-}
-
-/// Columns that UTF-8 text takes, near enough.
-std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
-class Printer final : public Visitor {
- public:
-  explicit Printer(ModuleRef model) { child("", model); }
-
-  void parameter(std::string_view name, Parameter& p) override { tensor(name, "Parameter", p); }
-  void buffer(std::string_view name, Buffer& b) override { tensor(name, "Buffer", b); }
-  void child(std::string_view name, ModuleRef child) override {
-    const std::size_t before = lines_.size();
-    if (name.empty() && depth_ > 0) return child.visit(*this);  // a part that bears no name
-    add(name, child.describe(), detail::parameter_count(child));
-    const bool outer = std::exchange(tensors_, child.type().describe == nullptr);
-    ++depth_;
-    child.visit(*this);
-    --depth_;
-    tensors_ = outer;
-    if (!child.is_module() && lines_.size() == before + 1 && depth_ > 0)
-      lines_.pop_back();  // holds nothing
-  }
-
-  std::string text() const {
-    const std::size_t digits =
-        with_commas(lines_.front().count).size();  // none has more than the whole
-    std::size_t width = 0;
-    for (const Line& line : lines_) width = std::max(width, columns(line.text) + 2 + digits);
-    std::string all;
-    for (const Line& line : lines_) {
-      all += line.text;
-      if (line.count > 0) {
-        const std::string count = with_commas(line.count);
-        all.append(width - columns(line.text) - count.size(), ' ');
-        all += count;
-      }
-      all += '\n';
-    }
-    return all;
-  }
-
- private:
-  struct Line {
-    std::string text;
-    std::int64_t count;
-  };
-  void add(std::string_view name, const std::string& what, std::int64_t count) {
-    std::string text(2 * depth_, ' ');
-    text += name;
-    if (!name.empty() && !what.empty()) text += ": ";
-    lines_.push_back({text + what, count});
-  }
-  /// Those of a module that says nothing of itself.
-  void tensor(std::string_view name, const char* kind, const Tensor& x) {
-    if (tensors_) add(name, fmt::format("{} {}", kind, gradus::to_string(x.shape())), 0);
-  }
-
-  std::vector<Line> lines_;
-  std::size_t depth_ = 0;
-  bool tensors_ = true;
-};
-
-}  // namespace
-
-std::string spell(ModuleRef model) { return Printer(model).text(); }
-
-void print(ModuleRef model) {
-  const std::string text = spell(model);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-}
-
 // ---- parameters left out ------------------------------------------------------------------------
 
 std::vector<UnreachableParameter> unreachable_parameters(ModuleRef model, const Tensor& loss) {
@@ -414,5 +222,4 @@ std::string to_string(const UnreachableParameter& parameter) {
   return text;
 }
 
-}  // namespace nn
-}  // namespace gradus
+}  // namespace gradus::nn
