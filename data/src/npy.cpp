@@ -69,14 +69,17 @@ Shape parse_shape(const Bytes& in, std::string_view text) {
 }
 
 Header parse_header(const Bytes& in) {
-  if (in.size() < 10 || in.view(0, 6, "a .npy file") != "\x93NUMPY")
+  // After the mark a byte of version, one that is always 0, and the length of the header.
+  constexpr std::string_view mark = "\x93NUMPY";
+  constexpr std::size_t version_at = mark.size(), length_at = version_at + 2;
+  if (in.size() < length_at + 2 || in.view(0, mark.size(), "a .npy file") != mark)
     in.fail("expected a .npy file, got " + in_quotes(in.all()), 0);
-  const int version = in.all()[6];
+  const int version = in.all()[version_at];
   if (version < 1 || version > 3)
-    in.fail(fmt::format("expected version 1, 2 or 3 of a .npy file, got {}", version), 6);
-  const std::size_t start = version == 1 ? 10 : 12;
+    in.fail(fmt::format("expected version 1, 2 or 3 of a .npy file, got {}", version), version_at);
+  const std::size_t start = length_at + (version == 1 ? 2 : 4);
   const std::size_t length =
-      version == 1 ? in.little<std::uint16_t>(8) : in.little<std::uint32_t>(8);
+      version == 1 ? in.little<std::uint16_t>(length_at) : in.little<std::uint32_t>(length_at);
   const std::string_view text = in.view(start, length, "the header");
 
   Header header;

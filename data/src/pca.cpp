@@ -74,6 +74,41 @@ Tensor scaled_columns(const Tensor& matrix, F factor) {
   return result;
 }
 
+/// Of the rows of a contiguous [n, …] with a mean [d]; [d, d].
+Tensor covariance_of(const Tensor& x, const Tensor& mean, std::int64_t ddof) {
+  const std::int64_t n = x.size(0), d = mean.numel();
+  Tensor covariance = zeros({d, d}, float64);
+  auto* const c = covariance.mutable_data<double>();
+  for (std::int64_t begin = 0; begin < n; begin += kChunk) {
+    const Tensor part = shifted(x, d, begin, std::min(n, begin + kChunk), mean.data<double>());
+    const Tensor square = matmul(transpose(part), part);
+    const auto* const s = square.data<double>();
+    for (std::int64_t i = 0; i < d * d; ++i) c[i] += s[i];
+  }
+  for (std::int64_t i = 0; i < d * d; ++i) c[i] /= static_cast<double>(n - ddof);
+  return covariance;
+}
+
+/// The last k columns of a [d, d], the last first, each with the sign that makes its largest entry positive.
+Tensor last_columns(const Tensor& matrix, std::int64_t k) {
+  const std::int64_t d = matrix.size(0);
+  Tensor vectors = empty({d, k}, float64);
+  const Tensor all = contiguous(matrix);
+  const auto* const from = all.data<double>();
+  auto* const to = vectors.mutable_data<double>();
+  for (std::int64_t j = 0; j < k; ++j) {
+    double largest = 0;
+    for (std::int64_t i = 0; i < d; ++i) {
+      const double v = to[i * k + j] = from[i * d + d - 1 - j];
+      // Of entries equal but for rounding the first counts.
+      if (std::abs(v) > std::abs(largest) * (1 + 1e-9)) largest = v;
+    }
+    if (largest < 0)
+      for (std::int64_t i = 0; i < d; ++i) to[i * k + j] = -to[i * k + j];
+  }
+  return vectors;
+}
+
 }  // namespace
 
 Pca::Pca(const PcaOptions& options, CallSite site) : options_(options) {
@@ -104,17 +139,7 @@ Pca& Pca::fit(const Tensor& input, CallSite site) {
         kOp, fmt::format("expected at most {} components, got {}", d, options_.components));
 
   const Tensor mean = contiguous(reshape(Center({.per = Per::feature}).fit(x).mean(), {d}));
-  Tensor covariance = zeros({d, d}, float64);
-  auto* const c = covariance.mutable_data<double>();
-  for (std::int64_t begin = 0; begin < n; begin += kChunk) {
-    const Tensor part = shifted(x, d, begin, std::min(n, begin + kChunk), mean.data<double>());
-    const Tensor square = matmul(transpose(part), part);
-    const auto* const s = square.data<double>();
-    for (std::int64_t i = 0; i < d * d; ++i) c[i] += s[i];
-  }
-  for (std::int64_t i = 0; i < d * d; ++i) c[i] /= static_cast<double>(n - options_.ddof);
-
-  const auto [rising, columns] = eigh(covariance);
+  const auto [rising, columns] = eigh(covariance_of(x, mean, options_.ddof));
   std::vector<double> w = rising.to_vector();
   std::reverse(w.begin(), w.end());
   double total = 0;
@@ -127,24 +152,9 @@ Pca& Pca::fit(const Tensor& input, CallSite site) {
   else
     for (std::int64_t i = 0; i < k; ++i) kept += w[static_cast<std::size_t>(i)];
   w.resize(static_cast<std::size_t>(k));
-
-  Tensor vectors = empty({d, k}, float64);
-  const Tensor all = contiguous(columns);
-  const auto* const from = all.data<double>();
-  auto* const to = vectors.mutable_data<double>();
-  for (std::int64_t j = 0; j < k; ++j) {
-    double largest = 0;
-    for (std::int64_t i = 0; i < d; ++i) {
-      const double v = to[i * k + j] = from[i * d + d - 1 - j];
-      // Of entries equal but for rounding the first counts.
-      if (std::abs(v) > std::abs(largest) * (1 + 1e-9)) largest = v;
-    }
-    if (largest < 0)
-      for (std::int64_t i = 0; i < d; ++i) to[i * k + j] = -to[i * k + j];
-  }
   mean_ = clone(reshape(mean, row));
   values_ = from_vector(w);
-  vectors_ = std::move(vectors);
+  vectors_ = last_columns(columns, k);
   kept_ = total > 0 ? kept / total : 1;
   set_matrices();
   return *this;

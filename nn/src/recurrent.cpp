@@ -58,9 +58,10 @@ struct Direction {
     const Tensor from_h = linear(state.h, w_hh);
     if (cell == Cell::rnn)
       return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
-    const auto g = split(add(from_input, from_h), hidden, 1);
-    const Tensor c = lstm_c(g[0], g[1], g[2], state.c);
-    return {lstm_h(g[3], c), c};
+    const auto gates = split(add(from_input, from_h), hidden, 1);
+    const Tensor &in = gates[0], &forget = gates[1], &candidate = gates[2], &out = gates[3];
+    const Tensor c = lstm_c(in, forget, candidate, state.c);
+    return {lstm_h(out, c), c};
   }
 
  private:

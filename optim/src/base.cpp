@@ -101,9 +101,10 @@ double Optimizer::step(const Closure& closure) {
 
 /// ArgumentError unless the state names that kind of optimiser.
 static void check_kind(const State& state, std::string_view kind) {
+  constexpr std::string_view key = "kind.";
   std::string got = "a state without a kind";
   for (const auto& [name, x] : state)
-    if (name.starts_with("kind.")) got = name.substr(5);
+    if (name.starts_with(key)) got = name.substr(key.size());
   if (got != kind)
     fail<ArgumentError>("optimizer", fmt::format("expected the state of {}, got {}", kind, got));
 }

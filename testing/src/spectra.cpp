@@ -65,13 +65,14 @@ void check_along(Failures& failures,
                  const Tensor& v,
                  double gap) {
   const double h = 5e-3, rounding = 64 * std::numeric_limits<double>::epsilon();
-  double at[5], size = 0;
+  double values[5], size = 0;
+  double* const at = values + 2;  // i h along v, i from -2 to 2
   for (int i = -2; i <= 2; ++i) {
-    at[i + 2] = f(x + (i * h) * v).item<double>();
-    size = std::max(size, std::abs(at[i + 2]));
+    at[i] = f(x + (i * h) * v).item<double>();
+    size = std::max(size, std::abs(at[i]));
   }
-  const double first = (8 * (at[3] - at[1]) - (at[4] - at[0])) / (12 * h),
-               second = (16 * (at[3] + at[1]) - (at[4] + at[0]) - 30 * at[2]) / (12 * h * h);
+  const double first = (8 * (at[1] - at[-1]) - (at[2] - at[-2])) / (12 * h),
+               second = (16 * (at[1] + at[-1]) - (at[2] + at[-2]) - 30 * at[0]) / (12 * h * h);
   size = std::max({size, std::abs(first), std::abs(second)});
   const double in_first = size * (1e-4 + (gap > 0 ? rounding / gap : 0)),
                in_second = size * (1e-4 + (gap > 0 ? rounding / (gap * gap) : 0));

@@ -178,6 +178,9 @@ TEST(Augment, ChangesHueSaturationAndValueOnlyAsAsked) {
     }
     EXPECT_LE(b.s, 1 + 1e-12);
   });
+}
+
+TEST(Augment, ChangesBrightnessAndContrastOfGreyImages) {
   // Brightness down only: V times a factor, nothing else.
   const Tensor grey = images(30, 1, 4, 4, float64);
   const Tensor dim = run(color_jitter({1, 0, 0, 0}), grey);
@@ -200,6 +203,9 @@ TEST(Augment, ChangesHueSaturationAndValueOnlyAsAsked) {
     EXPECT_NEAR(before, after, 1e-9);
     EXPECT_GT(std::abs(b[0] - a[0]), 1e-6);
   }
+}
+
+TEST(Augment, RefusesWhatIsNoColour) {
   EXPECT_THROW(color_jitter({.hue = 0.6}), ArgumentError);
   EXPECT_THROW(color_jitter({.contrast = -0.1}), ArgumentError);
   EXPECT_THROW(run(color_jitter(), images(1, 2, 2, 2)), ShapeError);

@@ -119,106 +119,124 @@ Tensor apply_steps(Tensor x, const Json& steps) {
   return x;
 }
 
-/// Runs one differentiable case; the failures found.
-std::vector<std::string> run_differentiable(const Json& c, const Arrays& arrays) {
-  std::vector<std::string> failures;
-  const auto compare = [&](const std::string& what, const Tensor& got, const Tensor& want) {
-    std::string text = difference(what, got, want, tolerance_of(c, what));
-    if (!text.empty()) failures.push_back(std::move(text));
-  };
-  const Json& grads = c.at("grads");
-  const Json views = c.value("views", Json::object());
+/// One differentiable case.
+class Differentiable {
+ public:
+  Differentiable(const Json& c, const Arrays& arrays) : c_(c), arrays_(arrays) {}
+  /// The failures found.
+  std::vector<std::string> run() {
+    make_inputs();
+    if (compare_outputs(evaluate())) compare_gradients();
+    return std::move(failures_);
+  }
 
-  Arrays inputs, bases;
-  for (const std::string name : c.at("inputs")) {
-    Tensor x = gradus::clone(arrays.at(name));
-    if (views.contains(name)) {
-      Tensor base = gradus::clone(arrays.at(views[name].at("base").get<std::string>()));
-      if (grads.contains(name)) gradus::set_requires_grad(base);
-      bases[name] = base;
-      x = apply_steps(base, views[name].at("steps"));
-      compare("view " + name, x, arrays.at(name));
-    } else if (grads.contains(name)) {
-      gradus::set_requires_grad(x);
+ private:
+  void compare(const std::string& what, const Tensor& got, const Tensor& want) {
+    std::string text = difference(what, got, want, tolerance_of(c_, what));
+    if (!text.empty()) failures_.push_back(std::move(text));
+  }
+  const Tensor& array(const Json& name) const { return arrays_.at(name.get<std::string>()); }
+
+  void make_inputs() {
+    for (const std::string name : c_.at("inputs")) {
+      Tensor x = gradus::clone(arrays_.at(name));
+      if (views_.contains(name)) {
+        Tensor base = gradus::clone(array(views_[name].at("base")));
+        if (grads_.contains(name)) gradus::set_requires_grad(base);
+        bases_[name] = base;
+        x = apply_steps(base, views_[name].at("steps"));
+        compare("view " + name, x, arrays_.at(name));
+      } else if (grads_.contains(name)) {
+        gradus::set_requires_grad(x);
+      }
+      inputs_[name] = x;
     }
-    inputs[name] = x;
   }
 
-  std::vector<Tensor> outputs;
-  if (c.at("kind") == "program") {
-    const std::string missing = missing_in_program(c.at("program"));
-    if (!missing.empty()) throw Missing{missing};
-    outputs = run_program(c.at("program"), c.at("attrs").at("result"), inputs);
-  } else {
-    const Function* function = find_function(c.at("op"));
-    if (function == nullptr) throw Missing{c.at("op")};
-    Json attrs = c.at("attrs");
-    attrs["note"] = c.value("note", "");  // which may change what is computed
-    outputs = (*function)(Call(attrs, inputs, c.at("inputs").get<std::vector<std::string>>()));
-  }
-
-  std::vector<Tensor> results, cotangents;
-  for (std::size_t k = 0; k < c.at("outputs").size(); ++k) {
-    const std::string name = c.at("outputs")[k];
-    if (k >= outputs.size()) {
-      failures.push_back(name + ": missing");
-      continue;
+  std::vector<Tensor> evaluate() const {
+    if (c_.at("kind") == "program") {
+      const std::string missing = missing_in_program(c_.at("program"));
+      if (!missing.empty()) throw Missing{missing};
+      return run_program(c_.at("program"), c_.at("attrs").at("result"), inputs_);
     }
-    compare(name, outputs[k], arrays.at(name));
-    if (!c.at("cotangents").contains(name) || !requires_grad(outputs[k])) continue;
-    results.push_back(outputs[k]);
-    cotangents.push_back(arrays.at(c.at("cotangents").at(name).get<std::string>()));
-    if (cotangents.back().shape() != outputs[k].shape()) return failures;
-  }
-  if (grads.empty()) return failures;
-  if (results.empty()) {
-    for (const auto& [name, array] : grads.items())
-      compare(
-          "grad " + name, gradus::zeros_like(inputs[name]), arrays.at(array.get<std::string>()));
-    return failures;
+    const Function* function = find_function(c_.at("op"));
+    if (function == nullptr) throw Missing{c_.at("op")};
+    Json attrs = c_.at("attrs");
+    attrs["note"] = c_.value("note", "");  // which may change what is computed
+    return (*function)(Call(attrs, inputs_, c_.at("inputs").get<std::vector<std::string>>()));
   }
 
-  std::vector<Tensor> wanted;
-  for (const auto& [name, array] : grads.items()) wanted.push_back(inputs[name]);
-  for (const auto& [name, base] : bases)
-    if (grads.contains(name)) wanted.push_back(base);
-  const bool second = c.value("hvp", false);
-  // Once as a training step does it, and once recorded: the rules may take different ways.
-  const auto plain = gradus::grad(results, wanted, cotangents, {.retain_graph = true});
-  const auto recorded =
-      second ? gradus::grad(results, wanted, cotangents, {.create_graph = true}) : plain;
-  std::vector<Tensor> first, directions;
-  std::size_t i = 0;
-  for (const auto& [name, array] : grads.items()) {
-    compare("grad " + name, plain[i], arrays.at(array.get<std::string>()));
-    if (second) compare("recorded grad " + name, recorded[i], arrays.at(array.get<std::string>()));
-    if (second && requires_grad(recorded[i])) {
-      first.push_back(recorded[i]);
-      directions.push_back(arrays.at("v." + name));
+  /// Whether there are gradients to look at.
+  bool compare_outputs(const std::vector<Tensor>& outputs) {
+    for (std::size_t k = 0; k < c_.at("outputs").size(); ++k) {
+      const std::string name = c_.at("outputs")[k];
+      if (k >= outputs.size()) {
+        failures_.push_back(name + ": missing");
+        continue;
+      }
+      compare(name, outputs[k], arrays_.at(name));
+      if (!c_.at("cotangents").contains(name) || !requires_grad(outputs[k])) continue;
+      results_.push_back(outputs[k]);
+      cotangents_.push_back(array(c_.at("cotangents").at(name)));
+      if (cotangents_.back().shape() != outputs[k].shape()) return false;
     }
-    ++i;
+    if (!results_.empty()) return !grads_.empty();
+    for (const auto& [name, want] : grads_.items())
+      compare("grad " + name, gradus::zeros_like(inputs_[name]), array(want));
+    return false;
   }
-  for (const auto& [name, base] : bases)
-    if (grads.contains(name))
-      compare("grad of the base of " + name,
-              plain[i++],
-              arrays.at(views[name].at("grad").get<std::string>()));
-  if (!second) return failures;
 
-  i = 0;
-  const std::size_t count = grads.size();
-  const std::vector<Tensor> keys(wanted.begin(),
-                                 wanted.begin() + static_cast<std::ptrdiff_t>(count));
-  const std::vector<Tensor> hv =
-      first.empty() ? std::vector<Tensor>(count) : gradus::grad(first, keys, directions);
-  for (const auto& [name, array] : grads.items()) {
-    const Tensor& got = hv[i++];
-    compare("hvp " + name,
-            got.defined() ? got : gradus::zeros_like(inputs[name]),
-            arrays.at("hv." + name));
+  void compare_gradients() {
+    std::vector<Tensor> wanted;
+    for (const auto& [name, want] : grads_.items()) wanted.push_back(inputs_[name]);
+    const std::vector<Tensor> keys = wanted;
+    for (const auto& [name, base] : bases_)
+      if (grads_.contains(name)) wanted.push_back(base);
+    const bool second = c_.value("hvp", false);
+    // Once as a training step does it, and once recorded: the rules may take different ways.
+    const auto plain = gradus::grad(results_, wanted, cotangents_, {.retain_graph = true});
+    const auto recorded =
+        second ? gradus::grad(results_, wanted, cotangents_, {.create_graph = true}) : plain;
+    std::size_t i = 0;
+    for (const auto& [name, want] : grads_.items()) {
+      compare("grad " + name, plain[i], array(want));
+      if (second) compare("recorded grad " + name, recorded[i], array(want));
+      ++i;
+    }
+    for (const auto& [name, base] : bases_)
+      if (grads_.contains(name))
+        compare("grad of the base of " + name, plain[i++], array(views_[name].at("grad")));
+    if (second) compare_second(keys, recorded);
   }
-  return failures;
-}
+
+  /// Hessians times the directions "v.x".
+  void compare_second(const std::vector<Tensor>& keys, const std::vector<Tensor>& gradients) {
+    std::vector<Tensor> first, directions;
+    std::size_t i = 0;
+    for (const auto& [name, want] : grads_.items()) {
+      const Tensor& g = gradients[i++];
+      if (!requires_grad(g)) continue;
+      first.push_back(g);
+      directions.push_back(arrays_.at("v." + name));
+    }
+    const std::vector<Tensor> hv =
+        first.empty() ? std::vector<Tensor>(keys.size()) : gradus::grad(first, keys, directions);
+    i = 0;
+    for (const auto& [name, want] : grads_.items()) {
+      const Tensor& got = hv[i++];
+      compare("hvp " + name,
+              got.defined() ? got : gradus::zeros_like(inputs_[name]),
+              arrays_.at("hv." + name));
+    }
+  }
+
+  const Json& c_;
+  const Arrays& arrays_;
+  const Json grads_ = c_.at("grads"), views_ = c_.value("views", Json::object());
+  Arrays inputs_, bases_;
+  std::vector<Tensor> results_, cotangents_;
+  std::vector<std::string> failures_;
+};
 
 std::vector<std::string> run_procedure(const Json& c, const Arrays& arrays) {
   const Procedure* procedure = find_procedure(c.at("kind"), c.at("op"));
@@ -258,7 +276,7 @@ Outcome run(const std::string& folder) {
       }
       const Arrays& arrays = files[npz][name];
       const auto failures =
-          c.contains("grads") ? run_differentiable(c, arrays) : run_procedure(c, arrays);
+          c.contains("grads") ? Differentiable(c, arrays).run() : run_procedure(c, arrays);
       ++ran;
       if (!failures.empty())
         failed.push_back(fmt::format("{}: {}", name, fmt::join(failures, "; ")));

@@ -27,38 +27,40 @@ std::int64_t below(Generator& random, std::size_t n) {
   return random.below(static_cast<std::int64_t>(std::max<std::size_t>(n, 1)));
 }
 
+// What breaks readers.
+constexpr std::uint64_t kNumbers[] = {0,
+                                      1,
+                                      0x7f,
+                                      0x80,
+                                      0xff,
+                                      0x7fff,
+                                      0xffff,
+                                      0x7fffffff,
+                                      0x80000000,
+                                      0xffffffff,
+                                      0x100000000,
+                                      0x7fffffffffffffff,
+                                      ~std::uint64_t{0}};
+constexpr const char* kTexts[] = {"-1",
+                                  "99999999999999999999",
+                                  "1e400",
+                                  "0.5",
+                                  "\"",
+                                  "\n",
+                                  ",",
+                                  "[",
+                                  "{",
+                                  "\xc3\x28",
+                                  "]",
+                                  "'",
+                                  ":",
+                                  "(",
+                                  ")",
+                                  "\r\n",
+                                  "nan"};
+
 /// One change of the kinds that break readers.
 void change(std::string& bytes, Generator& random) {
-  constexpr std::uint64_t kNumbers[] = {0,
-                                        1,
-                                        0x7f,
-                                        0x80,
-                                        0xff,
-                                        0x7fff,
-                                        0xffff,
-                                        0x7fffffff,
-                                        0x80000000,
-                                        0xffffffff,
-                                        0x100000000,
-                                        0x7fffffffffffffff,
-                                        ~std::uint64_t{0}};
-  const char* const kTexts[] = {"-1",
-                                "99999999999999999999",
-                                "1e400",
-                                "0.5",
-                                "\"",
-                                "\n",
-                                ",",
-                                "[",
-                                "{",
-                                "\xc3\x28",
-                                "]",
-                                "'",
-                                ":",
-                                "(",
-                                ")",
-                                "\r\n",
-                                "nan"};
   const auto at = static_cast<std::size_t>(below(random, bytes.size()));
   const auto length = static_cast<std::size_t>(
       below(random, std::min<std::size_t>(bytes.size() - std::min(at, bytes.size()), 64) + 1));

@@ -2,6 +2,9 @@
 
 #include "gradus/tensor/error.h"
 
+#include <algorithm>
+#include <array>
+
 namespace gradus::train {
 
 optim::State state(const data::Loader& loader) {
@@ -16,8 +19,10 @@ void set_state(data::Loader& loader, const optim::State& state) {
   if (state.size() != 1 || at == state.end() || at->second.dtype() != int64 ||
       at->second.shape() != Shape{3})
     gradus::detail::fail<ArgumentError>("loader", "expected a loader's state, got another");
-  const std::int64_t* const values = at->second.data<std::int64_t>();
-  loader.restore({static_cast<std::uint64_t>(values[0]), values[1], values[2]});
+  std::array<std::int64_t, 3> values{};
+  std::copy_n(at->second.data<std::int64_t>(), values.size(), values.begin());
+  const auto [seed, epoch, position] = values;
+  loader.restore({static_cast<std::uint64_t>(seed), epoch, position});
 }
 
 Part::Part(std::string as, nn::ModuleRef model)

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <span>
+#include <string_view>
 
 namespace gradus::train {
 namespace {
@@ -139,9 +140,11 @@ Fingerprint fingerprint(const FitOptions& options,
   }
   result.add("augmentation", augment);
   result.add("layers", text_of(model));
+  constexpr std::string_view groups = "groups.";
   for (const auto& [name, value] : optimizer.state())
-    if (name.starts_with("groups."))
-      result.add("optimizer " + name.substr(7), fmt::format("{}", value.item<double>()));
+    if (name.starts_with(groups))
+      result.add("optimizer " + name.substr(groups.size()),
+                 fmt::format("{}", value.item<double>()));
   return result;
 }
 

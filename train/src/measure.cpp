@@ -1,5 +1,8 @@
 #include "measure.h"
 
+#include "checks.h"
+#include "guards.h"
+
 #include "gradus/graph/recording.h"
 #include "gradus/ops/loss.h"
 #include "gradus/ops/reduce.h"
@@ -7,14 +10,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
-#include <utility>
+#include <type_traits>
 
 namespace gradus::train {
 
 using gradus::detail::fail;
-
-std::int64_t classes_of(const Tensor& output) { return output.rank() == 2 ? output.size(1) : -1; }
 
 void Tally::add(double loss, const Tensor& output, const data::Batch& batch) {
   const std::int64_t rows = batch.inputs.size(0);
@@ -55,35 +55,15 @@ Score Tally::score() const {
 }
 
 std::vector<double> Tally::numbers() const {
-  return {loss_,
-          static_cast<double>(rows_),
-          static_cast<double>(correct_),
-          classes_ ? 1.0 : 0.0,
-          values_,
-          mean_,
-          spread_,
-          errors_};
+  std::vector<double> numbers;
+  each_number(*this, [&](auto value) { numbers.push_back(static_cast<double>(value)); });
+  return numbers;
 }
 
 void Tally::set_numbers(const double* numbers) {
-  loss_ = numbers[0];
-  rows_ = static_cast<std::int64_t>(numbers[1]);
-  correct_ = static_cast<std::int64_t>(numbers[2]);
-  classes_ = numbers[3] != 0;
-  values_ = numbers[4];
-  mean_ = numbers[5];
-  spread_ = numbers[6];
-  errors_ = numbers[7];
-}
-
-ModeGuard::ModeGuard(nn::ModuleRef model) {
-  for (const nn::NamedModule& named : nn::detail::named_modules(model))
-    if (named.module.has_training_mode())
-      modes_.emplace_back(named.module, named.module.is_training());
-}
-
-ModeGuard::~ModeGuard() {
-  for (const auto& [module, on] : modes_) module.set_training(on);
+  each_number(*this, [&](auto& value) {
+    value = static_cast<std::remove_reference_t<decltype(value)>>(*numbers++);
+  });
 }
 
 Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site) {
@@ -97,20 +77,6 @@ Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, Call
   return [site](const Tensor& output, const Tensor& targets) {
     return mse_loss(Arg(output, site), targets);
   };
-}
-
-void check_classes(const Tensor& targets, std::int64_t classes, const char* op, CallSite site) {
-  if (!targets.defined() || targets.dtype() != int64) return;
-  const Tensor all = contiguous(targets);
-  const std::int64_t* const label = all.data<std::int64_t>();
-  const std::int64_t end = classes < 0 ? std::numeric_limits<std::int64_t>::max() : classes;
-  for (std::int64_t i = 0; i < all.numel(); ++i) {
-    if (label[i] >= 0 && label[i] < end) continue;
-    const std::string range =
-        classes < 0 ? "of 0 or more" : fmt::format("below {}, as the model has outputs", classes);
-    fail<ArgumentError>(
-        op, fmt::format("expected classes {}, got {} in row {}", range, label[i], i), site);
-  }
 }
 
 Score measure(const detail::AnyModel& model,

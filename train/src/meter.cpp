@@ -47,8 +47,7 @@ std::string clock(double seconds) {
 
 }  // namespace
 
-Meter::Meter(Progress progress, int epochs, std::int64_t steps)
-    : progress_(progress), epochs_(epochs), steps_(steps) {
+Meter::Meter(Progress progress, int epochs) : progress_(progress), epochs_(epochs) {
   if (progress_ == Progress::automatic)
     progress_ = shows_escape_codes() ? Progress::bar : Progress::lines;
 }
@@ -62,40 +61,38 @@ void Meter::show(const std::string& text) {
   dirty_ = !text.empty();
 }
 
-void Meter::start_epoch(int epoch) {
-  epoch_ = epoch;
-  start_ = Clock::now();
-}
-
-void Meter::update(std::int64_t step, const Score& so_far) {
+void Meter::after_step(const Step& at) {
   if (progress_ != Progress::bar) return;
   const Clock::time_point now = Clock::now();
   if (dirty_ && std::chrono::duration<double>(now - shown_).count() < kInterval) return;
   shown_ = now;
   const double passed = seconds_since(start_);
-  const double left = passed / static_cast<double>(step) *
-                      static_cast<double>(steps_ - step + steps_ * (epochs_ - epoch_));
-  const std::string head = fmt::format("epoch {}/{} ", epoch_, epochs_);
-  std::string tail = fmt::format(" {}/{}  {}  ETA {}", step, steps_, in_words(so_far), clock(left));
+  const double left = passed / static_cast<double>(at.step) *
+                      static_cast<double>(at.steps - at.step + at.steps * (epochs_ - at.epoch));
+  const std::string head = fmt::format("epoch {}/{} ", at.epoch, epochs_);
+  std::string tail =
+      fmt::format(" {}/{}  {}  ETA {}", at.step, at.steps, in_words(at.so_far), clock(left));
   const std::size_t width = terminal_width() - 1, used = head.size() + tail.size() + 2;
   std::string bar;
   if (width >= used + 4) {
     const std::size_t length = std::min<std::size_t>(width - used, 30);
     const auto full = static_cast<std::size_t>(
-        static_cast<double>(length) * static_cast<double>(step) / static_cast<double>(steps_));
+        static_cast<double>(length) * static_cast<double>(at.step) / static_cast<double>(at.steps));
     bar = fmt::format("[{:<{}}]", std::string(full, '='), length);
   }
   show((head + bar + tail).substr(0, width));
 }
 
-void Meter::finish_epoch(const EpochRecord& record) {
-  if (progress_ == Progress::none) return;
+bool Meter::after_epoch(const EpochRecord& record) {
+  start_ = Clock::now();
+  if (progress_ == Progress::none) return true;
   if (dirty_) show("");
   std::string line =
       fmt::format("epoch {}/{}  train {}", record.epoch, epochs_, in_words(record.train));
   if (!std::isnan(record.validation.loss)) line += "  validation " + in_words(record.validation);
   if (!std::isnan(record.test.loss)) line += "  test " + in_words(record.test);
   say(fmt::format("{}  {:.1f} s\n", line, record.seconds));
+  return true;
 }
 
 }  // namespace gradus::train

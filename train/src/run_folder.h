@@ -1,5 +1,7 @@
 #pragma once
 
+#include "run_state.h"
+
 #include "gradus/train/fit.h"
 
 #include <filesystem>
@@ -49,12 +51,6 @@ std::string config_json(const FitOptions& options,
                         const Record& record,
                         double lr);
 std::string metrics_jsonl(const Record& record);
-/// Where a run was given up.
-struct Divergence {
-  int epoch = 0;  // 0: it was not
-  std::int64_t step = 0;
-  double loss = 0;
-};
 std::string summary_json(const Record& record, const Divergence& divergence);
 
 }  // namespace gradus::train

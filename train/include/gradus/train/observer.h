@@ -43,6 +43,7 @@ struct Step {
   double loss = 0;
   nn::ModuleRef model;  // its parameters have their gradients
   optim::Optimizer& optimizer;
+  Score so_far = {};  // over the epoch, the batch included; in after_step
 };
 
 /// Thrown by an observer's after_step or after_epoch to end the run so that it can be gone on with: from
