@@ -3,6 +3,7 @@
 #include "gradus/data/preprocess.h"
 #include "gradus/graph/arg.h"
 #include "gradus/graph/recording.h"
+#include "gradus/kernels/gemm.h"
 #include "gradus/ops/decompose.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/shape.h"
@@ -81,9 +82,8 @@ Tensor covariance_of(const Tensor& x, const Tensor& mean, std::int64_t ddof) {
   auto* const c = covariance.mutable_data<double>();
   for (std::int64_t begin = 0; begin < n; begin += kChunk) {
     const Tensor part = shifted(x, d, begin, std::min(n, begin + kChunk), mean.data<double>());
-    const Tensor square = matmul(transpose(part), part);
-    const auto* const s = square.data<double>();
-    for (std::int64_t i = 0; i < d * d; ++i) c[i] += s[i];
+    const auto* const p = part.data<double>();
+    kernels::gemm<double>(true, false, d, d, part.size(0), 1, p, d, p, d, 1, c, d);
   }
   for (std::int64_t i = 0; i < d * d; ++i) c[i] /= static_cast<double>(n - ddof);
   return covariance;

@@ -68,20 +68,7 @@ void for_each_image(const ConvSizes& s, F work) {
   n >= num_threads() ? parallel_for(n, 1, run) : run(0, n);
 }
 
-}  // namespace
-
-bool has_conv_backend([[maybe_unused]] ConvBackend backend) {
-#ifdef GRADUS_HAVE_DNNL
-  return true;
-#else
-  return backend != ConvBackend::dnnl;
-#endif
-}
-
-ConvBackendGuard::ConvBackendGuard(ConvBackend backend)
-    : outer_(std::exchange(conv_backend, backend)) {}
-ConvBackendGuard::~ConvBackendGuard() { conv_backend = outer_; }
-
+/// The patches of one image [channels, size] as columns [channels, kernel, result], and the adjoint.
 template <class T>
 void image_to_columns(const ConvSizes& s, std::int64_t channels, const T* image, T* columns) {
   const std::int64_t n = s.result[2], step = s.stride[2];
@@ -105,6 +92,38 @@ void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* column
         const T* const in = columns + row;
         for (std::int64_t j = first; j < last; ++j) image[at + j * step] += in[j];
       });
+}
+
+}  // namespace
+
+bool has_conv_backend([[maybe_unused]] ConvBackend backend) {
+#ifdef GRADUS_HAVE_DNNL
+  return true;
+#else
+  return backend != ConvBackend::dnnl;
+#endif
+}
+
+ConvBackendGuard::ConvBackendGuard(ConvBackend backend)
+    : outer_(std::exchange(conv_backend, backend)) {}
+ConvBackendGuard::~ConvBackendGuard() { conv_backend = outer_; }
+
+template <class T>
+void images_to_columns(const ConvSizes& s, const T* images, T* columns) {
+  const std::int64_t from = s.in * volume(s.size), to = s.in * volume(s.kernel) * volume(s.result);
+  parallel_for(s.batch, 1, [&, images, columns](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      image_to_columns(s, s.in, images + i * from, columns + i * to);
+  });
+}
+
+template <class T>
+void columns_to_images(const ConvSizes& s, const T* columns, T* images) {
+  const std::int64_t from = s.in * volume(s.kernel) * volume(s.result), to = s.in * volume(s.size);
+  parallel_for(s.batch, 1, [&, images, columns](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      columns_to_image(s, s.in, columns + i * from, images + i * to);
+  });
 }
 
 template <class T>
@@ -181,12 +200,12 @@ ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   return ConvBackend::columns;
 }
 
-#define GRADUS_CONV(T)                                                                        \
-  template GRADUS_EXPORT void image_to_columns(const ConvSizes&, std::int64_t, const T*, T*); \
-  template GRADUS_EXPORT void columns_to_image(const ConvSizes&, std::int64_t, const T*, T*); \
-  template GRADUS_EXPORT ConvBackend conv_forward(                                            \
-      const ConvSizes&, const T*, const T*, const T*, T*);                                    \
-  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*);    \
+#define GRADUS_CONV(T)                                                                     \
+  template GRADUS_EXPORT void images_to_columns(const ConvSizes&, const T*, T*);           \
+  template GRADUS_EXPORT void columns_to_images(const ConvSizes&, const T*, T*);           \
+  template GRADUS_EXPORT ConvBackend conv_forward(                                         \
+      const ConvSizes&, const T*, const T*, const T*, T*);                                 \
+  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*); \
   template GRADUS_EXPORT ConvBackend conv_weight(const ConvSizes&, const T*, const T*, T*);
 GRADUS_CONV(float)
 GRADUS_CONV(double)

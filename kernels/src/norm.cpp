@@ -3,6 +3,7 @@
 #include "buffer.h"
 
 #include "gradus/kernels/loops.h"
+#include "gradus/kernels/sum.h"
 
 #include <algorithm>
 #include <array>
@@ -116,17 +117,10 @@ void for_rows(std::int64_t rows, std::int64_t n, F f) {
     for (std::int64_t i = begin; i < end; ++i) f(i);
   });
 }
-/// f(0) + … + f(n - 1), in 16 partial sums.
+/// The mean of f(0), …, f(n - 1).
 template <class T, class F>
-T sum(std::int64_t n, F f) {
-  std::array<T, 16> parts{};
-  std::int64_t j = 0;
-  for (; j + 16 <= n; j += 16)
-    for (std::size_t k = 0; k < 16; ++k) parts[k] += f(j + static_cast<std::int64_t>(k));
-  for (; j < n; ++j) parts[0] += f(j);
-  T total = 0;
-  for (T part : parts) total += part;
-  return total;
+T mean_of(std::int64_t n, F f) {
+  return static_cast<T>(block_sum<T>(n, f) / static_cast<double>(n));
 }
 
 }  // namespace
@@ -217,10 +211,8 @@ void normalise_rows(std::int64_t rows,
   for_rows(rows, n, [=](std::int64_t i) {
     const T* const v = x + i * n;
     T* const to = y + i * n;
-    const T m =
-        centred ? sum<T>(n, [=](std::int64_t j) { return v[j]; }) / static_cast<T>(n) : T(0);
-    const T var =
-        sum<T>(n, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); }) / static_cast<T>(n);
+    const T m = centred ? mean_of<T>(n, [=](std::int64_t j) { return v[j]; }) : T(0);
+    const T var = mean_of<T>(n, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); });
     const T r = 1 / std::sqrt(var + static_cast<T>(eps));
     for (std::int64_t j = 0; j < n; ++j) to[j] = (v[j] - m) * r;
     mean[i] = m;
@@ -240,9 +232,9 @@ void normalise_rows_gradient(std::int64_t rows,
   for_rows(rows, n, [=](std::int64_t i) {
     const T *const u = g + i * n, *const v = x + i * n;
     T* const to = dx + i * n;
-    const T m = mean[i], r = inverse[i], count = static_cast<T>(n);
-    const T level = centred ? sum<T>(n, [=](std::int64_t j) { return u[j]; }) / count : T(0);
-    const T along = sum<T>(n, [=](std::int64_t j) { return u[j] * ((v[j] - m) * r); }) / count;
+    const T m = mean[i], r = inverse[i];
+    const T level = centred ? mean_of<T>(n, [=](std::int64_t j) { return u[j]; }) : T(0);
+    const T along = mean_of<T>(n, [=](std::int64_t j) { return u[j] * ((v[j] - m) * r); });
     for (std::int64_t j = 0; j < n; ++j) to[j] = (u[j] - level - (v[j] - m) * r * along) * r;
   });
 }

@@ -49,9 +49,32 @@ void argsort(std::int64_t rows,
   });
 }
 
-#define GRADUS_SORT(T)                 \
-  template GRADUS_EXPORT void argsort( \
-      std::int64_t, std::int64_t, std::int64_t, bool, const T*, std::int64_t*);
+template <class T>
+DifferentRows different_rows(std::int64_t rows, std::int64_t n, const T* x) {
+  const auto before = [=](std::int64_t i, std::int64_t j) {
+    return std::lexicographical_compare(
+        x + i * n, x + (i + 1) * n, x + j * n, x + (j + 1) * n, comes_before<T>);
+  };
+  std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
+  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::stable_sort(order.begin(), order.end(), before);
+  DifferentRows all;
+  all.which.resize(order.size());
+  for (const std::int64_t row : order) {
+    if (all.firsts.empty() || before(all.firsts.back(), row)) {
+      all.firsts.push_back(row);
+      all.counts.push_back(0);
+    }
+    ++all.counts.back();
+    all.which[static_cast<std::size_t>(row)] = static_cast<std::int64_t>(all.firsts.size()) - 1;
+  }
+  return all;
+}
+
+#define GRADUS_SORT(T)                                                          \
+  template GRADUS_EXPORT void argsort(                                          \
+      std::int64_t, std::int64_t, std::int64_t, bool, const T*, std::int64_t*); \
+  template GRADUS_EXPORT DifferentRows different_rows(std::int64_t, std::int64_t, const T*);
 GRADUS_SORT(float)
 GRADUS_SORT(double)
 GRADUS_SORT(std::int64_t)

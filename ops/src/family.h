@@ -5,12 +5,10 @@
 #include "gradus/graph/op.h"
 #include "gradus/kernels/loops.h"
 #include "gradus/ops/registry.h"
-#include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/strided.h"
 #include "gradus/tensor/tensor.h"
 
-#include <Eigen/Core>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -3,7 +3,9 @@
 #include "checks.h"
 
 #include "gradus/graph/node.h"
-#include "gradus/tensor/runtime.h"
+#include "gradus/kernels/loops.h"
+#include "gradus/kernels/reduce.h"
+#include "gradus/kernels/sum.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,40 +15,23 @@ namespace gradus::optim {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kBlock = 1 << 14;
-
 double larger(double a, double b) { return b > a || std::isnan(b) ? b : a; }
 
-/// join(… join(0, term(x[0])) …) in lanes, so that it vectorises.
-template <class T, class Term, class Join>
-double fold(const T* x, std::int64_t n, Term term, Join join) {
-  constexpr std::int64_t count = 16;
-  double lanes[count] = {};
-  const std::int64_t whole = n / count * count;
-  for (std::int64_t i = 0; i < whole; i += count)
-    for (std::int64_t k = 0; k < count; ++k)
-      lanes[k] = join(lanes[k], term(static_cast<double>(x[i + k])));
-  for (std::int64_t i = whole; i < n; ++i)
-    lanes[i - whole] = join(lanes[i - whole], term(static_cast<double>(x[i])));
-  for (std::int64_t k = 1; k < count; ++k) lanes[0] = join(lanes[0], lanes[k]);
-  return lanes[0];
+/// The sum of f(x_i), in double.
+template <class F>
+double sum(const Tensor& x, F f) {
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* const in = x.data<T>();
+    return kernels::parallel_block_sum<double>(
+        x.numel(), [=](std::int64_t i) { return f(static_cast<double>(in[i])); });
+  });
 }
 
-/// The same in blocks that do not depend on the number of threads.
-template <class Term, class Join>
-double fold(const Tensor& x, Term term, Join join) {
-  const std::int64_t n = x.numel(), blocks = (n + kBlock - 1) / kBlock;
-  Tensor parts = empty({blocks}, float64);
-  double* const out = parts.mutable_data<double>();
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    const T* const in = x.data<T>();
-    gradus::detail::parallel_for(blocks, 1, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t b = begin; b < end; ++b)
-        out[b] = fold(in + b * kBlock, std::min(kBlock, n - b * kBlock), term, join);
-    });
-  });
-  return fold(
-      out, blocks, [](double v) { return v; }, join);
+/// The largest |x_i|; NaN wins.
+double largest(const Tensor& x) {
+  if (x.numel() == 0) return 0;
+  const std::uint32_t all = (1U << x.rank()) - 1;
+  return larger(kernels::max_over(x, all, {}).item(), -kernels::min_over(x, all, {}).item());
 }
 
 template <class F>
@@ -55,22 +40,17 @@ void for_each_gradient(const std::vector<Parameter>& parameters, F f) {
     if (const Tensor g = gradient(p); g.defined()) f(p, contiguous(g));
 }
 
-constexpr auto kPlus = [](double a, double b) { return a + b; };
-
 /// Over all gradients: the sum of |measure(g)|^p.
 template <class Measure>
 double power_sum(const std::vector<Parameter>& parameters, double p, Measure measure) {
   double total = 0;
   for_each_gradient(parameters, [&](const Parameter&, const Tensor& g) {
     if (p == 2)
-      total += fold(
-          g, [=](double v) { return measure(v) * measure(v); }, kPlus);
+      total += sum(g, [=](double v) { return measure(v) * measure(v); });
     else if (p == 1)
-      total += fold(
-          g, [=](double v) { return std::abs(measure(v)); }, kPlus);
+      total += sum(g, [=](double v) { return std::abs(measure(v)); });
     else
-      total += fold(
-          g, [=](double v) { return std::pow(std::abs(measure(v)), p); }, kPlus);
+      total += sum(g, [=](double v) { return std::pow(std::abs(measure(v)), p); });
   });
   return total;
 }
@@ -82,30 +62,21 @@ double norm(const std::vector<Parameter>& parameters, double p) {
     if (std::isnan(sum) || (sum > std::numeric_limits<double>::min() && sum < kInfinity))
       return std::pow(sum, 1 / p);
   }
-  double largest = 0;
-  for_each_gradient(parameters, [&](const Parameter&, const Tensor& g) {
-    largest = larger(largest,
-                     fold(
-                         g, [](double v) { return std::abs(v); }, larger));
-  });
-  if (p == kInfinity || !(largest > 0 && largest < kInfinity)) return largest;
-  const double sum = power_sum(parameters, p, [=](double v) { return v / largest; });
-  return largest * std::pow(sum, 1 / p);
+  double most = 0;
+  for_each_gradient(parameters,
+                    [&](const Parameter&, const Tensor& g) { most = larger(most, largest(g)); });
+  if (p == kInfinity || !(most > 0 && most < kInfinity)) return most;
+  const double sum = power_sum(parameters, p, [=](double v) { return v / most; });
+  return most * std::pow(sum, 1 / p);
 }
 
 /// Puts f(gradient) in the place of every gradient.
 template <class F>
 void replace(const std::vector<Parameter>& parameters, F f) {
   for_each_gradient(parameters, [&](const Parameter& p, const Tensor& from) {
-    Tensor to = empty_like(from);
-    dispatch_floating(from.dtype(), [&]<class T>() {
-      const T* const in = from.data<T>();
-      T* const out = to.mutable_data<T>();
-      gradus::detail::parallel_for(from.numel(), kBlock, [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) out[i] = f(in[i]);
-      });
-    });
-    set_gradient(p, std::move(to));
+    set_gradient(p, dispatch_floating(from.dtype(), [&]<class T>() {
+                   return kernels::map_dense<T>(from, f);
+                 }));
   });
 }
 

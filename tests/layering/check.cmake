@@ -14,7 +14,6 @@ read_rooms(${ROOT} ${ROOMS})
 set(exceptions
   "^gradus/tensor/eigen\\.h$ : ^Eigen/"
   "^gradus/tensor/intrinsics\\.h$ : ^immintrin\\.h$"
-  "^gradus/kernels/loops\\.h$ : ^Eigen/"
   "^gradus/ops/(lambda|lane)\\.h$ : ^Eigen/"
   "^gradus/inspect/boost\\.h$ : ^boost/"
   "^gradus/testing(/.*)?\\.h$ : ^gtest/")

@@ -8,6 +8,7 @@
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/gemm.h"
 #include "gradus/kernels/index.h"
+#include "gradus/kernels/label_loss.h"
 #include "gradus/kernels/lines.h"
 #include "gradus/kernels/loops.h"
 #include "gradus/kernels/modular.h"

@@ -50,15 +50,8 @@ struct Fold : Columns {
     const Tensor columns = dense(x);
     const Shape shape = image(x.size(0), x.size(1));
     Tensor y = zeros(shape, x.dtype());
-    const ConvSizes s = geometry(shape);
-    const std::int64_t from = x.size(1) * x.size(2), to = shape[1] * volume(s.size);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T* in = columns.data<T>();
-      T* out = y.mutable_data<T>();
-      parallel_for(shape[0], 1, [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i)
-          columns_to_image<T>(s, shape[1], in + i * from, out + i * to);
-      });
+      columns_to_images(geometry(shape), columns.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -68,17 +61,9 @@ struct Fold : Columns {
 Tensor Unfold::forward(const Tensor& x) const {
   const Tensor images = dense(x);
   const ConvSizes s = geometry(x.shape());
-  const std::int64_t channels = x.size(1), rows = channels * volume(s.kernel);
-  Tensor y = empty({x.size(0), rows, volume(s.result)}, x.dtype());
-  const std::int64_t from = channels * volume(s.size), to = rows * volume(s.result);
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    const T* in = images.data<T>();
-    T* out = y.mutable_data<T>();
-    parallel_for(x.size(0), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        image_to_columns<T>(s, channels, in + i * from, out + i * to);
-    });
-  });
+  Tensor y = empty({s.batch, s.in * volume(s.kernel), volume(s.result)}, x.dtype());
+  dispatch_floating(
+      x.dtype(), [&]<class T>() { images_to_columns(s, images.data<T>(), y.mutable_data<T>()); });
   return y;
 }
 Cotangents Unfold::vjp(const Pullback& p) const {

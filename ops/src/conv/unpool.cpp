@@ -1,7 +1,7 @@
 // The way back from a max pool, and pools that are norms.
 
 #include "conv/spatial.h"
-#include "family.h"
+#include "index/places.h"
 
 #include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"
@@ -71,17 +71,13 @@ Tensor max_unpool(
                                  to_string(indices.shape())),
                      x.site);
   const Shape size = size_before(name, x, spatial_part(batch.shape()), kernel, o);
-  const Tensor places = contiguous(indices);
-  const std::int64_t room = size.numel(), *place = places.data<std::int64_t>();
-  for (std::int64_t i = 0; i < places.numel(); ++i)
-    if (place[i] < 0 || place[i] >= room)
-      fail<IndexError>(
-          name, fmt::format("expected indices in 0..{}, got {}", room - 1, place[i]), x.site);
+  const std::int64_t room = size.numel();
   const SitePin pin(x.site);
+  const Tensor inside = places(name, indices, 0, room);
   const std::int64_t n = batch.size(0), c = batch.size(1);
   const Shape planes{n, c, spatial_part(batch.shape()).numel()};
   const Tensor flat =
-      scatter(zeros({n, c, room}, x->dtype()), 2, reshape(places, planes), reshape(batch, planes));
+      scatter(zeros({n, c, room}, x->dtype()), 2, reshape(inside, planes), reshape(batch, planes));
   Shape shape{n, c};
   for (std::int64_t s : size) shape.push_back(s);
   return without_batch_axis(reshape(flat, shape), x->rank() == spatial + 1);

@@ -1,16 +1,21 @@
 #include "gradus/ops/index.h"
 
 #include "axes.h"
-#include "family.h"
+#include "index/places.h"
 
 #include "gradus/kernels/index.h"
-#include "gradus/kernels/lines.h"
-#include "gradus/kernels/modular.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
 namespace gradus {
 namespace detail {
+
+void check_index(const char* op, const Tensor& index, CallSite site) {
+  if (index.dtype() != int64)
+    fail<DTypeError>(
+        op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
+}
+
 namespace {
 
 [[noreturn]] void fail_index(const char* op,
@@ -21,7 +26,8 @@ namespace {
   fail<IndexError>(op, fmt::format("expected indices in {}..{}, got {}", lowest, n - 1, got));
 }
 
-/// The indices without gaps, counted from the front. IndexError unless they are in lowest … n - 1.
+}  // namespace
+
 Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int64_t n) {
   Tensor dense = contiguous(index);
   const std::int64_t* in = dense.data<std::int64_t>();
@@ -34,19 +40,11 @@ Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 
-Tensor places(const char* op, const Tensor& index, std::int64_t n) {
-  return places(op, index, -n, n);
-}
+namespace {
 
 /// A copy of x, or zeros where it is left out.
 Tensor start(const Tensor& x, const Shape& shape, DType dtype) {
   return x.defined() ? clone(x) : zeros(shape, dtype);
-}
-
-template <class F>
-void dispatch_numbers(DType dtype, F&& f) {
-  if (dtype == int64) return f.template operator()<std::int64_t>();
-  dispatch_floating(dtype, f);
 }
 
 // clang-format off
@@ -111,83 +109,38 @@ struct OneHot : Op {
 
 Tensor IndexSelect::forward(const Tensor& x, const Tensor& index) const {
   Shape shape = x.shape();
-  const std::int64_t n = shape[axis], k = index.numel();
-  const Tensor at = places(info.name, index, n), dense = contiguous(x);
-  shape[axis] = k;
-  Tensor y = empty(shape, x.dtype());
   const Lines lines(shape, axis);
+  const Tensor at = places(info.name, index, lines.size), dense = contiguous(x);
+  shape[axis] = index.numel();
+  Tensor y = empty(shape, x.dtype());
   dispatch(x.dtype(), [&]<class T>() {
-    take(lines.outer,
-         n,
-         lines.inner,
-         k,
-         at.data<std::int64_t>(),
-         dense.data<T>(),
-         y.mutable_data<T>());
+    take(lines, index.numel(), at.data<std::int64_t>(), dense.data<T>(), y.mutable_data<T>());
   });
   return y;
 }
 
 Tensor IndexAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
   Shape shape = source.shape();
-  const std::int64_t n = size, k = shape[axis];
-  const Tensor at = places(info.name, index, n), dense = contiguous(source);
-  shape[axis] = n;
+  const std::int64_t k = std::exchange(shape[axis], size);
+  const Tensor at = places(info.name, index, size), dense = contiguous(source);
   Tensor y = start(x, shape, source.dtype());
-  const Lines lines(shape, axis);
   dispatch_numbers(y.dtype(), [&]<class T>() {
-    add_at(lines.outer,
-           n,
-           lines.inner,
-           k,
-           at.data<std::int64_t>(),
-           dense.data<T>(),
-           y.mutable_data<T>());
+    add_at(Lines(shape, axis), k, at.data<std::int64_t>(), dense.data<T>(), y.mutable_data<T>());
   });
   return y;
-}
-
-/// Calls f(offset in `other`, place, offset in `moving`) for each index; `moving` is the tensor whose
-/// place along the axis the index decides.
-template <class F>
-void for_each_index(
-    const Tensor& at, int axis, const Tensor& moving, const Tensor& other, const F& f) {
-  Shape steps = moving.strides();
-  const std::int64_t stride = steps[axis];
-  steps[axis] = 0;
-  const Loops<3> loops(
-      at.rank(), at.raw()->sizes(), {at.raw()->strides(), steps.begin(), other.raw()->strides()});
-  const std::int64_t* index = at.data<std::int64_t>();
-  const std::int64_t n = loops.inner_size();
-  loops.for_each_row([&](const auto& offset) {
-    for (std::int64_t i = 0; i < n; ++i)
-      f(offset[1] + i * loops.inner_stride(1) +
-            index[offset[0] + i * loops.inner_stride(0)] * stride,
-        offset[2] + i * loops.inner_stride(2));
-  });
 }
 
 Tensor Gather::forward(const Tensor& x, const Tensor& index) const {
   const Tensor at = places(info.name, index, x.raw()->sizes()[axis]);
   Tensor y = empty(index.shape(), x.dtype());
-  dispatch(x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    T* out = y.mutable_data<T>();
-    for_each_index(at, axis, x, y, [=](std::int64_t from, std::int64_t to) { out[to] = in[from]; });
-  });
+  take_along(axis, at, x, y);
   return y;
 }
 
 Tensor ScatterAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
   const Tensor at = places(info.name, index, shape[axis]);
   Tensor y = start(x, shape, source.dtype());
-  dispatch_numbers(y.dtype(), [&]<class T>() {
-    const T* in = source.data<T>();
-    T* out = y.mutable_data<T>();
-    for_each_index(at, axis, y, source, [=](std::int64_t to, std::int64_t from) {
-      out[to] = modular_sum(out[to], in[from]);
-    });
-  });
+  add_along(axis, at, source, y);
   return y;
 }
 
@@ -219,12 +172,6 @@ Tensor OneHot::forward(const Tensor& index) const {
 }
 
 // ---- checks --------------------------------------------------------------------------------------
-
-void check_index(const char* op, const Tensor& index, CallSite site) {
-  if (index.dtype() != int64)
-    fail<DTypeError>(
-        op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
-}
 
 void check_vector(const char* op, const Tensor& index, CallSite site) {
   check_index(op, index, site);

@@ -1,9 +1,10 @@
 // The part of the index family that writes at places, and masks.
 
 #include "axes.h"
-#include "family.h"
+#include "index/places.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/index.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/index.h"
@@ -13,24 +14,10 @@ namespace gradus {
 namespace detail {
 namespace {
 
-void check_index(const char* op, const Tensor& index, CallSite site) {
-  if (index.dtype() != int64)
-    fail<DTypeError>(
-        op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
-}
-
 void check_mask(const char* op, const Tensor& mask, CallSite site) {
   if (mask.dtype() != boolean)
     fail<DTypeError>(
         op, fmt::format("expected a bool mask, got {}", to_string(mask.dtype())), site);
-}
-
-/// An index counted from the front.
-std::int64_t place_of(const char* op, std::int64_t index, std::int64_t n) {
-  if (n == 0) fail<IndexError>(op, fmt::format("expected no index into size 0, got {}", index));
-  if (index < -n || index >= n)
-    fail<IndexError>(op, fmt::format("expected indices in {}..{}, got {}", -n, n - 1, index));
-  return index < 0 ? index + n : index;
 }
 
 /// Which element of a source, counted in row-major order, ends up at each place; -1 for none. Of those that
@@ -38,19 +25,7 @@ std::int64_t place_of(const char* op, std::int64_t index, std::int64_t n) {
 Tensor writers(
     const char* op, const Shape& shape, int axis, const Tensor& index, const Shape& source) {
   Tensor y = full(shape, -1, int64);
-  const Shape order = contiguous_strides(source);
-  Shape steps = y.strides();
-  const std::int64_t stride = std::exchange(steps[axis], 0), n = shape[axis];
-  const std::int64_t* in = index.data<std::int64_t>();
-  std::int64_t* out = y.mutable_data<std::int64_t>();
-  const Loops<3> loops(
-      index.rank(), index.raw()->sizes(), {index.raw()->strides(), steps.begin(), order.begin()});
-  loops.for_each_row([&](const auto& at) {
-    for (std::int64_t i = 0; i < loops.inner_size(); ++i)
-      out[at[1] + i * loops.inner_stride(1) +
-          place_of(op, in[at[0] + i * loops.inner_stride(0)], n) * stride] =
-          at[2] + i * loops.inner_stride(2);
-  });
+  write_along(axis, places(op, index, shape[axis]), source, y);
   return y;
 }
 
@@ -173,10 +148,8 @@ Tensor index_put(Arg x, std::span<const Tensor> indices, const Tensor& values, b
   for (int d = 0; d < k; ++d) {
     const std::int64_t n = x->shape()[d];
     rows *= n;
-    const Tensor places =
-        map<std::int64_t, std::int64_t>(contiguous(indices[static_cast<std::size_t>(d)]),
-                                        [=](std::int64_t i) { return place_of(name, i, n); });
-    flat = add(mul(flat, static_cast<double>(n)), places);
+    flat = add(mul(flat, static_cast<double>(n)),
+               places(name, indices[static_cast<std::size_t>(d)], n));
   }
   const std::int64_t count = flat.numel();
   Shape whole{rows}, parts{count};

@@ -1,8 +1,9 @@
 // Scatter with a reduction of what meets at one place.
 
-#include "family.h"
+#include "index/places.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/index.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/index.h"
@@ -19,26 +20,10 @@ constexpr auto kName = "scatter_reduce";
 
 /// For each element of the source, in row-major order, the place it goes to, counted in row-major order.
 Tensor places_of(const Shape& shape, int axis, const Tensor& index) {
-  const Tensor dense = contiguous(index);
-  const std::int64_t* in = dense.data<std::int64_t>();
-  const Shape order = contiguous_strides(index.shape()), strides = contiguous_strides(shape);
-  const std::int64_t n = shape[axis];
-  Tensor y = empty({index.numel()}, int64);
-  std::int64_t* out = y.mutable_data<std::int64_t>();
-  for (std::int64_t i = 0; i < index.numel(); ++i) {
-    if (in[i] < -n || in[i] >= n)
-      fail<IndexError>(kName,
-                       n == 0
-                           ? fmt::format("expected no index into size 0, got {}", in[i])
-                           : fmt::format("expected indices in {}..{}, got {}", -n, n - 1, in[i]));
-    std::int64_t rest = i, place = 0;
-    for (int d = 0; d < shape.rank(); ++d) {
-      place += (d == axis ? (in[i] < 0 ? in[i] + n : in[i]) : rest / order[d]) * strides[d];
-      rest %= order[d];
-    }
-    out[i] = place;
-  }
-  return y;
+  const Tensor at = places(kName, index, shape[axis]);
+  Tensor y = empty(index.shape(), int64);
+  take_along(axis, at, view_as(arange(shape.numel()), shape, contiguous_strides(shape)), y);
+  return reshape(y, {y.numel()});
 }
 
 /// 1 for each place that is written to, of n.
@@ -63,19 +48,14 @@ struct ScatterExtremum : Op {
   Tensor forward(const Tensor& x, const Tensor& places, const Tensor& source) const {
     Tensor y = clone(x);
     const Tensor at = contiguous(places), from = contiguous(source);
-    const std::int64_t* place = at.data<std::int64_t>();
-    std::vector<char> begun(static_cast<std::size_t>(y.numel()), include_self ? 1 : 0);
-    dispatch(x.dtype(), [&]<class T>() {
-      T* out = y.mutable_data<T>();
-      const T* in = from.data<T>();
-      for (std::int64_t i = 0; i < from.numel(); ++i) {
-        const T v = in[i];
-        T& best = out[place[i]];
-        if (begun[static_cast<std::size_t>(place[i])] == 0 || v != v ||
-            (largest ? v > best : v < best))
-          best = v;
-        begun[static_cast<std::size_t>(place[i])] = 1;
-      }
+    dispatch_numbers(x.dtype(), [&]<class T>() {
+      extreme_at(largest,
+                 include_self,
+                 y.numel(),
+                 from.numel(),
+                 at.data<std::int64_t>(),
+                 from.data<T>(),
+                 y.mutable_data<T>());
     });
     return y;
   }
@@ -148,9 +128,7 @@ Tensor scatter_reduce(Arg x,
                       const Tensor& source,
                       ScatterReduce reduce,
                       bool include_self) {
-  if (index.dtype() != int64)
-    fail<DTypeError>(
-        kName, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), x.site);
+  check_index(kName, index, x.site);
   check_same_dtype(kName, x, source);
   if (x->dtype() == boolean || (reduce == ScatterReduce::mean && x->dtype() == int64))
     fail<DTypeError>(kName,

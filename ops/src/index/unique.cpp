@@ -1,22 +1,15 @@
 #include "axes.h"
 #include "family.h"
 
+#include "gradus/kernels/index.h"
+#include "gradus/kernels/sort.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
 #include "gradus/ops/sort.h"
 
-#include <numeric>
-
 namespace gradus {
 namespace detail {
 namespace {
-
-/// The sign of a - b; NaN is behind all numbers and equal to NaN.
-template <class T>
-int compared(T a, T b) {
-  if (a == b || (a != a && b != b)) return 0;
-  return a < b || b != b ? -1 : 1;
-}
 
 /// Results: the different rows of x [n, width] in order, which of them each row is, and how often each stands.
 struct UniqueRows : Op {
@@ -25,35 +18,13 @@ struct UniqueRows : Op {
   Tensors forward(const Tensor& x) const {
     const std::int64_t n = x.size(0), width = x.size(1);
     const Tensor rows = contiguous(x);
-    std::vector<std::int64_t> order(static_cast<std::size_t>(n)), counts;
-    std::iota(order.begin(), order.end(), std::int64_t{0});
-    Tensor inverse = empty({n}, int64), values;
-    std::int64_t* which = inverse.mutable_data<std::int64_t>();
-    dispatch(x.dtype(), [&]<class T>() {
-      const T* in = rows.data<T>();
-      const auto compare = [=](std::int64_t i, std::int64_t j) {
-        int c = 0;
-        for (std::int64_t k = 0; c == 0 && k < width; ++k)
-          c = compared(in[i * width + k], in[j * width + k]);
-        return c;
-      };
-      std::stable_sort(order.begin(), order.end(), [&](std::int64_t i, std::int64_t j) {
-        return compare(i, j) < 0;
-      });
-      std::vector<std::int64_t> firsts;
-      for (const std::int64_t row : order) {
-        if (firsts.empty() || compare(firsts.back(), row) != 0) {
-          firsts.push_back(row);
-          counts.push_back(0);
-        }
-        ++counts.back();
-        which[row] = static_cast<std::int64_t>(firsts.size()) - 1;
-      }
-      values = empty({static_cast<std::int64_t>(firsts.size()), width}, x.dtype());
-      T* out = values.mutable_data<T>();
-      for (const std::int64_t row : firsts) out = std::copy_n(in + row * width, width, out);
+    return dispatch(x.dtype(), [&]<class T>() -> Tensors {
+      const T* const in = rows.data<T>();
+      const DifferentRows all = different_rows(n, width, in);
+      Tensor values = empty({static_cast<std::int64_t>(all.firsts.size()), width}, x.dtype());
+      take(Lines(x.shape(), 0), values.size(0), all.firsts.data(), in, values.mutable_data<T>());
+      return {values, from_vector(all.which), from_vector(all.counts)};
     });
-    return {values, inverse, from_vector(counts)};
   }
 };
 

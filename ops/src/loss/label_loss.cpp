@@ -1,9 +1,10 @@
+#include "gradus/kernels/label_loss.h"
+
 #include "family.h"
 #include "loss/loss.h"
 #include "norm/softmax.h"
 
 #include "gradus/graph/node.h"
-#include "gradus/kernels/lines.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/norm.h"
 #include "gradus/ops/reduce.h"
@@ -20,9 +21,6 @@ namespace {
 /// The dimension of the classes.
 int class_axis(int rank) { return rank == 1 ? 0 : 1; }
 
-/// A dense x as lines along the classes; line r = (n, d) is sample n at place d of the inner dimensions.
-Lines rows_of(const Tensor& x) { return Lines(x.shape(), class_axis(x.rank())); }
-
 /// The place of row r in the target: "3", or "[0, 3]".
 std::string place(const Tensor& target, std::int64_t r) {
   if (target.rank() == 1) return std::to_string(r);
@@ -35,8 +33,7 @@ std::string place(const Tensor& target, std::int64_t r) {
   return to_string(index);
 }
 
-/// Attributes and kernels of both. A row's loss is -sum_c q_c x_c with q_c = weight_c ((1 - s) [c is the label] +
-/// s / C), and 0 if its label is ignored.
+/// What both share; the loss of a row is that of gradus/kernels/label_loss.h.
 struct LabelLoss : Op {
   Reduction reduction = Reduction::mean;
   bool ignores = false, has_weight = false;
@@ -66,50 +63,31 @@ struct LabelLoss : Op {
     }
   }
 
+  /// What the kernels need, of labels that were checked and a weight or none. All dense.
+  template <class T>
+  Labels<T> labelled(const Shape& shape, const Tensor& target, const Tensor& weight) const {
+    return {Lines(shape, class_axis(shape.rank())),
+            target.data<std::int64_t>(),
+            weight.defined() ? weight.data<T>() : nullptr,
+            smoothing,
+            ignores,
+            ignore_index};
+  }
   /// What the sum over the rows is divided by; 1 where nothing is.
   template <class T>
-  double divisor(const std::int64_t* labels, std::int64_t n, const T* weight) const {
-    if (reduction != Reduction::mean) return 1;
-    if (weight == nullptr && !ignores) return static_cast<double>(n);
-    double total = 0;
-    for (std::int64_t r = 0; r < n; ++r)
-      if (counts(labels[r]))
-        total += weight != nullptr ? static_cast<double>(weight[labels[r]]) : 1;
-    return total;
+  double divisor(const Labels<T>& labels) const {
+    return reduction == Reduction::mean ? label_weight(labels) : 1;
   }
 
-  /// The loss of log-probabilities, by labels that were checked. All dense.
+  /// The loss of a dense x of log-probabilities.
   Tensor loss(const Tensor& x, const Tensor& target, const Tensor& weight) const {
-    const Lines rows = rows_of(x);
-    Tensor y =
-        reduction == Reduction::none ? empty(target.shape(), x.dtype()) : empty({}, x.dtype());
+    const bool each = reduction == Reduction::none;
+    Tensor y = empty(each ? target.shape() : Shape{}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T *in = x.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
-      const auto* labels = target.data<std::int64_t>();
-      T* out = y.mutable_data<T>();
-      const T hard = static_cast<T>(1 - smoothing),
-              soft = static_cast<T>(smoothing / static_cast<double>(rows.size));
-      double total = 0;
-      for (std::int64_t r = 0; r < rows.count(); ++r) {
-        T sum = 0;
-        if (const std::int64_t label = labels[r]; counts(label)) {
-          const T* row = in + rows.start(r);
-          // A class of weight 0 may have an infinite logarithm.
-          const auto part = [=](T share, std::int64_t c) {
-            const T q = share * (w != nullptr ? w[c] : T(1));
-            return q == 0 ? q : q * row[c * rows.inner];
-          };
-          sum = -part(hard, label);
-          if (smoothing != 0)
-            for (std::int64_t c = 0; c < rows.size; ++c) sum -= part(soft, c);
-        }
-        if (reduction == Reduction::none)
-          out[r] = sum;
-        else
-          total += static_cast<double>(sum);
-      }
-      if (reduction != Reduction::none)
-        *out = static_cast<T>(total / divisor(labels, rows.count(), w));
+      const auto labels = labelled<T>(x.shape(), target, weight);
+      T* const out = y.mutable_data<T>();
+      const double total = label_losses(labels, x.data<T>(), each ? out : nullptr);
+      if (!each) *out = static_cast<T>(total / divisor(labels));
     });
     return y;
   }
@@ -119,24 +97,10 @@ struct LabelLoss : Op {
                       DType dtype,
                       const Tensor& target,
                       const Tensor& weight) const {
-    Tensor q = zeros(shape, dtype);
-    const Lines rows = rows_of(q);
+    Tensor q = empty(shape, dtype);
     dispatch_floating(dtype, [&]<class T>() {
-      T* out = q.mutable_data<T>();
-      const T* w = weight.defined() ? weight.data<T>() : nullptr;
-      const auto* labels = target.data<std::int64_t>();
-      const double scale = 1 / divisor(labels, rows.count(), w);
-      const T hard = static_cast<T>(scale * (1 - smoothing)),
-              soft = static_cast<T>(scale * smoothing / static_cast<double>(rows.size));
-      for (std::int64_t r = 0; r < rows.count(); ++r) {
-        const std::int64_t label = labels[r];
-        if (!counts(label)) continue;
-        T* row = out + rows.start(r);
-        if (smoothing != 0)
-          for (std::int64_t c = 0; c < rows.size; ++c)
-            row[c * rows.inner] = soft * (w != nullptr ? w[c] : T(1));
-        row[label * rows.inner] += hard * (w != nullptr ? w[label] : T(1));
-      }
+      const auto labels = labelled<T>(shape, target, weight);
+      label_coefficients(labels, 1 / divisor(labels), q.mutable_data<T>());
     });
     return q;
   }
@@ -195,34 +159,13 @@ struct CrossEntropy : LabelLoss {
                         const Tensor& weight) const {
     Tensor dx = softmax_values(x, axis);
     const Tensor factors = dense(g);
-    const Lines rows = rows_of(dx);
     dispatch_floating(dx.dtype(), [&]<class T>() {
-      T* out = dx.mutable_data<T>();
-      const T *gs = factors.data<T>(), *w = weight.defined() ? weight.data<T>() : nullptr;
-      const auto* labels = target.data<std::int64_t>();
-      const std::int64_t classes = rows.size, step = rows.inner;
-      const auto scale = static_cast<T>(1 / divisor(labels, rows.count(), w));
-      const T hard = static_cast<T>(1 - smoothing),
-              soft = static_cast<T>(smoothing / static_cast<double>(classes));
-      T all = static_cast<T>(classes);
-      if (w != nullptr)
-        all = static_cast<T>(block_sum<T>(classes, [=](std::int64_t c) { return w[c]; }));
-      for (std::int64_t r = 0; r < rows.count(); ++r) {
-        const std::int64_t label = labels[r];
-        T* row = out + rows.start(r);
-        if (!counts(label)) {
-          for (std::int64_t c = 0; c < classes; ++c) row[c * step] = 0;
-          continue;
-        }
-        const T factor = scale * (reduction == Reduction::none ? gs[r] : *gs);
-        const T own = factor * hard * (w != nullptr ? w[label] : T(1));
-        const T along = own + factor * soft * (smoothing != 0 ? all : T(0));
-        for (std::int64_t c = 0; c < classes; ++c) row[c * step] *= along;
-        if (smoothing != 0)
-          for (std::int64_t c = 0; c < classes; ++c)
-            row[c * step] -= factor * soft * (w != nullptr ? w[c] : T(1));
-        row[label * step] -= own;
-      }
+      const auto labels = labelled<T>(dx.shape(), target, weight);
+      label_gradient(labels,
+                     1 / divisor(labels),
+                     reduction == Reduction::none,
+                     factors.data<T>(),
+                     dx.mutable_data<T>());
     });
     return dx;
   }

@@ -62,13 +62,9 @@ struct Bernoulli : Op {
     const Generator generator(seed);
     dispatch_floating(p.dtype(), [&]<class T>() {
       const T* in = dense.data<T>();
-      T* out = y.mutable_data<T>();
-      for (std::int64_t i = 0; i < y.numel(); ++i) {
+      for (std::int64_t i = 0; i < y.numel(); ++i)
         check_probability("bernoulli", static_cast<double>(in[i]), {});
-        const auto words = generator.block(static_cast<std::uint64_t>(i / 4));
-        const double u = static_cast<double>(words[static_cast<std::size_t>(i % 4)]) * 0x1p-32;
-        out[i] = u < static_cast<double>(in[i]) ? T(1) : T(0);
-      }
+      kernels::bernoulli(generator, y.numel(), in, y.mutable_data<T>());
     });
     return y;
   }
@@ -98,13 +94,14 @@ struct Multinomial : Op {
     for (std::int64_t row = 0; row < y.numel() / n; ++row) {
       const double* from = dense.data<double>() + row * classes;
       std::vector<double> left(from, from + (rows > 0 ? classes : 0));
-      draw(left, generator, y.mutable_data<std::int64_t>() + row * n);
+      check_weights(left);
+      kernels::draw(generator, left, replacement, n, y.mutable_data<std::int64_t>() + row * n);
     }
     return y;
   }
 
  private:
-  void draw(std::vector<double>& weights, Generator& generator, std::int64_t* out) const {
+  void check_weights(const std::vector<double>& weights) const {
     for (double w : weights)
       if (!(w >= 0 && std::isfinite(w)))
         fail<ArgumentError>("multinomial", fmt::format("expected finite weights >= 0, got {}", w));
@@ -115,20 +112,6 @@ struct Multinomial : Op {
       fail<ArgumentError>(
           "multinomial",
           fmt::format("expected at least {} weights above 0 in a row, got {}", needed, positive));
-    for (std::int64_t k = 0; k < n; ++k) {
-      double total = 0;
-      for (double w : weights) total += w;
-      double rest = generator.uniform() * total;
-      std::size_t at = 0, last = 0;
-      for (at = 0; at < weights.size(); ++at) {
-        if (weights[at] == 0) continue;
-        last = at;
-        if (rest < weights[at]) break;
-        rest -= weights[at];
-      }
-      out[k] = static_cast<std::int64_t>(last);
-      if (!replacement) weights[last] = 0;
-    }
   }
 };
 

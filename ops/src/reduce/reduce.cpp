@@ -4,6 +4,7 @@
 #include "family.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/elementary.h"
 #include "gradus/kernels/reduce.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -187,14 +188,12 @@ struct LogSumExp : Reduction {
   static constexpr OpInfo info{.name = "logsumexp", .saves = Saves::input0 | Saves::output};
   Tensor forward(const Tensor& x) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
-      using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
       const Tensor top = max_over(x, mask, reduced_shape(x, mask, true));
-      const Tensor terms = map_array<T>(centred<T>(x, top, mask), [](const auto& a) { return a.exp(); });
-      Tensor y = sum_over(terms, mask, result_shape(x));
-      const Eigen::Map<const Array> most(top.data<T>(), y.numel());
-      Eigen::Map<Array> out(y.mutable_data<T>(), y.numel());
-      out = most.isFinite().select(most + out.log(), most);
-      return y;
+      const Tensor terms = map_dense<T>(centred<T>(x, top, mask), [](T v) { return elementary::exp(v); });
+      const Tensor sums = sum_over(terms, mask, result_shape(x));
+      return map<T, T>(view_as(top, sums.shape(), sums.strides()), sums, [](T most, T sum) {
+        return std::isfinite(most) ? most + elementary::log(sum) : most;
+      });
     });
   }
   Cotangents vjp(const Pullback& p) const {

@@ -22,12 +22,6 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-template <class F>
-void dispatch_numbers(DType dtype, F&& f) {
-  if (dtype == int64) return f.template operator()<std::int64_t>();
-  dispatch_floating(dtype, f);
-}
-
 /// Moved by one place along an axis, away from the end where the scan starts; the first is 0.
 Tensor moved_on(const Tensor& x, int axis, bool reverse) {
   const std::int64_t n = x.shape()[axis];

@@ -3,6 +3,7 @@
 #include "axes.h"
 #include "family.h"
 
+#include "gradus/kernels/lines.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
 
@@ -121,9 +122,8 @@ struct Concat : Parts {
     std::int64_t size = 0;
     for (const Tensor& x : xs) size += x.raw()->sizes()[axis];
     Tensor y = empty(with_size(xs[0].shape(), axis, size), xs[0].dtype());
-    std::int64_t rows = 1, inner = static_cast<std::int64_t>(size_of(y.dtype()));
-    for (int d = 0; d < y.rank(); ++d)
-      (d < axis ? rows : inner) *= d == axis ? 1 : y.raw()->sizes()[d];
+    const Lines lines(y.shape(), axis);
+    const std::int64_t inner = lines.inner * static_cast<std::int64_t>(size_of(y.dtype()));
     std::int64_t at = 0;
     for (const Tensor& x : xs) {
       const std::int64_t n = x.raw()->sizes()[axis];
@@ -131,7 +131,7 @@ struct Concat : Parts {
         fill_part(narrow(y, axis, at, n), x);
       } else if (x.numel() > 0) {
         const auto bytes = static_cast<std::size_t>(n * inner);
-        for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t row = 0; row < lines.outer; ++row)
           std::memcpy(
               y.raw()->data + (row * size + at) * inner, x.raw()->data + row * n * inner, bytes);
       }

@@ -38,12 +38,12 @@ class ConvBackendGuard {
   ConvBackend outer_;
 };
 
-/// The patches of one image [channels, size] as columns [channels, kernel, result], and the adjoint, which
-/// adds to `image`.
+/// The patches of images [batch, in, size] as columns [batch, in, kernel, result], and the adjoint, which adds to
+/// `images`.
 template <class T>
-void image_to_columns(const ConvSizes& s, std::int64_t channels, const T* image, T* columns);
+void images_to_columns(const ConvSizes& s, const T* images, T* columns);
 template <class T>
-void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* columns, T* image);
+void columns_to_images(const ConvSizes& s, const T* columns, T* images);
 
 // Each says who computed it, columns or dnnl.
 

@@ -3,12 +3,9 @@
 // Elementwise loops over tensors, on several threads where they are long.
 
 #include "gradus/tensor/export.h"
-#include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/strided.h"
 #include "gradus/tensor/tensor.h"
-
-#include <Eigen/Core>
 
 #include <algorithm>
 #include <cstdint>
@@ -57,6 +54,13 @@ template <class In, class Out, class F>
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(a[i * s], b[i * t]);
 }
 
+/// f.operator()<T>() with the type of a dtype other than bool.
+template <class F>
+decltype(auto) dispatch_numbers(DType dtype, F&& f) {
+  if (dtype == int64) return f.template operator()<std::int64_t>();
+  return dispatch_floating(dtype, f);
+}
+
 /// x without gaps; undefined if x is.
 inline Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
 
@@ -75,21 +79,6 @@ Tensor map(const Tensor& x, F f) {
   const Loops<2> loops(x.rank(), x.raw()->sizes(), {y.raw()->strides(), x.raw()->strides()});
   const std::int64_t n = loops.inner_size(), s = loops.inner_stride(1);
   loops.for_each_row([&](const auto& at) { map_row(out + at[0], in + at[1], n, s, f); });
-  return y;
-}
-
-/// y = f(x) with f written on Eigen arrays: `[](const auto& a) { return a.exp(); }`.
-template <class T, class F>
-Tensor map_array(const Tensor& x, F f) {
-  using Array = Eigen::Array<T, Eigen::Dynamic, 1>;
-  const Tensor dense = kernels::dense(x);
-  Tensor y = empty_like(dense);
-  const T* in = dense.data<T>();
-  T* out = y.mutable_data<T>();
-  parallel_for(x.numel(), kGrain / 4, [=](std::int64_t begin, std::int64_t end) {
-    Eigen::Map<Array>(out + begin, end - begin) =
-        f(Eigen::Map<const Array>(in + begin, end - begin));
-  });
   return y;
 }
 

@@ -3,12 +3,14 @@
 // Sums in short blocks, these in double, so that float sums over many elements stay accurate.
 
 #include "gradus/tensor/export.h"
+#include "gradus/tensor/runtime.h"
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <numeric>
+#include <vector>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
@@ -28,6 +30,19 @@ double block_sum(std::int64_t n, F f) {
     total += static_cast<double>(std::accumulate(sums.begin(), sums.end(), T(0)));
   }
   return total;
+}
+
+/// The same on several threads; the result does not depend on their number.
+template <class T, class F>
+double parallel_block_sum(std::int64_t n, F f) {
+  constexpr std::int64_t kPart = 1 << 14;
+  std::vector<double> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
+  detail::parallel_for(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i)
+      parts[static_cast<std::size_t>(i)] = block_sum<T>(
+          std::min(kPart, n - i * kPart), [=](std::int64_t j) { return f(i * kPart + j); });
+  });
+  return std::accumulate(parts.begin(), parts.end(), 0.0);
 }
 
 /// The sums of the columns of x [rows, columns]. T is float or double.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/graph/node.h"
+#include "gradus/kernels/loops.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/lane.h"
 #include "gradus/tensor/runtime.h"
@@ -99,7 +100,7 @@ struct LambdaKernel {
     std::array<Tensor, N> dense;
     std::array<const T*, N> in;
     for (std::size_t j = 0; j < N; ++j) {
-      dense[j] = inputs[j].is_contiguous() ? inputs[j] : clone(inputs[j]);
+      dense[j] = kernels::dense(inputs[j]);
       in[j] = dense[j].template data<T>();
     }
     Tensors results;
