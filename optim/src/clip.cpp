@@ -15,6 +15,7 @@ namespace gradus::optim {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 double larger(double a, double b) { return b > a || std::isnan(b) ? b : a; }
 
 /// The sum of f(x_i), in double.

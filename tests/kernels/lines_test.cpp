@@ -1,39 +1,17 @@
 // Kernels along lines, each against its definition, for every place of the axis.
 
-#include <gradus/kernels/lines.h>
+#include "numbers.h"
+
 #include <gradus/kernels/norm.h>
 #include <gradus/kernels/scan.h>
 #include <gradus/kernels/softmax.h>
 #include <gradus/kernels/sort.h>
-#include <gradus/tensor/random.h>
-#include <gradus/tensor/tensor.h>
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
-#include <vector>
 
 namespace gradus::kernels {
 namespace {
-
-using Numbers = std::vector<double>;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-Numbers draw(std::int64_t n, std::uint64_t seed) {
-  Generator generator(seed);
-  return normal({n}, 0, 1, float64, generator).to_vector();
-}
-
-Lines lines_of(std::int64_t outer, std::int64_t size, std::int64_t inner) {
-  Lines lines;
-  lines.outer = outer;
-  lines.size = size;
-  lines.inner = inner;
-  return lines;
-}
 
 const std::vector<Lines> kLines{lines_of(1, 7, 1),
                                 lines_of(5, 3, 1),
@@ -55,12 +33,6 @@ Numbers by_line(const Lines& lines, const Numbers& x, F f) {
       y[at(lines.start(l) + i * lines.inner)] = result[at(i)];
   }
   return y;
-}
-
-void expect_near(const Numbers& got, const Numbers& want) {
-  ASSERT_EQ(got.size(), want.size());
-  for (std::size_t i = 0; i < got.size(); ++i)
-    ASSERT_NEAR(got[i], want[i], 1e-12 * (1 + std::abs(want[i]))) << "at " << i;
 }
 
 Numbers sums(Numbers line) {
