@@ -2,7 +2,7 @@
 
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
-#include "gradus/ops/formulas.h"
+#include "gradus/ops/registry.h"
 #include "gradus/tensor/file.h"
 #include "gradus/tensor/runtime.h"
 
@@ -144,29 +144,19 @@ std::string derivative(std::string_view gradient) {
   return std::string(gradient);
 }
 
-/// A bar would end the cell.
-std::string cell(std::string_view text) {
-  std::string result;
-  for (const char c : text) {
-    if (c == '|') result += '\\';
-    result += c;
-  }
-  return result;
-}
-
 void print_table() {
   fmt::print(
       "| activation | value | derivative | range | saturates where | centred (mean) |\n"
       "|---|---|---|---|---|---|\n");
   for (const Activation& a : kActivations) {
-    const Formula f = formula(a.op);
+    const Formula f = std::ranges::find(all_ops(), a.op, &OpEntry::name)->formula;
     const Curve c = curve(a, 16, 16 * 160 * 2 + 1);
     const double mean = mean_result(c);
     fmt::print("| `{}`{} | {} | {} | {} | {} | {} |\n",
                a.op,
                a.numbers.empty() ? "" : fmt::format(", {}", a.numbers),
-               cell(f.value),
-               cell(derivative(f.gradient)),
+               table_cell(f.value),
+               table_cell(derivative(f.gradient)),
                range(a, c),
                saturation(c),
                std::abs(mean) < 1e-6 ? "yes" : fmt::format("no ({:.2f})", mean));

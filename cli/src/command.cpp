@@ -83,4 +83,13 @@ std::int64_t Options::whole(const char* name,
   return value;
 }
 
+std::string table_cell(std::string_view text) {
+  std::string result;
+  for (const char c : text) {
+    if (c == '|') result += '\\';
+    result += c;
+  }
+  return result;
+}
+
 }  // namespace gradus::cli

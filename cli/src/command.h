@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus::cli {
@@ -67,5 +68,8 @@ class Options {
   std::vector<std::string> rest_;
   bool help_shown_ = false;
 };
+
+/// As text of a cell of a Markdown table, which a bar would end.
+std::string table_cell(std::string_view text);
 
 }  // namespace gradus::cli

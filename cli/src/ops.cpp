@@ -1,6 +1,5 @@
 #include "command.h"
 
-#include "gradus/ops/formulas.h"
 #include "gradus/ops/registry.h"
 
 #include <fmt/format.h>
@@ -74,13 +73,6 @@ std::string saved_text(const OpEntry& entry) {
   return text.empty() ? "nothing" : text;
 }
 
-/// A bar would end the cell.
-std::string cell(std::string_view text) {
-  std::string result;
-  for (const char c : text) result += c == '|' ? std::string("\\|") : std::string(1, c);
-  return result;
-}
-
 }  // namespace
 
 int run_ops(const std::vector<std::string>& arguments) {
@@ -97,12 +89,12 @@ int run_ops(const std::vector<std::string>& arguments) {
     const std::string_view name = entry.name;
     if (name.find(filter) == std::string_view::npos) continue;
     ++shown;
-    const Formula f = formula(name);
+    const Formula& f = entry.formula;
     if (markdown)
       fmt::print("| `{}` | {} | {} | {} | {} |\n",
                  name,
-                 cell(f.value),
-                 cell(f.gradient),
+                 table_cell(f.value),
+                 table_cell(f.gradient),
                  domain_text(entry),
                  saved_text(entry));
     else

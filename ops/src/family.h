@@ -80,8 +80,8 @@ using BinaryFunction = Tensor (*)(Arg, const Tensor&);
 
 /// An elementwise function of one tensor, sampled from its domain.
 template <class O, UnaryFunction function>
-OpEntry unary_entry() {
-  return {O::info.name, &op_class<O>, [] {
+OpEntry unary_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             return std::vector<Example>{{"",
                                          {{{2, 3}, O::info.domain}},
                                          [](std::span<const Tensor> in) { return function(in[0]); },
@@ -92,8 +92,8 @@ OpEntry unary_entry() {
 
 /// An elementwise function of two tensors, both sampled from the op's domain.
 template <class O, BinaryFunction function, Sample::Kind kind = Sample::Kind::real>
-OpEntry binary_entry() {
-  return {O::info.name, &op_class<O>, [] {
+OpEntry binary_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             return std::vector<Example>{
                 {"",
                  {{{2, 3}, O::info.domain, kind}, {{2, 3}, O::info.domain, kind}},

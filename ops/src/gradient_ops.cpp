@@ -94,15 +94,19 @@ std::span<const OpEntry> detail::gradient_ops() {
   static const OpEntry table[] = {
       {"stop_gradient",
        &op_class<StopGradient>,
+       {"x"},
        [] { return examples([](In in) { return stop_gradient(in[0]); }); }},
       {"scale_gradient",
        &op_class<ScaleGradient>,
+       {"x", "c g"},
        [] { return examples([](In in) { return scale_gradient(in[0], -0.5); }); }},
       {"clip_gradient",
        &op_class<ClipGradient>,
+       {"x", "min(max(g, low), high)"},
        [] { return examples([](In in) { return clip_gradient(in[0], -1, 0.5); }); }},
       {"clip_gradient_norm",
        &op_class<ClipGradientNorm>,
+       {"x", "g min(1, max_norm / |g|)"},
        [] { return examples([](In in) { return clip_gradient_norm(in[0], 0.5); }, false); }},
   };
   return table;

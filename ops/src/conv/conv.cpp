@@ -443,30 +443,53 @@ std::span<const OpEntry> conv_ops() {
   static const OpEntry table[] = {
       {"conv",
        &op_class<Conv>,
+       {"Σ x w over windows + b", "conv_input(g, w); conv_weight(x, g); Σ g"},
        [] {
          return std::vector{
              with_bias("", conv2d, {.padding = Padding::same}, {2, 2, 3, 3}, {3, 2, 3, 2}, 3)};
        }},
-      {"conv1d", nullptr, conv1d_examples},
-      {"conv2d", nullptr, conv2d_examples},
-      {"conv3d", nullptr, conv3d_examples},
+      {"conv1d",
+       nullptr,
+       {"Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
+       conv1d_examples},
+      {"conv2d",
+       nullptr,
+       {"Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
+       conv2d_examples},
+      {"conv3d",
+       nullptr,
+       {"Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
+       conv3d_examples},
       {"conv_input",
        &op_class<ConvInput>,
+       {"Σ g w, back to the windows",
+        "the convolution of its cotangent; conv_weight of that and g"},
        [] {
          return std::vector{
              bare("", conv_transpose2d, {.stride = {2, 1}}, {2, 3, 2, 2}, {3, 2, 3, 2})};
        }},
       {"conv_weight",
        &op_class<ConvWeight>,
+       {"Σ x g over the places of windows",
+        "conv_input of g and its cotangent; the convolution of x with that"},
        [] {
          return std::vector<Example>{
              {"", {{{2, 2, 3, 3}}, {{2, 3, 2, 2}}}, [](Inputs in) {
                 return apply(ConvWeight{example_geometry(), {3, 2}}, in[0], in[1]);
               }}};
        }},
-      {"conv_transpose1d", nullptr, transpose_examples<conv_transpose1d>},
-      {"conv_transpose2d", nullptr, transpose_examples<conv_transpose2d>},
-      {"conv_transpose3d", nullptr, transpose_examples<conv_transpose3d>},
+      {"conv_transpose1d",
+       nullptr,
+       {"the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
+       transpose_examples<conv_transpose1d>},
+      {"conv_transpose2d",
+       nullptr,
+       {"the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
+       transpose_examples<conv_transpose2d>},
+      {"conv_transpose3d",
+       nullptr,
+       {"the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},
+       transpose_examples<conv_transpose3d>},
   };
   return table;
 }

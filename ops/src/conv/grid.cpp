@@ -187,6 +187,8 @@ std::span<const OpEntry> grid_ops() {
   static const OpEntry table[] = {
       {"grid_sample",
        nullptr,
+       {"weighted neighbours of the places in a grid",
+        "g by weight; of the grid: that of the weights"},
        [] {
          const auto call = [](GridMode mode, GridPadding padding, bool align_corners) {
            return [=](In in) {
@@ -212,6 +214,7 @@ std::span<const OpEntry> grid_ops() {
        }},
       {"affine_grid",
        nullptr,
+       {"θ (u, v, 1) for each place (u, v)", "Σ g (u, v, 1)ᵀ"},
        [] {
          return Examples{{"",
                           {{{2, 2, 3}}},

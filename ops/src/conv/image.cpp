@@ -189,6 +189,8 @@ std::span<const OpEntry> image_ops() {
   static const OpEntry table[] = {
       {"interpolate",
        nullptr,
+       {"weighted neighbours (nearest, linear, cubic, area)",
+        "g, added to the neighbours by weight"},
        [] {
          const auto to = [](const Shape& size, const InterpolateOptions& o) {
            return [=](Inputs in) { return interpolate(in[0], size, o); };
@@ -215,11 +217,13 @@ std::span<const OpEntry> image_ops() {
        }},
       {"pixel_shuffle",
        nullptr,
+       {"channels as finer pixels", "pixel_unshuffle(g)"},
        [] {
          return Examples{{"", {{{2, 4, 2, 3}}}, [](Inputs in) { return pixel_shuffle(in[0], 2); }}};
        }},
       {"pixel_unshuffle",
        nullptr,
+       {"finer pixels as channels", "pixel_shuffle(g)"},
        [] {
          return Examples{
              {"", {{{2, 1, 2, 4}}}, [](Inputs in) { return pixel_unshuffle(in[0], 2); }}};

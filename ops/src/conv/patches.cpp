@@ -132,6 +132,7 @@ std::span<const OpEntry> patch_ops() {
   static const OpEntry table[] = {
       {"unfold",
        &op_class<Unfold>,
+       {"the patches of windows as columns", "fold(g)"},
        [] {
          return std::vector<Example>{
              {"", {{{2, 2, 3, 4}}}, [](Inputs in) { return unfold(in[0], 2); }},
@@ -142,6 +143,7 @@ std::span<const OpEntry> patch_ops() {
        }},
       {"fold",
        &op_class<Fold>,
+       {"columns added where their windows lie", "unfold(g)"},
        [] {
          return std::vector<Example>{{"",
                                       {{{2, 8, 6}}},

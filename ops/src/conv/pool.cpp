@@ -291,6 +291,7 @@ std::span<const OpEntry> pool_ops() {
   static const OpEntry table[] = {
       {"max_pool",
        &op_class<MaxPool>,
+       {"the greatest of a window", "g for the greatest"},
        [] {
          return Examples{
              {"", {{{1, 2, 5, 4}, domain(-4, 4), Sample::Kind::distinct}}, [](Inputs in) {
@@ -299,6 +300,7 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"max_pool1d",
        nullptr,
+       {"the greatest of a window", "g for the greatest"},
        [] {
          return Examples{
              max_example("", {2, 2, 6}, max_pool1d, 2, {}),
@@ -306,6 +308,7 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"max_pool2d",
        nullptr,
+       {"the greatest of a window", "g for the greatest"},
        [] {
          return Examples{
              max_example("", {2, 2, 4, 4}, max_pool2d, 2, {}),
@@ -317,11 +320,13 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"max_pool3d",
        nullptr,
+       {"the greatest of a window", "g for the greatest"},
        [] {
          return Examples{max_example("", {1, 2, 2, 4, 3}, max_pool3d, {1, 2, 2}, {.stride = 1})};
        }},
       {"max_pool_grad",
        &op_class<MaxPoolGrad>,
+       {"g where the greatest stood", "its cotangent there"},
        [] {
          return Examples{{"",
                           {{{2, 1, 2, 2}}, {{2, 1, 2, 2}, domain(0, 12), Sample::Kind::index}},
@@ -331,6 +336,7 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"avg_pool",
        &op_class<AvgPool>,
+       {"the mean of a window", "g / n for each of it"},
        [] {
          return Examples{{"", {{{1, 2, 5, 4}}}, [](Inputs in) {
                             return adaptive_avg_pool2d(in[0], {2, 3});
@@ -338,11 +344,13 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"avg_pool1d",
        nullptr,
+       {"the mean of a window", "g / n for each of it"},
        [] {
          return Examples{avg_example("", {2, 2, 6}, avg_pool1d, 2, {})};
        }},
       {"avg_pool2d",
        nullptr,
+       {"the mean of a window", "g / n for each of it"},
        [] {
          return Examples{
              avg_example("", {2, 2, 4, 4}, avg_pool2d, 2, {}),
@@ -361,11 +369,13 @@ std::span<const OpEntry> pool_ops() {
        }},
       {"avg_pool3d",
        nullptr,
+       {"the mean of a window", "g / n for each of it"},
        [] {
          return Examples{avg_example("", {1, 2, 2, 4, 3}, avg_pool3d, {1, 2, 2}, {.stride = 1})};
        }},
       {"avg_pool_grad",
        &op_class<AvgPoolGrad>,
+       {"g / n for each of a window", "the mean of its cotangent over the window"},
        [] {
          return Examples{{"", {{{2, 1, 2, 3}}}, [](Inputs in) {
                             AvgPoolGrad op;
@@ -374,12 +384,30 @@ std::span<const OpEntry> pool_ops() {
                             return apply(op, in[0]);
                           }}};
        }},
-      {"adaptive_avg_pool1d", nullptr, adaptive_examples<adaptive_avg_pool1d, 1>},
-      {"adaptive_avg_pool2d", nullptr, adaptive_examples<adaptive_avg_pool2d, 2>},
-      {"adaptive_avg_pool3d", nullptr, adaptive_examples<adaptive_avg_pool3d, 3>},
-      {"adaptive_max_pool1d", nullptr, adaptive_examples<adaptive_max_pool1d, 1>},
-      {"adaptive_max_pool2d", nullptr, adaptive_examples<adaptive_max_pool2d, 2>},
-      {"adaptive_max_pool3d", nullptr, adaptive_examples<adaptive_max_pool3d, 3>},
+      {"adaptive_avg_pool1d",
+       nullptr,
+       {"the mean of a window", "g / n for each of it"},
+       adaptive_examples<adaptive_avg_pool1d, 1>},
+      {"adaptive_avg_pool2d",
+       nullptr,
+       {"the mean of a window", "g / n for each of it"},
+       adaptive_examples<adaptive_avg_pool2d, 2>},
+      {"adaptive_avg_pool3d",
+       nullptr,
+       {"the mean of a window", "g / n for each of it"},
+       adaptive_examples<adaptive_avg_pool3d, 3>},
+      {"adaptive_max_pool1d",
+       nullptr,
+       {"the greatest of a window", "g for the greatest"},
+       adaptive_examples<adaptive_max_pool1d, 1>},
+      {"adaptive_max_pool2d",
+       nullptr,
+       {"the greatest of a window", "g for the greatest"},
+       adaptive_examples<adaptive_max_pool2d, 2>},
+      {"adaptive_max_pool3d",
+       nullptr,
+       {"the greatest of a window", "g for the greatest"},
+       adaptive_examples<adaptive_max_pool3d, 3>},
   };
   return table;
 }

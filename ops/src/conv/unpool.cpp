@@ -173,6 +173,7 @@ std::span<const OpEntry> unpool_ops() {
   static const OpEntry table[] = {
       {"max_unpool1d",
        nullptr,
+       {"zeros, x at the indices", "g at the indices"},
        [] {
          return Examples{{"size", {{{2, 2, 3}}, {{2, 2, 3}, domain(0, 7), index}}, [](In in) {
                             return max_unpool1d(in[0], in[1], 2, {.size = 7});
@@ -180,6 +181,7 @@ std::span<const OpEntry> unpool_ops() {
        }},
       {"max_unpool2d",
        nullptr,
+       {"zeros, x at the indices", "g at the indices"},
        [] {
          return Examples{
              {"",
@@ -191,6 +193,7 @@ std::span<const OpEntry> unpool_ops() {
        }},
       {"max_unpool3d",
        nullptr,
+       {"zeros, x at the indices", "g at the indices"},
        [] {
          return Examples{{"",
                           {{{1, 2, 1, 2, 2}}, {{1, 2, 1, 2, 2}, domain(0, 32), index}},
@@ -198,6 +201,7 @@ std::span<const OpEntry> unpool_ops() {
        }},
       {"lp_pool1d",
        nullptr,
+       {"(Σ |x|^p)^(1/p) over a window", "g sign(x) (|x| / y)^(p-1)"},
        [] {
          return Examples{
              {"p 2", {{{2, 2, 5}, away}}, [](In in) { return lp_pool1d(in[0], 2, 2); }},
@@ -208,6 +212,7 @@ std::span<const OpEntry> unpool_ops() {
        }},
       {"lp_pool2d",
        nullptr,
+       {"(Σ |x|^p)^(1/p) over a window", "g sign(x) (|x| / y)^(p-1)"},
        [] {
          return Examples{
              {"p 3", {{{1, 2, 4, 4}, away}}, [](In in) { return lp_pool2d(in[0], 3, 2); }},
@@ -217,6 +222,7 @@ std::span<const OpEntry> unpool_ops() {
        }},
       {"lp_pool3d",
        nullptr,
+       {"(Σ |x|^p)^(1/p) over a window", "g sign(x) (|x| / y)^(p-1)"},
        [] {
          return Examples{{"p 2", {{{1, 1, 2, 3, 2}, away}}, [](In in) {
                             return lp_pool3d(in[0], 2, {2, 2, 1}, {.stride = 1});

@@ -333,8 +333,8 @@ std::vector<Example> examples_of(const char* label, Tensor (*call)(const Tensor&
   return std::vector<Example>{example<A>(label, call)};
 }
 template <class A, Tensor (*call)(Arg)>
-OpEntry entry() {
-  return unary_entry<Activation<A>, call>();
+OpEntry entry(Formula formula) {
+  return unary_entry<Activation<A>, call>(formula);
 }
 
 }  // namespace
@@ -343,31 +343,37 @@ std::span<const OpEntry> activation_ops() {
   using X = const Tensor&;
   using Inputs = std::span<const Tensor>;
   static const OpEntry table[] = {
-      entry<Silu, silu>(),
-      entry<Mish, mish>(),
+      entry<Silu, silu>({"x σ(x)", "g σ(x) (1 + x (1 - σ(x)))"}),
+      entry<Mish, mish>({"x tanh(ln(1 + e^x))", "g (t + x σ(x) (1 - t²)), t = tanh(ln(1 + e^x))"}),
       {Gelu::name,
        &op_class<Activation<Gelu>>,
+       {"x Φ(x)", "g (Φ(x) + x φ(x))"},
        [] { return examples_of<Gelu>("", [](X x) { return gelu(x); }); }},
       {GeluTanh::name,
        &op_class<Activation<GeluTanh>>,
+       {"x (1 + t) / 2, t = tanh(√(2/π) (x + 0.044715 x³))", "g (1 + t + x t') / 2"},
        [] { return examples_of<GeluTanh>("", [](X x) { return gelu(x, Approximate::tanh); }); }},
-      entry<Softsign, softsign>(),
-      entry<LogSigmoid, log_sigmoid>(),
-      entry<Tanhshrink, tanhshrink>(),
-      entry<Selu, selu>(),
+      entry<Softsign, softsign>({"x / (1 + |x|)", "g / (1 + |x|)²"}),
+      entry<LogSigmoid, log_sigmoid>({"-ln(1 + e^-x)", "g σ(-x)"}),
+      entry<Tanhshrink, tanhshrink>({"x - tanh x", "g tanh² x"}),
+      entry<Selu, selu>({"λ x where x > 0, else λ α (e^x - 1)", "g λ (1 or α e^x)"}),
       {"celu",
        &op_class<Activation<Celu>>,
+       {"x where x > 0, else α (e^(x/α) - 1)", "g (1 or e^(x/α))"},
        [] {
          return std::vector<Example>{example<Celu>("", [](X x) { return celu(x); }),
                                      example<Celu>("alpha 0.5", [](X x) { return celu(x, 0.5); })};
        }},
-      entry<Hardsigmoid, hardsigmoid>(),
-      entry<Hardswish, hardswish>(),
+      entry<Hardsigmoid, hardsigmoid>({"min(max(x / 6 + 1/2, 0), 1)", "g / 6 [-3 < x < 3]"}),
+      entry<Hardswish, hardswish>(
+          {"x min(max(x + 3, 0), 6) / 6", "g (0, x / 3 + 1/2, 1 below -3, between, above 3)"}),
       {Hardtanh::name,
        &op_class<Activation<Hardtanh>>,
+       {"min(max(x, low), high)", "g [low < x < high]"},
        [] { return examples_of<Hardtanh>("", [](X x) { return hardtanh(x); }); }},
       {"relu6",
        nullptr,
+       {"min(max(x, 0), 6)", "g [0 < x < 6]"},
        [] {
          return std::vector<Example>{{"",
                                       {{.domain = domain(-2, 8, {0, 6})}},
@@ -376,15 +382,19 @@ std::span<const OpEntry> activation_ops() {
        }},
       {Threshold::name,
        &op_class<Activation<Threshold>>,
+       {"x where x > t, else v", "g [x > t]"},
        [] { return examples_of<Threshold>("", [](X x) { return threshold(x, 0.5, -3); }); }},
       {Softshrink::name,
        &op_class<Activation<Softshrink>>,
+       {"x - λ sign x where |x| > λ, else 0", "g [|x| > λ]"},
        [] { return examples_of<Softshrink>("", [](X x) { return softshrink(x); }); }},
       {Hardshrink::name,
        &op_class<Activation<Hardshrink>>,
+       {"x where |x| > λ, else 0", "g [|x| > λ]"},
        [] { return examples_of<Hardshrink>("", [](X x) { return hardshrink(x); }); }},
       {"glu",
        nullptr,
+       {"a σ(b), a and b the halves of x", "g σ(b), g a σ'(b)"},
        [] {
          return std::vector<Example>{
              {"", {{{2, 4}}}, [](Inputs in) { return glu(in[0]); }},
@@ -392,6 +402,7 @@ std::span<const OpEntry> activation_ops() {
        }},
       {"softmin",
        nullptr,
+       {"e^-x / Σ e^-x", "-y (g - Σ g y)"},
        [] {
          return std::vector<Example>{
              {"", {{{2, 4}}}, [](Inputs in) { return softmin(in[0], -1); }}};

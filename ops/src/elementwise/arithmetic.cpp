@@ -347,8 +347,8 @@ namespace detail {
 
 /// A scalar op as a function of one tensor, for the table.
 template <class O, auto function>
-static OpEntry scalar_entry() {
-  return {O::info.name, &op_class<O>, [] {
+static OpEntry scalar_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             return std::vector<Example>{
                 {"1.7",
                  {{{2, 3}, O::info.domain}},
@@ -361,23 +361,29 @@ std::span<const OpEntry> integer_ops();  // in integer.cpp
 
 static std::span<const OpEntry> own_arithmetic_ops() {
   static const OpEntry table[] = {
-      binary_entry<Add, add>(),
-      binary_entry<Sub, sub>(),
-      binary_entry<Mul, mul>(),
-      binary_entry<Div, div>(),
-      unary_entry<Neg, neg>(),
-      scalar_entry<AddScalar, [](const Tensor& x, double s) { return add(x, s); }>(),
-      scalar_entry<MulScalar, [](const Tensor& x, double s) { return mul(x, s); }>(),
-      scalar_entry<DivScalar, [](const Tensor& x, double s) { return div(x, s); }>(),
-      scalar_entry<SubFrom, [](const Tensor& x, double s) { return sub(s, x); }>(),
-      scalar_entry<DivInto, [](const Tensor& x, double s) { return div(s, x); }>(),
-      binary_entry<Pow, pow>(),
-      scalar_entry<PowScalar, [](const Tensor& x, double s) { return pow(x, s); }>(),
-      scalar_entry<PowOf, [](const Tensor& x, double s) { return pow(s, x); }>(),
-      binary_entry<Maximum, maximum, Sample::Kind::distinct>(),
-      binary_entry<Minimum, minimum, Sample::Kind::distinct>(),
+      binary_entry<Add, add>({"a + b", "g, g"}),
+      binary_entry<Sub, sub>({"a - b", "g, -g"}),
+      binary_entry<Mul, mul>({"a b", "g b, g a"}),
+      binary_entry<Div, div>({"a / b", "g / b, -g a / b²"}),
+      unary_entry<Neg, neg>({"-x", "-g"}),
+      scalar_entry<AddScalar, [](const Tensor& x, double s) { return add(x, s); }>({"x + c", "g"}),
+      scalar_entry<MulScalar, [](const Tensor& x, double s) { return mul(x, s); }>({"x c", "g c"}),
+      scalar_entry<DivScalar, [](const Tensor& x, double s) { return div(x, s); }>(
+          {"x / c", "g / c"}),
+      scalar_entry<SubFrom, [](const Tensor& x, double s) { return sub(s, x); }>({"c - x", "-g"}),
+      scalar_entry<DivInto, [](const Tensor& x, double s) { return div(s, x); }>(
+          {"c / x", "-g c / x²"}),
+      binary_entry<Pow, pow>({"a^b", "g b a^(b-1), g y ln a"}),
+      scalar_entry<PowScalar, [](const Tensor& x, double s) { return pow(x, s); }>(
+          {"x^c", "g c x^(c-1)"}),
+      scalar_entry<PowOf, [](const Tensor& x, double s) { return pow(s, x); }>({"c^x", "g y ln c"}),
+      binary_entry<Maximum, maximum, Sample::Kind::distinct>(
+          {"max(a, b)", "g [a > b], g [b > a]; half each where equal"}),
+      binary_entry<Minimum, minimum, Sample::Kind::distinct>(
+          {"min(a, b)", "g [a < b], g [b < a]; half each where equal"}),
       {"to",
        &op_class<To>,
+       {"x in another dtype", "g in the dtype of x"},
        [] {
          return std::vector<Example>{
              {"float64 and back",

@@ -156,9 +156,9 @@ Tensor where(Arg condition, double a, const Tensor& b) {
 namespace detail {
 
 template <class C, BinaryFunction function, Tensor (*scalar_function)(Arg, double)>
-static std::array<OpEntry, 2> entries() {
-  return {binary_entry<Compare<C>, function>(),
-          {C::scalar_name, &op_class<CompareScalar<C>>, [] {
+static std::array<OpEntry, 2> entries(Formula formula, Formula scalar_formula) {
+  return {binary_entry<Compare<C>, function>(formula),
+          {C::scalar_name, &op_class<CompareScalar<C>>, scalar_formula, [] {
              return std::vector<Example>{
                  {"0.5",
                   {{}},
@@ -187,14 +187,18 @@ static std::vector<Example> where_examples() {
 std::span<const OpEntry> compare_ops() {
   static const std::vector<OpEntry> table = [] {
     std::vector<OpEntry> all;
-    for (const auto& pair : {entries<EqualTo, equal_to, equal_to>(),
-                             entries<NotEqualTo, not_equal_to, not_equal_to>(),
-                             entries<Less, less, less>(),
-                             entries<LessEqual, less_equal, less_equal>(),
-                             entries<Greater, greater, greater>(),
-                             entries<GreaterEqual, greater_equal, greater_equal>()})
+    for (const auto& pair :
+         {entries<EqualTo, equal_to, equal_to>({"a = b"}, {"x = c"}),
+          entries<NotEqualTo, not_equal_to, not_equal_to>({"a ≠ b"}, {"x ≠ c"}),
+          entries<Less, less, less>({"a < b"}, {"x < c"}),
+          entries<LessEqual, less_equal, less_equal>({"a ≤ b"}, {"x ≤ c"}),
+          entries<Greater, greater, greater>({"a > b"}, {"x > c"}),
+          entries<GreaterEqual, greater_equal, greater_equal>({"a ≥ b"}, {"x ≥ c"})})
       all.insert(all.end(), pair.begin(), pair.end());
-    all.push_back({"where", &op_class<Where>, where_examples});
+    all.push_back({"where",
+                   &op_class<Where>,
+                   {"a where the condition holds, else b", "g [c], g [not c]"},
+                   where_examples});
     return all;
   }();
   return table;

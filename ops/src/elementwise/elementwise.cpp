@@ -358,8 +358,8 @@ static std::vector<Example> softplus_grad_examples() {
 
 /// A rule's own op, which takes inputs of one shape.
 template <class O>
-static OpEntry fused_entry() {
-  return {O::info.name, &op_class<O>, [] {
+static OpEntry fused_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             return std::vector<Example>{{"", {{}, {}}, [](std::span<const Tensor> in) {
                                            return apply(O{}, in[0], in[1]);
                                          }}};
@@ -368,20 +368,24 @@ static OpEntry fused_entry() {
 
 std::span<const OpEntry> elementwise_ops() {
   static const OpEntry table[] = {
-      unary_entry<Exp, exp>(),
-      unary_entry<Expm1, expm1>(),
-      unary_entry<Log, log>(),
-      unary_entry<Log1p, log1p>(),
-      unary_entry<Sqrt, sqrt>(),
-      unary_entry<Rsqrt, rsqrt>(),
-      unary_entry<Square, square>(),
-      unary_entry<Reciprocal, reciprocal>(),
-      unary_entry<Abs, abs>(),
-      unary_entry<Sign, sign>(),
-      {"clamp", &op_class<Clamp>, clamp_examples},
-      {"clamp_grad", &op_class<ClampGrad>, clamp_grad_examples},
+      unary_entry<Exp, exp>({"e^x", "g y"}),
+      unary_entry<Expm1, expm1>({"e^x - 1", "g (y + 1)"}),
+      unary_entry<Log, log>({"ln x", "g / x"}),
+      unary_entry<Log1p, log1p>({"ln(1 + x)", "g / (1 + x)"}),
+      unary_entry<Sqrt, sqrt>({"√x", "g / (2 y)"}),
+      unary_entry<Rsqrt, rsqrt>({"1 / √x", "-g y³ / 2"}),
+      unary_entry<Square, square>({"x²", "2 g x"}),
+      unary_entry<Reciprocal, reciprocal>({"1 / x", "-g y²"}),
+      unary_entry<Abs, abs>({"|x|", "g sign x"}),
+      unary_entry<Sign, sign>({"-1, 0 or 1", "0"}),
+      {"clamp", &op_class<Clamp>, {"min(max(x, low), high)", "g [low ≤ x ≤ high]"}, clamp_examples},
+      {"clamp_grad",
+       &op_class<ClampGrad>,
+       {"g [low ≤ x ≤ high]", "the same of its cotangent; 0"},
+       clamp_grad_examples},
       {"nan_to_num",
        &op_class<NanToNum>,
+       {"x; numbers in place of NaN, ∞, -∞", "g [x is finite]"},
        [] {
          return std::vector<Example>{
              {"", {{}}, [](std::span<const Tensor> in) { return nan_to_num(in[0]); }, true},
@@ -390,15 +394,21 @@ std::span<const OpEntry> elementwise_ops() {
               [](std::span<const Tensor> in) { return nan_to_num(in[0], 1, 2, 3); },
               true}};
        }},
-      unary_entry<Sin, sin>(),
-      unary_entry<Cos, cos>(),
-      unary_entry<Tanh, tanh>(),
-      fused_entry<TanhGrad>(),
-      unary_entry<Sigmoid, sigmoid>(),
-      fused_entry<SigmoidGrad>(),
-      {"softplus", &op_class<Softplus>, softplus_examples},
-      {"softplus_grad", &op_class<SoftplusGrad>, softplus_grad_examples},
-      unary_entry<Erf, erf>(),
+      unary_entry<Sin, sin>({"sin x", "g cos x"}),
+      unary_entry<Cos, cos>({"cos x", "-g sin x"}),
+      unary_entry<Tanh, tanh>({"tanh x", "g (1 - y²)"}),
+      fused_entry<TanhGrad>({"g (1 - y²)", "u (1 - y²), -2 u g y for its cotangent u"}),
+      unary_entry<Sigmoid, sigmoid>({"1 / (1 + e^-x)", "g y (1 - y)"}),
+      fused_entry<SigmoidGrad>({"g y (1 - y)", "u y (1 - y), u g (1 - 2 y) for its cotangent u"}),
+      {"softplus",
+       &op_class<Softplus>,
+       {"ln(1 + e^(βx)) / β; x where βx > threshold", "g σ(βx)"},
+       softplus_examples},
+      {"softplus_grad",
+       &op_class<SoftplusGrad>,
+       {"g σ(βx)", "u σ(βx), u g β σ'(βx) for its cotangent u"},
+       softplus_grad_examples},
+      unary_entry<Erf, erf>({"2/√π ∫₀ˣ e^(-t²) dt", "2 g e^(-x²) / √π"}),
   };
   return table;
 }

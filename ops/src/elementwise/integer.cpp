@@ -113,9 +113,18 @@ std::span<const OpEntry> integer_ops() {
     return std::vector<Example>{{"", {a, b}, call, false, false}};
   };
   static const OpEntry table[] = {
-      {"integer_pow", &op_class<IntegerPow>, [] { return examples(pow, 0); }},
-      {"floor_divide", &op_class<Quotient<true>>, [] { return examples(floor_divide, 1); }},
-      {"trunc_divide", &op_class<Quotient<false>>, [] { return examples(trunc_divide, 1); }},
+      {"integer_pow",
+       &op_class<IntegerPow>,
+       {"aᵇ of whole numbers"},
+       [] { return examples(pow, 0); }},
+      {"floor_divide",
+       &op_class<Quotient<true>>,
+       {"⌊a / b⌋ of whole numbers"},
+       [] { return examples(floor_divide, 1); }},
+      {"trunc_divide",
+       &op_class<Quotient<false>>,
+       {"a / b of whole numbers, towards 0"},
+       [] { return examples(trunc_divide, 1); }},
   };
   return table;
 }

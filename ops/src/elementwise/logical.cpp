@@ -92,13 +92,13 @@ namespace detail {
 
 std::span<const OpEntry> logical_ops() {
   static const OpEntry table[] = {
-      binary_entry<Connective<And>, logical_and, Sample::Kind::flag>(),
-      binary_entry<Connective<Or>, logical_or, Sample::Kind::flag>(),
-      binary_entry<Connective<Xor>, logical_xor, Sample::Kind::flag>(),
-      unary_entry<Predicate<Not>, logical_not>(),
-      unary_entry<Predicate<IsNan>, isnan>(),
-      unary_entry<Predicate<IsInf>, isinf>(),
-      unary_entry<Predicate<IsFinite>, isfinite>(),
+      binary_entry<Connective<And>, logical_and, Sample::Kind::flag>({"a and b"}),
+      binary_entry<Connective<Or>, logical_or, Sample::Kind::flag>({"a or b"}),
+      binary_entry<Connective<Xor>, logical_xor, Sample::Kind::flag>({"one of a and b"}),
+      unary_entry<Predicate<Not>, logical_not>({"not x"}),
+      unary_entry<Predicate<IsNan>, isnan>({"x is NaN"}),
+      unary_entry<Predicate<IsInf>, isinf>({"x is ∞ or -∞"}),
+      unary_entry<Predicate<IsFinite>, isfinite>({"x is neither NaN nor infinite"}),
   };
   return table;
 }

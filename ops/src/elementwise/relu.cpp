@@ -219,8 +219,8 @@ static std::vector<Example> maxout_examples() {
 
 /// A rule's own op, which takes inputs of one shape; the second has the kink.
 template <class O>
-static OpEntry fused_entry() {
-  return {O::info.name, &op_class<O>, [] {
+static OpEntry fused_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             return std::vector<Example>{
                 {"", {{}, {.domain = kAroundZero}}, [](std::span<const Tensor> in) {
                    return apply(O{}, in[0], in[1]);
@@ -230,14 +230,20 @@ static OpEntry fused_entry() {
 
 std::span<const OpEntry> relu_ops() {
   static const OpEntry table[] = {
-      unary_entry<Relu, relu>(),
-      fused_entry<ReluGrad>(),
-      {"leaky_relu", &op_class<LeakyRelu>, leaky_relu_examples},
-      fused_entry<LeakyReluGrad>(),
-      {"prelu", &op_class<Prelu>, prelu_examples},
-      {"elu", &op_class<Elu>, elu_examples},
-      fused_entry<EluGrad>(),
-      {"maxout", nullptr, maxout_examples},
+      unary_entry<Relu, relu>({"max(x, 0)", "g [x > 0]"}),
+      fused_entry<ReluGrad>({"g [y > 0]", "the same of its cotangent; 0"}),
+      {"leaky_relu",
+       &op_class<LeakyRelu>,
+       {"x where x > 0, else αx", "g (1 or α)"},
+       leaky_relu_examples},
+      fused_entry<LeakyReluGrad>({"g (1 or α)", "the same of its cotangent; 0"}),
+      {"prelu",
+       &op_class<Prelu>,
+       {"x where x > 0, else wx", "g (1 or w), Σ g x [x ≤ 0]"},
+       prelu_examples},
+      {"elu", &op_class<Elu>, {"x where x > 0, else α (e^x - 1)", "g (1 or α e^x)"}, elu_examples},
+      fused_entry<EluGrad>({"g (1 or α e^x)", "the same of its cotangent u; u g α e^x [x ≤ 0]"}),
+      {"maxout", nullptr, {"the greatest of k neighbours", "g for the greatest"}, maxout_examples},
   };
   return table;
 }

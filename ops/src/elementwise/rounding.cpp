@@ -145,13 +145,19 @@ std::vector<Example> modulo_examples() {
 
 std::span<const OpEntry> rounding_ops() {
   static const OpEntry table[] = {
-      unary_entry<Floor, floor>(),
-      unary_entry<Ceil, ceil>(),
-      unary_entry<Round, round>(),
-      unary_entry<Trunc, trunc>(),
-      unary_entry<Frac, frac>(),
-      {"fmod", &op_class<Fmod>, modulo_examples<Fmod, fmod>},
-      {"remainder", &op_class<Remainder>, modulo_examples<Remainder, remainder>},
+      unary_entry<Floor, floor>({"⌊x⌋", "0"}),
+      unary_entry<Ceil, ceil>({"⌈x⌉", "0"}),
+      unary_entry<Round, round>({"the nearest whole number, even in the middle", "0"}),
+      unary_entry<Trunc, trunc>({"x without its fraction", "0"}),
+      unary_entry<Frac, frac>({"x - trunc x", "g"}),
+      {"fmod",
+       &op_class<Fmod>,
+       {"a - b q, q = trunc(a / b)", "g, -g q"},
+       modulo_examples<Fmod, fmod>},
+      {"remainder",
+       &op_class<Remainder>,
+       {"a - b q, q = floor(a / b)", "g, -g q"},
+       modulo_examples<Remainder, remainder>},
   };
   return table;
 }

@@ -249,10 +249,11 @@ std::span<const OpEntry> special_ops() {
   using Inputs = std::span<const Tensor>;
   using Examples = std::vector<Example>;
   static const OpEntry table[] = {
-      unary_entry<Erfc, erfc>(),
-      unary_entry<Erfinv, erfinv>(),
+      unary_entry<Erfc, erfc>({"1 - erf x", "-2 g e^(-x²) / √π"}),
+      unary_entry<Erfinv, erfinv>({"the y with erf y = x", "g √π e^(y²) / 2"}),
       {"logit",
        &op_class<Logit>,
+       {"ln(x / (1 - x))", "g / (x (1 - x))"},
        [] {
          const Sample x{.domain = Logit::info.domain};
          return Examples{{"", {x}, [](Inputs in) { return logit(in[0]); }, true},
@@ -261,10 +262,11 @@ std::span<const OpEntry> special_ops() {
                           [](Inputs in) { return logit(in[0], 0.2); },
                           true}};
        }},
-      unary_entry<Lgamma, lgamma>(),
-      unary_entry<Digamma, digamma>(),
+      unary_entry<Lgamma, lgamma>({"ln |Γ(x)|", "g ψ(x)"}),
+      unary_entry<Digamma, digamma>({"ψ(x) = (ln Γ(x))'", "g ψ'(x)"}),
       {"polygamma",
        &op_class<Polygamma>,
+       {"the n-th derivative of ψ at x", "g times the (n+1)-th"},
        [] {
          const Sample x{.domain = Polygamma::info.domain}, below{.domain = domain(-0.8, -0.2)};
          const auto of = [](int n) { return [=](Inputs in) { return polygamma(n, in[0]); }; };

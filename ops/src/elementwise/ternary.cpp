@@ -104,6 +104,7 @@ std::span<const OpEntry> ternary_ops() {
   static const OpEntry table[] = {
       {"lerp",
        &op_class<Lerp>,
+       {"a + w (b - a)", "g (1 - w), g w, g (b - a)"},
        [] {
          return Examples{{"",
                           {{}, {}, {.domain = domain(0, 1, {0.5})}},
@@ -112,18 +113,21 @@ std::span<const OpEntry> ternary_ops() {
        }},
       {"lerp_scalar",
        &op_class<LerpScalar>,
+       {"a + c (b - a)", "g (1 - c), g c"},
        [] {
          const auto by = [](double w) { return [=](Inputs in) { return lerp(in[0], in[1], w); }; };
          return Examples{{"w 0.3", {{}, {}}, by(0.3), true}, {"w 0.8", {{}, {}}, by(0.8), true}};
        }},
       {"addcmul",
        nullptr,
+       {"x + c a b", "g, c g b, c g a"},
        [] {
          return Examples{
              {"", {{}, {}, {}}, [](Inputs in) { return addcmul(in[0], in[1], in[2], 0.7); }, true}};
        }},
       {"addcdiv",
        nullptr,
+       {"x + c a / b", "g, c g / b, -c g a / b²"},
        [] {
          return Examples{{"",
                           {{}, {}, {.domain = domain(0.5, 2)}},

@@ -192,22 +192,24 @@ Tensor xlogy(Arg a, const Tensor& b) { return apply_floating<Xlogy>(a, b); }
 namespace detail {
 std::span<const OpEntry> transcendental_ops() {
   static const OpEntry table[] = {
-      unary_entry<Exp2, exp2>(),
-      unary_entry<Log2, log2>(),
-      unary_entry<Log10, log10>(),
-      unary_entry<Tan, tan>(),
-      unary_entry<Asin, asin>(),
-      unary_entry<Acos, acos>(),
-      unary_entry<Atan, atan>(),
-      unary_entry<Sinh, sinh>(),
-      unary_entry<Cosh, cosh>(),
-      unary_entry<Asinh, asinh>(),
-      unary_entry<Acosh, acosh>(),
-      unary_entry<Atanh, atanh>(),
-      binary_entry<Atan2, atan2>(),
-      binary_entry<Hypot, hypot>(),
-      binary_entry<Logaddexp, logaddexp>(),
-      binary_entry<Xlogy, xlogy>(),
+      unary_entry<Exp2, exp2>({"2^x", "g y ln 2"}),
+      unary_entry<Log2, log2>({"log₂ x", "g / (x ln 2)"}),
+      unary_entry<Log10, log10>({"log₁₀ x", "g / (x ln 10)"}),
+      unary_entry<Tan, tan>({"tan x", "g (1 + y²)"}),
+      unary_entry<Asin, asin>({"arcsin x", "g / √(1 - x²)"}),
+      unary_entry<Acos, acos>({"arccos x", "-g / √(1 - x²)"}),
+      unary_entry<Atan, atan>({"arctan x", "g / (1 + x²)"}),
+      unary_entry<Sinh, sinh>({"sinh x", "g cosh x"}),
+      unary_entry<Cosh, cosh>({"cosh x", "g sinh x"}),
+      unary_entry<Asinh, asinh>({"arsinh x", "g / √(1 + x²)"}),
+      unary_entry<Acosh, acosh>({"arcosh x", "g / √(x² - 1)"}),
+      unary_entry<Atanh, atanh>({"artanh x", "g / (1 - x²)"}),
+      binary_entry<Atan2, atan2>(
+          {"angle of the point (b, a)", "g b / (a² + b²), -g a / (a² + b²); 0 at the origin"}),
+      binary_entry<Hypot, hypot>({"√(a² + b²)", "g a / y, g b / y"}),
+      binary_entry<Logaddexp, logaddexp>({"ln(e^a + e^b)", "g σ(a - b), g σ(b - a)"}),
+      binary_entry<Xlogy, xlogy>(
+          {"a ln b, 0 where a = 0", "g ln b, g a / b; 0 where a = 0 and b ≤ 0"}),
   };
   return table;
 }

@@ -268,6 +268,7 @@ std::span<const OpEntry> index_ops() {
   static const OpEntry table[] = {
       {"index_select",
        &op_class<IndexSelect>,
+       {"slices i of an axis", "g, added at i"},
        [] {
          return Examples{{"axis 0, repeated",
                           {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}},
@@ -281,6 +282,7 @@ std::span<const OpEntry> index_ops() {
        }},
       {"index_add",
        &op_class<IndexAdd>,
+       {"x with a added at slices i", "g, slices i of g"},
        [] {
          return Examples{{"axis 0, repeated",
                           {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}, {{5, 2}}},
@@ -291,6 +293,7 @@ std::span<const OpEntry> index_ops() {
        }},
       {"gather",
        &op_class<Gather>,
+       {"y[j] = x[i[j]] along an axis", "g, added at i"},
        [] {
          return Examples{{"axis 0, longer",
                           {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}},
@@ -304,6 +307,7 @@ std::span<const OpEntry> index_ops() {
        }},
       {"scatter_add",
        &op_class<ScatterAdd>,
+       {"x with a added at i", "g, g at i"},
        [] {
          return Examples{{"axis 0, repeated",
                           {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}, {{5, 2}}},
@@ -314,6 +318,7 @@ std::span<const OpEntry> index_ops() {
        }},
       {"one_hot",
        &op_class<OneHot>,
+       {"1 at the label, 0 elsewhere"},
        [] {
          return Examples{{"3 classes",
                           {{{2, 2}, domain(0, 3), Kind::index}},

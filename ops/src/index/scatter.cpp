@@ -217,6 +217,7 @@ std::span<const OpEntry> scatter_ops() {
   static const OpEntry table[] = {
       {"scatter",
        nullptr,
+       {"x with a written at i", "g but at i, g at i"},
        [] {
          return Examples{{"axis 0, repeated",
                           {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}, {{5, 2}}},
@@ -227,6 +228,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"index_fill",
        nullptr,
+       {"x with slices i replaced by a number", "g but there"},
        [] {
          return Examples{{"axis 1", {{{2, 4}}, {{2}, domain(-4, 4), Kind::index}}, [](In in) {
                             return index_fill(in[0], 1, in[1], 0.5);
@@ -234,6 +236,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"index_put",
        nullptr,
+       {"x with a written at, or added to, places", "g but there (or g), g there"},
        [] {
          return Examples{{"elements, repeated",
                           {{{2, 3}},
@@ -247,6 +250,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"slice_assign",
        nullptr,
+       {"x with a slice replaced by a", "g outside the slice, g inside it"},
        [] {
          return Examples{{"1 to 3",
                           {{{2, 4}}, {{2, 2}}},
@@ -257,6 +261,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"masked_select",
        nullptr,
+       {"x where the mask holds, in a row", "g, put back"},
        [] {
          return Examples{{"",
                           {{{2, 3}}, {{2, 3}, {}, Kind::flag}},
@@ -267,6 +272,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"masked_fill",
        nullptr,
+       {"x, a number where the mask holds", "g [not mask]"},
        [] {
          return Examples{{"a row", {{{2, 3}}, {{3}, {}, Kind::flag}}, [](In in) {
                             return masked_fill(in[0], in[1], 2);
@@ -274,6 +280,7 @@ std::span<const OpEntry> scatter_ops() {
        }},
       {"nonzero",
        &op_class<Nonzero>,
+       {"where x ≠ 0"},
        [] {
          return Examples{{"of flags",
                           {{{2, 3}, {}, Kind::flag}},

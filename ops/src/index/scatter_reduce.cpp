@@ -172,6 +172,8 @@ std::span<const OpEntry> scatter_reduce_ops() {
   static const OpEntry table[] = {
       {"scatter_extremum",
        &op_class<ScatterExtremum>,
+       {"max or min of x and the a written at i",
+        "g for the greatest or least, shared among equals"},
        [] {
          return Examples{
              {"of vectors",
@@ -182,6 +184,7 @@ std::span<const OpEntry> scatter_reduce_ops() {
        }},
       {kName,
        nullptr,
+       {"Σ, Π, mean, max or min of x and the a written at i", "that of the reduction, at i"},
        [] {
          const auto call = [](int axis, ScatterReduce reduce, bool include_self) {
            return [=](In in) {

@@ -159,6 +159,7 @@ std::span<const OpEntry> sort_ops() {
   static const OpEntry table[] = {
       {"sort",
        nullptr,
+       {"x in order, and where it stood", "g, put back"},
        [] {
          return Examples{
              {"last axis", {matrix}, [](In in) { return sort(in[0]).values; }},
@@ -167,6 +168,7 @@ std::span<const OpEntry> sort_ops() {
        }},
       {"argsort",
        &op_class<ArgSort>,
+       {"where the sorted stood"},
        [] {
          return Examples{
              {"axis 0", {matrix}, [](In in) { return argsort(in[0], 0); }, false, false},
@@ -178,6 +180,7 @@ std::span<const OpEntry> sort_ops() {
        }},
       {"topk",
        nullptr,
+       {"the k greatest or least, and where they stand", "g, put back"},
        [] {
          return Examples{
              {"2 largest", {matrix}, [](In in) { return topk(in[0], 2).values; }},
@@ -186,6 +189,7 @@ std::span<const OpEntry> sort_ops() {
        }},
       {"kthvalue",
        nullptr,
+       {"the k-th least, and where it stands", "g there"},
        [] {
          return Examples{{"second", {matrix}, [](In in) { return kthvalue(in[0], 2).values; }},
                          {"first, axis 1, keepdim", {cube}, [](In in) {
@@ -194,6 +198,7 @@ std::span<const OpEntry> sort_ops() {
        }},
       {"median",
        nullptr,
+       {"the lower median, and where it stands", "g there"},
        [] {
          return Examples{
              {"all", {matrix}, [](In in) { return median(in[0]); }},
@@ -201,6 +206,7 @@ std::span<const OpEntry> sort_ops() {
        }},
       {"quantile",
        nullptr,
+       {"between sorted neighbours, linearly", "g, shared by the neighbours"},
        [] {
          return Examples{
              {"0.3 of all", {matrix}, [](In in) { return quantile(in[0], 0.3); }},

@@ -59,6 +59,7 @@ std::span<const OpEntry> unique_ops() {
   static const OpEntry table[] = {
       {"unique",
        &op_class<UniqueRows>,
+       {"the different elements in order, which each is, how often"},
        [] {
          const Sample x{{3, 2}, domain(0, 3)};
          return Examples{

@@ -160,6 +160,8 @@ static std::span<const OpEntry> factor_ops() {
   static const OpEntry table[] = {
       {"cholesky",
        &op_class<Cholesky>,
+       {"the lower L with L Lᵀ = A",
+        "L⁻ᵀ Φ(Lᵀ G) L⁻¹, symmetrised; Φ halves the diagonal of the lower triangle (Murray 2016)"},
        [] {
          const auto call = [](In in) { return cholesky(definite(in[0])); };
          return Examples{
@@ -167,6 +169,7 @@ static std::span<const OpEntry> factor_ops() {
        }},
       {"qr",
        &op_class<Qr>,
+       {"Q R = A, R upper", "Walter and Lehmann 2018"},
        [] {
          const auto q = [](In in) { return qr(spread(in[0])).q; };
          const auto r = [](In in) { return qr(spread(in[0])).r; };
@@ -183,6 +186,7 @@ static std::span<const OpEntry> factor_ops() {
        }},
       {"lstsq",
        nullptr,
+       {"the X with the least |A X - B|", "through qr"},
        [] {
          const auto call = [](In in) { return lstsq(spread(in[0]), in[1]); };
          return Examples{{"tall", {tall, {{4, 3}}}, call},

@@ -161,6 +161,7 @@ std::span<const OpEntry> distance_ops() {
   static const OpEntry table[] = {
       {"cdist",
        &op_class<Cdist>,
+       {"|a_i - b_j|_p for all pairs", "Σ g sign(a - b) (|a - b| / y)^(p-1), and its negative"},
        [] {
          const auto call = [](double p) { return [=](In in) { return cdist(in[0], in[1], p); }; };
          constexpr auto distinct = Sample::Kind::distinct;
@@ -184,6 +185,7 @@ std::span<const OpEntry> distance_ops() {
        }},
       {"pdist",
        nullptr,
+       {"|x_i - x_j|_p for all i < j", "as cdist"},
        [] {
          return Examples{{"p 2", {{{4, 2}}}, [](In in) { return pdist(in[0]); }},
                          {"p 3",

@@ -417,7 +417,10 @@ namespace detail {
 
 std::span<const OpEntry> einsum_ops() {
   static const OpEntry table[] = {
-      {kName, nullptr, [] {
+      {kName,
+       nullptr,
+       {"sums of products over the indices left out", "einsum of g with the other operands"},
+       [] {
          const auto example = [](const char* equation, const std::vector<Shape>& shapes) {
            Example result{equation, {}, [equation](std::span<const Tensor> in) {
                             return einsum(equation, in);

@@ -137,6 +137,7 @@ std::span<const OpEntry> product_ops() {
   static const OpEntry table[] = {
       {"bmm",
        nullptr,
+       {"A B for each of a batch", "G Bᵀ, Aᵀ G"},
        [] {
          const auto call = [](In in) { return bmm(in[0], in[1]); };
          return Examples{{"batches", {{{2, 3, 4}}, {{2, 4, 2}}}, call},
@@ -144,6 +145,7 @@ std::span<const OpEntry> product_ops() {
        }},
       {"addmm",
        nullptr,
+       {"β C + α A B", "β G, α G Bᵀ, α Aᵀ G"},
        [] {
          const std::vector<Sample> matrices{{{3, 2}}, {{3, 4}}, {{4, 2}}};
          return Examples{
@@ -155,6 +157,7 @@ std::span<const OpEntry> product_ops() {
        }},
       {"baddbmm",
        nullptr,
+       {"β C + α A B for each of a batch", "β G, α G Bᵀ, α Aᵀ G"},
        [] {
          return Examples{{"scaled", {{{2, 1, 2}}, {{2, 3, 4}}, {{2, 4, 2}}}, [](In in) {
                             return baddbmm(in[0], in[1], in[2], 2, 0.5);
@@ -162,28 +165,33 @@ std::span<const OpEntry> product_ops() {
        }},
       {"mv",
        nullptr,
+       {"A b", "g bᵀ, Aᵀ g"},
        [] {
          return Examples{{"", {{{3, 4}}, {{4}}}, [](In in) { return mv(in[0], in[1]); }}};
        }},
       {"dot",
        nullptr,
+       {"Σ a b", "g b, g a"},
        [] {
          return Examples{{"", {{{4}}, {{4}}}, [](In in) { return dot(in[0], in[1]); }},
                          {"empty", {{{0}}, {{0}}}, [](In in) { return dot(in[0], in[1]); }}};
        }},
       {"outer",
        nullptr,
+       {"y_ij = a_i b_j", "G b, Gᵀ a"},
        [] {
          return Examples{{"", {{{3}}, {{4}}}, [](In in) { return outer(in[0], in[1]); }}};
        }},
       {"trace",
        nullptr,
+       {"Σ x_ii", "g I"},
        [] {
          return Examples{{"matrix", {{{3, 4}}}, [](In in) { return trace(in[0]); }},
                          {"batch", {{{2, 3, 2}}}, [](In in) { return trace(in[0]); }}};
        }},
       {"kron",
        nullptr,
+       {"blocks a_ij B", "sums with the other factor"},
        [] {
          return Examples{
              {"matrices", {{{2, 3}}, {{3, 2}}}, [](In in) { return kron(in[0], in[1]); }},
@@ -191,6 +199,7 @@ std::span<const OpEntry> product_ops() {
        }},
       {"cross",
        nullptr,
+       {"a × b", "b × g, g × a"},
        [] {
          return Examples{
              {"last", {{{2, 3}}, {{2, 3}}}, [](In in) { return cross(in[0], in[1]); }},

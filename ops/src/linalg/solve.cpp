@@ -309,6 +309,7 @@ std::span<const OpEntry> solve_ops() {
   static const OpEntry table[] = {
       {"det",
        &op_class<Det>,
+       {"det A", "g y A⁻ᵀ"},
        [] {
          const auto call = [](In in) { return det(regular(in[0])); };
          return Examples{
@@ -321,12 +322,14 @@ std::span<const OpEntry> solve_ops() {
        }},
       {"slogdet",
        &op_class<Slogdet>,
+       {"sign of det A, and ln |det A|", "g A⁻ᵀ of the second"},
        [] {
          const auto call = [](In in) { return slogdet(regular(in[0])).logabsdet; };
          return Examples{{"matrix", {one}, call}, {"batch", {two}, call}};
        }},
       {"logdet",
        nullptr,
+       {"ln det A", "g A⁻ᵀ"},
        [] {
          const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
          return Examples{
@@ -335,12 +338,14 @@ std::span<const OpEntry> solve_ops() {
        }},
       {"inverse",
        &op_class<Inverse>,
+       {"A⁻¹", "-Yᵀ G Yᵀ"},
        [] {
          const auto call = [](In in) { return inverse(regular(in[0])); };
          return Examples{{"matrix", {one}, call}, {"batch", {two}, call}, {"empty", {none}, call}};
        }},
       {"matrix_power",
        nullptr,
+       {"Aⁿ; with a fraction, V diag(wⁿ) Vᵀ of a symmetric A", "that of the products; as spectral"},
        [] {
          return Examples{{"2", {one}, [](In in) { return matrix_power(in[0], 2); }},
                          {"5", {two}, [](In in) { return matrix_power(in[0], 5); }},
@@ -349,6 +354,7 @@ std::span<const OpEntry> solve_ops() {
        }},
       {"solve",
        &op_class<Solve>,
+       {"A⁻¹ B", "-(A⁻ᵀ G) Yᵀ, A⁻ᵀ G"},
        [] {
          const auto call = [](In in) { return solve(regular(in[0]), in[1]); };
          return Examples{{"matrix", {one, {{3, 2}}}, call},
@@ -359,6 +365,7 @@ std::span<const OpEntry> solve_ops() {
        }},
       {"triangular_solve",
        &op_class<TriangularSolve>,
+       {"A⁻¹ B, A triangular", "the triangle of -(A⁻ᵀ G) Yᵀ, A⁻ᵀ G"},
        [] {
          const auto example = [](const char* label, Triangular form) {
            return Example{label, {one, {{3, 2}}}, [form](In in) {

@@ -250,6 +250,8 @@ std::span<const OpEntry> spectral_ops() {
   static const OpEntry table[] = {
       {"spectral",
        &op_class<Spectral>,
+       {"V diag(f(w)) Vᵀ of a symmetric A",
+        "V (f[w_i, w_j] (Vᵀ G V)_ij) Vᵀ, f[·, ·] the divided difference (Daleckii and Krein 1965)"},
        [] {
          const auto wave = [](const Tensor& a) {
            return spectral(a, [](auto x) { return tanh(x) + x * sin(x); });
@@ -261,6 +263,8 @@ std::span<const OpEntry> spectral_ops() {
        }},
       {"spectral_derivative",
        &op_class<SpectralDerivative>,
+       {"that of spectral along directions E: V (Σ f[w_i, …, w_j] (Vᵀ E V) ⋯) Vᵀ",
+        "the same with G in the cycle of directions"},
        [] {
          return Examples{{"", {square, square, square}, [](In in) {
                             SpectralDerivative op;
@@ -274,6 +278,7 @@ std::span<const OpEntry> spectral_ops() {
        }},
       {"matrix_sqrt",
        nullptr,
+       {"V diag(√w) Vᵀ of a symmetric A", "as spectral"},
        [] {
          const auto call = [](In in) { return matrix_sqrt(definite(bounded(in[0]))); };
          return Examples{{"", {square}, call},
@@ -285,17 +290,22 @@ std::span<const OpEntry> spectral_ops() {
        }},
       {"matrix_rsqrt",
        nullptr,
+       {"V diag(1/√w) Vᵀ of a symmetric A", "as spectral"},
        [] {
          return Examples{{"", {square}, [](In in) { return matrix_rsqrt(definite(in[0])); }},
                          {"any", {any}, [](In in) { return matrix_rsqrt(above(in[0])); }}};
        }},
       {"matrix_log",
        nullptr,
+       {"V diag(ln w) Vᵀ of a symmetric A", "as spectral"},
        [] {
          return Examples{{"", {square}, [](In in) { return matrix_log(definite(in[0])); }},
                          {"any", {any}, [](In in) { return matrix_log(above(in[0])); }}};
        }},
-      {"matrix_exp", matrix_exp_op(), matrix_exp_examples},
+      {"matrix_exp",
+       matrix_exp_op(),
+       {"Σ Aᵏ / k!", "the corner 1, 2 of exp [Aᵀ G; 0 Aᵀ]"},
+       matrix_exp_examples},
   };
   return table;
 }

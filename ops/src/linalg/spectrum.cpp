@@ -238,6 +238,7 @@ std::span<const OpEntry> spectrum_ops() {
   static const OpEntry table[] = {
       {"svd",
        &op_class<SvdOp>,
+       {"U, S, Vᵀ with U S Vᵀ = A", "Townsend 2016"},
        [] {
          const auto values = [](In in) { return svd(spread(in[0])).s; };
          const auto all = [](In in) {
@@ -272,6 +273,7 @@ std::span<const OpEntry> spectrum_ops() {
        }},
       {"eigh",
        &op_class<Eigh>,
+       {"eigenvalues w and vectors V of a symmetric A", "V (diag g_w + (Vᵀ G_V) / (w_j - w_i)) Vᵀ"},
        [] {
          const auto values = [](In in) { return eigh(symmetric(in[0])).values; };
          const auto all = [](In in) {
@@ -295,12 +297,15 @@ std::span<const OpEntry> spectrum_ops() {
        }},
       {"spectrum_vectors",
        &op_class<SpectrumVectors>,
+       {"the vectors of svd or eigh", "g, an error where values are equal"},
        [] {
          return Examples{
              {"", {{{2, 3}}}, [](In in) { return left(Eigh::packing_of(2, false), in[0]); }}};
        }},
       {"spectrum_undetermined",
        &op_class<SpectrumUndetermined>,
+       {"0, in derivatives of svd and eigh at equal values",
+        "an error where G mixes vectors of equal values"},
        [] {
          return Examples{
              {"", {{{2, 3}}}, [](In in) {
@@ -309,6 +314,7 @@ std::span<const OpEntry> spectrum_ops() {
        }},
       {"pinverse",
        &op_class<Pinverse>,
+       {"the Moore–Penrose inverse", "through svd"},
        [] {
          const auto call = [](In in) { return pinverse(spread(in[0])); };
          return Examples{{"tall", {tall}, call},

@@ -320,6 +320,7 @@ std::span<const OpEntry> ctc_ops() {
   static const OpEntry table[] = {
       {kName,
        &op_class<CtcLoss>,
+       {"-ln Σ Π p over the alignments of a target, reduced", "-g P(class at t | target)"},
        [] {
          const Sample log_probs{{4, 2, 3}, domain(-2, 0)},
              targets{{2, 2}, domain(1, 3), Sample::Kind::index};

@@ -343,9 +343,17 @@ std::vector<Example> nll_loss_examples() {
 }  // namespace
 
 OpEntry cross_entropy_entry() {
-  return {"cross_entropy", &op_class<CrossEntropy>, cross_entropy_examples};
+  return {"cross_entropy",
+          &op_class<CrossEntropy>,
+          {"-Σ t ln softmax(x), weighted and reduced", "g (softmax(x) - t), weighted"},
+          cross_entropy_examples};
 }
-OpEntry nll_loss_entry() { return {"nll_loss", &op_class<NllLoss>, nll_loss_examples}; }
+OpEntry nll_loss_entry() {
+  return {"nll_loss",
+          &op_class<NllLoss>,
+          {"-x[label], weighted and reduced", "-g at the label, weighted"},
+          nll_loss_examples};
+}
 
 }  // namespace detail
 }  // namespace gradus

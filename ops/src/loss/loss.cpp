@@ -292,8 +292,8 @@ using PairLoss = Tensor (*)(Arg, const Tensor&, const LossOptions&);
 
 /// Differences stay away from 0, where l1_loss has a kink.
 template <class O, PairLoss loss>
-OpEntry pair_entry() {
-  return {O::info.name, &op_class<O>, [] {
+OpEntry pair_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             const auto with = [](LossOptions options) {
               return [=](std::span<const Tensor> in) { return loss(in[0], in[1], options); };
             };
@@ -345,9 +345,12 @@ std::span<const OpEntry> loss_ops() {
   static const OpEntry table[] = {
       cross_entropy_entry(),
       nll_loss_entry(),
-      pair_entry<MseLoss, mse_loss>(),
-      pair_entry<L1Loss, l1_loss>(),
-      {"bce_with_logits", &op_class<BceWithLogits>, bce_examples},
+      pair_entry<MseLoss, mse_loss>({"(x - t)², reduced", "2 g (x - t)"}),
+      pair_entry<L1Loss, l1_loss>({"|x - t|, reduced", "g sign(x - t)"}),
+      {"bce_with_logits",
+       &op_class<BceWithLogits>,
+       {"-t ln σ(x) - (1 - t) ln σ(-x), reduced", "g (σ(x) - t)"},
+       bce_examples},
   };
   return table;
 }

@@ -352,6 +352,8 @@ std::span<const OpEntry> margin_loss_ops() {
   static const OpEntry table[] = {
       {"bce_loss",
        &op_class<Bce>,
+       {"-t ln x - (1 - t) ln(1 - x), reduced",
+        "g ((1 - t) / (1 - x) - t / x), either term 0 where its logarithm is cut off"},
        [] {
          Examples all = reductions<BceLossOptions>(bce_loss, {kPositive, kPositive});
          all.push_back({"weight", {kPositive, given({4, 3}, domain(0, 1)), {{3}}}, [](Inputs in) {
@@ -361,6 +363,7 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"huber_loss",
        nullptr,
+       {"d² / 2 where d = |x - t| < δ, else δ (d - δ/2)", "g min(max(x - t, -δ), δ)"},
        [] {
          Examples all = reductions<HuberOptions>(huber_loss, {kSmall, kSmall});
          all.push_back({"far", {{{3}, domain(1, 2)}, {{3}, domain(-2, -1)}}, [](Inputs in) {
@@ -370,11 +373,13 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"smooth_l1_loss",
        nullptr,
+       {"d² / (2β) where d = |x - t| < β, else d - β/2", "g min(max((x - t) / β, -1), 1)"},
        [] {
          return reductions<SmoothL1Options>(smooth_l1_loss, {kSmall, kSmall}, {.beta = 0.9});
        }},
       {"kl_div",
        nullptr,
+       {"t (ln t - x), reduced; 0 where t = 0", "-g t, g (ln t + 1 - x) [t ≠ 0]"},
        [] {
          Examples all = reductions<KlDivOptions>(kl_div, {{{4, 3}}, kPositive});
          all.push_back({"log_target, batch_mean", {{{4, 3}}, {{4, 3}}}, [](Inputs in) {
@@ -384,6 +389,7 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"poisson_nll_loss",
        nullptr,
+       {"e^x - t x, or x - t ln(x + ε), reduced", "g (e^x - t), or g (1 - t / (x + ε))"},
        [] {
          Examples all = reductions<PoissonNllOptions>(poisson_nll_loss, {{{4, 3}}, kPositive});
          all.push_back(
@@ -394,6 +400,8 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"gaussian_nll_loss",
        nullptr,
+       {"(ln v + (x - t)² / v) / 2, reduced",
+        "g (x - t) / v, -g (x - t) / v, g (1 / v - (x - t)² / v²) / 2"},
        [] {
          const Sample var{{4, 1}, domain(0.5, 2)};
          return Examples{{"mean",
@@ -406,23 +414,27 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"hinge_loss",
        nullptr,
+       {"max(0, m - t x), reduced", "-g t [t x < m]"},
        [] {
          return reductions<MarginOptions>(
              hinge_loss, {{{4, 3}, domain(-0.8, 0.8)}, sides({4, 3})}, {}, signs);
        }},
       {"soft_margin_loss",
        nullptr,
+       {"ln(1 + e^(-t x)), reduced", "-g t σ(-t x)"},
        [] {
          return reductions<LossOptions>(soft_margin_loss, {{{4, 3}}, sides({4, 3})}, {}, signs);
        }},
       {"hinge_embedding_loss",
        nullptr,
+       {"x where t = 1, max(0, m - x) where t = -1, reduced", "g, or -g [x < m]"},
        [] {
          return reductions<MarginOptions>(
              hinge_embedding_loss, {{{4, 3}, domain(0.1, 0.9)}, sides({4, 3})}, {}, signs);
        }},
       {"margin_ranking_loss",
        nullptr,
+       {"max(0, m - t (a - b)), reduced", "∓g t [t (a - b) < m]"},
        [] {
          return Examples{
              {"", {{{5}, domain(-0.2, 0.2)}, {{5}, domain(-0.2, 0.2)}, sides({5})}, [](Inputs in) {
@@ -431,6 +443,8 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"cosine_embedding_loss",
        nullptr,
+       {"1 - cos(a, b) where t = 1, max(0, cos(a, b) - m) where t = -1, reduced",
+        "that of cosine_similarity"},
        [] {
          return Examples{
              {"", {{{4, 3}, domain(0.5, 2)}, {{4, 3}, domain(0.5, 2)}, sides({4})}, [](Inputs in) {
@@ -439,6 +453,7 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"triplet_margin_loss",
        nullptr,
+       {"max(0, |a - p| - |a - n| + m), reduced", "that of pairwise_distance"},
        [] {
          const auto call = [](TripletOptions options) {
            return [=](Inputs in) { return triplet_margin_loss(in[0], in[1], in[2], options); };
@@ -451,6 +466,7 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"multi_margin_loss",
        nullptr,
+       {"Σ_(i≠t) max(0, m - x_t + x_i)^p / C, reduced", "that of the formula"},
        [] {
          const Sample x{{4, 3}, domain(-0.4, 0.4)}, label{{4}, domain(0, 3), Sample::Kind::index};
          return Examples{
@@ -465,12 +481,14 @@ std::span<const OpEntry> margin_loss_ops() {
       multilabel_margin_loss_entry(),
       {"multilabel_soft_margin_loss",
        nullptr,
+       {"mean of bce_with_logits over classes, reduced", "g (σ(x) - t) / C"},
        [] {
          return reductions<BceLossOptions>(multilabel_soft_margin_loss,
                                            {{{4, 3}}, given({4, 3}, domain(0, 1))});
        }},
       {"cosine_similarity",
        nullptr,
+       {"a·b / (|a| |b|)", "g (b / (|a| |b|) - y a / |a|²), and with a, b exchanged"},
        [] {
          return Examples{{"", {{{4, 3}, domain(0.5, 2)}, {{4, 3}, domain(0.5, 2)}}, [](Inputs in) {
                             return cosine_similarity(in[0], in[1]);
@@ -478,6 +496,7 @@ std::span<const OpEntry> margin_loss_ops() {
        }},
       {"pairwise_distance",
        nullptr,
+       {"|a - b + ε|_p", "that of norm, ∓"},
        [] {
          const std::vector<Sample> apart{{{4, 3}, domain(0, 1)}, {{4, 3}, domain(1.5, 2)}};
          return Examples{

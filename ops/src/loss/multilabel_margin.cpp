@@ -74,7 +74,11 @@ Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& op
 namespace detail {
 
 OpEntry multilabel_margin_loss_entry() {
-  return {kName, nullptr, [] {
+  return {kName,
+          nullptr,
+          {"Σ max(0, 1 - x_j + x_i) / C over labels j and other classes i, reduced",
+           "that of the formula"},
+          [] {
             using In = std::span<const Tensor>;
             std::vector<Example> all;
             // Differences of at most 0.8: the kink at 1 is far.

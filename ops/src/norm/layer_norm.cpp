@@ -209,6 +209,7 @@ std::span<const OpEntry> layer_norm_ops() {
   static const OpEntry table[] = {
       {"row_norm",
        &op_class<RowNorm>,
+       {"x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
        [] {
          return Examples{{"", {{{3, 4}}}, [](Inputs in) { return apply(RowNorm{}, in[0])[0]; }},
                          {"not centred", {{{2, 20}}}, [](Inputs in) {
@@ -219,6 +220,7 @@ std::span<const OpEntry> layer_norm_ops() {
        }},
       {"layer_norm",
        nullptr,
+       {"w x̂ + b, x̂ = (x - m) / √(v + ε) over the last axes", "as batch_norm, over the last axes"},
        [] {
          return Examples{{"",
                           {{{3, 4}}, {{4}}, {{4}}},
@@ -235,12 +237,14 @@ std::span<const OpEntry> layer_norm_ops() {
        }},
       {"rms_norm",
        nullptr,
+       {"w x / √(mean x² + ε)", "(w g - x̂ mean(w g x̂)) / √(mean x² + ε), Σ g x̂"},
        [] {
          return Examples{
              {"", {{{3, 4}}, {{4}}}, [](Inputs in) { return rms_norm(in[0], {4}, in[1]); }}};
        }},
       {"group_norm",
        nullptr,
+       {"the same over groups of channels", "as batch_norm, over groups"},
        [] {
          return Examples{
              {"",
@@ -250,6 +254,7 @@ std::span<const OpEntry> layer_norm_ops() {
        }},
       {"instance_norm",
        nullptr,
+       {"the same over each channel of a sample", "as batch_norm, over a channel"},
        [] {
          return Examples{{"", {{{2, 3, 4}}, {{3}}, {{3}}}, [](Inputs in) {
                             return instance_norm(in[0], in[1], in[2]);
@@ -257,6 +262,7 @@ std::span<const OpEntry> layer_norm_ops() {
        }},
       {"local_response_norm",
        nullptr,
+       {"x / (k + α mean x²)^β over neighbouring channels", "that of the formula"},
        [] {
          return Examples{{"size 3",
                           {{{2, 4, 2}}},

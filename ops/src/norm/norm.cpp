@@ -292,8 +292,15 @@ static std::vector<Example> batch_norm_eval_examples() {
 
 std::span<const OpEntry> norm_ops() {
   static const OpEntry table[] = {
-      {"batch_norm", &op_class<BatchNorm>, batch_norm_examples},
-      {"batch_norm_eval", &op_class<BatchNormEval>, batch_norm_eval_examples},
+      {"batch_norm",
+       &op_class<BatchNorm>,
+       {"w (x - m) / √(v + ε) + b, m and v over all but axis 1",
+        "w (g - mean g - x̂ mean(g x̂)) / √(v + ε), Σ g x̂, Σ g"},
+       batch_norm_examples},
+      {"batch_norm_eval",
+       &op_class<BatchNormEval>,
+       {"w (x - m) / √(v + ε) + b, m and v given", "g w / √(v + ε), Σ g x̂, Σ g"},
+       batch_norm_eval_examples},
       softmax_entry(),
       log_softmax_entry(),
   };

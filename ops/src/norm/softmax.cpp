@@ -80,8 +80,8 @@ Tensor apply_along(Arg x, std::int64_t axis) {
 }
 
 template <class O, Tensor (*function)(Arg, std::int64_t)>
-OpEntry axis_entry() {
-  return {O::info.name, &op_class<O>, [] {
+OpEntry axis_entry(Formula formula) {
+  return {O::info.name, &op_class<O>, formula, [] {
             const auto along = [](std::int64_t axis) {
               return [=](std::span<const Tensor> in) { return function(in[0], axis); };
             };
@@ -109,8 +109,10 @@ Tensor log_softmax(Arg x, std::int64_t axis) { return apply_along<LogSoftmax>(x,
 
 namespace detail {
 
-OpEntry softmax_entry() { return axis_entry<Softmax, softmax>(); }
-OpEntry log_softmax_entry() { return axis_entry<LogSoftmax, log_softmax>(); }
+OpEntry softmax_entry() { return axis_entry<Softmax, softmax>({"e^x / Σ e^x", "y (g - Σ g y)"}); }
+OpEntry log_softmax_entry() {
+  return axis_entry<LogSoftmax, log_softmax>({"x - ln Σ e^x", "g - e^y Σ g"});
+}
 
 }  // namespace detail
 }  // namespace gradus

@@ -209,6 +209,7 @@ std::span<const OpEntry> random_ops() {
   static const OpEntry table[] = {
       {"dropout",
        &op_class<Dropout>,
+       {"x [kept] / (1 - p)", "g [kept] / (1 - p)"},
        [] {
          const auto with = [](double p) {
            return [=](std::span<const Tensor> in) {
@@ -227,6 +228,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"feature_dropout",
        nullptr,
+       {"whole channels of x [kept] / (1 - p)", "g [kept] / (1 - p)"},
        [] {
          return Examples{{"", {{{2, 4, 3}}}, [](Inputs in) {
                             Generator generator(3);
@@ -235,6 +237,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"alpha_dropout",
        nullptr,
+       {"a (x [kept] + α' [dropped]) + b (Klambauer et al. 2017)", "a g [kept]"},
        [] {
          return Examples{{"", {{{4, 5}}}, [](Inputs in) {
                             Generator generator(3);
@@ -243,6 +246,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"rrelu",
        nullptr,
+       {"x where x > 0, else ax with a ~ U[α, β); evaluation: a = (α + β) / 2", "g (1 or a)"},
        [] {
          const Sample x{{4, 5}, domain(-3, 3, {0})};
          return Examples{
@@ -256,6 +260,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"bernoulli",
        &op_class<Bernoulli>,
+       {"1 with probability p, else 0"},
        [] {
          return Examples{{"",
                           {{{4, 5}, domain(0, 1)}},
@@ -268,6 +273,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"normal",
        nullptr,
+       {"μ + σ z, z standard normal", "g, g z"},
        [] {
          return Examples{{"", {{{2, 3}}, {{3}, domain(0.5, 2)}}, [](Inputs in) {
                             Generator generator(3);
@@ -276,6 +282,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"uniform",
        nullptr,
+       {"a + (b - a) u, u uniform in [0, 1)", "g (1 - u), g u"},
        [] {
          return Examples{{"", {{{2, 1}}, {{3}, domain(2, 3)}}, [](Inputs in) {
                             Generator generator(3);
@@ -284,6 +291,7 @@ std::span<const OpEntry> random_ops() {
        }},
       {"multinomial",
        &op_class<Multinomial>,
+       {"indices drawn by weight"},
        [] {
          const auto draw = [](bool replacement) {
            return [=](Inputs in) {

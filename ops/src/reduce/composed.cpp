@@ -175,9 +175,13 @@ std::span<const OpEntry> composed_reduce_ops() {
   using Kind = Sample::Kind;
   static constexpr Domain kinked = domain(-2, 2, {0});
   static const OpEntry table[] = {
-      {"stddev", nullptr, [] { return over_axes<&biased_std>(Kind::distinct); }},
+      {"stddev",
+       nullptr,
+       {"√var", "g (x - m) / ((n - ddof) y)"},
+       [] { return over_axes<&biased_std>(Kind::distinct); }},
       {"norm",
        &op_class<Norm>,
+       {"(Σ |x|^p)^(1/p)", "g sign(x) (|x| / y)^(p-1)"},
        [] {
          Examples all = over_axes<&norm_of<2>>();
          all.push_back({"p 1", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 1, 0); }});
@@ -197,6 +201,7 @@ std::span<const OpEntry> composed_reduce_ops() {
        }},
       {"normalize",
        nullptr,
+       {"x / max(norm, ε)", "(g - y Σ g y) / norm for p = 2"},
        [] {
          return Examples{
              {"p 2, axis 1", {{{2, 3}, domain(0.5, 2)}}, [](In in) { return normalize(in[0]); }},
@@ -205,11 +210,20 @@ std::span<const OpEntry> composed_reduce_ops() {
               [](In in) { return normalize(in[0], 3, 0); }},
              {"below eps", {{{2, 3}}}, [](In in) { return normalize(in[0], 2, 1, 100); }}};
        }},
-      {"amax", nullptr, [] { return over_axes<&amax>(Kind::distinct); }},
-      {"amin", nullptr, [] { return over_axes<&amin>(Kind::distinct); }},
-      {"any", nullptr, [] { return over_axes<&any>(Kind::flag, false); }},
-      {"all", nullptr, [] { return over_axes<&gradus::all>(Kind::flag, false); }},
-      {"count_nonzero", nullptr, [] { return over_axes<&count_nonzero>(Kind::real, false); }},
+      {"amax",
+       nullptr,
+       {"the greatest", "g, shared by the greatest"},
+       [] { return over_axes<&amax>(Kind::distinct); }},
+      {"amin",
+       nullptr,
+       {"the least", "g, shared by the least"},
+       [] { return over_axes<&amin>(Kind::distinct); }},
+      {"any", nullptr, {"some x ≠ 0"}, [] { return over_axes<&any>(Kind::flag, false); }},
+      {"all", nullptr, {"every x ≠ 0"}, [] { return over_axes<&gradus::all>(Kind::flag, false); }},
+      {"count_nonzero",
+       nullptr,
+       {"how many x ≠ 0"},
+       [] { return over_axes<&count_nonzero>(Kind::real, false); }},
   };
   return table;
 }

@@ -379,9 +379,13 @@ std::span<const OpEntry> reduce_ops() {
   using Arg3 = Tensor (*)(Arg, std::int64_t, bool);
   constexpr auto distinct = Sample::Kind::distinct;
   static const OpEntry table[] = {
-      {"sum", &op_class<SumOp>, [] { return sum_examples<&gradus::sum>(); }},
+      {"sum",
+       &op_class<SumOp>,
+       {"Σ x", "g, broadcast"},
+       [] { return sum_examples<&gradus::sum>(); }},
       {"nansum",
        nullptr,
+       {"Σ x without NaN", "g, broadcast; 0 of NaN"},
        [] {
          Examples all = sum_examples<&gradus::nansum>();
          all.push_back({"some NaN", {{{2, 3}, domain(-2, 1, {0})}}, [](In in) {
@@ -391,9 +395,11 @@ std::span<const OpEntry> reduce_ops() {
        }},
       {"mean",
        &op_class<Mean>,
+       {"Σ x / n", "g / n, broadcast"},
        [] { return common_examples<&gradus::mean>({}, Sample::Kind::real); }},
       {"prod",
        &op_class<Prod>,
+       {"Π x", "g times the product of the others"},
        [] {
          Examples all = sum_examples<&gradus::prod>();
          all.push_back({"one zero", {{{2, 3}}}, [](In in) {
@@ -404,20 +410,31 @@ std::span<const OpEntry> reduce_ops() {
        }},
       {"max",
        &op_class<ExtremeOp<true>>,
+       {"the greatest", "g, shared by the greatest"},
        [] { return common_examples<&gradus::max>({}, distinct); }},
       {"min",
        &op_class<ExtremeOp<false>>,
+       {"the least", "g, shared by the least"},
        [] { return common_examples<&gradus::min>({}, distinct); }},
       {"argmax",
        &op_class<ArgExtreme<true>>,
+       {"where the greatest stands first"},
        [] { return arg_examples<Arg1{&argmax}, Arg3{&argmax}>(); }},
       {"argmin",
        &op_class<ArgExtreme<false>>,
+       {"where the least stands first"},
        [] { return arg_examples<Arg1{&argmin}, Arg3{&argmin}>(); }},
-      {"max_with_index", nullptr, [] { return with_index_examples<&max_with_index>(); }},
-      {"min_with_index", nullptr, [] { return with_index_examples<&min_with_index>(); }},
+      {"max_with_index",
+       nullptr,
+       {"the greatest, and where it stands first", "g there"},
+       [] { return with_index_examples<&max_with_index>(); }},
+      {"min_with_index",
+       nullptr,
+       {"the least, and where it stands first", "g there"},
+       [] { return with_index_examples<&min_with_index>(); }},
       {"var",
        &op_class<Var>,
+       {"Σ (x - m)² / (n - ddof), m the mean", "2 g (x - m) / (n - ddof)"},
        [] {
          Examples all = common_examples<&biased_var>({}, Sample::Kind::real);
          all.push_back({"unbiased", {{{3, 4}}}, [](In in) { return var(in[0], 0); }});
@@ -425,6 +442,7 @@ std::span<const OpEntry> reduce_ops() {
        }},
       {"logsumexp",
        &op_class<LogSumExp>,
+       {"ln Σ e^x", "g softmax(x)"},
        [] { return common_examples<&gradus::logsumexp>({}, Sample::Kind::real); }},
   };
   return table;

@@ -176,6 +176,7 @@ std::span<const OpEntry> scan_ops() {
   static const OpEntry table[] = {
       {"cumsum",
        &op_class<CumSum>,
+       {"y_i = x_1 + … + x_i", "sums of g from the back"},
        [] {
          Examples all = along_axis<&cumsum_of>();
          all.push_back({"reverse", {{{2, 3}}}, [](In in) { return cumsum(in[0], 1, true); }});
@@ -183,6 +184,7 @@ std::span<const OpEntry> scan_ops() {
        }},
       {"cumprod",
        nullptr,
+       {"y_i = x_1 … x_i", "Σ_(j≥i) g_j times the product without x_i"},
        [] {
          Examples all = along_axis<&cumprod>();
          all.push_back({"with zeros", {{{2, 4}}}, [](In in) {
@@ -190,11 +192,21 @@ std::span<const OpEntry> scan_ops() {
                         }});
          return all;
        }},
-      {"logcumsumexp", &op_class<LogCumSumExp>, [] { return along_axis<&logcumsumexp>(); }},
-      {"cummax", nullptr, [] { return along_axis<&cummax_values>(domain(-2, 2), Kind::distinct); }},
-      {"cummin", nullptr, [] { return along_axis<&cummin_values>(domain(-2, 2), Kind::distinct); }},
+      {"logcumsumexp",
+       &op_class<LogCumSumExp>,
+       {"y_i = ln(e^x_1 + … + e^x_i)", "Σ_(j≥i) g_j e^(x_i - y_j)"},
+       [] { return along_axis<&logcumsumexp>(); }},
+      {"cummax",
+       nullptr,
+       {"the greatest of x_1 … x_i, and where it stands last", "g there"},
+       [] { return along_axis<&cummax_values>(domain(-2, 2), Kind::distinct); }},
+      {"cummin",
+       nullptr,
+       {"the least of x_1 … x_i, and where it stands last", "g there"},
+       [] { return along_axis<&cummin_values>(domain(-2, 2), Kind::distinct); }},
       {"linear_recurrence",
        &op_class<LinearRecurrence>,
+       {"y_i = a_i y_(i-1) + b_i", "d_i y_(i-1), d_i = g_i + a_(i+1) d_(i+1)"},
        [] {
          return Examples{{"axis 1",
                           {{{2, 4}}, {{2, 4}}},

@@ -102,6 +102,7 @@ std::span<const OpEntry> rotary_ops() {
   static const OpEntry table[] = {
       {kName,
        nullptr,
+       {"pairs of x turned by t base^(-2i/D)", "g turned back"},
        [] {
          return Examples{
              {"halves", {{{2, 3, 4}}}, [](In in) { return rotary_embedding(in[0]); }},

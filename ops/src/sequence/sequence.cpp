@@ -229,6 +229,7 @@ std::span<const OpEntry> sequence_ops() {
   static const OpEntry table[] = {
       {"embedding",
        nullptr,
+       {"rows i of a matrix", "g, added at rows i"},
        [] {
          const Sample index{{2, 3}, domain(0, 4), Sample::Kind::index};
          return Examples{{"", {index, {{4, 3}}}, [](Inputs in) { return embedding(in[0], in[1]); }},
@@ -238,6 +239,7 @@ std::span<const OpEntry> sequence_ops() {
        }},
       {"embedding_bag",
        nullptr,
+       {"rows added, averaged or compared in bags", "g, taken to the rows of the bag"},
        [] {
          const Sample index{{5}, domain(0, 4), Sample::Kind::index};
          const auto bags = [](BagMode mode) {
@@ -253,6 +255,7 @@ std::span<const OpEntry> sequence_ops() {
        }},
       {"attention",
        nullptr,
+       {"softmax(s Q Kᵀ + mask) V", "that of the formula"},
        [] {
          return Examples{
              {"",
@@ -273,6 +276,7 @@ std::span<const OpEntry> sequence_ops() {
        }},
       {"bilinear",
        nullptr,
+       {"y_o = aᵀ W_o b + c_o", "sums with the other two factors"},
        [] {
          return Examples{{"",
                           {{{4, 3}}, {{4, 2}}, {{2, 3, 2}}, {{2}}},

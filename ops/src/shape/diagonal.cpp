@@ -158,6 +158,7 @@ std::span<const OpEntry> diagonal_ops() {
   static const OpEntry table[] = {
       {"diagonal",
        &op_class<Diagonal>,
+       {"x[i, i + k]", "g on the diagonal"},
        [] {
          return Examples{
              {"main", {{}}, [](In in) { return diagonal(in[0]); }},
@@ -167,6 +168,7 @@ std::span<const OpEntry> diagonal_ops() {
        }},
       {"diag_embed",
        &op_class<DiagEmbed>,
+       {"a matrix with x on the diagonal", "the diagonal of g"},
        [] {
          return Examples{
              {"main", {{}}, [](In in) { return diag_embed(in[0]); }},
@@ -174,18 +176,21 @@ std::span<const OpEntry> diagonal_ops() {
        }},
       {"diag",
        nullptr,
+       {"a vector as a diagonal, or a matrix's diagonal", "the other of g"},
        [] {
          return Examples{{"vector", {{{3}}}, [](In in) { return diag(in[0], 1); }},
                          {"matrix", {{}}, [](In in) { return diag(in[0], 1); }}};
        }},
       {"tril",
        &op_class<Triangle<true>>,
+       {"the part below the diagonal", "that of g"},
        [] {
          return Examples{{"0", {{{3, 3}}}, [](In in) { return tril(in[0]); }},
                          {"-1 of three", {{{2, 3, 4}}}, [](In in) { return tril(in[0], -1); }}};
        }},
       {"triu",
        &op_class<Triangle<false>>,
+       {"the part above the diagonal", "that of g"},
        [] {
          return Examples{{"0", {{{3, 3}}}, [](In in) { return triu(in[0]); }},
                          {"1 of three", {{{2, 4, 3}}}, [](In in) { return triu(in[0], 1); }}};

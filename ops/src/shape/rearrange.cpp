@@ -326,16 +326,19 @@ static std::span<const OpEntry> repeat_ops() {
   static const OpEntry table[] = {
       {"narrow",
        nullptr,
+       {"n elements from start", "g at its place, 0 elsewhere"},
        [] {
          return Examples{{"1, 2", {{{2, 4}}}, [](In in) { return narrow(in[0], 1, 1, 2); }}};
        }},
       {"unbind",
        nullptr,
+       {"slices along an axis", "g at its place, 0 elsewhere"},
        [] {
          return Examples{{"axis 1", {{}}, [](In in) { return stack(unbind(in[0], 1)); }}};
        }},
       {"unflatten",
        nullptr,
+       {"one axis as several", "g, reshaped"},
        [] {
          return Examples{{"axis 1", {{{2, 6}}}, [](In in) {
                             return unflatten(in[0], 1, {2, -1});
@@ -343,6 +346,7 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"movedim",
        nullptr,
+       {"axes moved", "g, moved back"},
        [] {
          return Examples{{"0 to -1", {{{2, 3, 2}}}, [](In in) { return movedim(in[0], 0, -1); }},
                          {"two", {{{2, 3, 1}}}, [](In in) {
@@ -351,11 +355,13 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"swapdims",
        nullptr,
+       {"two axes exchanged", "g, transposed"},
        [] {
          return Examples{{"0, 1", {{}}, [](In in) { return swapdims(in[0], 0, 1); }}};
        }},
       {"rot90",
        nullptr,
+       {"turned by quarters", "g, turned back"},
        [] {
          return Examples{{"1", {{}}, [](In in) { return rot90(in[0]); }},
                          {"2", {{}}, [](In in) { return rot90(in[0], 2); }},
@@ -365,6 +371,7 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"repeat",
        nullptr,
+       {"repeated along axes", "g, summed over the repeats"},
        [] {
          return Examples{{"2, 1",
                           {{}},
@@ -382,11 +389,13 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"tile",
        nullptr,
+       {"repeated along axes", "g, summed over the repeats"},
        [] {
          return Examples{{"2", {{}}, [](In in) { return tile(in[0], {2}); }}};
        }},
       {"repeat_interleave",
        nullptr,
+       {"each element repeated", "g, summed over the repeats"},
        [] {
          return Examples{{"2, axis 0", {{}}, [](In in) { return repeat_interleave(in[0], 2, 0); }},
                          {"by numbers", {{}}, [](In in) {
@@ -395,6 +404,7 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"roll",
        nullptr,
+       {"shifted around", "g, shifted back"},
        [] {
          return Examples{{"1, axis 1", {{}}, [](In in) { return roll(in[0], 1, 1); }},
                          {"both", {{}}, [](In in) {
@@ -403,6 +413,8 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"pad",
        &op_class<Window>,
+       {"with a border (constant, reflect, replicate, circular)",
+        "g without it; copies in it added to their source"},
        [] {
          return Examples{{"constant",
                           {{}},
@@ -430,6 +442,7 @@ static std::span<const OpEntry> repeat_ops() {
        }},
       {"meshgrid",
        nullptr,
+       {"coordinates of a grid", "g, summed over the other axes"},
        [] {
          return Examples{{"ij",
                           {{{2}}, {{3}}},

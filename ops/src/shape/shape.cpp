@@ -322,6 +322,7 @@ static std::span<const OpEntry> view_ops() {
   static const OpEntry table[] = {
       {"reshape",
        &op_class<Reshape>,
+       {"the same elements in another shape", "g, reshaped"},
        [] {
          return Examples{{"[2, 3] as [3, -1]",
                           {{}},
@@ -345,12 +346,14 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"flatten",
        nullptr,
+       {"some axes as one", "g, reshaped"},
        [] {
          return Examples{{"from axis 1", {{{2, 3, 2}}}, [](In in) { return flatten(in[0]); }},
                          {"all", {{{2, 1, 2}}}, [](In in) { return flatten(in[0], 0); }}};
        }},
       {"transpose",
        &op_class<Transpose>,
+       {"two axes exchanged", "g, transposed"},
        [] {
          return Examples{
              {"a matrix", {{}}, [](In in) { return transpose(in[0]); }},
@@ -359,6 +362,7 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"permute",
        &op_class<Permute>,
+       {"axes in another order", "g in the order before"},
        [] {
          return Examples{{"2 0 1",
                           {{{2, 3, 4}}},
@@ -374,12 +378,14 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"squeeze",
        &op_class<Squeeze>,
+       {"without axes of size 1", "g, with them"},
        [] {
          return Examples{{"all", {{{1, 3, 1, 2}}}, [](In in) { return squeeze(in[0]); }},
                          {"axis -2", {{{3, 1, 2}}}, [](In in) { return squeeze(in[0], -2); }}};
        }},
       {"unsqueeze",
        &op_class<Unsqueeze>,
+       {"with an axis of size 1", "g, without it"},
        [] {
          return Examples{{"axis 1", {{}}, [](In in) { return unsqueeze(in[0], 1); }},
                          {"axis -1", {{}}, [](In in) { return unsqueeze(in[0], -1); }},
@@ -387,6 +393,7 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"broadcast_to",
        &op_class<BroadcastTo>,
+       {"repeated along axes of size 1", "g, summed"},
        [] {
          return Examples{{"[3, 1] to [2, 3, 4]",
                           {{{3, 1}}},
@@ -404,6 +411,7 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"sum_to",
        &op_class<SumTo>,
+       {"summed to a shape", "g, broadcast"},
        [] {
          return Examples{{"[2, 3, 4] to [3, 1]",
                           {{{2, 3, 4}}},
@@ -417,6 +425,7 @@ static std::span<const OpEntry> view_ops() {
        }},
       {"flip",
        &op_class<Flip>,
+       {"in reverse order", "g, flipped"},
        [] {
          return Examples{{"axis 1", {{}}, [](In in) { return flip(in[0], {1}); }},
                          {"axes 0 and -1",

@@ -398,6 +398,7 @@ std::span<const OpEntry> part_ops() {
   static const OpEntry table[] = {
       {"concat",
        &op_class<Concat>,
+       {"joined along an axis", "parts of g"},
        [] {
          return Examples{{"axis 0",
                           {{{2, 3}}, {{1, 3}}},
@@ -413,6 +414,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"stack",
        &op_class<Stack>,
+       {"joined along a new axis", "parts of g"},
        [] {
          return Examples{
              {"axis 0", {{}, {}}, [](In in) { return stack(in); }},
@@ -421,6 +423,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"split",
        &op_class<Split>,
+       {"parts along an axis", "g at its place, 0 elsewhere"},
        [] {
          return Examples{
              {"sizes 3 0 1, crossed",
@@ -438,6 +441,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"chunk",
        nullptr,
+       {"equal parts along an axis", "g at its place, 0 elsewhere"},
        [] {
          return Examples{
              {"2 of 5", {{{5, 2}}}, [](In in) { return chunk(in[0], 2)[0]; }},
@@ -445,6 +449,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"slice",
        &op_class<Slice>,
+       {"every step-th from start to stop", "g at its place, 0 elsewhere"},
        [] {
          return Examples{
              {"1 to -1", {{{5, 2}}}, [](In in) { return slice(in[0], 0, 1, -1); }},
@@ -455,6 +460,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"slice_put",
        &op_class<SlicePut>,
+       {"x in a tensor of zeros", "a slice of g"},
        [] {
          return Examples{{"1 to 3 of 4",
                           {{}},
@@ -472,6 +478,7 @@ std::span<const OpEntry> part_ops() {
        }},
       {"select",
        &op_class<Select>,
+       {"one slice, without its axis", "g at its place, 0 elsewhere"},
        [] {
          return Examples{
              {"axis 0", {{}}, [](In in) { return select(in[0], 0, 1); }},

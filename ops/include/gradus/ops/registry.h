@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 GRADUS_EXPORT_BEGIN
@@ -41,10 +42,18 @@ struct Example {
   bool differentiable = true;
 };
 
-/// A public op: what it is called, its type (null if it is made of other ops), and examples of use.
+/// What an op computes and how its rule takes the cotangent of its result back to its inputs, as text for docs/ops.md: x, a,
+/// b, … are the inputs, y is the result, g its cotangent; σ is the sigmoid, Φ and φ are the standard normal distribution and
+/// its density, Σ runs over the axes reduced, and [c] is 1 where the condition c holds and 0 elsewhere.
+struct Formula {
+  std::string_view value, gradient = "none";
+};
+
+/// A public op: what it is called, its type (null if it is made of other ops), its formula, and examples of use.
 struct OpEntry {
   const char* name;
   const OpClass* op;
+  Formula formula;
   std::vector<Example> (*examples)();
 };
 
