@@ -64,8 +64,8 @@ double Options::number(const char* name, double otherwise, double least, double 
   if (!has(name)) return otherwise;
   double value = 0;
   if (!parse(text(name), value) || !(value >= least && value <= most)) {
-    const std::string range = std::isinf(most) ? fmt::format("of {} or more", least)
-                                               : fmt::format("from {} to {}", least, most);
+    const std::string range =
+        std::isinf(most) ? fmt::format(">= {}", least) : fmt::format("from {} to {}", least, most);
     throw UsageError(fmt::format("--{}: expected a number {}, got '{}'", name, range, text(name)));
   }
   return value;

@@ -66,7 +66,7 @@ std::pair<Tensor, Tensor> pad_sequences(std::span<const Tensor> sequences,
   const gradus::detail::SitePin pin(site);
   if (sequences.empty()) fail<ArgumentError>(op, "expected a sequence, got none");
   if (options.length < 0)
-    fail<ArgumentError>(op, fmt::format("expected a length of 0 or more, got {}", options.length));
+    fail<ArgumentError>(op, fmt::format("expected a length >= 0, got {}", options.length));
   const Tensor& first = sequences[0];
   std::int64_t longest = 0;
   for (const Tensor& x : sequences) {

@@ -137,8 +137,7 @@ Splits split(const Dataset& all, const SplitOptions& options, Generator& generat
   const double v = options.validation, t = options.test;
   if (!(v >= 0) || !(t >= 0) || !(v + t <= 1))
     fail<ArgumentError>(
-        "split",
-        fmt::format("expected shares of 0 or more and at most 1 in sum, got {} and {}", v, t));
+        "split", fmt::format("expected shares >= 0 and at most 1 in sum, got {} and {}", v, t));
   if (options.stratified &&
       (!all.targets.defined() || all.targets.dtype() != int64 || all.targets.rank() != 1))
     fail<ArgumentError>("split", "expected classes (int64 [N]) to stratify by, got other targets");

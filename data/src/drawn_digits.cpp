@@ -109,13 +109,11 @@ void draw_segment(float* picture, std::int64_t size, Point a, Point b, double ra
 Dataset drawn_digits(const DrawnDigitsOptions& options, Generator& generator, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const std::int64_t n = options.count, size = options.size;
-  if (n < 0)
-    fail<ArgumentError>("drawn_digits", fmt::format("expected a count of 0 or more, got {}", n));
+  if (n < 0) fail<ArgumentError>("drawn_digits", fmt::format("expected a count >= 0, got {}", n));
   if (size < 8 || size > 256)
     fail<ArgumentError>("drawn_digits", fmt::format("expected a size of 8 to 256, got {}", size));
   if (!(options.noise >= 0 && std::isfinite(options.noise)))
-    fail<ArgumentError>("drawn_digits",
-                        fmt::format("expected noise of 0 or more, got {}", options.noise));
+    fail<ArgumentError>("drawn_digits", fmt::format("expected noise >= 0, got {}", options.noise));
 
   const auto glyphs = make_glyphs();
   // Each picture has a stream of its own, so it does not matter which thread draws it.

@@ -183,10 +183,10 @@ void OneHot::restore(const Arrays& state, CallSite site) {
     check_dtype(kName, features.back().values(), features[0].values().dtype());
   }
   if (features.empty() || (flat && features.size() != 1))
-    fail<IoError>(
-        kName,
-        fmt::format(
-            "expected {} of 'values.0', …, got {}", flat ? "one" : "one or more", features.size()));
+    fail<IoError>(kName,
+                  fmt::format("expected {} of 'values.0', …, got {}",
+                              flat ? "one" : "at least one",
+                              features.size()));
   features_ = std::move(features);
   flat_ = flat;
 }

@@ -13,11 +13,10 @@ namespace {
 using gradus::detail::fail;
 
 void check(const char* op, std::int64_t classes, std::int64_t points, double noise) {
-  if (classes < 1)
-    fail<ArgumentError>(op, fmt::format("expected 1 class or more, got {}", classes));
-  if (points < 1) fail<ArgumentError>(op, fmt::format("expected 1 point or more, got {}", points));
+  if (classes < 1) fail<ArgumentError>(op, fmt::format("expected classes >= 1, got {}", classes));
+  if (points < 1) fail<ArgumentError>(op, fmt::format("expected points >= 1, got {}", points));
   if (!(noise >= 0 && std::isfinite(noise)))
-    fail<ArgumentError>(op, fmt::format("expected noise of 0 or more, got {}", noise));
+    fail<ArgumentError>(op, fmt::format("expected noise >= 0, got {}", noise));
 }
 
 /// A data set of points in the plane, class after class: `place(class, i, out)` sets each one's two

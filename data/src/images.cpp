@@ -42,7 +42,7 @@ void check_options(const char* op, const ImageOptions& options) {
     fail<ArgumentError>(op, fmt::format("expected 1 to 256 classes, got {}", options.classes));
   if (options.validation < 0)
     fail<ArgumentError>(
-        op, fmt::format("expected 0 or more rows for validation, got {}", options.validation));
+        op, fmt::format("expected rows for validation >= 0, got {}", options.validation));
 }
 
 Splits make_splits(const char* op,

@@ -189,11 +189,10 @@ Loader::Loader(Source source, LoaderOptions options, CallSite site)
     : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
   if (source.size < 0 || !source.get)
-    fail<ArgumentError>(
-        "loader",
-        fmt::format("expected a source with 0 or more rows and `get`, got {} rows{}",
-                    source.size,
-                    source.get ? "" : " and no `get`"));
+    fail<ArgumentError>("loader",
+                        fmt::format("expected a source with rows >= 0 and `get`, got {} rows{}",
+                                    source.size,
+                                    source.get ? "" : " and no `get`"));
   core_->available = source.size;
   core_->classes = source.classes;
   core_->source = std::move(source);
@@ -203,14 +202,12 @@ Loader::Loader(Source source, LoaderOptions options, CallSite site)
 void Loader::start(LoaderOptions options, CallSite site) {
   Core& core = *core_;
   if (options.batch < 1)
-    fail<ArgumentError>("loader",
-                        fmt::format("expected a batch of 1 or more, got {}", options.batch));
+    fail<ArgumentError>("loader", fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.workers < 0 || options.workers > 256 || options.prefetch < 1)
-    fail<ArgumentError>(
-        "loader",
-        fmt::format("expected 0 to 256 workers and a prefetch of 1 or more, got {} and {}",
-                    options.workers,
-                    options.prefetch));
+    fail<ArgumentError>("loader",
+                        fmt::format("expected 0 to 256 workers and a prefetch >= 1, got {} and {}",
+                                    options.workers,
+                                    options.prefetch));
   if (options.shuffle && options.sampler)
     fail<ArgumentError>("loader", "expected either shuffle or a sampler, got both");
   if (options.indices.defined()) {

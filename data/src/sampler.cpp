@@ -58,7 +58,7 @@ Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options, 
   double total = 0;
   for (const double value : w) {
     if (!(value >= 0) || !std::isfinite(value))
-      fail<ArgumentError>(op, fmt::format("expected finite weights of 0 or more, got {}", value));
+      fail<ArgumentError>(op, fmt::format("expected finite weights >= 0, got {}", value));
     positive += value > 0;
     total += value;
   }
@@ -67,7 +67,7 @@ Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options, 
   const std::int64_t needed = options.replacement ? std::min<std::int64_t>(count, 1) : count;
   if (positive < needed || !std::isfinite(total))
     fail<ArgumentError>(
-        op, fmt::format("expected {} or more weights above 0, got {}", needed, positive));
+        op, fmt::format("expected at least {} weights above 0, got {}", needed, positive));
   if (options.replacement) {
     std::vector<double> sums(w.size());
     std::partial_sum(w.begin(), w.end(), sums.begin());

@@ -18,7 +18,7 @@ ConvParameters conv_parameters(const char* op,
                                Generator& generator) {
   if (in < 1 || out < 1 || groups < 1 || in % groups != 0 || out % groups != 0)
     fail<ArgumentError>(op,
-                        fmt::format("expected channels of 1 or more that the groups divide, got {} "
+                        fmt::format("expected channels >= 1 that the groups divide, got {} "
                                     "and {} in {} groups",
                                     in,
                                     out,
@@ -31,7 +31,7 @@ ConvParameters conv_parameters(const char* op,
   Shape shape = transposed ? Shape{in, out / groups} : Shape{out, in / groups};
   for (int d = 0; d < spatial; ++d) {
     if (kernel[d] < 1)
-      fail<ArgumentError>(op, fmt::format("expected kernel sizes of 1 or more, got {}", kernel[d]));
+      fail<ArgumentError>(op, fmt::format("expected kernel sizes >= 1, got {}", kernel[d]));
     shape.push_back(kernel[d]);
   }
   const double fan_in = static_cast<double>(shape.numel() / shape[0]),

@@ -46,7 +46,7 @@ static void check_dimensions(const Tensor& weight, int least, int most, const ch
 
 std::pair<std::int64_t, std::int64_t> fans(const Tensor& weight, CallSite site) {
   const SitePin pin(site);
-  check_dimensions(weight, 2, kMaxRank, "a weight of two or more dimensions");
+  check_dimensions(weight, 2, kMaxRank, "a weight of at least two dimensions");
   const Shape shape = weight.shape();
   std::int64_t field = 1;
   for (int d = 2; d < shape.rank(); ++d) field *= shape[d];

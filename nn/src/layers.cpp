@@ -16,8 +16,7 @@ namespace {
 void check_sizes(const char* op, std::initializer_list<std::int64_t> sizes) {
   for (std::int64_t size : sizes)
     if (size < 1)
-      gradus::detail::fail<ArgumentError>(op,
-                                          fmt::format("expected sizes of 1 or more, got {}", size));
+      gradus::detail::fail<ArgumentError>(op, fmt::format("expected sizes >= 1, got {}", size));
 }
 
 }  // namespace
@@ -40,8 +39,8 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
     : features_(features), options_(options) {
   check_sizes("batch_norm", {features});
   if (!(options.eps >= 0))
-    gradus::detail::fail<ArgumentError>(
-        "batch_norm", fmt::format("expected eps of 0 or more, got {}", options.eps));
+    gradus::detail::fail<ArgumentError>("batch_norm",
+                                        fmt::format("expected eps >= 0, got {}", options.eps));
   if (options.momentum && !(*options.momentum >= 0 && *options.momentum <= 1))
     gradus::detail::fail<ArgumentError>(
         "batch_norm", fmt::format("expected a momentum in [0, 1], got {}", *options.momentum));

@@ -62,7 +62,7 @@ class Numbers {
   std::int64_t whole(std::size_t i, std::int64_t least) const {
     const double value = number(i);
     if (value != std::floor(value) || value < static_cast<double>(least) || value > 1e9)
-      wrong(fmt::format("a whole number of {} or more", least));
+      wrong(fmt::format("a whole number >= {}", least));
     return static_cast<std::int64_t>(value);
   }
   double number(std::size_t i) const {
@@ -114,7 +114,7 @@ void fully_connected(Build& b, const Numbers& n) {
   const std::int64_t out = n.whole(0, 1);
   settle(b, Nonlinearity::linear);
   flatten_rows(b);
-  if (b.shape[0] < 1) n.wrong_shape("1 value or more", b.shape);
+  if (b.shape[0] < 1) n.wrong_shape("at least 1 value", b.shape);
   if (out > kMostWeights / b.shape[0]) n.wrong("a layer that fits in memory");
   Linear& layer = b.add(Linear(b.shape[0], out, {}, b.generator));
   init::zeros(layer.bias);
@@ -153,12 +153,12 @@ void global_mean(Build& b, const Numbers& n) {
 }
 
 void batch_norm(Build& b, const Numbers& n) {
-  if (b.shape.rank() == 0 || b.shape[0] < 1) n.wrong_shape("1 feature or more", b.shape);
+  if (b.shape.rank() == 0 || b.shape[0] < 1) n.wrong_shape("at least 1 feature", b.shape);
   b.add(BatchNorm(b.shape[0]));
 }
 
 void layer_norm(Build& b, const Numbers& n) {
-  if (b.shape.rank() == 0 || b.shape.numel() < 1) n.wrong_shape("1 value or more", b.shape);
+  if (b.shape.rank() == 0 || b.shape.numel() < 1) n.wrong_shape("at least 1 value", b.shape);
   b.add(LayerNorm(b.shape));
 }
 

@@ -20,7 +20,7 @@ using gradus::detail::fail;
 namespace {
 
 void check_eps(const char* op, double eps) {
-  if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps of 0 or more, got {}", eps));
+  if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps >= 0, got {}", eps));
 }
 
 void check_normalized(const char* op, const Shape& normalized, double eps) {
@@ -29,7 +29,7 @@ void check_normalized(const char* op, const Shape& normalized, double eps) {
   for (std::int64_t size : normalized) positive = positive && size > 0;
   if (!positive)
     fail<ArgumentError>(
-        op, fmt::format("expected sizes of 1 or more to normalise, got {}", to_string(normalized)));
+        op, fmt::format("expected sizes >= 1 to normalise, got {}", to_string(normalized)));
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ Recurrence::Recurrence(Cell cell_,
   const char* op = name_of(cell);
   if (input < 1 || hidden < 1 || options.num_layers < 1)
     fail<ArgumentError>(op,
-                        fmt::format("expected sizes and layers of 1 or more, got {}, {} and {}",
+                        fmt::format("expected sizes and layers >= 1, got {}, {} and {}",
                                     input,
                                     hidden,
                                     options.num_layers));
@@ -130,7 +130,7 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
   const std::int64_t steps = fits ? x->size(options.batch_first ? 1 : 0) : 0;
   if (steps == 0)
     fail<ShapeError>(op,
-                     fmt::format("expected input [{}, {}] of 1 step or more, got {}",
+                     fmt::format("expected input [{}, {}] of at least 1 step, got {}",
                                  options.batch_first ? "N, T" : "T, N",
                                  input,
                                  gradus::to_string(x->shape())),
@@ -201,8 +201,7 @@ Step::Step(Cell cell,
     : kind_(cell), options_(options) {
   const char* op = cell_name(cell);
   if (input < 1 || hidden < 1)
-    fail<ArgumentError>(op,
-                        fmt::format("expected sizes of 1 or more, got {} and {}", input, hidden));
+    fail<ArgumentError>(op, fmt::format("expected sizes >= 1, got {} and {}", input, hidden));
   check_options(op, cell, options.relu, options.reset_after);
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));
   const std::int64_t rows = gates_of(cell) * hidden;

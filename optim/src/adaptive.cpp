@@ -132,7 +132,7 @@ void check(const RpropOptions& o) {
               "max_step",
               o.max_step,
               o.max_step >= o.min_step && std::isfinite(o.max_step),
-              "of min_step or more");
+              ">= min_step");
 }
 
 void Rprop::update(const RpropOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {

@@ -44,7 +44,7 @@ int Optimizer::checked(int group) const {
 
 void Optimizer::set_lr(double lr, int group, CallSite site) {
   const SitePin pin(site);
-  check_range("optimizer", "lr", lr, lr >= 0 && std::isfinite(lr), "of 0 or more");
+  check_range("optimizer", "lr", lr, lr >= 0 && std::isfinite(lr), ">= 0");
   *rate(checked(group)) = lr;
 }
 

@@ -8,7 +8,7 @@
 
 namespace gradus::optim {
 
-/// ArgumentError unless `ok`: "sgd: expected momentum of 0 or more, got -1".
+/// ArgumentError unless `ok`: "sgd: expected momentum >= 0, got -1".
 inline void check_range(const char* op,
                         const char* name,
                         double value,
@@ -24,7 +24,7 @@ inline void check_share(const char* op, const char* name, double value) {
   check_range(op, name, value, value >= 0 && value < 1, "in [0, 1)");
 }
 inline void check_factor(const char* op, const char* name, double value) {
-  check_range(op, name, value, value >= 0 && std::isfinite(value), "of 0 or more");
+  check_range(op, name, value, value >= 0 && std::isfinite(value), ">= 0");
 }
 
 template <class Options>

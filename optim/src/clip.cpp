@@ -89,7 +89,7 @@ double clip_grad_norm(const std::vector<Parameter>& parameters,
                       bool error_if_nonfinite,
                       CallSite site) {
   const char* const op = "clip_grad_norm";
-  check_range(op, "max_norm", max_norm, max_norm >= 0, "of 0 or more", site);
+  check_range(op, "max_norm", max_norm, max_norm >= 0, ">= 0", site);
   check_range(op, "norm_type", norm_type, norm_type > 0, "above 0", site);
   const double total = norm(parameters, norm_type);
   if (error_if_nonfinite)
@@ -101,7 +101,7 @@ double clip_grad_norm(const std::vector<Parameter>& parameters,
 }
 
 void clip_grad_value(const std::vector<Parameter>& parameters, double value, CallSite site) {
-  check_range("clip_grad_value", "value", value, value >= 0, "of 0 or more", site);
+  check_range("clip_grad_value", "value", value, value >= 0, ">= 0", site);
   replace(parameters, [value]<class T>(T g) {
     const T bound = static_cast<T>(value);
     return g < -bound ? -bound : g > bound ? bound : g;

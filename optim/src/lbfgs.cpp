@@ -41,12 +41,12 @@ double cubic_minimum(const Point& a, const Point& b, double low, double high, do
 
 void check(const LbfgsOptions& o) {
   const char* const op = "lbfgs";
-  check_range(op, "lr", o.lr, o.lr >= 0 && std::isfinite(o.lr), "of 0 or more");
-  check_range(op, "max_iterations", o.max_iterations, o.max_iterations >= 1, "of 1 or more");
-  check_range(op, "max_evaluations", o.max_evaluations, o.max_evaluations >= 1, "of 1 or more");
-  check_range(op, "tolerance_grad", o.tolerance_grad, o.tolerance_grad >= 0, "of 0 or more");
-  check_range(op, "tolerance_change", o.tolerance_change, o.tolerance_change >= 0, "of 0 or more");
-  check_range(op, "history", o.history, o.history >= 1, "of 1 or more");
+  check_range(op, "lr", o.lr, o.lr >= 0 && std::isfinite(o.lr), ">= 0");
+  check_range(op, "max_iterations", o.max_iterations, o.max_iterations >= 1, ">= 1");
+  check_range(op, "max_evaluations", o.max_evaluations, o.max_evaluations >= 1, ">= 1");
+  check_range(op, "tolerance_grad", o.tolerance_grad, o.tolerance_grad >= 0, ">= 0");
+  check_range(op, "tolerance_change", o.tolerance_change, o.tolerance_change >= 0, ">= 0");
+  check_range(op, "history", o.history, o.history >= 1, ">= 1");
 }
 
 /// The loss along a direction from where the parameters are.

@@ -94,7 +94,7 @@ Curve cosine_warm_restarts(double length, double growth, double floor, CallSite 
   const SitePin pin(site);
   const char* const op = "cosine_warm_restarts";
   check_length(op, "length", length);
-  check_range(op, "growth", growth, growth >= 1 && std::isfinite(growth), "of 1 or more");
+  check_range(op, "growth", growth, growth >= 1 && std::isfinite(growth), ">= 1");
   check_factor(op, "floor", floor);
   return [=](double t) {
     double period = length, begin = 0;
@@ -172,7 +172,7 @@ Schedule::Schedule(Optimizer& optimizer, RateAndMomentum curves, CallSite site)
 
 void Schedule::set_time(double t, CallSite site) {
   const SitePin pin(site);
-  check_range("schedule", "time", t, t >= 0, "of 0 or more");
+  check_range("schedule", "time", t, t >= 0, ">= 0");
   time_ = t;
   const double factor = curves_.rate(t);
   for (int group = 0; group < static_cast<int>(bases_.size()); ++group)

@@ -150,8 +150,7 @@ double Generator::uniform() {
 }
 
 std::int64_t Generator::below(std::int64_t n, CallSite site) {
-  if (n < 1)
-    detail::fail<ArgumentError>("below", fmt::format("expected n of 1 or more, got {}", n), site);
+  if (n < 1) detail::fail<ArgumentError>("below", fmt::format("expected n >= 1, got {}", n), site);
   const auto range = static_cast<std::uint64_t>(n);
   const std::uint64_t reject_from = std::numeric_limits<std::uint64_t>::max() / range * range;
   std::uint64_t bits = next();

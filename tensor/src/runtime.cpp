@@ -34,7 +34,7 @@ bool in_parallel() { return inside_parallel; }
 
 void set_num_threads(int n) {
   if (n < 1)
-    detail::fail<ArgumentError>("set_num_threads", "expected at least 1, got " + std::to_string(n));
+    detail::fail<ArgumentError>("set_num_threads", "expected n >= 1, got " + std::to_string(n));
   threads = n;
 #ifdef _OPENMP
   omp_set_num_threads(n);

@@ -67,8 +67,7 @@ Tensor make_tensor(const char* op, const Shape& shape, DType dtype, CallSite sit
   std::int64_t numel = 1;
   const auto most = std::numeric_limits<std::int64_t>::max() / 16;
   for (std::int64_t size : shape) {
-    if (size < 0)
-      fail<ShapeError>(op, "expected sizes of 0 or more, got " + to_string(shape), site);
+    if (size < 0) fail<ShapeError>(op, "expected sizes >= 0, got " + to_string(shape), site);
     if (size != 0 && numel > most / size)
       fail<ShapeError>(op, "expected a shape that memory can hold, got " + to_string(shape), site);
     numel *= size;
@@ -225,8 +224,7 @@ Tensor arange(std::int64_t n, DType dtype, CallSite site) {
 }
 
 Tensor linspace(double start, double stop, std::int64_t n, DType dtype, CallSite site) {
-  if (n < 0)
-    fail<ArgumentError>("linspace", fmt::format("expected 0 or more values, got {}", n), site);
+  if (n < 0) fail<ArgumentError>("linspace", fmt::format("expected values >= 0, got {}", n), site);
   if (dtype == int64 && !(std::max(std::abs(start), std::abs(stop)) < 0x1p63))
     fail<ArgumentError>(
         "linspace",

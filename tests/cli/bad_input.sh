@@ -45,7 +45,7 @@ done
 refused "expected a layer, got 'rleu' \(did you mean 'relu'\?\) at position 9" train --model "fc 512, rleu, fc 10"
 refused "expected 'fc N', got 'fc' at position 7" train --model "relu, fc"
 refused "expected a number for 'fc N', got 'fc ten' at position 1" train --model "fc ten"
-refused "expected a whole number of 1 or more for 'fc N', got 'fc 2.5'" train --model "fc 2.5"
+refused "expected a whole number >= 1 for 'fc N', got 'fc 2.5'" train --model "fc 2.5"
 refused "expected a layer at position 1 of '', got none" train --model ""
 refused "--model: expected 10 outputs, one a class, got 5 from 'fc 5'" train --model "fc 5"
 

@@ -260,7 +260,7 @@ TEST(Penalties, AreSumsOverWeights) {
 
 TEST(Layers, WrongShapesSayWhatWasExpected) {
   EXPECT_MESSAGE("[N, 4, *], got [2, 3]", nn::GroupNorm(2, 4)(zeros({2, 3})));
-  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of 1 step or more, got [4, 2]",
+  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of at least 1 step, got [4, 2]",
                  nn::RNN(3, 4)(zeros({4, 2})));
   EXPECT_MESSAGE("lstm: expected h0 and c0 [1, 2, 4]",
                  nn::LSTM(3, 4)(zeros({5, 2, 3}), zeros({1, 2, 3})));
@@ -270,8 +270,8 @@ TEST(Layers, WrongShapesSayWhatWasExpected) {
   EXPECT_MESSAGE("features that the heads divide", nn::MultiheadAttention(4, 3));
   EXPECT_MESSAGE("like the path around", nn::Residual(nn::Linear(4, 3))(zeros({2, 4})));
   EXPECT_MESSAGE("expected p in [0, 1]", nn::AlphaDropout(-1));
-  EXPECT_MESSAGE("channels of 1 or more that the groups divide", nn::Conv2d(3, 4, {.groups = 2}));
-  EXPECT_MESSAGE("sizes of 1 or more", nn::Embedding(0, 3));
+  EXPECT_MESSAGE("channels >= 1 that the groups divide", nn::Conv2d(3, 4, {.groups = 2}));
+  EXPECT_MESSAGE("sizes >= 1", nn::Embedding(0, 3));
   EXPECT_MESSAGE("relu for an RNN only", nn::LSTM(3, 4, {.relu = true}));
 }
 

@@ -119,7 +119,7 @@ TEST(RecurrentCell, Errors) {
             }),
             "gru_cell: expected a state [2, 4], got [3, 4]");
   EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTMCell(3, 0); }),
-            "lstm_cell: expected sizes of 1 or more, got 3 and 0");
+            "lstm_cell: expected sizes >= 1, got 3 and 0");
   EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTMCell(3, 4, {.relu = true}); }),
             "lstm_cell: expected relu for an RNN only, got it for another layer");
   EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTM(3, 4, {.reset_after = false}); }),

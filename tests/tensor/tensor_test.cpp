@@ -165,11 +165,11 @@ TEST(Construction, RaggedBraces) {
 TEST(Construction, ErrorsNameOpAndLine) {
   const auto negative = [] { zeros({2, -1}); };
   const std::uint32_t line = __LINE__ - 1;
-  const auto e = thrown<ShapeError>(negative, "zeros", "expected sizes of 0 or more, got [2, -1]");
+  const auto e = thrown<ShapeError>(negative, "zeros", "expected sizes >= 0, got [2, -1]");
   EXPECT_EQ(e.site().line, line);
-  EXPECT_EQ(std::string(e.what()),
-            "zeros: expected sizes of 0 or more, got [2, -1]\n  at tensor_test.cpp:" +
-                std::to_string(line));
+  EXPECT_EQ(
+      std::string(e.what()),
+      "zeros: expected sizes >= 0, got [2, -1]\n  at tensor_test.cpp:" + std::to_string(line));
 
   thrown<ArgumentError>(
       [] { full({2}, NAN, int64); }, "full", "expected a value that int64 can hold, got nan");
@@ -179,8 +179,7 @@ TEST(Construction, ErrorsNameOpAndLine) {
   EXPECT_THROW(arange(0, INFINITY), ArgumentError);
   EXPECT_THROW(arange(0, 1, 1e-300), ArgumentError);
   EXPECT_THROW(arange(1e30, 2e30, 1e30, int64), ArgumentError);
-  thrown<ArgumentError>(
-      [] { linspace(0, 1, -2); }, "linspace", "expected 0 or more values, got -2");
+  thrown<ArgumentError>([] { linspace(0, 1, -2); }, "linspace", "expected values >= 0, got -2");
   thrown<ShapeError>(
       [] {
         from_vector(std::vector<float>{1, 2, 3}, {2, 2});

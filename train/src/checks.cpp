@@ -120,7 +120,7 @@ void check_classes(const Tensor& targets, std::int64_t classes, const char* op, 
   for (std::int64_t i = 0; i < all.numel(); ++i) {
     if (label[i] >= 0 && label[i] < end) continue;
     const std::string range =
-        classes < 0 ? "of 0 or more" : fmt::format("below {}, as the model has outputs", classes);
+        classes < 0 ? ">= 0" : fmt::format("below {}, as the model has outputs", classes);
     fail<ArgumentError>(
         op, fmt::format("expected classes {}, got {} in row {}", range, label[i], i), site);
   }

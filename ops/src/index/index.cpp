@@ -252,7 +252,7 @@ Tensor one_hot(Arg index, std::int64_t classes, DType dtype) {
   check_room("one_hot", index->shape(), index.site);
   if (classes < 1)
     fail<ArgumentError>(
-        "one_hot", fmt::format("expected at least 1 class, got {}", classes), index.site);
+        "one_hot", fmt::format("expected classes >= 1, got {}", classes), index.site);
   OneHot op;
   op.classes = classes;
   op.dtype = dtype;

@@ -324,7 +324,7 @@ Tensor matmul(Arg a, const Tensor& b) {
   check_same_dtype("matmul", a, b);
   if (a->rank() == 0 || b.rank() == 0)
     fail<ShapeError>("matmul",
-                     fmt::format("expected tensors of rank 1 or more, got {} and {}",
+                     fmt::format("expected tensors of rank >= 1, got {} and {}",
                                  to_string(a->shape()),
                                  to_string(b.shape())),
                      a.site);

@@ -62,7 +62,7 @@ inline void check_regular(const char* op, const Matrices& x, std::int64_t first)
     fail<ArgumentError>(op, "expected a regular matrix, got a singular one" + x.place(first));
 }
 
-/// Floating, of rank 2 or more.
+/// Floating, of rank >= 2.
 inline void check_matrix(const char* op, Arg x) {
   check_floating(op, x);
   if (x->rank() < 2)

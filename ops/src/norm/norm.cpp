@@ -194,8 +194,7 @@ void check_input(const char* op, Arg x, double eps) {
   if (x->rank() < 2)
     fail<ShapeError>(
         op, fmt::format("expected input [N, C, *], got {}", to_string(x->shape())), x.site);
-  if (!(eps >= 0))
-    fail<ArgumentError>(op, fmt::format("expected eps of 0 or more, got {}", eps), x.site);
+  if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps >= 0, got {}", eps), x.site);
 }
 
 /// An optional tensor of one number a channel.

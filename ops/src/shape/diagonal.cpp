@@ -102,7 +102,7 @@ Tensor triangle(Arg x, std::int64_t diagonal) {
   using O = Triangle<lower>;
   if (x->rank() < 2)
     fail<ShapeError>(
-        O::info.name, "expected a tensor of rank 2 or more, got " + to_string(x->shape()), x.site);
+        O::info.name, "expected a tensor of rank >= 2, got " + to_string(x->shape()), x.site);
   return apply(O{{}, diagonal}, x);
 }
 
@@ -123,7 +123,7 @@ Tensor diagonal(Arg x, std::int64_t offset, std::int64_t axis1, std::int64_t axi
 
 Tensor diag_embed(Arg x, std::int64_t offset, std::int64_t axis1, std::int64_t axis2) {
   constexpr auto name = "diag_embed";
-  if (x->rank() == 0) fail<ShapeError>(name, "expected a tensor of rank 1 or more, got []", x.site);
+  if (x->rank() == 0) fail<ShapeError>(name, "expected a tensor of rank >= 1, got []", x.site);
   check_room(name, x->shape(), x.site);
   DiagEmbed op;
   const int a = check_axis(name, x, axis1, x->rank() + 1),

@@ -57,7 +57,7 @@ std::int64_t modulo(std::int64_t i, std::int64_t n) { return (i % n + n) % n; }
 
 void check_repeats(const char* op, std::int64_t repeats, CallSite site) {
   if (repeats < 0)
-    fail<ArgumentError>(op, fmt::format("expected 0 or more repeats, got {}", repeats), site);
+    fail<ArgumentError>(op, fmt::format("expected repeats >= 0, got {}", repeats), site);
 }
 
 void check_pairs(const char* op, Arg x, const char* what, const Shape& a, const Shape& b) {

@@ -335,14 +335,14 @@ std::vector<Tensor> split(Arg x, const std::vector<std::int64_t>& sizes, std::in
 std::vector<Tensor> split(Arg x, std::int64_t size, std::int64_t axis) {
   const int d = check_axis("split", x, axis, x->rank());
   if (size < 1)
-    fail<ArgumentError>("split", fmt::format("expected a size of 1 or more, got {}", size), x.site);
+    fail<ArgumentError>("split", fmt::format("expected a size >= 1, got {}", size), x.site);
   return split_evenly(x, std::min(size, std::max<std::int64_t>(1, x->raw()->sizes()[d])), d);
 }
 
 std::vector<Tensor> chunk(Arg x, std::int64_t count, std::int64_t axis) {
   const int d = check_axis("chunk", x, axis, x->rank());
   if (count < 1)
-    fail<ArgumentError>("chunk", fmt::format("expected 1 or more parts, got {}", count), x.site);
+    fail<ArgumentError>("chunk", fmt::format("expected parts >= 1, got {}", count), x.site);
   const std::int64_t n = x->raw()->sizes()[d];
   return split_evenly(x, std::max<std::int64_t>(1, n / count + (n % count != 0)), d);
 }

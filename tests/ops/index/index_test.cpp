@@ -175,7 +175,7 @@ TEST(Indexing, RejectsWhatDoesNotFit) {
   EXPECT_THROW(scatter_add(cast(x, boolean), 0, zeros({1, 1}, int64), cast(x, boolean)),
                DTypeError);
   expect_error<ArgumentError>(
-      "one_hot", "expected at least 1 class, got 0", [&] { one_hot(index, 0); });
+      "one_hot", "expected classes >= 1, got 0", [&] { one_hot(index, 0); });
 }
 
 TEST(Indexing, GivesNoGradientToIndices) {

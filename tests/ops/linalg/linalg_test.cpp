@@ -59,7 +59,7 @@ TEST(Gemm, DeterministicWhateverTheThreads) {
 
 // ---- matmul --------------------------------------------------------------------------------------
 
-/// By the definition, for operands of rank 2 or more.
+/// By the definition, for operands of rank >= 2.
 Tensor naive_matmul(const Tensor& a, const Tensor& b) {
   const auto leading = [](Shape shape) {
     shape.erase(shape.rank() - 1);
@@ -166,7 +166,7 @@ TEST(Matmul, Errors) {
   expect_error<ShapeError>("matmul",
                            "expected inner sizes that agree, got [3] and [4] (3 and 4)",
                            [] { matmul(zeros({3}), zeros({4})); });
-  expect_error<ShapeError>("matmul", "expected tensors of rank 1 or more, got [] and [3]", [] {
+  expect_error<ShapeError>("matmul", "expected tensors of rank >= 1, got [] and [3]", [] {
     matmul(zeros({}), zeros({3}));
   });
   expect_error<ShapeError>(

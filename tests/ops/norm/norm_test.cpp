@@ -166,7 +166,7 @@ TEST(BatchNorm, Errors) {
         batch_norm(zeros({0, 3, 2}));
       });
   expect_error<ArgumentError>(
-      "batch_norm", "expected eps of 0 or more, got -1", [&] { batch_norm(x, {}, {}, -1); });
+      "batch_norm", "expected eps >= 0, got -1", [&] { batch_norm(x, {}, {}, -1); });
   expect_error<DTypeError>("batch_norm",
                            "expected tensors of one dtype, got float32 and float64",
                            [&] { batch_norm(x, zeros({3}, float64)); });

@@ -21,7 +21,7 @@ TEST(Rearrange, RepeatsAndRolls) {
   expect_error<ShapeError>("repeat",
                            "expected at least 2 numbers, one an axis of [2, 2], got [3]",
                            [&] { repeat(x, {3}); });
-  expect_error<ArgumentError>("tile", "expected 0 or more repeats, got -1", [&] { tile(x, {-1}); });
+  expect_error<ArgumentError>("tile", "expected repeats >= 0, got -1", [&] { tile(x, {-1}); });
 }
 
 TEST(Rearrange, Pads) {
@@ -60,7 +60,7 @@ TEST(Rearrange, DiagonalsAndTriangles) {
   expect_tensor(triu(x, 9), int64, {2, 3}, {0, 0, 0, 0, 0, 0});
   expect_tensor(triu(transpose(x), 1), int64, {3, 2}, {0, 3, 0, 0, 0, 0});
   expect_error<ShapeError>(
-      "tril", "expected a tensor of rank 2 or more, got [2]", [] { tril(zeros({2})); });
+      "tril", "expected a tensor of rank >= 2, got [2]", [] { tril(zeros({2})); });
   expect_error<ShapeError>(
       "diag", "expected a vector or a matrix, got []", [] { diag(zeros({})); });
 }

@@ -283,7 +283,7 @@ TEST(Split, RejectsSizesThatDoNotAddUp) {
   EXPECT_THROW(split(x, Ints{}, 1), ShapeError);
   const std::int64_t big = std::numeric_limits<std::int64_t>::max();
   EXPECT_THROW(split(x, {big, big, 6}, 1), ShapeError);
-  expect_error<ArgumentError>("split", "expected a size of 1 or more, got 0", [&] { split(x, 0); });
+  expect_error<ArgumentError>("split", "expected a size >= 1, got 0", [&] { split(x, 0); });
   EXPECT_THROW(split(x, 1, 2), IndexError);
 }
 
@@ -297,8 +297,7 @@ TEST(Chunk, GivesEvenParts) {
   EXPECT_EQ(sizes(6, 4), (Ints{2, 2, 2}));
   EXPECT_EQ(sizes(2, 5), (Ints{1, 1}));
   EXPECT_EQ(sizes(0, 3), (Ints{0}));
-  expect_error<ArgumentError>(
-      "chunk", "expected 1 or more parts, got 0", [] { chunk(count({3}), 0); });
+  expect_error<ArgumentError>("chunk", "expected parts >= 1, got 0", [] { chunk(count({3}), 0); });
 }
 
 /// Places that Python's x[start:stop:step] takes from n, by its own definition.

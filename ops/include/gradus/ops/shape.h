@@ -142,7 +142,7 @@ Tensor diag_embed(Arg x, std::int64_t offset = 0, std::int64_t axis1 = -2, std::
 ///   errors    ShapeError unless x has rank 1 or 2
 Tensor diag(Arg x, std::int64_t offset = 0);
 /// The last two axes with zeros above, or below, the given diagonal.
-///   errors    ShapeError unless x has rank 2 or more
+///   errors    ShapeError unless x has rank >= 2
 Tensor tril(Arg x, std::int64_t diagonal = 0);
 Tensor triu(Arg x, std::int64_t diagonal = 0);
 /// Vectors [n_i] repeated to [n_0, …, n_k], vector i along axis i (views). With `xy` the first two axes are exchanged.

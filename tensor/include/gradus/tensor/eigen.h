@@ -24,7 +24,7 @@ ConstMatrixMap<T> as_eigen(const Tensor& x, CallSite site = CallSite::here()) {
   for (std::int64_t stride : x.strides())
     if (stride < 0)
       detail::fail<ShapeError>(
-          "as_eigen", "expected strides of 0 or more, got " + to_string(x.strides()), site);
+          "as_eigen", "expected strides >= 0, got " + to_string(x.strides()), site);
   if (x.rank() == 1) return {data, 1, x.size(0), EigenStride(0, x.strides()[0])};
   if (x.rank() != 2)
     detail::fail<ShapeError>("as_eigen", "expected rank 1 or 2, got " + to_string(x.shape()), site);
