@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <zlib.h>
 
 #include <algorithm>
 #include <bit>
@@ -23,7 +24,7 @@ namespace {
 using gradus::detail::in_quotes;
 using Json = nlohmann::json;
 
-constexpr std::string_view kMetadata = "__metadata__", kChecksum = "checksum of ";
+constexpr std::string_view kMetadata = "__metadata__", kChecksum = "crc32 of ";
 
 /// An element type of files, and what it is read as.
 struct Stored {
@@ -57,20 +58,13 @@ Json entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, st
           {"data_offsets", {from, to}}};
 }
 
-/// Of what is said of a tensor and of its values. A single changed word always changes it.
+/// CRC-32 of what is said of a tensor, then its values, in hexadecimal digits.
 std::string checksum(const Json& entry, std::string_view values) {
-  std::uint64_t hash = 0xcbf29ce484222325;
-  const auto add = [&](std::string_view bytes) {
-    for (std::size_t i = 0; i < bytes.size(); i += sizeof(hash)) {
-      std::uint64_t word = 0;
-      std::memcpy(&word, bytes.data() + i, std::min(sizeof(word), bytes.size() - i));
-      hash = (hash ^ word) * 0x9e3779b97f4a7c15;
-      hash ^= hash >> 32;
-    }
-  };
-  add(entry.dump());
-  add(values);
-  return fmt::format("{:016x}", hash);
+  const std::string text = entry.dump();
+  uLong crc = 0;
+  for (const std::string_view part : {std::string_view(text), values})
+    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
+  return fmt::format("{:08x}", crc);
 }
 
 /// Elements stored as Bits, each made one of `x` by `f`.
