@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <span>
 #include <sstream>
 
 namespace gradus::cli {
@@ -40,6 +41,13 @@ Options::Options(const char* command,
         rest_.insert(rest_.end(), option.value.begin(), option.value.end());
     }
     po::store(named, map_);
+  } catch (const po::unknown_option& error) {
+    std::vector<std::string> names;
+    for (const auto& option : all.options()) names.push_back("--" + option->long_name());
+    const std::vector<std::string_view> known(names.begin(), names.end());
+    const std::string what =
+        gradus::detail::unknown_word("an option", error.get_option_name(), std::span(known));
+    throw UsageError(fmt::format("{}: {}", command, what));
   } catch (const po::error& error) {
     throw UsageError(
         fmt::format("{}: {} (see 'gradus {} --help')", command, error.what(), command));

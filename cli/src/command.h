@@ -1,6 +1,9 @@
 #pragma once
 
+#include "gradus/tensor/text.h"
+
 #include <boost/program_options.hpp>
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <stdexcept>
@@ -68,6 +71,17 @@ class Options {
   std::vector<std::string> rest_;
   bool help_shown_ = false;
 };
+
+/// Of things with a `name`, the one called `word`. UsageError: `where`, then "expected a colour, got …".
+template <class Things>
+const auto& find_word(std::string_view where,
+                      std::string_view what,
+                      std::string_view word,
+                      const Things& known) {
+  for (const auto& thing : known)
+    if (thing.name == word) return thing;
+  throw UsageError(fmt::format("{}{}", where, gradus::detail::unknown_word(what, word, known)));
+}
 
 /// As text of a cell of a Markdown table, which a bar would end.
 std::string table_cell(std::string_view text);

@@ -146,8 +146,9 @@ int run_gradcheck(const std::vector<std::string>& arguments) {
     failures += fmt::format("\n{}, {}\n", entry.name, row.failure);
   }
   if (ops == 0)
-    throw UsageError(
-        fmt::format("gradcheck: expected a part of the name of an op, got '{}'", filter));
+    throw UsageError(fmt::format(
+        "gradcheck: {}",
+        gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
   fmt::print("{} ops, {} wrong (largest relative errors of derivatives)\n{}", ops, wrong, failures);
   return wrong == 0 ? 0 : 1;
 }

@@ -80,15 +80,6 @@ const std::vector<Colour>& colours() {
   return all;
 }
 
-const Colour& colour_of(std::string_view name) {
-  std::string known;
-  for (const Colour& c : colours()) {
-    if (name == c.name) return c;
-    known += (known.empty() ? "" : ", ") + std::string(c.name);
-  }
-  throw UsageError(fmt::format("--colour: expected one of {}, got '{}'", known, name));
-}
-
 /// What the model leaves on the tape for a batch, and how to draw it.
 struct Picture {
   graph::View view;
@@ -224,7 +215,8 @@ int run_graph(const std::vector<std::string>& arguments) {
   const Shape row = parse_shape(options.text("input"));
   const std::int64_t batch =
       options.whole("batch", 64, 1, std::max<std::int64_t>(1, kMostValues / row.numel()));
-  const Colour& colour = colour_of(options.has("colour") ? options.text("colour") : "kind");
+  const Colour& colour = find_word(
+      "--colour: ", "a colour", options.has("colour") ? options.text("colour") : "kind", colours());
   const Picture picture = picture_of(options.text("model"), row, batch, colour);
   if (!options.has("out")) {
     fmt::print("{}", graph::to_dot(picture.view, picture.options));

@@ -41,15 +41,6 @@ void print_help() {
       "built-in data.\n");
 }
 
-const Command& find_command(std::string_view name) {
-  std::string known;
-  for (const Command& command : kCommands) {
-    if (name == command.name) return command;
-    known += fmt::format("{}{}", known.empty() ? "" : ", ", command.name);
-  }
-  throw UsageError(fmt::format("expected a command ({}), got '{}'", known, name));
-}
-
 int run(const std::vector<std::string>& arguments) {
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
     print_help();
@@ -63,10 +54,11 @@ int run(const std::vector<std::string>& arguments) {
     if (arguments.size() == 1)
       print_help();
     else
-      return find_command(arguments[1]).run({"--help"});
+      return find_word("", "a command", arguments[1], kCommands).run({"--help"});
     return 0;
   }
-  return find_command(arguments[0]).run({arguments.begin() + 1, arguments.end()});
+  return find_word("", "a command", arguments[0], kCommands)
+      .run({arguments.begin() + 1, arguments.end()});
 }
 
 /// Has idle threads sleep instead of spin, unless the user has decided: beside other work, spinning

@@ -106,7 +106,8 @@ int run_ops(const std::vector<std::string>& arguments) {
                  saved_text(entry));
   }
   if (shown == 0)
-    throw UsageError(fmt::format("ops: expected a part of the name of an op, got '{}'", filter));
+    throw UsageError(fmt::format(
+        "ops: {}", gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
   return 0;
 }
 

@@ -114,17 +114,15 @@ data::CsvOptions csv_options(const Options& options) {
   }
   if (options.has("header")) {
     const std::string text = options.text("header");
-    const std::pair<std::string_view, data::CsvHeader> kinds[] = {
-        {"detect", data::CsvHeader::detect},
-        {"none", data::CsvHeader::none},
-        {"names", data::CsvHeader::names},
-        {"counts", data::CsvHeader::counts}};
-    const auto* const kind = std::find_if(
-        std::begin(kinds), std::end(kinds), [&](const auto& k) { return k.first == text; });
-    if (kind == std::end(kinds))
-      throw UsageError(
-          fmt::format("--header: expected detect, none, names or counts, got '{}'", text));
-    csv.header = kind->second;
+    struct Header {
+      std::string_view name;
+      data::CsvHeader value;
+    };
+    constexpr Header kHeaders[] = {{"detect", data::CsvHeader::detect},
+                                   {"none", data::CsvHeader::none},
+                                   {"names", data::CsvHeader::names},
+                                   {"counts", data::CsvHeader::counts}};
+    csv.header = find_word("--header: ", "a kind of header", text, kHeaders).value;
   }
   if (options.has("missing")) csv.missing = parts(options.text("missing"));
   for (const auto& [name, list] : {std::pair{"columns", &csv.columns}, {"skip", &csv.skip}}) {
@@ -214,26 +212,21 @@ Source load_source(const Options& options) {
   Request request{.path = colon == std::string::npos ? "" : asked.substr(colon + 1),
                   .validation = options.number("validation", 0, 0, 0.9),
                   .options = options};
-  std::string known;
-  for (const Kind& kind : kKinds) {
-    known += (known.empty() ? "" : ", ") + spell(kind);
-    if (kind.name != name) continue;
-    if (kind.path.empty() != request.path.empty() ||
-        (kind.path.empty() && colon != std::string::npos))
-      throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
-    if (name != "csv")
-      for (const char* option :
-           {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
-        if (options.has(option))
-          throw UsageError(
-              fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
-    Source source = kind.load(request);
-    source.classes = source.splits.train.num_classes();
-    for (const data::Dataset* part : {&source.splits.validation, &source.splits.test})
-      if (part->size() > 0) source.classes = std::max(source.classes, part->num_classes());
-    return source;
-  }
-  throw UsageError(fmt::format("--data: expected one of {}, got '{}'", known, asked));
+  const Kind& kind = find_word("--data: ", "a data set", name, kKinds);
+  if (kind.path.empty() != request.path.empty() ||
+      (kind.path.empty() && colon != std::string::npos))
+    throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
+  if (name != "csv")
+    for (const char* option :
+         {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
+      if (options.has(option))
+        throw UsageError(
+            fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
+  Source source = kind.load(request);
+  source.classes = source.splits.train.num_classes();
+  for (const data::Dataset* part : {&source.splits.validation, &source.splits.test})
+    if (part->size() > 0) source.classes = std::max(source.classes, part->num_classes());
+  return source;
 }
 
 }  // namespace gradus::cli

@@ -13,6 +13,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cmath>
 #include <csignal>
 #include <initializer_list>
@@ -153,10 +154,16 @@ train::Record fit_until_signal(nn::Sequential& net,
 std::optional<optim::Curve> make_schedule(const Options& options, train::FitOptions& fit) {
   const std::string name = options.has("schedule") ? options.text("schedule") : "cosine";
   fit.notes["schedule"] = name;
-  if (name == "constant") return std::nullopt;
-  if (name == "linear") return optim::polynomial(1);
-  if (name == "cosine") return optim::cosine_annealing(1);
-  throw UsageError(fmt::format("--schedule: expected constant, linear or cosine, got '{}'", name));
+  struct Schedule {
+    std::string_view name;
+    std::optional<optim::Curve> (*make)();
+  };
+  constexpr Schedule kSchedules[] = {
+      {"constant", []() -> std::optional<optim::Curve> { return std::nullopt; }},
+      {"linear", []() -> std::optional<optim::Curve> { return optim::polynomial(1); }},
+      {"cosine", []() -> std::optional<optim::Curve> { return optim::cosine_annealing(1); }},
+  };
+  return find_word("--schedule: ", "a schedule", name, kSchedules).make();
 }
 
 /// What is done to the training rows, tried on one of them.
@@ -193,8 +200,10 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Options& options,
                                                  double adam_rate,
                                                  train::FitOptions& fit) {
   const std::string name = options.has("optimizer") ? options.text("optimizer") : "adam";
-  if (name != "adam" && name != "sgd")
-    throw UsageError(fmt::format("--optimizer: expected adam or sgd, got '{}'", name));
+  struct Method {
+    std::string_view name;
+  };
+  find_word("--optimizer: ", "an optimizer", name, std::array{Method{"adam"}, Method{"sgd"}});
   const double lr = options.number("lr", name == "adam" ? adam_rate : 0.05, 0, 1e6);
   const double decay = options.number("weight-decay", 0, 0, kInfinity);
   fit.notes["optimizer"] = name;

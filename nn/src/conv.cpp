@@ -6,16 +6,12 @@
 
 namespace gradus::nn::detail {
 
-ConvParameters conv_parameters(const char* op,
-                               std::int64_t in,
-                               std::int64_t out,
-                               std::int64_t groups,
-                               const PerAxis& kernel,
-                               int spatial,
-                               bool transposed,
+ConvParameters conv_parameters(const ConvSizes& sizes,
                                bool bias,
                                DType dtype,
                                Generator& generator) {
+  const auto& [in, out, groups, kernel, spatial, transposed] = sizes;
+  const char* const op = transposed ? "conv_transpose" : "conv";
   if (in < 1 || out < 1 || groups < 1 || in % groups != 0 || out % groups != 0)
     fail<ArgumentError>(op,
                         fmt::format("expected channels >= 1 that the groups divide, got {} "

@@ -1,13 +1,13 @@
 #include "gradus/nn/functional.h"
 
-#include "distance.h"
-
 #include "gradus/graph/node.h"
+#include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 
 #include <unordered_map>
 #include <unordered_set>
+#include <vector>
 
 namespace gradus::nn::detail {
 
@@ -28,17 +28,15 @@ class Fields final : public Visitor {
 [[noreturn]] void fail_name(const std::string& name,
                             const std::map<std::string, Tensor>& known,
                             CallSite site) {
-  std::string nearest;
-  for (const auto& [other, x] : known)
-    if (nearest.empty() || distance(name, other) < distance(name, nearest)) nearest = other;
+  std::vector<std::string_view> names;
+  for (const auto& [other, x] : known) names.emplace_back(other);
   fail<ArgumentError>(
       kOp,
       known.empty()
           ? fmt::format("expected a model with parameters, got '{}' for one without", name)
-          : fmt::format("expected the name of a parameter or buffer, got '{}'; the "
-                        "nearest is '{}'",
-                        name,
-                        nearest),
+          : gradus::detail::unknown_word("the name of a parameter or buffer",
+                                         name,
+                                         std::span<const std::string_view>(names)),
       site);
 }
 

@@ -1,12 +1,11 @@
 #include "gradus/nn/model_text.h"
 
-#include "distance.h"
-
 #include "gradus/nn/conv.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/norm.h"
 #include "gradus/tensor/from_chars.h"
+#include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 
@@ -247,22 +246,9 @@ std::string usage_of(const Word& word) {
 }
 
 const Word& find_word(const Item& item) {
-  std::string lower(item.word);
-  for (char& c : lower)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  const Word* nearest = &kWords[0];
-  for (const Word& word : kWords) {
+  for (const Word& word : kWords)
     if (word.name == item.word) return word;
-    if (distance(lower, word.name) < distance(lower, nearest->name)) nearest = &word;
-  }
-  std::string hint;
-  if (distance(lower, nearest->name) <= std::max<std::size_t>(1, lower.size() / 2)) {
-    hint = fmt::format("did you mean '{}'?", nearest->name);
-  } else {
-    for (const Word& word : kWords)
-      hint += fmt::format("{}{}", hint.empty() ? "known are " : ", ", word.name);
-  }
-  refuse(item, fmt::format("expected a layer, got '{}' ({})", item.word, hint));
+  refuse(item, gradus::detail::unknown_word("a layer", item.word, kWords));
 }
 
 void check_count(const Word& word, const Item& item) {

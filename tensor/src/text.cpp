@@ -2,7 +2,28 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
 namespace gradus::detail {
+namespace {
+
+/// Fewest single-letter changes from one word to the other (Levenshtein 1966).
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+      diagonal = std::exchange(row[j], std::min({replaced, row[j] + 1, row[j - 1] + 1}));
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 24;
@@ -13,6 +34,28 @@ std::string in_quotes(std::string_view text) {
     shown += plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "…" : "");
+}
+
+std::string unknown_word(std::string_view what,
+                         std::string_view word,
+                         std::span<const std::string_view> known) {
+  constexpr std::size_t kShown = 64;
+  std::string lower(word);
+  for (char& c : lower)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  std::string_view nearest;
+  std::size_t least = std::max<std::size_t>(1, lower.size() / 2) + 1;
+  for (const std::string_view name : known)
+    if (const std::size_t changes = distance(lower, name); changes < least) {
+      nearest = name;
+      least = changes;
+    }
+  std::string hint;
+  if (!nearest.empty())
+    hint = fmt::format(" (did you mean '{}'?)", nearest);
+  else if (known.size() <= kShown)
+    hint = fmt::format(" (known are {})", fmt::join(known, ", "));
+  return fmt::format("expected {}, got '{}'{}", what, word, hint);
 }
 
 bool is_utf8(std::string_view text) {

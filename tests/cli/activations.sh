@@ -17,6 +17,6 @@ done
 
 gradus activations --time | grep -q '^| `relu` | [0-9.]* | [0-9.]* | [01]\.[0-9] | [01]\.[0-9] |$' ||
   fail "activations --time"
-refused "unrecognised option" activations --sideways
+refused "expected an option, got '--sideways'" activations --sideways
 refused "cannot|exist|[Nn]ot a directory|write" activations --out /dev/null/x
 finish

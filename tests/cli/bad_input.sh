@@ -2,8 +2,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
 # ---- the command line
-refused "expected a command \(train, graph, gradcheck, activations, ops\), got 'trian'" trian
-refused "train: unrecognised option '--modle'" train --modle "fc 10"
+refused "expected a command, got 'trian' \(did you mean 'train'\?\)" trian
+refused "train: expected an option, got '--modle' \(did you mean '--model'\?\)" train --modle "fc 10"
 refused "train: .*'--lr'.*missing" train --lr
 refused "train: unexpected argument 'mnist'" train mnist
 refused "--lr: expected a number from 0 to .*, got 'fast'" train --lr fast
@@ -17,8 +17,8 @@ refused "--threads: expected .*got '0'" train --threads 0
 refused "--weight-decay: expected .*got '-1'" train --weight-decay=-1
 refused "--momentum: expected a number from 0 to 1, got '2'" train --optimizer sgd --momentum 2
 refused "--momentum: expected with --optimizer sgd only" train --momentum 0.9
-refused "--optimizer: expected adam or sgd, got 'adma'" train --optimizer adma
-refused "--schedule: expected constant, linear or cosine, got 'cosin'" train --schedule cosin
+refused "--optimizer: expected an optimizer, got 'adma' \(did you mean 'adam'\?\)" train --optimizer adma
+refused "--schedule: expected a schedule, got 'cosin' \(did you mean 'cosine'\?\)" train --schedule cosin
 refused "--augment: expected one of flip, .*got 'flop' at position 1 of 'flop'" train --augment flop
 refused "--augment: expected 'crop \[PADDING\]', got 'crop x' at position 12 of 'flip, crop x'" train --augment "flip, crop x"
 refused "--augment: expected .*flip -1" train --augment "flip -1"
@@ -50,7 +50,7 @@ refused "expected a layer at position 1 of '', got none" train --model ""
 refused "--model: expected 10 outputs, one a class, got 5 from 'fc 5'" train --model "fc 5"
 
 # ---- data
-refused "--data: expected one of digits, .*got 'mnits'" train --data mnits
+refused "--data: expected a data set, got 'mnits' \(did you mean 'mnist'\?\)" train --data mnits
 refused "--data: expected 'mnist:DIR', got 'mnist'" train --data mnist
 refused "--data: expected 'spiral', got 'spiral:3'" train --data spiral:3
 refused "nowhere" train --data mnist:nowhere
@@ -86,7 +86,7 @@ refused "species" train --data csv:fine.csv --label species
 refused "--delimiter: expected one character" train --data csv:fine.csv --delimiter ";;"
 refused "--decimal: expected '.' or ',', got 'x'" train --data csv:fine.csv --decimal x
 refused "--decimal: expected another character than --delimiter" train --data csv:fine.csv --decimal ,
-refused "--header: expected detect, none, names or counts, got 'no'" train --data csv:fine.csv --header no
+refused "--header: expected a kind of header, got 'no' \(known are detect, none, names, counts\)" train --data csv:fine.csv --header no
 refused "expected a column below 3 for fine.csv, got 3" train --data csv:fine.csv --skip 3
 refused "expected a column of fine.csv, got \"width\"" train --data csv:fine.csv --columns width
 refused "expected a label column of fine.csv, got \"\"" train --data csv:fine.csv --label ""
@@ -134,6 +134,6 @@ refused "--out: expected a name in .dot, .svg, .png or .pdf, got 'net.txt'" grap
 refused "nowhere/net.dot" graph --model "fc 3" --input 3 -o nowhere/net.dot
 refused "nowhere/net.svg" graph --model "fc 3" --input 3 -o nowhere/net.svg
 refused "got 'rleu'" graph --model "rleu" --input 3
-refused "gradcheck: expected a part of the name of an op, got 'rleu'" gradcheck rleu
+refused "gradcheck: expected a part of the name of an op, got 'rleu' \(did you mean 'relu'\?\)" gradcheck rleu
 
 finish

@@ -18,6 +18,6 @@ gradus graph --model "$model" --input 12 --colour none >none.dot || fail "--colo
 gradus graph --model "$model" --input 12 --colour kind >kind.dot
 gradus graph --model "$model" --input 12 >default.dot
 cmp kind.dot default.dot || fail "--colour kind is not what is drawn without it"
-refused "--colour: expected one of kind, none, time, bytes, saved, flops, got 'rainbow'" \
+refused "--colour: expected a colour, got 'rainbow' \(known are kind, none, time, bytes, saved, flops\)" \
   graph --model "$model" --input 12 --colour rainbow
 finish

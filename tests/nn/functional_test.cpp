@@ -127,7 +127,7 @@ TEST(FunctionalCall, MistakesAreRefusedAndChangeNothing) {
   };
   EXPECT_NE(call("fc1.wieght", own)
                 .find("functional_call: expected the name of a parameter or "
-                      "buffer, got 'fc1.wieght'; the nearest is 'fc1.weight'"),
+                      "buffer, got 'fc1.wieght' (did you mean 'fc1.weight'?)"),
             std::string::npos);
   EXPECT_NE(call("fc1.wieght", own).find("functional_test.cpp"), std::string::npos);
   EXPECT_NE(

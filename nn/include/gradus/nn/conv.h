@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 GRADUS_EXPORT_BEGIN
 /// Layers over spatial axes: convolutions and pools.
@@ -29,7 +30,7 @@ struct WriteKernel {
 
 }  // namespace detail
 
-struct ConvOptions {
+struct ConvLayerOptions {
   PerAxis kernel = 3;
   [[no_unique_address]] detail::WriteKernel kernel_size = {};
   PerAxis stride = 1;
@@ -40,7 +41,7 @@ struct ConvOptions {
   DType dtype = float32;
 };
 
-struct ConvTransposeOptions {
+struct ConvTransposeLayerOptions {
   PerAxis kernel = 3;
   [[no_unique_address]] detail::WriteKernel kernel_size = {};
   PerAxis stride = 1;
@@ -54,103 +55,60 @@ struct ConvTransposeOptions {
 
 namespace detail {
 
+inline ConvOptions options_of_op(const ConvLayerOptions& o) {
+  return {o.stride, o.padding, o.dilation, o.groups};
+}
+inline ConvTransposeOptions options_of_op(const ConvTransposeLayerOptions& o) {
+  return {o.stride, o.padding, o.output_padding, o.dilation, o.groups};
+}
+
+struct ConvSizes {
+  std::int64_t in, out, groups;
+  PerAxis kernel;
+  int spatial;
+  bool transposed;
+};
 /// The weight [first, second, *kernel] and the bias [out] of a convolution, uniform in +-1/sqrt(fan-in).
 /// ArgumentError for a size below 1, or channels that the groups don't divide.
 struct ConvParameters {
   Parameter weight, bias;
 };
-ConvParameters conv_parameters(const char* op,
-                               std::int64_t in,
-                               std::int64_t out,
-                               std::int64_t groups,
-                               const PerAxis& kernel,
-                               int spatial,
-                               bool transposed,
+ConvParameters conv_parameters(const ConvSizes& sizes,
                                bool bias,
                                DType dtype,
                                Generator& generator);
 std::string describe_conv(const Tensor& weight, std::int64_t in, std::int64_t out);
 
-/// A convolution over `spatial` axes.
-template <class Self, int spatial>
+/// A convolution over `spatial` axes, or a transposed one.
+template <class Self, class Options, int spatial, auto function>
 class Conv : public Module<Self> {
  public:
   Conv(std::int64_t in,
        std::int64_t out,
-       ConvOptions options = {},
+       Options options = {},
        Generator& generator = default_generator())
-      : options_{options.stride, options.padding, options.dilation, options.groups} {
-    auto made = conv_parameters("conv",
-                                in,
-                                out,
-                                options.groups,
-                                options.kernel,
-                                spatial,
-                                false,
-                                options.bias,
-                                options.dtype,
-                                generator);
+      : options_(options_of_op(options)) {
+    ConvParameters made =
+        conv_parameters({in, out, options.groups, options.kernel, spatial, transposed},
+                        options.bias,
+                        options.dtype,
+                        generator);
     weight = std::move(made.weight);
     bias = std::move(made.bias);
   }
 
-  Tensor forward(Arg x) const {
-    if constexpr (spatial == 1) return conv1d(x, weight, bias, options_);
-    if constexpr (spatial == 2) return conv2d(x, weight, bias, options_);
-    if constexpr (spatial == 3) return conv3d(x, weight, bias, options_);
-  }
+  Tensor forward(Arg x) const { return function(x, weight, bias, options_); }
   auto fields() { return nn::fields("weight", weight, "bias", bias); }
   std::string describe() const {
-    return describe_conv(weight, weight.size(1) * options_.groups, weight.size(0));
+    const std::int64_t first = weight.size(0), second = weight.size(1) * options_.groups;
+    return describe_conv(weight, transposed ? first : second, transposed ? second : first);
   }
 
   Parameter weight, bias;
 
  private:
-  gradus::ConvOptions options_;
-};
-
-/// A transposed convolution over `spatial` axes.
-template <class Self, int spatial>
-class ConvTranspose : public Module<Self> {
- public:
-  ConvTranspose(std::int64_t in,
-                std::int64_t out,
-                ConvTransposeOptions options = {},
-                Generator& generator = default_generator())
-      : options_{options.stride,
-                 options.padding,
-                 options.output_padding,
-                 options.dilation,
-                 options.groups} {
-    auto made = conv_parameters("conv_transpose",
-                                in,
-                                out,
-                                options.groups,
-                                options.kernel,
-                                spatial,
-                                true,
-                                options.bias,
-                                options.dtype,
-                                generator);
-    weight = std::move(made.weight);
-    bias = std::move(made.bias);
-  }
-
-  Tensor forward(Arg x) const {
-    if constexpr (spatial == 1) return conv_transpose1d(x, weight, bias, options_);
-    if constexpr (spatial == 2) return conv_transpose2d(x, weight, bias, options_);
-    if constexpr (spatial == 3) return conv_transpose3d(x, weight, bias, options_);
-  }
-  auto fields() { return nn::fields("weight", weight, "bias", bias); }
-  std::string describe() const {
-    return describe_conv(weight, weight.size(0), weight.size(1) * options_.groups);
-  }
-
-  Parameter weight, bias;
-
- private:
-  gradus::ConvTransposeOptions options_;
+  static constexpr bool transposed = std::is_same_v<Options, ConvTransposeLayerOptions>;
+  decltype(options_of_op(Options())) options_;
 };
 
 std::string describe_pool(const PerAxis& sizes);
@@ -222,14 +180,14 @@ class AdaptivePool : public Module<Self> {
 //   shapes    x [N, in, *], y [N, out, *], weight [out, in / groups, *kernel], bias [out]
 //   start     weight and bias uniform in +-1/sqrt(in / groups * prod(kernel))
 // clang-format off
-struct Conv1d : detail::Conv<Conv1d, 1> { using Conv::Conv; };
-struct Conv2d : detail::Conv<Conv2d, 2> { using Conv::Conv; };
-struct Conv3d : detail::Conv<Conv3d, 3> { using Conv::Conv; };
+struct Conv1d : detail::Conv<Conv1d, ConvLayerOptions, 1, conv1d> { using Conv::Conv; };
+struct Conv2d : detail::Conv<Conv2d, ConvLayerOptions, 2, conv2d> { using Conv::Conv; };
+struct Conv3d : detail::Conv<Conv3d, ConvLayerOptions, 3, conv3d> { using Conv::Conv; };
 
 // Transposed ones; weight [in, out / groups, *kernel], uniform in +-1/sqrt(out / groups * prod(kernel)).
-struct ConvTranspose1d : detail::ConvTranspose<ConvTranspose1d, 1> { using ConvTranspose::ConvTranspose; };
-struct ConvTranspose2d : detail::ConvTranspose<ConvTranspose2d, 2> { using ConvTranspose::ConvTranspose; };
-struct ConvTranspose3d : detail::ConvTranspose<ConvTranspose3d, 3> { using ConvTranspose::ConvTranspose; };
+struct ConvTranspose1d : detail::Conv<ConvTranspose1d, ConvTransposeLayerOptions, 1, conv_transpose1d> { using Conv::Conv; };
+struct ConvTranspose2d : detail::Conv<ConvTranspose2d, ConvTransposeLayerOptions, 2, conv_transpose2d> { using Conv::Conv; };
+struct ConvTranspose3d : detail::Conv<ConvTranspose3d, ConvTransposeLayerOptions, 3, conv_transpose3d> { using Conv::Conv; };
 
 // Pools, as the functions of the same name: MaxPool2d(2), AvgPool2d(3, {.stride = 2}), LPPool2d(p, 2),
 // AdaptiveAvgPool2d(1), and MaxUnpool2d(2)(x, indices).

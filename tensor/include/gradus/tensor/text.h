@@ -2,14 +2,29 @@
 
 #include "gradus/tensor/export.h"
 
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::detail {
 
 /// A piece of a file for an error message: short, in quotes, on one line.
 std::string in_quotes(std::string_view text);
+
+/// Of a word that is none of those that are known: "expected a layer, got 'rleu' (did you mean 'relu'?)", or with all of
+/// them, unless they are very many, where none is near.
+std::string unknown_word(std::string_view what,
+                         std::string_view word,
+                         std::span<const std::string_view> known);
+/// The same for things that have a `name`.
+template <class Things>
+std::string unknown_word(std::string_view what, std::string_view word, const Things& known) {
+  std::vector<std::string_view> names;
+  for (const auto& thing : known) names.emplace_back(thing.name);
+  return unknown_word(what, word, std::span<const std::string_view>(names));
+}
 
 /// Whether a text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text);
