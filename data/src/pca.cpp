@@ -114,12 +114,12 @@ Tensor last_columns(const Tensor& matrix, std::int64_t k) {
 Pca::Pca(const PcaOptions& options, CallSite site) : options_(options) {
   const auto refuse = [&](const std::string& message) { fail<ArgumentError>(kOp, message, site); };
   if (options.components < 0)
-    refuse(fmt::format("expected 0 or more components, got {}", options.components));
+    refuse(fmt::format("expected components >= 0, got {}", options.components));
   if (!(options.variance > 0 && options.variance <= 1))
     refuse(fmt::format("expected a share of the variance in (0, 1], got {}", options.variance));
   if (options.components > 0 && options.variance < 1)
     refuse("expected either components or a share of the variance, got both");
-  if (!(options.eps >= 0)) refuse(fmt::format("expected eps of 0 or more, got {}", options.eps));
+  if (!(options.eps >= 0)) refuse(fmt::format("expected eps >= 0, got {}", options.eps));
 }
 
 Pca& Pca::fit(const Tensor& input, CallSite site) {

@@ -349,8 +349,8 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
     const std::string message = refusal<Error>([&] { fit(net, data, options); });
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
-  refused(good, {.epochs = 0}, "expected 1 epoch or more, got 0");
-  refused(good, {.batch = 0}, "expected a batch of 1 or more, got 0");
+  refused(good, {.epochs = 0}, "expected at least 1 epoch, got 0");
+  refused(good, {.batch = 0}, "expected a batch >= 1, got 0");
   refused({}, {}, "expected rows to train on, got none");
   refused(good, {.out = "a", .runs = "b"}, "expected out or runs, got both");
 
@@ -364,7 +364,7 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
   data.test.targets = full({data.test.size()}, 3, int64);
   refused(data, {}, "expected classes below 3, as the model has outputs, got 3 in row 0");
   data.test.targets = full({data.test.size()}, -1, int64);
-  refused(data, {}, "expected classes of 0 or more, got -1 in row 0");
+  refused(data, {}, "expected classes >= 0, got -1 in row 0");
   data = good;
   data.train.targets = {};
   data.validation.targets = {};

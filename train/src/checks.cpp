@@ -18,15 +18,15 @@ void check_options(const FitOptions& options, CallSite site) {
   const auto refuse = [&](const std::string& message) {
     fail<ArgumentError>("fit", message, site);
   };
-  if (options.epochs < 1) refuse(fmt::format("expected 1 epoch or more, got {}", options.epochs));
+  if (options.epochs < 1) refuse(fmt::format("expected at least 1 epoch, got {}", options.epochs));
   if (!(options.loss_unit > 0))
     refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
   if (!(options.explosion > 1))
     refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
   if (options.batch < 1)
-    refuse(fmt::format("expected a batch of 1 or more, got {}", options.batch));
+    refuse(fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.checkpoint_every < 0 || (options.checkpoint_every > 0 && options.checkpoint.empty()))
-    refuse(fmt::format("expected a checkpoint every 0 or more steps, and its file, got {} and '{}'",
+    refuse(fmt::format("expected a checkpoint every N steps, N >= 0, and its file, got {} and '{}'",
                        options.checkpoint_every,
                        options.checkpoint));
   if (!options.checkpoint.empty()) gradus::detail::check_writable("fit", options.checkpoint);

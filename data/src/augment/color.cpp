@@ -125,7 +125,7 @@ Augmentation lighting(const LightingOptions& options, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const double std = options.std;
   if (!(std >= 0) || !std::isfinite(std))
-    fail<ArgumentError>(op, fmt::format("expected a finite std of 0 or more, got {}", std));
+    fail<ArgumentError>(op, fmt::format("expected a finite std >= 0, got {}", std));
   Axes3 axes{{0.2175, 0.0188, 0.0045},
              {-0.5675, 0.7192, 0.4009, -0.5808, -0.0045, -0.8140, -0.5836, -0.6948, 0.4203}};
   if (options.images.defined()) axes = measure_colors(options.images);

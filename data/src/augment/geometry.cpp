@@ -54,7 +54,7 @@ void check_window(const char* op, double least, double most, double ratio, CallS
         fmt::format("expected parts with 0 < least <= most <= 1, got {} and {}", least, most),
         site);
   if (!(ratio >= 1) || !std::isfinite(ratio))
-    fail<ArgumentError>(op, fmt::format("expected a ratio of 1 or more, got {}", ratio), site);
+    fail<ArgumentError>(op, fmt::format("expected a ratio >= 1, got {}", ratio), site);
 }
 
 Augmentation mirror(const char* op, double p, bool vertical, CallSite site) {
@@ -90,7 +90,7 @@ Augmentation random_crop(const RandomCropOptions& options, CallSite site) {
   if (padding < 0 || options.size < 0)
     fail<ArgumentError>(
         op,
-        fmt::format("expected padding and size of 0 or more, got {} and {}", padding, options.size),
+        fmt::format("expected padding and size >= 0, got {} and {}", padding, options.size),
         site);
   return each_image(op, options.size, [=](const auto* in, auto* out, Size s, Size o, Generator& g) {
     const std::int64_t room_y = s.h + 2 * padding - o.h, room_x = s.w + 2 * padding - o.w;
@@ -126,7 +126,7 @@ Augmentation random_resized_crop(const ResizedCropOptions& options, CallSite sit
   check_window(op, options.least, options.most, options.ratio, site);
   if (options.size < 0)
     fail<ArgumentError>(
-        op, fmt::format("expected a size of 0 or more, got {}", options.size), site);
+        op, fmt::format("expected a size >= 0, got {}", options.size), site);
   return each_image(op, options.size, [=](const auto* in, auto* out, Size s, Size o, Generator& g) {
     Window w{0, 0, s.h, s.w};
     if (const auto found = draw_window(g, s, options.least, options.most, options.ratio))
