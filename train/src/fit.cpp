@@ -36,8 +36,8 @@ Record detail::fit(const AnyModel& model,
     folder.write("summary.json", summary_json(state.record, state.divergence));
   };
   Snapshot before(model.module);
-  const ModeGuard modes(model.module);
-  const RateGuard rates(optimizer);
+  const auto modes = keep_modes(model.module);
+  const auto rates = keep_rates(optimizer);
   try {
     train({model, data, options, site, loss, optimizer, lr, folder, state});
     if (folder.exists()) {

@@ -63,7 +63,6 @@ class Loop {
   const Run& run_;
   const FitOptions& options_ = run_.options;
   RunState& state_ = run_.state;
-  const GeneratorGuard layers_{Generator(state_.record.seed).split(kLayerStream)};
   data::Loader loader_{run_.data.train,
                        loader_options(options_, run_.data.train.size(), state_.record.seed)};
   std::optional<optim::Schedule> schedule_;
@@ -193,6 +192,9 @@ void Loop::check_loss(double loss, const std::string& what, const std::string& w
 
 }  // namespace
 
-void train(const Run& run) { Loop(run).train(); }
+void train(const Run& run) {
+  const auto layers = with_generator(Generator(run.state.record.seed).split(kLayerStream));
+  Loop(run).train();
+}
 
 }  // namespace gradus::train

@@ -85,7 +85,7 @@ Score measure(const detail::AnyModel& model,
               const data::Transform& transform,
               std::int64_t batch,
               CallSite site) {
-  const ModeGuard mode(model.module);
+  const auto modes = keep_modes(model.module);
   nn::detail::set_training(model.module, false);
   const NoGrad guard;
   Tally tally;
