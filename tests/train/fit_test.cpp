@@ -260,8 +260,15 @@ class Counter : public Observer {
     EXPECT_EQ(step.output.size(0), step.batch.inputs.size(0));
     EXPECT_EQ(step.steps, 6);
     EXPECT_TRUE(std::isfinite(step.loss));
+    if (step.step == 1) EXPECT_DOUBLE_EQ(step.so_far.loss, 2 * step.loss);  // in another unit
+    so_far = step.so_far;
   }
-  bool after_epoch(const EpochRecord& record) override { return record.epoch < 2; }
+  bool after_epoch(const EpochRecord& record) override {
+    EXPECT_EQ(so_far.loss, record.train.loss);
+    EXPECT_EQ(so_far.accuracy, record.train.accuracy);
+    return record.epoch < 2;
+  }
+  Score so_far;
   int backward = 0, steps = 0;
   std::int64_t last_step = 0;
   bool had_gradients = true;
@@ -270,7 +277,8 @@ class Counter : public Observer {
 TEST(Fit, AnObserverSeesEveryStepAndCanEndTheRun) {
   nn::Sequential net = spiral_net();
   Counter counter;
-  const Record record = fit(net, spiral(), {.epochs = 5, .observer = counter, .progress = kQuiet});
+  const Record record =
+      fit(net, spiral(), {.epochs = 5, .observer = counter, .loss_unit = 2, .progress = kQuiet});
   EXPECT_EQ(record.history.size(), 2u);
   EXPECT_EQ(counter.steps, 12);
   EXPECT_EQ(counter.backward, 12);
