@@ -45,7 +45,7 @@ int Optimizer::checked(int group) const {
 void Optimizer::set_lr(double lr, int group, CallSite site) {
   const SitePin pin(site);
   check_range("optimizer", "lr", lr, lr >= 0 && std::isfinite(lr), ">= 0");
-  *rate(checked(group)) = lr;
+  *lr_option(checked(group)) = lr;
 }
 
 void Optimizer::set_lr(double lr, CallSite site) {
@@ -56,14 +56,14 @@ double Optimizer::momentum(int group, CallSite site) const {
   const SitePin pin(site);
   if (!has_momentum())
     fail<ArgumentError>("optimizer", "expected an optimizer with momentum, got one without");
-  return *self().friction(checked(group));
+  return *self().momentum_option(checked(group));
 }
 
 void Optimizer::set_momentum(double momentum, int group, CallSite site) {
   const SitePin pin(site);
   check_range("optimizer", "momentum", momentum, momentum >= 0 && momentum < 1, "in [0, 1)");
   (void)this->momentum(group);
-  *friction(group) = momentum;
+  *momentum_option(group) = momentum;
 }
 
 void Optimizer::set_momentum(double momentum, CallSite site) {

@@ -45,12 +45,12 @@ class Optimizer {
   /// All groups' parameters, in order.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   int groups() const { return static_cast<int>(ends_.size()); }
-  double lr(int group = 0) const { return *self().rate(checked(group)); }
+  double lr(int group = 0) const { return *self().lr_option(checked(group)); }
   /// Of all groups. ArgumentError unless it is 0 or more and finite.
   void set_lr(double lr, CallSite site = CallSite::here());
   void set_lr(double lr, int group, CallSite site = CallSite::here());
   /// What a schedule of the momentum changes: `momentum`, or beta1 where there is none.
-  bool has_momentum() const { return self().friction(0) != nullptr; }
+  bool has_momentum() const { return self().momentum_option(0) != nullptr; }
   /// ArgumentError if the optimiser has none.
   double momentum(int group = 0, CallSite site = CallSite::here()) const;
   /// Of all groups. ArgumentError also unless 0 <= momentum < 1.
@@ -82,9 +82,9 @@ class Optimizer {
   };
   /// Updates one parameter from its gradient; both are contiguous and of one dtype.
   virtual void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
-  /// Options of a group; `friction` may be null.
-  virtual double* rate(int group) = 0;
-  virtual double* friction(int group) = 0;
+  /// Options of a group; `momentum_option` may be null.
+  virtual double* lr_option(int group) = 0;
+  virtual double* momentum_option(int group) = 0;
 
   /// The options of a group that are numbers, by name.
   using Numbers = std::map<std::string, double>;
@@ -157,8 +157,8 @@ class OptimizerOf : public Optimizer {
   void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
     update(options(group), parameter, gradient, slot);
   }
-  double* rate(int group) final { return &options_[static_cast<std::size_t>(group)].lr; }
-  double* friction(int group) final {
+  double* lr_option(int group) final { return &options_[static_cast<std::size_t>(group)].lr; }
+  double* momentum_option(int group) final {
     [[maybe_unused]] Options& options = options_[static_cast<std::size_t>(group)];
     if constexpr (requires { options.momentum; })
       return &options.momentum;
