@@ -12,6 +12,16 @@ inline constexpr int kChainRounds = 500;
 inline constexpr float kChainStart = 0.5F;
 inline constexpr std::int64_t kChainLength = 64;
 
+template <class Tensor>
+Tensor chain(const Tensor& x) {
+  Tensor y = x;
+  for (int i = 0; i < kChainRounds; ++i) {
+    y = y * x;
+    y = y + x;
+  }
+  return y;
+}
+
 // mlp_2_16_16_1_b1: ReLU, mean squared error, one sample, plain SGD.
 inline constexpr std::int64_t kSmallInput = 2;
 inline constexpr std::int64_t kSmallHidden = 16;

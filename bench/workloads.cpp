@@ -10,20 +10,11 @@ namespace {
 
 using namespace gradus;
 
-Tensor chain(const Tensor& x) {
-  Tensor y = x;
-  for (int i = 0; i < bench::kChainRounds; ++i) {
-    y = y * x;
-    y = y + x;
-  }
-  return y;
-}
-
 void chain1000_scalar(benchmark::State& state) {
   const Tensor x = leaf(full({1}, bench::kChainStart));
   for (auto _ : state) {
     zero_grad(x);
-    backward(chain(x));
+    backward(bench::chain(x));
   }
 }
 BENCHMARK(chain1000_scalar)->Unit(benchmark::kMicrosecond);
@@ -32,7 +23,7 @@ void chain1000_vec64(benchmark::State& state) {
   const Tensor x = leaf(full({bench::kChainLength}, bench::kChainStart));
   for (auto _ : state) {
     zero_grad(x);
-    backward(sum(chain(x)));
+    backward(sum(bench::chain(x)));
   }
 }
 BENCHMARK(chain1000_vec64)->Unit(benchmark::kMicrosecond);

@@ -16,20 +16,11 @@ using torch::Tensor;
 
 Tensor leaf(const Tensor& value) { return value.set_requires_grad(true); }
 
-Tensor chain(const Tensor& x) {
-  Tensor y = x;
-  for (int i = 0; i < bench::kChainRounds; ++i) {
-    y = y * x;
-    y = y + x;
-  }
-  return y;
-}
-
 void chain1000_scalar(benchmark::State& state) {
   Tensor x = leaf(torch::full({1}, bench::kChainStart));
   for (auto _ : state) {
     x.mutable_grad().reset();
-    chain(x).backward();
+    bench::chain(x).backward();
   }
 }
 BENCHMARK(chain1000_scalar)->Unit(benchmark::kMicrosecond);
@@ -38,7 +29,7 @@ void chain1000_vec64(benchmark::State& state) {
   Tensor x = leaf(torch::full({bench::kChainLength}, bench::kChainStart));
   for (auto _ : state) {
     x.mutable_grad().reset();
-    chain(x).sum().backward();
+    bench::chain(x).sum().backward();
   }
 }
 BENCHMARK(chain1000_vec64)->Unit(benchmark::kMicrosecond);

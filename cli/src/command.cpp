@@ -5,7 +5,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <span>
 #include <sstream>
 
 namespace gradus::cli {
@@ -42,12 +41,14 @@ Options::Options(const char* command,
     }
     po::store(named, map_);
   } catch (const po::unknown_option& error) {
-    std::vector<std::string> names;
-    for (const auto& option : all.options()) names.push_back("--" + option->long_name());
-    const std::vector<std::string_view> known(names.begin(), names.end());
+    struct Named {
+      std::string name;
+    };
+    std::vector<Named> names;
+    for (const auto& option : all.options()) names.push_back({"--" + option->long_name()});
     const std::string what =
-        gradus::detail::unknown_word("an option", error.get_option_name(), std::span(known));
-    throw UsageError(fmt::format("{}: {}", command, what));
+        gradus::detail::unknown_word("an option", error.get_option_name(), names);
+    throw UsageError(fmt::format("{}: {} (see 'gradus {} --help')", command, what, command));
   } catch (const po::error& error) {
     throw UsageError(
         fmt::format("{}: {} (see 'gradus {} --help')", command, error.what(), command));

@@ -1,5 +1,7 @@
 #include "gradus/autograd/backward.h"
 
+#include "errors.h"
+
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
@@ -18,6 +20,8 @@
 namespace gradus {
 namespace {
 
+using tests::message_of;
+
 Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
 Tensor number(double x) { return scalar(x, float64); }
 
@@ -25,16 +29,6 @@ void expect_close(const Tensor& got, const Tensor& expected) {
   ASSERT_TRUE(got.defined());
   EXPECT_EQ(got.shape(), expected.shape());
   EXPECT_TRUE(all_close(got, expected, 1e-13, 1e-13)) << got << " instead of " << expected;
-}
-
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 bool contains(const std::string& text, const std::string& part) {
@@ -111,7 +105,7 @@ TEST(Backward, TwiceIsAnErrorThatNamesOpAndLine) {
   const Tensor y = x * x;
   const int line = __LINE__ - 1;
   backward(y);
-  const std::string text = message<GradientError>([&] { backward(y); });
+  const std::string text = message_of<GradientError>([&] { backward(y); });
   EXPECT_TRUE(contains(text, "mul:")) << text;
   EXPECT_TRUE(contains(text, "retain_graph")) << text;
   EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
@@ -135,7 +129,7 @@ TEST(Backward, AChangedSavedTensorIsAnError) {
   const Tensor y = x * w;
   const int line = __LINE__ - 1;
   w.mutable_data<double>()[0] = 7;
-  const std::string text = message<GradientError>([&] { backward(y); });
+  const std::string text = message_of<GradientError>([&] { backward(y); });
   EXPECT_TRUE(contains(text, "mul: expected input 1 as it was")) << text;
   EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
   EXPECT_FALSE(gradient(x).defined() || gradient(w).defined());
@@ -144,7 +138,7 @@ TEST(Backward, AChangedSavedTensorIsAnError) {
   Tensor r = exp(s);  // saves its result
   Tensor same = detach(r);
   same.mutable_data<double>();
-  EXPECT_TRUE(contains(message<GradientError>([&] { backward(r); }), "exp: expected output 0"));
+  EXPECT_TRUE(contains(message_of<GradientError>([&] { backward(r); }), "exp: expected output 0"));
 
   Tensor free = leaf(number(3));
   const Tensor z = free + w;  // saves nothing
@@ -163,15 +157,16 @@ TEST(Backward, AnErrorLeavesEveryGradientAsItWas) {
 
 TEST(Backward, RefusesWhatHasNoGradient) {
   const Tensor x = leaf(vector({1.0, 2.0}));
-  EXPECT_TRUE(contains(message<GradientError>([&] { backward(detach(x)); }),
+  EXPECT_TRUE(contains(message_of<GradientError>([&] { backward(detach(x)); }),
                        "backward: expected a result that requires"));
-  EXPECT_TRUE(contains(message<GradientError>([&] { backward(x * 2.0); }), "expected one element"));
-  EXPECT_TRUE(contains(message<ShapeError>([&] { backward(x * 2.0, ones({3}, float64)); }),
+  EXPECT_TRUE(
+      contains(message_of<GradientError>([&] { backward(x * 2.0); }), "expected one element"));
+  EXPECT_TRUE(contains(message_of<ShapeError>([&] { backward(x * 2.0, ones({3}, float64)); }),
                        "backward: expected a cotangent [2], got [3]"));
-  EXPECT_TRUE(contains(message<DTypeError>([&] { backward(x * 2.0, ones({2})); }),
+  EXPECT_TRUE(contains(message_of<DTypeError>([&] { backward(x * 2.0, ones({2})); }),
                        "expected float64, got float32"));
-  EXPECT_TRUE(contains(message<GradientError>([&] { backward(x * 2.0); }), "backward_test.cpp"));
-  EXPECT_TRUE(contains(message<GradientError>([&] { grad(sum(x), detach(x)); }),
+  EXPECT_TRUE(contains(message_of<GradientError>([&] { backward(x * 2.0); }), "backward_test.cpp"));
+  EXPECT_TRUE(contains(message_of<GradientError>([&] { grad(sum(x), detach(x)); }),
                        "grad: expected inputs that require"));
   EXPECT_THROW(gradient(x * 2.0), GradientError);
 }
@@ -297,7 +292,7 @@ TEST(Hooks, AWrongShapeIsAnError) {
   const Tensor x = leaf(vector({1.0, 2.0}));
   const Tensor y = x * x;
   on_gradient(y, [](const Tensor&) { return number(1); });
-  const std::string text = message<GradientError>([&] { backward(sum(y)); });
+  const std::string text = message_of<GradientError>([&] { backward(sum(y)); });
   EXPECT_TRUE(contains(text, "a hook that returns a cotangent float64 [2], got float64 []"))
       << text;
   EXPECT_FALSE(gradient(x).defined());
@@ -351,7 +346,7 @@ TEST(UserOp, AFaultyRuleIsAnErrorThatNamesIt) {
     op.rule = rule;
     const Tensor x = leaf(vector({1.0, 2.0}));
     const Tensor y = sum(apply(op, x));
-    std::string text = message<GradientError>([&] { backward(y); });
+    std::string text = message_of<GradientError>([&] { backward(y); });
     EXPECT_TRUE(contains(text, "faulty")) << text;
     EXPECT_TRUE(contains(text, "backward_test.cpp:")) << text;
     EXPECT_FALSE(gradient(x).defined());
@@ -378,7 +373,7 @@ struct NoRule : Op {
 
 TEST(UserOp, WithoutARuleIsAnError) {
   const Tensor x = leaf(number(1));
-  const std::string text = message<GradientError>([&] { backward(apply(NoRule{}, x)); });
+  const std::string text = message_of<GradientError>([&] { backward(apply(NoRule{}, x)); });
   EXPECT_TRUE(contains(text, "no_rule: expected an op with a rule")) << text;
 }
 
@@ -388,7 +383,7 @@ TEST(UserOp, ErrorsInARuleNameTheOpAndItsLine) {
   const Tensor x = leaf(vector({1.0, 2.0}));
   const Tensor y = apply(op, x);
   const int line = __LINE__ - 1;
-  const std::string text = message<ShapeError>([&] { backward(sum(y)); });
+  const std::string text = message_of<ShapeError>([&] { backward(sum(y)); });
   EXPECT_TRUE(contains(text, "matmul (backward of faulty)")) << text;
   EXPECT_TRUE(contains(text, fmt::format("backward_test.cpp:{}", line))) << text;
 }

@@ -1,5 +1,7 @@
 #include "gradus/autograd/functional.h"
 
+#include "errors.h"
+
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
@@ -14,6 +16,8 @@
 
 namespace gradus {
 namespace {
+
+using tests::message_of;
 
 const auto cube_sum = [](const Tensor& x) { return sum(pow(x, 3)); };
 
@@ -179,50 +183,40 @@ TEST(Functional, OfWhatAFunctionOfNothingUses) {
   EXPECT_FALSE(requires_grad(vjp(outputs, w, c).first));
 }
 
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 TEST(Functional, ErrorsNameFunctionAndLine) {
   const Tensor x = vector({1.0, 2.0});
   const auto contains = [](const std::string& text, const char* part) {
     return text.find(part) != std::string::npos;
   };
-  const std::string shape = message<ShapeError>([&] { jvp(cube_sum, x, ones({3}, float64)); });
+  const std::string shape = message_of<ShapeError>([&] { jvp(cube_sum, x, ones({3}, float64)); });
   EXPECT_TRUE(contains(shape, "jvp: expected a direction [2], got [3]")) << shape;
   EXPECT_TRUE(contains(shape, "functional_test.cpp")) << shape;
-  EXPECT_TRUE(contains(message<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }),
+  EXPECT_TRUE(contains(message_of<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }),
                        "expected float64, got float32"));
-  EXPECT_TRUE(contains(message<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }),
+  EXPECT_TRUE(contains(message_of<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }),
                        "vjp: expected a cotangent []"));
   EXPECT_TRUE(
-      contains(message<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
+      contains(message_of<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
                "hvp: expected a function with one element"));
-  EXPECT_TRUE(contains(message<DTypeError>([&] {
+  EXPECT_TRUE(contains(message_of<DTypeError>([&] {
                          jvp(cube_sum, tensor({1, 2}), tensor({1, 2}));
                        }),
                        "expected an input of float32 or float64"));
-  EXPECT_TRUE(contains(message<GradientError>([&] { grad([&] { return cube_sum(x); }, x); }),
+  EXPECT_TRUE(contains(message_of<GradientError>([&] { grad([&] { return cube_sum(x); }, x); }),
                        "grad: expected tensors that require a gradient, got number 0"));
-  EXPECT_TRUE(contains(message<ArgumentError>([&] {
+  EXPECT_TRUE(contains(message_of<ArgumentError>([&] {
                          vjp(cube_sum, x, {x, x});
                        }),
                        "vjp: expected 1 cotangents, got 2"));
-  EXPECT_TRUE(contains(message<ArgumentError>([&] {
+  EXPECT_TRUE(contains(message_of<ArgumentError>([&] {
                          jvp(cube_sum, x, {x, x});
                        }),
                        "jvp: expected 1 directions, got 2"));
-  EXPECT_TRUE(contains(
-      message<ArgumentError>([&] { hvp([](const Tensor& t) { return std::pair(t, t); }, x, x); }),
-      "hvp: expected a function with one result, got 2"));
+  EXPECT_TRUE(contains(message_of<ArgumentError>(
+                           [&] { hvp([](const Tensor& t) { return std::pair(t, t); }, x, x); }),
+                       "hvp: expected a function with one result, got 2"));
   EXPECT_TRUE(
-      contains(message<ShapeError>([&] {
+      contains(message_of<ShapeError>([&] {
                  jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64));
                }),
                "jacobian"))

@@ -19,3 +19,11 @@ macro(read_rooms root)
     endif()
   endforeach()
 endmacro()
+
+# report(list): ends with what is in it, if anything is.
+function(report list)
+  list(JOIN ${list} "\n" text)
+  if(text)
+    message(FATAL_ERROR "${text}")
+  endif()
+endfunction()

@@ -46,7 +46,4 @@ foreach(room IN LISTS ROOMS)
   endforeach()
 endforeach()
 
-if(errors)
-  list(JOIN errors "\n" errors)
-  message(FATAL_ERROR "${errors}")
-endif()
+report(errors)

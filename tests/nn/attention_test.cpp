@@ -1,5 +1,7 @@
 #include "gradus/nn/attention.h"
 
+#include "errors.h"
+
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
 
@@ -10,21 +12,13 @@
 
 namespace {
 
+using tests::message_of;
+
 using namespace gradus;
 
 constexpr double kNowhere = -std::numeric_limits<double>::infinity();
 
 Tensor draw(const Shape& shape) { return normal(shape, 0, 1, float64); }
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 /// Query 1 of 3 may look at no key.
 Tensor allowed() { return tensor({{1, 1, 0, 0}, {0, 0, 0, 0}, {1, 0, 1, 1}}) > 0.5; }

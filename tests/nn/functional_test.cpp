@@ -1,5 +1,7 @@
 #include "gradus/nn/functional.h"
 
+#include "errors.h"
+
 #include "gradus/autograd.h"
 #include "gradus/nn.h"
 #include "gradus/ops.h"
@@ -11,6 +13,8 @@
 
 namespace {
 
+using tests::message_of;
+
 using namespace gradus;
 
 struct Net : nn::Module<Net> {
@@ -19,16 +23,6 @@ struct Net : nn::Module<Net> {
   nn::Linear fc2{3, 1, {.dtype = float64}};
   Tensor forward(const Tensor& x) { return fc2(bn(tanh(fc1(x)))); }
 };
-
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 
 Tensor draw(const Shape& shape) { return normal(shape, 0, 1, float64); }
 

@@ -1,3 +1,5 @@
+#include "errors.h"
+
 #include "gradus/nn/activation.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
@@ -12,17 +14,7 @@ using namespace gradus;
 
 namespace {
 
-/// The line of the error that f ends with, or 0 if it is in another file.
-template <class F>
-unsigned line_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    const std::string file = error.site().file == nullptr ? "" : error.site().file;
-    return file.ends_with("users_line_test.cpp") ? error.site().line : 0;
-  }
-  return 0;
-}
+using tests::line_of;
 
 TEST(Initialisers, ErrorsNameTheUsersLine) {
   Tensor vector = zeros({3}), matrix = zeros({3, 2});

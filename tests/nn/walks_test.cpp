@@ -1,4 +1,6 @@
 // What the walks over a model find, and what they refuse.
+#include "errors.h"
+
 #include "gradus/autograd/backward.h"
 #include "gradus/graph/scope.h"
 #include "gradus/nn.h"
@@ -18,6 +20,8 @@
 
 namespace {
 
+using tests::message_of;
+
 using namespace gradus;
 using Strings = std::vector<std::string>;
 
@@ -28,15 +32,6 @@ Strings names(const M& model) {
   return list;
 }
 
-template <class F>
-std::string message_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
 #define EXPECT_SAYS(text, ...)                                              \
   EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
       << message_of([&] { __VA_ARGS__; })

@@ -1,3 +1,5 @@
+#include "errors.h"
+
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
 #include "gradus/optim.h"
@@ -10,6 +12,8 @@
 
 namespace gradus {
 namespace {
+
+using tests::line_of;
 
 using Parameters = std::vector<Parameter>;
 
@@ -204,18 +208,6 @@ TEST(Optimizer, OptionsAreCheckedAlikeInConstructorAndSetter) {
   EXPECT_THROW(optim::Adagrad(Parameters{p}, {.initial_accumulator_value = inf}), ArgumentError);
   EXPECT_THROW(optim::NAdam(Parameters{p}, {.momentum_decay = inf}), ArgumentError);
   EXPECT_EQ(sgd.momentum(), 0.9);
-}
-
-/// The line of the error that f ends with, or 0 if it is in another file.
-template <class F>
-unsigned line_of(F&& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    const std::string file = error.site().file == nullptr ? "" : error.site().file;
-    return file.ends_with("optimizer_test.cpp") ? error.site().line : 0;
-  }
-  return 0;
 }
 
 TEST(Optimizer, ErrorsNameTheUsersLine) {

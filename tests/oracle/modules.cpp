@@ -57,17 +57,7 @@ std::vector<Tensor> multihead_attention(const Call& c) {
 }
 
 std::vector<Tensor> transformer_encoder_layer(const Call& c) {
-  const bool smooth = c.has("activation") && c.text("activation") == "gelu";
-  nn::TransformerEncoderLayer module(
-      c.integer("d_model"),
-      c.integer("nhead"),
-      {.dim_feedforward = c.integer("dim_feedforward", 2048),
-       .dropout = 0,
-       .activation = smooth ? +[](Arg x) { return gelu(x); } : relu,
-       .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
-       .batch_first = !c.has("batch_first") || c.flag("batch_first"),  // the cases' x is [N, T, E]
-       .norm_first = c.has("norm_first") && c.flag("norm_first"),
-       .dtype = float64});
+  auto module = transformer_layer<nn::TransformerEncoderLayer>(c);
   give_parameters(module, c, same);
   return {module(c("x"))};
 }

@@ -141,17 +141,7 @@ Function cell() {
 }
 
 std::vector<Tensor> transformer_decoder_layer(const Call& c) {
-  const bool smooth = c.has("activation") && c.text("activation") == "gelu";
-  nn::TransformerDecoderLayer module(
-      c.integer("d_model"),
-      c.integer("nhead"),
-      {.dim_feedforward = c.integer("dim_feedforward", 2048),
-       .dropout = 0,
-       .activation = smooth ? +[](Arg x) { return gelu(x); } : relu,
-       .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
-       .batch_first = c.flag("batch_first", true),  // as for transformer_encoder_layer
-       .norm_first = c.flag("norm_first"),
-       .dtype = float64});
+  auto module = transformer_layer<nn::TransformerDecoderLayer>(c);
   give_parameters(module, c);
   const nn::AttentionMask mask{.key_padding = c("tgt_key_padding_mask"),
                                .mask = c("tgt_mask"),

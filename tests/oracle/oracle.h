@@ -62,6 +62,22 @@ class Call {
   std::vector<std::string> names_;
 };
 
+/// The encoder's or the decoder's layer; the cases' x is [N, T, E] unless they say otherwise.
+template <class Layer>
+Layer transformer_layer(const Call& c) {
+  const bool smooth = c.has("activation") && c.text("activation") == "gelu";
+  return Layer(
+      c.integer("d_model"),
+      c.integer("nhead"),
+      {.dim_feedforward = c.integer("dim_feedforward", 2048),
+       .dropout = 0,
+       .activation = smooth ? +[](gradus::Arg x) { return gradus::gelu(x); } : gradus::relu,
+       .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
+       .batch_first = c.flag("batch_first", true),
+       .norm_first = c.flag("norm_first"),
+       .dtype = gradus::float64});
+}
+
 /// Outputs in the order the case lists them.
 using Function = std::function<std::vector<Tensor>(const Call&)>;
 

@@ -143,17 +143,17 @@ std::span<const OpEntry> solve_ops();     // in solve.cpp
 std::span<const OpEntry> spectrum_ops();  // in spectrum.cpp
 std::span<const OpEntry> spectral_ops();  // in spectral.cpp
 
+Tensor far_apart(const Tensor& x) {
+  const std::int64_t m = x.size(-2), n = x.size(-1);
+  return 0.2 * x +
+         cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
+}
+
 static std::span<const OpEntry> factor_ops() {
   using In = std::span<const Tensor>;
   using Examples = std::vector<Example>;
-  // Close to a diagonal with 1, 2, 3: its singular values are far apart.
-  static const auto spread = [](const Tensor& x) {
-    const std::int64_t m = x.size(-2), n = x.size(-1);
-    return 0.2 * x +
-           cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
-  };
   static const auto definite = [](const Tensor& x) {
-    return matmul(spread(x), transpose(spread(x)));
+    return matmul(far_apart(x), transpose(far_apart(x)));
   };
   static const Sample square{{3, 3}, domain(-0.5, 0.5)}, tall{{4, 2}, domain(-0.5, 0.5)},
       wide{{2, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
@@ -171,10 +171,10 @@ static std::span<const OpEntry> factor_ops() {
        &op_class<Qr>,
        {"Q R = A, R upper", "Walter and Lehmann 2018"},
        [] {
-         const auto q = [](In in) { return qr(spread(in[0])).q; };
-         const auto r = [](In in) { return qr(spread(in[0])).r; };
+         const auto q = [](In in) { return qr(far_apart(in[0])).q; };
+         const auto r = [](In in) { return qr(far_apart(in[0])).r; };
          const auto both = [](In in) {
-           const QrResult f = qr(spread(in[0]));
+           const QrResult f = qr(far_apart(in[0]));
            return matmul(sin(f.q), cos(f.r));
          };
          return Examples{{"q", {square}, q},
@@ -188,7 +188,7 @@ static std::span<const OpEntry> factor_ops() {
        nullptr,
        {"the X with the least |A X - B|", "through qr"},
        [] {
-         const auto call = [](In in) { return lstsq(spread(in[0]), in[1]); };
+         const auto call = [](In in) { return lstsq(far_apart(in[0]), in[1]); };
          return Examples{{"tall", {tall, {{4, 3}}}, call},
                          {"wide", {wide, {{2}}}, call},
                          {"batch", {batch, {{2, 1}}}, call}};

@@ -106,4 +106,7 @@ struct System {
 };
 System system_of(const char* op, Arg a, const Tensor& b);
 
+/// For examples: close to a diagonal with 1, 2, 3, so that singular values are far apart.
+Tensor far_apart(const Tensor& x);
+
 }  // namespace gradus::detail

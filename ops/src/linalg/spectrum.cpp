@@ -224,13 +224,9 @@ namespace detail {
 std::span<const OpEntry> spectrum_ops() {
   using In = std::span<const Tensor>;
   using Examples = std::vector<Example>;
-  // Close to a diagonal with 1, 2, 3: its singular values are far apart.
-  static const auto spread = [](const Tensor& x) {
-    const std::int64_t m = x.size(-2), n = x.size(-1);
-    return 0.2 * x +
-           cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
+  static const auto symmetric = [](const Tensor& x) {
+    return far_apart(x) + transpose(far_apart(x));
   };
-  static const auto symmetric = [](const Tensor& x) { return spread(x) + transpose(spread(x)); };
   static const auto part_of = [](const Tensor& x) { return 0.5 * (x + transpose(x)); };
   static const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
   static const Sample square{{3, 3}, domain(-0.5, 0.5)}, tall{{4, 2}, domain(-0.5, 0.5)},
@@ -240,13 +236,13 @@ std::span<const OpEntry> spectrum_ops() {
        &op_class<SvdOp>,
        {"U, S, Vᵀ with U S Vᵀ = A", "Townsend 2016"},
        [] {
-         const auto values = [](In in) { return svd(spread(in[0])).s; };
+         const auto values = [](In in) { return svd(far_apart(in[0])).s; };
          const auto all = [](In in) {
-           const SvdResult f = svd(spread(in[0]));
+           const SvdResult f = svd(far_apart(in[0]));
            return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
          };
          const auto squares = [](In in) {
-           const SvdResult f = svd(spread(in[0]));
+           const SvdResult f = svd(far_apart(in[0]));
            return matmul(gradus::square(f.u), gradus::square(f.vh));
          };
          return Examples{{"values", {tall}, values},
@@ -316,7 +312,7 @@ std::span<const OpEntry> spectrum_ops() {
        &op_class<Pinverse>,
        {"the Moore–Penrose inverse", "through svd"},
        [] {
-         const auto call = [](In in) { return pinverse(spread(in[0])); };
+         const auto call = [](In in) { return pinverse(far_apart(in[0])); };
          return Examples{{"tall", {tall}, call},
                          {"wide", {wide}, call},
                          {"batch", {batch}, call},
