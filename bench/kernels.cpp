@@ -1,19 +1,21 @@
 // Each kernel beside a copy: the time that it takes, and how many times as long as memcpy takes for as many bytes as the
-// kernel must read and write. Both are timed in turn, and medians are printed.
+// kernel must read and write. Both are run in turn, on one thread; medians of processor time, which other work on the
+// machine does not add to, are printed.
 //
 //   gradus_bench_kernels [rounds]
 
 #include <gradus/kernels.h>
 #include <gradus/tensor/random.h>
+#include <gradus/tensor/runtime.h>
 #include <gradus/tensor/tensor.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -31,9 +33,9 @@ double median(std::vector<double> v) {
 
 template <class F>
 double seconds(F& f) {
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   f();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
 
 class Table {
@@ -93,17 +95,17 @@ void reductions(Table& table) {
 void lines(Table& table) {
   const Floats x(kCount), y(kCount), g(kCount), a(kSide), b(kSide), c(kSide);
   const Lines rows = lines_of(kSide, kSide, 1), columns = lines_of(1, kSide, kSide);
-  for (const auto& [along, axis] : {std::pair(rows, "last"), std::pair(columns, "first")}) {
-    const auto name = [axis = axis](const char* what) {
-      return fmt::format("{}, {} axis", what, axis);
-    };
+  const auto along_axis = [&](const Lines& along, const char* axis) {
+    const auto name = [=](const char* what) { return fmt::format("{}, {} axis", what, axis); };
     table.row(
         name("cumulative sum"), 2 * kCount, [&] { cumulative_sum(along, false, x.data, y.data); });
     table.row(name("softmax"), 2 * kCount, [&] { softmax(along, x.data, y.data); });
     table.row(name("gradient of softmax"), 3 * kCount, [&] {
       softmax_gradient(along, g.data, y.data, x.data);
     });
-  }
+  };
+  along_axis(rows, "last");
+  along_axis(columns, "first");
   const Lines channels = lines_of(64, 64, 256);
   table.row("statistics of channels", kCount, [&] {
     channel_statistics(channels, 1e-5, g.data, a.data, b.data, c.data);
@@ -201,9 +203,10 @@ void products(Table& table) {
                     .result = {1, 32, 32},
                     .low = {0, 1, 1},
                     .high = {0, 1, 1}};
-  const Floats x(s.batch * s.in * volume(s.size)), w(s.in * s.out * 9),
-      y(s.batch * s.out * volume(s.result));
-  const std::int64_t touched = x.tensor.numel() + w.tensor.numel() + y.tensor.numel();
+  const std::int64_t images = s.batch * s.in * volume(s.size), weights = s.in * s.out * 9;
+  const Floats x(images), w(weights), y(s.batch * s.out * volume(s.result)), dx(images),
+      dw(weights);
+  const std::int64_t touched = images + weights + y.tensor.numel();
   const double work = 2.0 * static_cast<double>(y.tensor.numel() * s.in * 9);
   for (const auto& [backend, name] :
        {std::pair(ConvBackend::columns, "convolution 3 x 3 by columns"),
@@ -215,12 +218,12 @@ void products(Table& table) {
     table.row(
         "  its gradient for the input",
         touched,
-        [&] { conv_input(s, y.data, w.data, x.data); },
+        [&] { conv_input(s, y.data, w.data, dx.data); },
         work);
     table.row(
         "  its gradient for the weight",
         touched,
-        [&] { conv_weight(s, x.data, y.data, w.data); },
+        [&] { conv_weight(s, x.data, y.data, dw.data); },
         work);
   }
   const DistanceSizes sizes{1, 256, 256, 64};
@@ -235,6 +238,7 @@ void products(Table& table) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  const detail::ThreadLimit one(1);
   manual_seed(1);
   Table table(argc > 1 ? std::max(1, std::atoi(argv[1])) : 51);
   reductions(table);

@@ -29,9 +29,9 @@ void for_each_place(
 
 template <class T>
 void take(const Lines& of_x, std::int64_t count, const std::int64_t* places, const T* x, T* y) {
-  const auto [outer, n, inner] = of_x;
+  const std::int64_t n = of_x.size, inner = of_x.inner;
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, inner));
-  parallel_for(outer * count, grain, [=](std::int64_t begin, std::int64_t end) {
+  parallel_for(of_x.outer * count, grain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       std::copy_n(x + (row / count * n + places[row % count]) * inner, inner, y + row * inner);
   });
@@ -39,8 +39,7 @@ void take(const Lines& of_x, std::int64_t count, const std::int64_t* places, con
 
 template <class T>
 void add_at(const Lines& of_y, std::int64_t count, const std::int64_t* places, const T* x, T* y) {
-  const auto [outer, n, inner] = of_y;
-  const std::int64_t rows = outer * count;
+  const std::int64_t rows = of_y.outer * count, n = of_y.size, inner = of_y.inner;
   if (rows == 0) return;
   // Each thread takes columns of its own, so that the order of additions is fixed.
   const std::int64_t grain = std::max<std::int64_t>(64, kGrain / rows);

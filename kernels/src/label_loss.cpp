@@ -27,11 +27,11 @@ double label_weight(const Labels<T>& at) {
 
 template <class T>
 double label_losses(const Labels<T>& at, const T* x, T* losses) {
-  const auto [outer, classes, step] = at.lines;
+  const std::int64_t classes = at.lines.size, step = at.lines.inner;
   const T hard = static_cast<T>(1 - at.smoothing),
           soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
   double total = 0;
-  for (std::int64_t r = 0; r < outer * step; ++r) {
+  for (std::int64_t r = 0; r < at.lines.count(); ++r) {
     T loss = 0;
     if (const std::int64_t label = at.labels[r]; at.counts(label)) {
       const T* const row = x + at.lines.start(r);
@@ -52,11 +52,11 @@ double label_losses(const Labels<T>& at, const T* x, T* losses) {
 
 template <class T>
 void label_coefficients(const Labels<T>& at, double scale, T* q) {
-  const auto [outer, classes, step] = at.lines;
+  const std::int64_t classes = at.lines.size, step = at.lines.inner;
   const T hard = static_cast<T>(scale * (1 - at.smoothing)),
           soft = static_cast<T>(scale * at.smoothing / static_cast<double>(classes));
-  std::fill_n(q, outer * classes * step, T(0));
-  for (std::int64_t r = 0; r < outer * step; ++r) {
+  std::fill_n(q, at.lines.count() * classes, T(0));
+  for (std::int64_t r = 0; r < at.lines.count(); ++r) {
     const std::int64_t label = at.labels[r];
     if (!at.counts(label)) continue;
     T* const row = q + at.lines.start(r);
@@ -68,12 +68,12 @@ void label_coefficients(const Labels<T>& at, double scale, T* q) {
 
 template <class T>
 void label_gradient(const Labels<T>& at, double scale, bool each, const T* g, T* dx) {
-  const auto [outer, classes, step] = at.lines;
+  const std::int64_t classes = at.lines.size, step = at.lines.inner;
   const T hard = static_cast<T>(1 - at.smoothing),
           soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
   const auto all = static_cast<T>(block_sum<T>(at.smoothing == 0 ? 0 : classes,
                                                [&](std::int64_t c) { return weight_of(at, c); }));
-  for (std::int64_t r = 0; r < outer * step; ++r) {
+  for (std::int64_t r = 0; r < at.lines.count(); ++r) {
     const std::int64_t label = at.labels[r];
     T* const row = dx + at.lines.start(r);
     if (!at.counts(label)) {

@@ -32,7 +32,7 @@ TEST(SumKernels, EveryTermCountsOnce) {
 TEST(SumKernels, ThreadsDoNotChangeASum) {
   const Numbers x = draw(200000, 1);
   const auto sum = [&](int threads) {
-    const ThreadLimit limit(threads);
+    const detail::ThreadLimit limit(threads);
     return parallel_block_sum<float>(std::ssize(x),
                                      [&](std::int64_t i) { return static_cast<float>(x[at(i)]); });
   };
