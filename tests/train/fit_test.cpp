@@ -260,7 +260,9 @@ class Counter : public Observer {
     EXPECT_EQ(step.output.size(0), step.batch.inputs.size(0));
     EXPECT_EQ(step.steps, 6);
     EXPECT_TRUE(std::isfinite(step.loss));
-    if (step.step == 1) EXPECT_DOUBLE_EQ(step.so_far.loss, 2 * step.loss);  // in another unit
+    if (step.step == 1) {
+      EXPECT_DOUBLE_EQ(step.so_far.loss, 2 * step.loss);  // in another unit
+    }
     so_far = step.so_far;
   }
   bool after_epoch(const EpochRecord& record) override {
