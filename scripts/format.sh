@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Formatting differs between versions; 14 is Debian 12's.
 tool=$(command -v clang-format-14 || command -v clang-format) || {
-  echo "format: clang-format is missing (scripts/setup.sh installs it)" >&2
+  echo "format: clang-format is missing (scripts/setup.sh --ci installs it)" >&2
   exit 1
 }
 export tool

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
-# usage: scripts/setup.sh [--bench]     --bench adds libtorch, for the comparison in scripts/bench.sh
+# usage: scripts/setup.sh [--bench|--ci]     --bench adds libtorch, for the comparison in scripts/bench.sh, and --ci what
+# formats and lints the sources
 set -euo pipefail
 
 packages=(
@@ -8,12 +9,13 @@ packages=(
   libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev
   libdnnl-dev
   libgtest-dev libbenchmark-dev
-  clang-format graphviz
+  graphviz
 )
 case "${1-}" in
   '') ;;
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
-  *) echo "usage: scripts/setup.sh [--bench]" >&2; exit 2 ;;
+  --ci) packages+=(clang-format clang-tidy-19) ;;
+  *) echo "usage: scripts/setup.sh [--bench|--ci]" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

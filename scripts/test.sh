@@ -11,8 +11,12 @@ if [[ ${1-} && ${1-} != -* ]]; then
   shift
 fi
 
-scripts/setup.sh
-if [[ $preset == ci ]]; then scripts/format.sh --check; fi
+if [[ $preset == ci ]]; then
+  scripts/setup.sh --ci
+  scripts/format.sh --check
+else
+  scripts/setup.sh
+fi
 cmake --preset "$preset" --log-level=NOTICE
 cmake --build --preset "$preset"
 

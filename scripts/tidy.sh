@@ -1,11 +1,32 @@
 #!/usr/bin/env bash
-# Runs clang-tidy (.clang-tidy) over the sources of the rooms, or over the files given.
-# usage: scripts/tidy.sh [file…]     needs clang-tidy and a configured preset dev
+# Runs clang-tidy (.clang-tidy) over the rooms' sources that changed since a commit: by default since the branch left
+# main, or on main since the commit before.
+# usage: scripts/tidy.sh [base]     needs scripts/setup.sh --ci and a configured preset ci. After TIDY_SECONDS (600) no
+# more files are begun, and it is said how many were left out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-tool=$(command -v clang-tidy-16 || command -v clang-tidy) || { echo "tidy: clang-tidy is missing" >&2; exit 1; }
-if (( $# )); then files=("$@"); else files=(*/src/*.cpp); fi
-[[ -f build/dev/compile_commands.json ]] || cmake --preset dev --log-level=NOTICE
-printf '%s\0' "${files[@]}" |
-  xargs -0 -n 1 -P "$(nproc)" "$tool" -p build/dev --quiet --extra-arg=-Wno-unknown-warning-option
+tool=$(command -v clang-tidy-19 || command -v clang-tidy) || { echo "tidy: clang-tidy is missing" >&2; exit 1; }
+export tool TIDY_SECONDS=${TIDY_SECONDS:-600}
+start=$(date +%s)
+export start
+base=${1-}
+if [[ -z $base ]]; then
+  base=$(git merge-base HEAD main 2>/dev/null || true)
+  if [[ -z $base || $base == "$(git rev-parse HEAD)" ]]; then base=HEAD~1; fi
+fi
+git rev-parse --quiet --verify "$base^{commit}" >/dev/null || { echo "tidy: no commit $base to compare with"; exit 0; }
+mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- '*/src/*.cpp')
+(( ${#files[@]} )) || { echo "tidy: no source changed since $base"; exit 0; }
+[[ -f build/ci/compile_commands.json ]] || cmake --preset ci --log-level=NOTICE
+
+check() {
+  if (( $(date +%s) - start > TIDY_SECONDS )); then
+    echo "tidy: no time for $1"
+  else
+    "$tool" -p build/ci --quiet --extra-arg=-Wno-unknown-warning-option "$1" 2>/dev/null
+  fi
+}
+export -f check
+printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'check "$1"' _
+echo "tidy: ${#files[@]} sources that changed since $base"
