@@ -33,19 +33,6 @@ std::string html(std::string_view text) {
   return out;
 }
 
-/// A quoted string.
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
-  }
-  return out + "\"";
-}
-
 /// At most `kLongest` characters of UTF-8 text.
 std::string shortened(const std::string& text) {
   std::size_t characters = 0;
@@ -80,7 +67,7 @@ class Writer {
     put("digraph tape {{\n");
     put("  graph [rankdir=TB, nodesep=0.25, ranksep=0.3, fontname=\"Helvetica\", fontsize=11, "
         "labelloc=t{}];\n",
-        options_.title.empty() ? "" : ", label=" + quote(options_.title));
+        options_.title.empty() ? "" : ", label=" + quoted(options_.title));
     put("  node [fontname=\"Helvetica\", fontsize=11, margin=\"0.12,0.05\", height=0.3, "
         "color=\"#5f6b7a\"];\n");
     put("  edge [fontname=\"Helvetica\", fontsize=9, color=\"#5f6b7a\", fontcolor=\"#5f6b7a\", "
@@ -116,7 +103,7 @@ class Writer {
         if (!told) what = row.scope->description();
         if (!what.empty()) label += "  " + html(what);
         if (!told && totals[r].parameters > 0)
-          label += small(count_text(totals[r].parameters) +
+          label += small(with_commas(totals[r].parameters) +
                              (totals[r].parameters == 1 ? " parameter" : " parameters"),
                          "#808a96");
         put("{:{}}subgraph cluster_{} {{\n", "", 2 * row.depth, r);
@@ -126,7 +113,7 @@ class Writer {
             "",
             2 * row.depth + 2,
             label,
-            quote(row.scope->path()),
+            quoted(row.scope->path()),
             !options_.color      ? "white"
             : row.depth % 2 == 1 ? "#f4f6f8"
                                  : "#e9edf2");
@@ -152,7 +139,7 @@ class Writer {
         i,
         style(i),
         n.is_leaf ? leaf_label(n) : op_label(n, i, site),
-        quote(tip));
+        quoted(tip));
   }
 
   std::string style(std::size_t i) const {
@@ -232,11 +219,11 @@ class Writer {
             options_.color ? "dashed,filled" : "dashed",
             options_.color ? "#f0f0f0" : "white",
             small(shape, "#404854"),
-            quote("no gradient is asked for\n" + shape + ", " + bytes_text(s.bytes)));
+            quoted("no gradient is asked for\n" + shape + ", " + bytes_text(s.bytes)));
       put("  d{} -> n{} [style=dashed, color=\"#9aa3ad\", tooltip={}];\n",
           s.storage,
           s.node,
-          quote(fmt::format("{} to input {}", shape, operand)));
+          quoted(fmt::format("{} to input {}", shape, operand)));
     }
   }
 
@@ -244,7 +231,7 @@ class Writer {
     const NodeInfo& from = view_[edge.from];
     const Result& result = from.results[edge.output];
     const std::string shape = shape_text(result.shape, result.dtype);
-    const std::string tip = quote(fmt::format("{} to input {}", shape, edge.operand));
+    const std::string tip = quoted(fmt::format("{} to input {}", shape, edge.operand));
     // A leaf says its shape itself; its edges give way to those between ops.
     if (from.is_leaf)
       put("  n{} -> n{} [tooltip={}];\n", edge.from, edge.to, tip);
@@ -252,7 +239,7 @@ class Writer {
       put("  n{} -> n{} [weight=6, label={}, tooltip={}];\n",
           edge.from,
           edge.to,
-          quote(from.results.size() > 1 ? fmt::format("{}: {}", edge.output, shape) : shape),
+          quoted(from.results.size() > 1 ? fmt::format("{}: {}", edge.output, shape) : shape),
           tip);
   }
 

@@ -59,19 +59,6 @@ void add(Profile::Sum& to, const Profile::Sum& s) {
   to.bytes += s.bytes;
 }
 
-std::string quote(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text) {
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else
-      out += c;
-  }
-  return out + "\"";
-}
-
 std::string path_of(const Scope* scope) { return scope == nullptr ? "" : scope->path(); }
 
 }  // namespace
@@ -178,9 +165,9 @@ std::string Profile::table() const {
     const double seconds = row.seconds(), flops = row.forward.flops + row.backward.flops;
     return TextLine{
         row.name.empty() ? unnamed : row.name,
-        count_text(row.forward.calls),
+        with_commas(row.forward.calls),
         time_text(row.forward.seconds),
-        count_text(row.backward.calls),
+        with_commas(row.backward.calls),
         time_text(row.backward.seconds),
         fmt::format("{:.1f} %", all.seconds() > 0 ? 100 * seconds / all.seconds() : 0.0),
         seconds > 0 ? flops_text(flops / seconds) : "-",
@@ -235,10 +222,10 @@ std::string Profile::trace() const {
         back ? 2 : 1,
         c.start * 1e6,
         c.seconds * 1e6,
-        quote(name),
+        quoted(name),
         back ? "backward" : "forward",
-        quote(path_of(k.scope)),
-        quote(to_string(CallSite{k.file, k.line})),
+        quoted(path_of(k.scope)),
+        quoted(to_string(CallSite{k.file, k.line})),
         to_string(c.shape),
         c.flops,
         c.bytes);

@@ -85,8 +85,8 @@ namespace {
 
 TextLine line_of(std::string name, const ScopeTotals& t) {
   return {std::move(name),
-          count_text(t.nodes),
-          count_text(t.parameters),
+          with_commas(t.nodes),
+          with_commas(t.parameters),
           flops_text(t.flops),
           bytes_text(t.bytes),
           bytes_text(t.saved_bytes)};

@@ -36,10 +36,16 @@ std::string time_text(double seconds) {
                          : fmt::format("{:.1f} us", seconds * 1e6);
 }
 
-std::string count_text(std::int64_t n) {
-  std::string text = std::to_string(n);
-  for (std::size_t i = text.size(); i > 3; i -= 3) text.insert(i - 3, 1, ',');
-  return text;
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (c == '\n')
+      out += "\\n";
+    else
+      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  }
+  return out + "\"";
 }
 
 std::string table_text(const std::vector<TextLine>& lines, std::size_t totals) {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "gradus/tensor/text.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace gradus::graph {
@@ -13,8 +16,9 @@ std::string bytes_text(std::int64_t bytes);
 std::string flops_text(double flops, const char* unit = "");
 /// "12.3 us", "4.5 ms".
 std::string time_text(double seconds);
-/// 1234567 as "1,234,567".
-std::string count_text(std::int64_t n);
+using gradus::detail::with_commas;
+/// In quotes, as DOT and JSON read it; control characters but the ends of lines become spaces.
+std::string quoted(std::string_view text);
 
 using TextLine = std::vector<std::string>;
 /// Lines in columns, the first to the left and the others to the right. A rule stands below the first

@@ -36,6 +36,12 @@ std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "…" : "");
 }
 
+std::string with_commas(std::int64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
+  return digits;
+}
+
 std::string unknown_word(std::string_view what,
                          std::string_view word,
                          std::span<const std::string_view> known) {

@@ -200,7 +200,7 @@ TEST(Profile, WritesATrace) {
                            "\"shape\": \"[5]\"",
                            "\"flops\": 5",
                            "\"bytes\": 20",
-                           "a \\\"quoted\\\\ \\u000a layer"})
+                           "a \\\"quoted\\\\ \\n layer"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   EXPECT_TRUE(Json(Profile().trace()).valid());
   EXPECT_THROW(Profile().write_trace("/nonexistent/trace.json"), IoError);

@@ -2,6 +2,7 @@
 
 #include "gradus/tensor/export.h"
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,9 @@ namespace gradus::detail {
 
 /// A piece of a file for an error message: short, in quotes, on one line.
 std::string in_quotes(std::string_view text);
+
+/// 1234567 as "1,234,567".
+std::string with_commas(std::int64_t n);
 
 /// Of a word that is none of those that are known: "expected a layer, got 'rleu' (did you mean 'relu'?)", or with all of
 /// them, unless they are very many, where none is near.
