@@ -3,6 +3,7 @@
 // Sums in short blocks, these in double, so that float sums over many elements stay accurate.
 
 #include "gradus/tensor/export.h"
+#include "gradus/tensor/memory.h"
 #include "gradus/tensor/runtime.h"
 
 #include <algorithm>
@@ -36,7 +37,8 @@ double block_sum(std::int64_t n, F f) {
 template <class T, class F>
 double parallel_block_sum(std::int64_t n, F f) {
   constexpr std::int64_t kPart = 1 << 14;
-  std::vector<double> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
+  std::vector<double, CachingAllocator<double>> parts(
+      static_cast<std::size_t>((n + kPart - 1) / kPart));
   detail::parallel_for(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
       parts[static_cast<std::size_t>(i)] = block_sum<T>(
