@@ -1,6 +1,7 @@
 #include "gradus/kernels/distance.h"
 
 #include "gradus/kernels/loops.h"
+#include "gradus/tensor/intrinsics.h"
 
 #include <Eigen/Core>
 

@@ -2,6 +2,7 @@
 
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/loops.h"
+#include "gradus/tensor/intrinsics.h"
 
 #include <Eigen/Core>
 
