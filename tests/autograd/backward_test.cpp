@@ -20,7 +20,7 @@
 namespace gradus {
 namespace {
 
-using tests::message_of;
+using gradus::tests::message_of;
 
 Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
 Tensor number(double x) { return scalar(x, float64); }

@@ -17,7 +17,7 @@
 namespace gradus {
 namespace {
 
-using tests::message_of;
+using gradus::tests::message_of;
 
 const auto cube_sum = [](const Tensor& x) { return sum(pow(x, 3)); };
 

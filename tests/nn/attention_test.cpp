@@ -12,7 +12,7 @@
 
 namespace {
 
-using tests::message_of;
+using gradus::tests::message_of;
 
 using namespace gradus;
 

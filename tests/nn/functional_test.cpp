@@ -13,7 +13,7 @@
 
 namespace {
 
-using tests::message_of;
+using gradus::tests::message_of;
 
 using namespace gradus;
 

@@ -14,7 +14,7 @@ using namespace gradus;
 
 namespace {
 
-using tests::line_of;
+using gradus::tests::line_of;
 
 TEST(Initialisers, ErrorsNameTheUsersLine) {
   Tensor vector = zeros({3}), matrix = zeros({3, 2});

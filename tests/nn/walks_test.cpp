@@ -20,7 +20,7 @@
 
 namespace {
 
-using tests::message_of;
+using gradus::tests::message_of;
 
 using namespace gradus;
 using Strings = std::vector<std::string>;

@@ -13,7 +13,7 @@
 namespace gradus {
 namespace {
 
-using tests::line_of;
+using gradus::tests::line_of;
 
 using Parameters = std::vector<Parameter>;
 
