@@ -12,7 +12,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 namespace gradus::detail {
 
@@ -103,50 +105,16 @@ OpEntry binary_entry(Formula formula) {
           }};
 }
 
-// The tables that all_ops() joins, <name>_ops() each.
-#define GRADUS_OP_TABLES(TABLE) \
-  TABLE(arithmetic)             \
-  TABLE(compare)                \
-  TABLE(elementwise)            \
-  TABLE(transcendental)         \
-  TABLE(rounding)               \
-  TABLE(special)                \
-  TABLE(ternary)                \
-  TABLE(logical)                \
-  TABLE(relu)                   \
-  TABLE(activation)             \
-  TABLE(reduce)                 \
-  TABLE(composed_reduce)        \
-  TABLE(scan)                   \
-  TABLE(shape)                  \
-  TABLE(rearrange)              \
-  TABLE(index)                  \
-  TABLE(scatter)                \
-  TABLE(scatter_reduce)         \
-  TABLE(sort)                   \
-  TABLE(unique)                 \
-  TABLE(linalg)                 \
-  TABLE(decompose)              \
-  TABLE(einsum)                 \
-  TABLE(distance)               \
-  TABLE(norm)                   \
-  TABLE(layer_norm)             \
-  TABLE(loss)                   \
-  TABLE(margin_loss)            \
-  TABLE(ctc)                    \
-  TABLE(random)                 \
-  TABLE(sequence)               \
-  TABLE(rotary)                 \
-  TABLE(conv)                   \
-  TABLE(patch)                  \
-  TABLE(pool)                   \
-  TABLE(unpool)                 \
-  TABLE(image)                  \
-  TABLE(grid)                   \
-  TABLE(gradient)
-
-#define GRADUS_DECLARE(name) std::span<const OpEntry> name##_ops();
-GRADUS_OP_TABLES(GRADUS_DECLARE)
-#undef GRADUS_DECLARE
+/// The entries, each with the type among Ops that has its name (without one, it is made of other ops),
+/// then those that are complete.
+template <class... Ops>
+std::vector<OpEntry> typed(std::vector<OpEntry> entries,
+                           std::initializer_list<OpEntry> complete = {}) {
+  for (OpEntry& entry : entries)
+    for (const OpClass* op : std::initializer_list<const OpClass*>{&op_class<Ops>...})
+      if (entry.name == std::string_view(op->info.name)) entry.op = op;
+  entries.insert(entries.end(), complete);
+  return entries;
+}
 
 }  // namespace gradus::detail

@@ -357,9 +357,7 @@ static OpEntry scalar_entry(Formula formula) {
           }};
 }
 
-std::span<const OpEntry> integer_ops();  // in integer.cpp
-
-static std::span<const OpEntry> own_arithmetic_ops() {
+std::span<const OpEntry> arithmetic_ops() {
   static const OpEntry table[] = {
       binary_entry<Add, add>({"a + b", "g, g"}),
       binary_entry<Sub, sub>({"a - b", "g, -g"}),
@@ -392,15 +390,6 @@ static std::span<const OpEntry> own_arithmetic_ops() {
               true}};
        }},
   };
-  return table;
-}
-
-std::span<const OpEntry> arithmetic_ops() {
-  static const std::vector<OpEntry> table = [] {
-    std::vector<OpEntry> all(own_arithmetic_ops().begin(), own_arithmetic_ops().end());
-    all.insert(all.end(), integer_ops().begin(), integer_ops().end());
-    return all;
-  }();
   return table;
 }
 

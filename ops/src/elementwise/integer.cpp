@@ -101,8 +101,6 @@ Tensor trunc_divide(Arg a, std::int64_t b) { return trunc_divide(a, number(b)); 
 
 namespace detail {
 
-std::span<const OpEntry> integer_ops();
-
 std::span<const OpEntry> integer_ops() {
   static const auto examples = [](Tensor (*f)(Arg, const Tensor&), double lowest) {
     const Sample a{{2, 3}, domain(-9, 9), Sample::Kind::constant},

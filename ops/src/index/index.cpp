@@ -261,72 +261,11 @@ Tensor one_hot(Arg index, std::int64_t classes, DType dtype) {
 
 namespace detail {
 
+std::vector<OpEntry> index_examples();  // in examples/index.cpp
+
 std::span<const OpEntry> index_ops() {
-  using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  using Kind = Sample::Kind;
-  static const OpEntry table[] = {
-      {"index_select",
-       &op_class<IndexSelect>,
-       {"slices i of an axis", "g, added at i"},
-       [] {
-         return Examples{{"axis 0, repeated",
-                          {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}},
-                          [](In in) { return index_select(in[0], 0, in[1]); }},
-                         {"axis -1 of a transposed one",
-                          {{{3, 2}}, {{2}, domain(0, 3), Kind::index}},
-                          [](In in) { return index_select(transpose(in[0]), -1, in[1]); }},
-                         {"no index", {{{3, 2}}, {{0}, domain(0, 3), Kind::index}}, [](In in) {
-                            return index_select(in[0], 1, in[1]);
-                          }}};
-       }},
-      {"index_add",
-       &op_class<IndexAdd>,
-       {"x with a added at slices i", "g, slices i of g"},
-       [] {
-         return Examples{{"axis 0, repeated",
-                          {{{3, 2}}, {{5}, domain(-3, 3), Kind::index}, {{5, 2}}},
-                          [](In in) { return index_add(in[0], 0, in[1], in[2]); }},
-                         {"axis 1 of 3",
-                          {{{2, 3, 2}}, {{2}, domain(0, 3), Kind::index}, {{2, 2, 2}}},
-                          [](In in) { return index_add(in[0], 1, in[1], in[2]); }}};
-       }},
-      {"gather",
-       &op_class<Gather>,
-       {"y[j] = x[i[j]] along an axis", "g, added at i"},
-       [] {
-         return Examples{{"axis 0, longer",
-                          {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}},
-                          [](In in) { return gather(in[0], 0, in[1]); }},
-                         {"axis 1, smaller",
-                          {{{2, 3, 4}}, {{1, 5, 3}, domain(0, 3), Kind::index}},
-                          [](In in) { return gather(in[0], 1, in[1]); }},
-                         {"nothing", {{{3, 2}}, {{0, 2}, domain(0, 3), Kind::index}}, [](In in) {
-                            return gather(in[0], 0, in[1]);
-                          }}};
-       }},
-      {"scatter_add",
-       &op_class<ScatterAdd>,
-       {"x with a added at i", "g, g at i"},
-       [] {
-         return Examples{{"axis 0, repeated",
-                          {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}, {{5, 2}}},
-                          [](In in) { return scatter_add(in[0], 0, in[1], in[2]); }},
-                         {"axis -1, a larger source",
-                          {{{2, 3}}, {{1, 4}, domain(0, 3), Kind::index}, {{2, 5}}},
-                          [](In in) { return scatter_add(in[0], -1, in[1], in[2]); }}};
-       }},
-      {"one_hot",
-       &op_class<OneHot>,
-       {"1 at the label, 0 elsewhere"},
-       [] {
-         return Examples{{"3 classes",
-                          {{{2, 2}, domain(0, 3), Kind::index}},
-                          [](In in) { return one_hot(in[0], 3); },
-                          false,
-                          false}};
-       }},
-  };
+  static const auto table =
+      typed<IndexSelect, IndexAdd, Gather, ScatterAdd, OneHot>(index_examples());
   return table;
 }
 

@@ -210,85 +210,10 @@ Tensor nonzero(Arg x) { return apply(Nonzero{}, x); }
 
 namespace detail {
 
+std::vector<OpEntry> scatter_examples();  // in examples/scatter.cpp
+
 std::span<const OpEntry> scatter_ops() {
-  using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  using Kind = Sample::Kind;
-  static const OpEntry table[] = {
-      {"scatter",
-       nullptr,
-       {"x with a written at i", "g but at i, g at i"},
-       [] {
-         return Examples{{"axis 0, repeated",
-                          {{{3, 2}}, {{5, 2}, domain(-3, 3), Kind::index}, {{5, 2}}},
-                          [](In in) { return scatter(in[0], 0, in[1], in[2]); }},
-                         {"axis -1, a larger source",
-                          {{{2, 3}}, {{1, 2}, domain(0, 3), Kind::index}, {{2, 4}}},
-                          [](In in) { return scatter(in[0], -1, in[1], in[2]); }}};
-       }},
-      {"index_fill",
-       nullptr,
-       {"x with slices i replaced by a number", "g but there"},
-       [] {
-         return Examples{{"axis 1", {{{2, 4}}, {{2}, domain(-4, 4), Kind::index}}, [](In in) {
-                            return index_fill(in[0], 1, in[1], 0.5);
-                          }}};
-       }},
-      {"index_put",
-       nullptr,
-       {"x with a written at, or added to, places", "g but there (or g), g there"},
-       [] {
-         return Examples{{"elements, repeated",
-                          {{{2, 3}},
-                           {{5}, domain(-2, 2), Kind::index},
-                           {{5}, domain(0, 3), Kind::index},
-                           {{5}}},
-                          [](In in) { return index_put(in[0], in.subspan(1, 2), in[3]); }},
-                         {"rows, added",
-                          {{{3, 2}}, {{2, 2}, domain(0, 3), Kind::index}, {{2}}},
-                          [](In in) { return index_put(in[0], in.subspan(1, 1), in[2], true); }}};
-       }},
-      {"slice_assign",
-       nullptr,
-       {"x with a slice replaced by a", "g outside the slice, g inside it"},
-       [] {
-         return Examples{{"1 to 3",
-                          {{{2, 4}}, {{2, 2}}},
-                          [](In in) { return slice_assign(in[0], in[1], 1, 1, 3); }},
-                         {"every second, backwards, of one row", {{{5, 2}}, {{2}}}, [](In in) {
-                            return slice_assign(in[0], in[1], 0, -1, kEnd, -2);
-                          }}};
-       }},
-      {"masked_select",
-       nullptr,
-       {"x where the mask holds, in a row", "g, put back"},
-       [] {
-         return Examples{{"",
-                          {{{2, 3}}, {{2, 3}, {}, Kind::flag}},
-                          [](In in) { return masked_select(in[0], in[1]); }},
-                         {"of a column, broadcast", {{{2, 1}}, {{3}, {}, Kind::flag}}, [](In in) {
-                            return masked_select(in[0], in[1]);
-                          }}};
-       }},
-      {"masked_fill",
-       nullptr,
-       {"x, a number where the mask holds", "g [not mask]"},
-       [] {
-         return Examples{{"a row", {{{2, 3}}, {{3}, {}, Kind::flag}}, [](In in) {
-                            return masked_fill(in[0], in[1], 2);
-                          }}};
-       }},
-      {"nonzero",
-       &op_class<Nonzero>,
-       {"where x ≠ 0"},
-       [] {
-         return Examples{{"of flags",
-                          {{{2, 3}, {}, Kind::flag}},
-                          [](In in) { return nonzero(in[0]); },
-                          false,
-                          false}};
-       }},
-  };
+  static const auto table = typed<Nonzero>(scatter_examples());
   return table;
 }
 

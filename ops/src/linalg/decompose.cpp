@@ -139,17 +139,7 @@ Tensor lstsq(Arg a, const Tensor& b) {
 
 namespace detail {
 
-std::span<const OpEntry> solve_ops();     // in solve.cpp
-std::span<const OpEntry> spectrum_ops();  // in spectrum.cpp
-std::span<const OpEntry> spectral_ops();  // in spectral.cpp
-
-Tensor far_apart(const Tensor& x) {
-  const std::int64_t m = x.size(-2), n = x.size(-1);
-  return 0.2 * x +
-         cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
-}
-
-static std::span<const OpEntry> factor_ops() {
+std::span<const OpEntry> decompose_ops() {
   using In = std::span<const Tensor>;
   using Examples = std::vector<Example>;
   static const auto definite = [](const Tensor& x) {
@@ -194,16 +184,6 @@ static std::span<const OpEntry> factor_ops() {
                          {"batch", {batch, {{2, 1}}}, call}};
        }},
   };
-  return table;
-}
-
-std::span<const OpEntry> decompose_ops() {
-  static const std::vector<OpEntry> table = [] {
-    std::vector<OpEntry> all;
-    for (const auto part : {solve_ops(), factor_ops(), spectrum_ops(), spectral_ops()})
-      all.insert(all.end(), part.begin(), part.end());
-    return all;
-  }();
   return table;
 }
 

@@ -297,92 +297,10 @@ Tensor triangular_solve(Arg a, const Tensor& b, const Triangular& form) {
 
 namespace detail {
 
+std::vector<OpEntry> solve_examples();  // in examples/solve.cpp
+
 std::span<const OpEntry> solve_ops() {
-  using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  // Well conditioned: close to 2.
-  static const auto regular = [](const Tensor& x) {
-    return x + 2.0 * eye(x.size(-1), -1, x.dtype());
-  };
-  static const Sample one{{3, 3}, domain(-0.5, 0.5)}, two{{2, 2, 2}, domain(-0.5, 0.5)},
-      none{{0, 0}};
-  static const OpEntry table[] = {
-      {"det",
-       &op_class<Det>,
-       {"det A", "g y A⁻ᵀ"},
-       [] {
-         const auto call = [](In in) { return det(regular(in[0])); };
-         return Examples{
-             {"matrix", {one}, call},
-             {"batch", {two}, call},
-             {"any", {{{3, 3}}}, [](In in) { return det(in[0]); }},
-             {"of rank 2", {one, {{3, 1}}}, [](In in) {  // its last row is 0
-                return det(concat({narrow(in[0], 0, 0, 2), 0.0 * narrow(in[0], 0, 2, 1)}) * in[1]);
-              }}};
-       }},
-      {"slogdet",
-       &op_class<Slogdet>,
-       {"sign of det A, and ln |det A|", "g A⁻ᵀ of the second"},
-       [] {
-         const auto call = [](In in) { return slogdet(regular(in[0])).logabsdet; };
-         return Examples{{"matrix", {one}, call}, {"batch", {two}, call}};
-       }},
-      {"logdet",
-       nullptr,
-       {"ln det A", "g A⁻ᵀ"},
-       [] {
-         const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
-         return Examples{
-             {"", {one}, [](In in) { return logdet(regular(in[0])); }},
-             {"x^T x", {any}, [](In in) { return logdet(matmul(transpose(in[0]), in[0])); }}};
-       }},
-      {"inverse",
-       &op_class<Inverse>,
-       {"A⁻¹", "-Yᵀ G Yᵀ"},
-       [] {
-         const auto call = [](In in) { return inverse(regular(in[0])); };
-         return Examples{{"matrix", {one}, call}, {"batch", {two}, call}, {"empty", {none}, call}};
-       }},
-      {"matrix_power",
-       nullptr,
-       {"Aⁿ; with a fraction, V diag(wⁿ) Vᵀ of a symmetric A", "that of the products; as spectral"},
-       [] {
-         return Examples{{"2", {one}, [](In in) { return matrix_power(in[0], 2); }},
-                         {"5", {two}, [](In in) { return matrix_power(in[0], 5); }},
-                         {"0.7", {one}, [](In in) { return matrix_power(regular(in[0]), 0.7); }},
-                         {"-2", {one}, [](In in) { return matrix_power(regular(in[0]), -2); }}};
-       }},
-      {"solve",
-       &op_class<Solve>,
-       {"A⁻¹ B", "-(A⁻ᵀ G) Yᵀ, A⁻ᵀ G"},
-       [] {
-         const auto call = [](In in) { return solve(regular(in[0]), in[1]); };
-         return Examples{{"matrix", {one, {{3, 2}}}, call},
-                         {"vector", {one, {{3}}}, call},
-                         {"batch", {two, {{2, 2, 1}}}, call},
-                         {"broadcast", {two, {{2, 3}}}, call},
-                         {"no columns", {one, {{3, 0}}}, call}};
-       }},
-      {"triangular_solve",
-       &op_class<TriangularSolve>,
-       {"A⁻¹ B, A triangular", "the triangle of -(A⁻ᵀ G) Yᵀ, A⁻ᵀ G"},
-       [] {
-         const auto example = [](const char* label, Triangular form) {
-           return Example{label, {one, {{3, 2}}}, [form](In in) {
-                            return triangular_solve(regular(in[0]), in[1], form);
-                          }};
-         };
-         return Examples{
-             example("lower", {}),
-             example("upper", {.upper = true}),
-             example("lower, transposed", {.transpose = true}),
-             example("upper, transposed, unit", {.upper = true, .transpose = true, .unit = true}),
-             example("lower, unit", {.unit = true}),
-             {"batch, vector", {two, {{2}}}, [](In in) {
-                return triangular_solve(regular(in[0]), in[1]);
-              }}};
-       }},
-  };
+  static const auto table = typed<Det, Slogdet, Inverse, Solve, TriangularSolve>(solve_examples());
   return table;
 }
 

@@ -231,82 +231,29 @@ Tensor matrix_log(Arg a) {
 
 namespace detail {
 
+std::vector<OpEntry> spectral_examples();  // in examples/spectral.cpp
+
 std::span<const OpEntry> spectral_ops() {
-  using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  // Q d Q^T with Q close to 1, d positive.
-  static const auto definite = [](const Tensor& x) {
-    const Tensor y = add(mul(x, 0.3), eye(x.size(-1), -1, x.dtype()));
-    return matmul(y, transpose(y));
-  };
-  // With eigenvalues from 1 on, equal where singular values of x are.
-  static const auto above = [](const Tensor& x) {
-    return add(matmul(transpose(x), x), eye(x.size(-1), -1, x.dtype()));
-  };
-  // As x, but no larger than 1: roots have no derivative where an eigenvalue is lost to rounding.
-  static const auto bounded = [](const Tensor& x) { return div(x, sqrt(add(sum(mul(x, x)), 1))); };
-  static const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
-  static const Sample square{{3, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
-  static const OpEntry table[] = {
-      {"spectral",
-       &op_class<Spectral>,
-       {"V diag(f(w)) Vᵀ of a symmetric A",
-        "V (f[w_i, w_j] (Vᵀ G V)_ij) Vᵀ, f[·, ·] the divided difference (Daleckii and Krein 1965)"},
-       [] {
-         const auto wave = [](const Tensor& a) {
-           return spectral(a, [](auto x) { return tanh(x) + x * sin(x); });
-         };
-         return Examples{{"", {square}, [wave](In in) { return wave(in[0]); }},
-                         {"batch", {batch}, [wave](In in) { return wave(in[0]); }},
-                         {"any", {any}, [wave](In in) { return wave(in[0]); }},
-                         {"empty", {{{0, 0}}}, [wave](In in) { return wave(in[0]); }}};
-       }},
-      {"spectral_derivative",
-       &op_class<SpectralDerivative>,
-       {"that of spectral along directions E: V (Σ f[w_i, …, w_j] (Vᵀ E V) ⋯) Vᵀ",
-        "the same with G in the cycle of directions"},
-       [] {
-         return Examples{{"", {square, square, square}, [](In in) {
-                            SpectralDerivative op;
-                            check_square("spectral_derivative", in[0]);
-                            op.f = std::make_shared<const SpectralFunction>(SpectralFunction{
-                                "exp", [](const lane::Taylor& x) { return exp(x); }});
-                            const Tensor factors = factors_of(in[0], false);
-                            const std::vector<Tensor> all{in[0], factors, in[1], in[2]};
-                            return apply_list(op, all, CallSite::here());
-                          }}};
-       }},
-      {"matrix_sqrt",
-       nullptr,
-       {"V diag(√w) Vᵀ of a symmetric A", "as spectral"},
-       [] {
-         const auto call = [](In in) { return matrix_sqrt(definite(bounded(in[0]))); };
-         return Examples{{"", {square}, call},
-                         {"batch", {batch}, call},
-                         {"diagonal",
-                          {{{3}, domain(0.5, 2)}},
-                          [](In in) { return matrix_sqrt(diag_embed(in[0])); }},
-                         {"any", {any}, [](In in) { return matrix_sqrt(above(bounded(in[0]))); }}};
-       }},
-      {"matrix_rsqrt",
-       nullptr,
-       {"V diag(1/√w) Vᵀ of a symmetric A", "as spectral"},
-       [] {
-         return Examples{{"", {square}, [](In in) { return matrix_rsqrt(definite(in[0])); }},
-                         {"any", {any}, [](In in) { return matrix_rsqrt(above(in[0])); }}};
-       }},
-      {"matrix_log",
-       nullptr,
-       {"V diag(ln w) Vᵀ of a symmetric A", "as spectral"},
-       [] {
-         return Examples{{"", {square}, [](In in) { return matrix_log(definite(in[0])); }},
-                         {"any", {any}, [](In in) { return matrix_log(above(in[0])); }}};
-       }},
-      {"matrix_exp",
-       matrix_exp_op(),
-       {"Σ Aᵏ / k!", "the corner 1, 2 of exp [Aᵀ G; 0 Aᵀ]"},
-       matrix_exp_examples},
-  };
+  static const auto table =
+      typed<Spectral>(spectral_examples(),
+                      {{"spectral_derivative",
+                        &op_class<SpectralDerivative>,
+                        {"that of spectral along directions E: V (Σ f[w_i, …, w_j] (Vᵀ E V) ⋯) Vᵀ",
+                         "the same with G in the cycle of directions"},
+                        [] {
+                          const Sample square{{3, 3}, domain(-0.5, 0.5)};
+                          return std::vector<Example>{
+                              {"", {square, square, square}, [](std::span<const Tensor> in) {
+                                 SpectralDerivative op;
+                                 check_square("spectral_derivative", in[0]);
+                                 op.f = std::make_shared<const SpectralFunction>(SpectralFunction{
+                                     "exp", [](const lane::Taylor& x) { return exp(x); }});
+                                 const Tensor factors = factors_of(in[0], false);
+                                 const std::vector<Tensor> all{in[0], factors, in[1], in[2]};
+                                 return apply_list(op, all, CallSite::here());
+                               }}};
+                        }},
+                       {"matrix_exp", matrix_exp_op(), matrix_exp_examples}});
   return table;
 }
 

@@ -221,104 +221,29 @@ Tensor pinverse(Arg x, double rtol) {
 
 namespace detail {
 
+std::vector<OpEntry> spectrum_examples();  // in examples/spectrum.cpp
+
 std::span<const OpEntry> spectrum_ops() {
   using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  static const auto symmetric = [](const Tensor& x) {
-    return far_apart(x) + transpose(far_apart(x));
-  };
-  static const auto part_of = [](const Tensor& x) { return 0.5 * (x + transpose(x)); };
-  static const Sample any{{3, 3}, {}, Sample::Kind::spectrum};
-  static const Sample square{{3, 3}, domain(-0.5, 0.5)}, tall{{4, 2}, domain(-0.5, 0.5)},
-      wide{{2, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
-  static const OpEntry table[] = {
-      {"svd",
-       &op_class<SvdOp>,
-       {"U, S, Vᵀ with U S Vᵀ = A", "Townsend 2016"},
-       [] {
-         const auto values = [](In in) { return svd(far_apart(in[0])).s; };
-         const auto all = [](In in) {
-           const SvdResult f = svd(far_apart(in[0]));
-           return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
-         };
-         const auto squares = [](In in) {
-           const SvdResult f = svd(far_apart(in[0]));
-           return matmul(gradus::square(f.u), gradus::square(f.vh));
-         };
-         return Examples{{"values", {tall}, values},
-                         {"all", {square}, all},
-                         {"all, tall", {tall}, all},
-                         {"all, wide", {wide}, all},
-                         {"squares, batch", {batch}, squares},
-                         {"function of values",
-                          {any},
-                          [](In in) { return sum(exp(gradus::square(svd(in[0]).s))); }},
-                         {"function, by vectors",
-                          {any},
-                          [](In in) {
-                            const SvdResult f = svd(in[0]);
-                            return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
-                          }},
-                         {"function, by vectors, tall",
-                          {{{3, 2}, {}, Sample::Kind::spectrum}},
-                          [](In in) {
-                            const SvdResult f = svd(in[0]);
-                            return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
-                          }},
-                         {"empty", {{{2, 0}}}, values}};
-       }},
-      {"eigh",
-       &op_class<Eigh>,
-       {"eigenvalues w and vectors V of a symmetric A", "V (diag g_w + (Vᵀ G_V) / (w_j - w_i)) Vᵀ"},
-       [] {
-         const auto values = [](In in) { return eigh(symmetric(in[0])).values; };
-         const auto all = [](In in) {
-           const EighResult f = eigh(symmetric(in[0]));
-           return matmul(f.vectors * unsqueeze(sin(f.values), -2), transpose(f.vectors));
-         };
-         return Examples{{"values", {square}, values},
-                         {"all", {square}, all},
-                         {"all, batch", {batch}, all},
-                         {"squares",
-                          {square},
-                          [](In in) { return gradus::square(eigh(symmetric(in[0])).vectors); }},
-                         {"function of values",
-                          {any},
-                          [](In in) { return sum(exp(eigh(part_of(in[0])).values)); }},
-                         {"function, by vectors", {any}, [](In in) {
-                            const EighResult f = eigh(part_of(in[0]));
-                            return matmul(f.vectors * unsqueeze(log(gradus::square(f.values)), -2),
-                                          transpose(f.vectors));
-                          }}};
-       }},
-      {"spectrum_vectors",
-       &op_class<SpectrumVectors>,
-       {"the vectors of svd or eigh", "g, an error where values are equal"},
-       [] {
-         return Examples{
-             {"", {{{2, 3}}}, [](In in) { return left(Eigh::packing_of(2, false), in[0]); }}};
-       }},
-      {"spectrum_undetermined",
-       &op_class<SpectrumUndetermined>,
-       {"0, in derivatives of svd and eigh at equal values",
-        "an error where G mixes vectors of equal values"},
-       [] {
-         return Examples{
-             {"", {{{2, 3}}}, [](In in) {
-                return apply(SpectrumUndetermined{{}, Eigh::packing_of(2, false)}, in[0]);
-              }}};
-       }},
-      {"pinverse",
-       &op_class<Pinverse>,
-       {"the Moore–Penrose inverse", "through svd"},
-       [] {
-         const auto call = [](In in) { return pinverse(far_apart(in[0])); };
-         return Examples{{"tall", {tall}, call},
-                         {"wide", {wide}, call},
-                         {"batch", {batch}, call},
-                         {"any", {any}, [](In in) { return pinverse(in[0]); }}};
-       }},
-  };
+  static const auto table = typed<SvdOp, Eigh, Pinverse>(
+      spectrum_examples(),
+      {{"spectrum_vectors",
+        &op_class<SpectrumVectors>,
+        {"the vectors of svd or eigh", "g, an error where values are equal"},
+        [] {
+          return std::vector<Example>{
+              {"", {{}}, [](In in) { return left(Eigh::packing_of(2, false), in[0]); }}};
+        }},
+       {"spectrum_undetermined",
+        &op_class<SpectrumUndetermined>,
+        {"0, in derivatives of svd and eigh at equal values",
+         "an error where G mixes vectors of equal values"},
+        [] {
+          return std::vector<Example>{
+              {"", {{}}, [](In in) {
+                 return apply(SpectrumUndetermined{{}, Eigh::packing_of(2, false)}, in[0]);
+               }}};
+        }}});
   return table;
 }
 

@@ -274,85 +274,12 @@ Tensor nll_loss(Arg x, const Tensor& target, const NllOptions& options) {
 }
 
 namespace detail {
-namespace {
 
-/// The examples that both have.
-template <class Options, class F>
-std::vector<Example> label_examples(F loss) {
-  const auto with = [=](Options options) {
-    return [=](std::span<const Tensor> in) {
-      Options all = options;
-      if (in.size() > 2) all.weight = in[2];
-      return loss(in[0], in[1], all);
-    };
-  };
-  const auto labels = [](const Shape& shape, double classes) {
-    return Sample{shape, domain(0, classes), Sample::Kind::index};
-  };
-  const Sample weight{{3}, domain(0.5, 2), Sample::Kind::constant};
-  return {
-      {"mean", {{{4, 3}}, labels({4}, 3)}, with({})},
-      {"sum", {{{4, 3}}, labels({4}, 3)}, with({.reduction = Reduction::sum})},
-      {"none", {{{4, 3}}, labels({4}, 3)}, with({.reduction = Reduction::none})},
-      {"weighted mean", {{{4, 3}}, labels({4}, 3), weight}, with({})},
-      {"images, weighted mean, class 1 ignored",
-       {{{2, 3, 2, 2}}, labels({2, 2, 2}, 3), weight},
-       with({.ignore_index = 1})},
-      {"sequences, none", {{{2, 3, 2}}, labels({2, 2}, 3)}, with({.reduction = Reduction::none})},
-      {"vector", {{{3}}, labels({}, 3)}, with({})},
-      {"one class", {{{4, 1}}, labels({4}, 1)}, with({})},
-      {"no rows, sum", {{{0, 3}}, labels({0}, 3)}, with({.reduction = Reduction::sum})},
-  };
-}
+std::vector<OpEntry> label_loss_examples();  // in examples/label_loss.cpp
 
-std::vector<Example> cross_entropy_examples() {
-  auto examples = label_examples<CrossEntropyOptions>(
-      [](const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
-        return cross_entropy(x, target, options);
-      });
-  const Sample labels{{4}, domain(0, 3), Sample::Kind::index};
-  const Sample weight{{3}, domain(0.5, 2), Sample::Kind::constant};
-  examples.push_back({"smoothed", {{{4, 3}}, labels}, [](std::span<const Tensor> in) {
-                        return cross_entropy(in[0], in[1], {.label_smoothing = 0.1});
-                      }});
-  examples.push_back(
-      {"smoothed, weighted, none", {{{4, 3}}, labels, weight}, [](std::span<const Tensor> in) {
-         return cross_entropy(
-             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
-       }});
-  examples.push_back({"probabilities",
-                      {{{4, 3}}, {{4, 3}, domain(0, 1)}},
-                      [](std::span<const Tensor> in) { return cross_entropy(in[0], in[1]); }});
-  examples.push_back(
-      {"probabilities of images, smoothed, weighted, none",
-       {{{2, 3, 2}}, {{2, 3, 2}, domain(0, 1)}, weight},
-       [](std::span<const Tensor> in) {
-         return cross_entropy(
-             in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
-       }});
-  return examples;
-}
-
-std::vector<Example> nll_loss_examples() {
-  return label_examples<NllOptions>(
-      [](const Tensor& x, const Tensor& target, const NllOptions& options) {
-        return nll_loss(x, target, options);
-      });
-}
-
-}  // namespace
-
-OpEntry cross_entropy_entry() {
-  return {"cross_entropy",
-          &op_class<CrossEntropy>,
-          {"-Σ t ln softmax(x), weighted and reduced", "g (softmax(x) - t), weighted"},
-          cross_entropy_examples};
-}
-OpEntry nll_loss_entry() {
-  return {"nll_loss",
-          &op_class<NllLoss>,
-          {"-x[label], weighted and reduced", "-g at the label, weighted"},
-          nll_loss_examples};
+std::span<const OpEntry> label_loss_ops() {
+  static const auto table = typed<CrossEntropy, NllLoss>(label_loss_examples());
+  return table;
 }
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 
 #include "gradus/kernels/sum.h"
 #include "gradus/ops/loss.h"
+#include "gradus/ops/reduce.h"
 #include "gradus/ops/registry.h"
 #include "gradus/tensor/tensor.h"
 
@@ -11,6 +12,10 @@ namespace gradus::detail {
 
 inline const char* to_string(Reduction reduction) {
   return reduction == Reduction::mean ? "mean" : reduction == Reduction::sum ? "sum" : "none";
+}
+
+inline Tensor reduced(const Tensor& y, Reduction reduction) {
+  return reduction == Reduction::mean ? mean(y) : reduction == Reduction::sum ? sum(y) : y;
 }
 
 /// DTypeError or ShapeError unless x and target are floating and alike.
@@ -27,9 +32,5 @@ inline void check_pair(const char* op, Arg x, const Tensor& target) {
 
 /// w v, and 0 where w is 0 and v infinite: what does not count hides what it would weigh.
 Tensor weighted(const Tensor& w, const Tensor& v);
-
-OpEntry cross_entropy_entry();
-OpEntry nll_loss_entry();
-OpEntry multilabel_margin_loss_entry();
 
 }  // namespace gradus::detail

@@ -66,34 +66,7 @@ Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& op
   const Tensor counts = logical_and(unsqueeze(from_vector(labels.counts, x->shape()), -1),
                                     unsqueeze(from_vector(labels.others, x->shape()), -2));
   const Tensor y = div(sum(where(counts, over, 0.0), {-2, -1}), static_cast<double>(classes));
-  return options.reduction == Reduction::mean  ? mean(y)
-         : options.reduction == Reduction::sum ? sum(y)
-                                               : y;
+  return reduced(y, options.reduction);
 }
 
-namespace detail {
-
-OpEntry multilabel_margin_loss_entry() {
-  return {kName,
-          nullptr,
-          {"Σ max(0, 1 - x_j + x_i) / C over labels j and other classes i, reduced",
-           "that of the formula"},
-          [] {
-            using In = std::span<const Tensor>;
-            std::vector<Example> all;
-            // Differences of at most 0.8: the kink at 1 is far.
-            const Sample x{{4, 3}, domain(-0.4, 0.4)};
-            const Sample labels{{4, 3}, domain(0, 3), Sample::Kind::index};
-            for (const Reduction r : {Reduction::mean, Reduction::sum, Reduction::none})
-              all.push_back({to_string(r), {x, labels}, [r](In in) {
-                               return multilabel_margin_loss(in[0], in[1], {.reduction = r});
-                             }});
-            all.push_back({"one label", {{{3}, domain(-0.4, 0.4)}}, [](In in) {
-                             return multilabel_margin_loss(in[0], tensor({2, -1, 0}));
-                           }});
-            return all;
-          }};
-}
-
-}  // namespace detail
 }  // namespace gradus

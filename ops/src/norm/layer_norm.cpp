@@ -203,75 +203,24 @@ Tensor local_response_norm(Arg x, std::int64_t size, const LocalResponseOptions&
 
 namespace detail {
 
+std::vector<OpEntry> layer_norm_examples();  // in examples/layer_norm.cpp
+
 std::span<const OpEntry> layer_norm_ops() {
-  using Inputs = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  static const OpEntry table[] = {
-      {"row_norm",
-       &op_class<RowNorm>,
-       {"x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
-       [] {
-         return Examples{{"", {{{3, 4}}}, [](Inputs in) { return apply(RowNorm{}, in[0])[0]; }},
-                         {"not centred", {{{2, 20}}}, [](Inputs in) {
-                            RowNorm op;
-                            op.centred = false;
-                            return apply(op, in[0])[0];
-                          }}};
-       }},
-      {"layer_norm",
-       nullptr,
-       {"w x̂ + b, x̂ = (x - m) / √(v + ε) over the last axes", "as batch_norm, over the last axes"},
-       [] {
-         return Examples{{"",
-                          {{{3, 4}}, {{4}}, {{4}}},
-                          [](Inputs in) { return layer_norm(in[0], {4}, in[1], in[2]); }},
-                         {"two dimensions",
-                          {{{2, 3, 2}}},
-                          [](Inputs in) {
-                            return layer_norm(in[0], {3, 2});
-                          }},
-                         {"no rows", {{{0, 4}}}, [](Inputs in) { return layer_norm(in[0], {4}); }},
-                         {"eps 0.1", {{{2, 20}}}, [](Inputs in) {
-                            return layer_norm(in[0], {20}, {}, {}, 0.1);
-                          }}};
-       }},
-      {"rms_norm",
-       nullptr,
-       {"w x / √(mean x² + ε)", "(w g - x̂ mean(w g x̂)) / √(mean x² + ε), Σ g x̂"},
-       [] {
-         return Examples{
-             {"", {{{3, 4}}, {{4}}}, [](Inputs in) { return rms_norm(in[0], {4}, in[1]); }}};
-       }},
-      {"group_norm",
-       nullptr,
-       {"the same over groups of channels", "as batch_norm, over groups"},
-       [] {
-         return Examples{
-             {"",
-              {{{2, 4, 3}}, {{4}}, {{4}}},
-              [](Inputs in) { return group_norm(in[0], 2, in[1], in[2]); }},
-             {"one group", {{{2, 2, 2, 2}}}, [](Inputs in) { return group_norm(in[0], 1); }}};
-       }},
-      {"instance_norm",
-       nullptr,
-       {"the same over each channel of a sample", "as batch_norm, over a channel"},
-       [] {
-         return Examples{{"", {{{2, 3, 4}}, {{3}}, {{3}}}, [](Inputs in) {
-                            return instance_norm(in[0], in[1], in[2]);
-                          }}};
-       }},
-      {"local_response_norm",
-       nullptr,
-       {"x / (k + α mean x²)^β over neighbouring channels", "that of the formula"},
-       [] {
-         return Examples{{"size 3",
-                          {{{2, 4, 2}}},
-                          [](Inputs in) { return local_response_norm(in[0], 3, {.alpha = 0.5}); }},
-                         {"size 4", {{{1, 5}}}, [](Inputs in) {
-                            return local_response_norm(in[0], 4, {.alpha = 0.5, .k = 2});
-                          }}};
-       }},
-  };
+  using In = std::span<const Tensor>;
+  static const auto table =
+      typed<>(layer_norm_examples(),
+              {{"row_norm",
+                &op_class<RowNorm>,
+                {"x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
+                [] {
+                  return std::vector<Example>{
+                      {"", {{{3, 4}}}, [](In in) { return apply(RowNorm{}, in[0])[0]; }},
+                      {"not centred", {{{2, 20}}}, [](In in) {
+                         RowNorm op;
+                         op.centred = false;
+                         return apply(op, in[0])[0];
+                       }}};
+                }}});
   return table;
 }
 

@@ -138,93 +138,10 @@ Tensor normalize(Arg x, double p, std::int64_t axis, double eps) {
 
 namespace detail {
 
-using In = std::span<const Tensor>;
-using Examples = std::vector<Example>;
-
-/// Examples for functions of `(x, axes, keepdim)`.
-template <auto function>
-static Examples over_axes(Sample::Kind kind = Sample::Kind::real, bool differentiable = true) {
-  return {{"all",
-           {{{2, 3}, {}, kind}},
-           [](In in) { return function(in[0], Axes(), false); },
-           false,
-           differentiable},
-          {"axis 0, keepdim",
-           {{{3, 2}, {}, kind}},
-           [](In in) { return function(in[0], Axes(0), true); },
-           false,
-           differentiable},
-          {"axes 0 and -1",
-           {{{2, 3, 2}, {}, kind}},
-           [](In in) {
-             return function(in[0], Axes({0, -1}), false);
-           },
-           false,
-           differentiable}};
-}
-
-static Tensor biased_std(Arg x, const Axes& axes, bool keepdim) {
-  return stddev(x, axes, keepdim, 0);
-}
-template <int p>
-static Tensor norm_of(Arg x, const Axes& axes, bool keepdim) {
-  return norm(x, p, axes, keepdim);
-}
+std::vector<OpEntry> composed_reduce_examples();  // in examples/composed.cpp
 
 std::span<const OpEntry> composed_reduce_ops() {
-  using Kind = Sample::Kind;
-  static constexpr Domain kinked = domain(-2, 2, {0});
-  static const OpEntry table[] = {
-      {"stddev",
-       nullptr,
-       {"√var", "g (x - m) / ((n - ddof) y)"},
-       [] { return over_axes<&biased_std>(Kind::distinct); }},
-      {"norm",
-       &op_class<Norm>,
-       {"(Σ |x|^p)^(1/p)", "g sign(x) (|x| / y)^(p-1)"},
-       [] {
-         Examples all = over_axes<&norm_of<2>>();
-         all.push_back({"p 1", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 1, 0); }});
-         all.push_back({"p 3", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 3, -1); }});
-         all.push_back({"p 0.5", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 0.5); }});
-         all.push_back({"p -1.5", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], -1.5, 1); }});
-         all.push_back(
-             {"p 0", {{{2, 3}, kinked}}, [](In in) { return norm(in[0], 0, 1); }, false, false});
-         const Domain positive = domain(0.5, 3);
-         all.push_back({"p inf", {{{2, 3}, positive, Kind::distinct}}, [](In in) {
-                          return norm(in[0], kInfinity, 1, true);
-                        }});
-         all.push_back({"p -inf", {{{2, 3}, positive, Kind::distinct}}, [](In in) {
-                          return norm(in[0], -kInfinity, 0);
-                        }});
-         return all;
-       }},
-      {"normalize",
-       nullptr,
-       {"x / max(norm, ε)", "(g - y Σ g y) / norm for p = 2"},
-       [] {
-         return Examples{
-             {"p 2, axis 1", {{{2, 3}, domain(0.5, 2)}}, [](In in) { return normalize(in[0]); }},
-             {"p 3, axis 0",
-              {{{2, 3}, domain(0.5, 2)}},
-              [](In in) { return normalize(in[0], 3, 0); }},
-             {"below eps", {{{2, 3}}}, [](In in) { return normalize(in[0], 2, 1, 100); }}};
-       }},
-      {"amax",
-       nullptr,
-       {"the greatest", "g, shared by the greatest"},
-       [] { return over_axes<&amax>(Kind::distinct); }},
-      {"amin",
-       nullptr,
-       {"the least", "g, shared by the least"},
-       [] { return over_axes<&amin>(Kind::distinct); }},
-      {"any", nullptr, {"some x ≠ 0"}, [] { return over_axes<&any>(Kind::flag, false); }},
-      {"all", nullptr, {"every x ≠ 0"}, [] { return over_axes<&gradus::all>(Kind::flag, false); }},
-      {"count_nonzero",
-       nullptr,
-       {"how many x ≠ 0"},
-       [] { return over_axes<&count_nonzero>(Kind::real, false); }},
-  };
+  static const auto table = typed<Norm>(composed_reduce_examples());
   return table;
 }
 

@@ -309,142 +309,18 @@ Tensor logsumexp(Arg x, const Axes& axes, bool keepdim) {
 
 namespace detail {
 
-using In = std::span<const Tensor>;
-using Examples = std::vector<Example>;
-
-/// Examples that suit every reduction which takes `(x, axes, keepdim)`.
-template <auto function>
-static Examples common_examples(Domain domain, Sample::Kind kind) {
-  return {
-      {"all", {{{2, 3}, domain, kind}}, [](In in) { return function(in[0], Axes(), false); }},
-      {"axis 0", {{{3, 4}, domain, kind}}, [](In in) { return function(in[0], Axes(0), false); }},
-      {"axis -1, keepdim",
-       {{{2, 3, 2}, domain, kind}},
-       [](In in) { return function(in[0], Axes(-1), true); }},
-      {"axes 0 and 2",
-       {{{2, 3, 2}, domain, kind}},
-       [](In in) {
-         return function(in[0], Axes({0, 2}), false);
-       }},
-      {"axes 1 and -1 of a transposed one",
-       {{{2, 3, 2}, domain, kind}},
-       [](In in) {
-         return function(transpose(in[0], 0, 2), Axes({1, -1}), false);
-       }},
-      {"size 1",
-       {{{3, 1, 2}, domain, kind}},
-       [](In in) { return function(in[0], Axes(1), false); }},
-      {"rank 0", {{Shape{}, domain, kind}}, [](In in) { return function(in[0], Axes(), true); }},
-      {"no results", {{{0, 3}, domain, kind}}, [](In in) {
-         return function(in[0], Axes(1), false);
-       }}};
-}
-
-template <auto function>
-static Examples sum_examples() {
-  Examples all = common_examples<function>({}, Sample::Kind::real);
-  all.push_back({"of nothing", {{{0, 2}}}, [](In in) { return function(in[0], Axes(0), false); }});
-  return all;
-}
-
-static Tensor biased_var(Arg x, const Axes& axes, bool keepdim) { return var(x, axes, keepdim, 0); }
-
-template <auto all, auto along>
-static Examples arg_examples() {
-  constexpr auto kind = Sample::Kind::distinct;
-  return {{"all", {{{2, 3}, {}, kind}}, [](In in) { return all(in[0]); }, false, false},
-          {"axis 0, keepdim",
-           {{{2, 3}, {}, kind}},
-           [](In in) { return along(in[0], 0, true); },
-           false,
-           false},
-          {"axis -1",
-           {{{2, 3, 2}, {}, kind}},
-           [](In in) { return along(in[0], -1, false); },
-           false,
-           false}};
-}
-
-template <auto function>
-static Examples with_index_examples() {
-  constexpr auto kind = Sample::Kind::distinct;
-  return {{"axis 0", {{{3, 4}, {}, kind}}, [](In in) { return function(in[0], 0, false).values; }},
-          {"axis -2, keepdim", {{{2, 3, 2}, {}, kind}}, [](In in) {
-             return function(in[0], -2, true).values;
-           }}};
-}
+std::vector<OpEntry> reduce_examples();  // in examples/reduce.cpp
 
 std::span<const OpEntry> reduce_ops() {
-  using Arg1 = Tensor (*)(Arg);
-  using Arg3 = Tensor (*)(Arg, std::int64_t, bool);
-  constexpr auto distinct = Sample::Kind::distinct;
-  static const OpEntry table[] = {
-      {"sum",
-       &op_class<SumOp>,
-       {"Σ x", "g, broadcast"},
-       [] { return sum_examples<&gradus::sum>(); }},
-      {"nansum",
-       nullptr,
-       {"Σ x without NaN", "g, broadcast; 0 of NaN"},
-       [] {
-         Examples all = sum_examples<&gradus::nansum>();
-         all.push_back({"some NaN", {{{2, 3}, domain(-2, 1, {0})}}, [](In in) {
-                          return nansum(add(in[0], mul(log(detach(in[0])), 0)), 1);
-                        }});
-         return all;
-       }},
-      {"mean",
-       &op_class<Mean>,
-       {"Σ x / n", "g / n, broadcast"},
-       [] { return common_examples<&gradus::mean>({}, Sample::Kind::real); }},
-      {"prod",
-       &op_class<Prod>,
-       {"Π x", "g times the product of the others"},
-       [] {
-         Examples all = sum_examples<&gradus::prod>();
-         all.push_back({"one zero", {{{2, 3}}}, [](In in) {
-                          return prod(mul(in[0], cast(tensor({1, 0, 1}), in[0].dtype())), 1);
-                        }});
-         all.push_back({"seven", {{{7}}}, [](In in) { return prod(in[0]); }});
-         return all;
-       }},
-      {"max",
-       &op_class<ExtremeOp<true>>,
-       {"the greatest", "g, shared by the greatest"},
-       [] { return common_examples<&gradus::max>({}, distinct); }},
-      {"min",
-       &op_class<ExtremeOp<false>>,
-       {"the least", "g, shared by the least"},
-       [] { return common_examples<&gradus::min>({}, distinct); }},
-      {"argmax",
-       &op_class<ArgExtreme<true>>,
-       {"where the greatest stands first"},
-       [] { return arg_examples<Arg1{&argmax}, Arg3{&argmax}>(); }},
-      {"argmin",
-       &op_class<ArgExtreme<false>>,
-       {"where the least stands first"},
-       [] { return arg_examples<Arg1{&argmin}, Arg3{&argmin}>(); }},
-      {"max_with_index",
-       nullptr,
-       {"the greatest, and where it stands first", "g there"},
-       [] { return with_index_examples<&max_with_index>(); }},
-      {"min_with_index",
-       nullptr,
-       {"the least, and where it stands first", "g there"},
-       [] { return with_index_examples<&min_with_index>(); }},
-      {"var",
-       &op_class<Var>,
-       {"Σ (x - m)² / (n - ddof), m the mean", "2 g (x - m) / (n - ddof)"},
-       [] {
-         Examples all = common_examples<&biased_var>({}, Sample::Kind::real);
-         all.push_back({"unbiased", {{{3, 4}}}, [](In in) { return var(in[0], 0); }});
-         return all;
-       }},
-      {"logsumexp",
-       &op_class<LogSumExp>,
-       {"ln Σ e^x", "g softmax(x)"},
-       [] { return common_examples<&gradus::logsumexp>({}, Sample::Kind::real); }},
-  };
+  static const auto table = typed<SumOp,
+                                  Mean,
+                                  Prod,
+                                  ExtremeOp<true>,
+                                  ExtremeOp<false>,
+                                  ArgExtreme<true>,
+                                  ArgExtreme<false>,
+                                  Var,
+                                  LogSumExp>(reduce_examples());
   return table;
 }
 

@@ -392,100 +392,10 @@ Tensor select(Arg x, std::int64_t axis, std::int64_t index) {
 
 namespace detail {
 
-std::span<const OpEntry> part_ops() {
-  using In = std::span<const Tensor>;
-  using Examples = std::vector<Example>;
-  static const OpEntry table[] = {
-      {"concat",
-       &op_class<Concat>,
-       {"joined along an axis", "parts of g"},
-       [] {
-         return Examples{{"axis 0",
-                          {{{2, 3}}, {{1, 3}}},
-                          [](In in) {
-                            return concat({in[0], in[1]});
-                          }},
-                         {"axis -1, one empty",
-                          {{{2, 1}}, {{2, 0}}, {{2, 2}}},
-                          [](In in) { return concat(in, -1); }},
-                         {"one twice, transposed", {{{2, 3}}, {{3, 1}}}, [](In in) {
-                            return concat({transpose(in[0]), in[1], transpose(in[0])}, 1);
-                          }}};
-       }},
-      {"stack",
-       &op_class<Stack>,
-       {"joined along a new axis", "parts of g"},
-       [] {
-         return Examples{
-             {"axis 0", {{}, {}}, [](In in) { return stack(in); }},
-             {"axis -1", {{{2, 3}}, {{2, 3}}, {{2, 3}}}, [](In in) { return stack(in, -1); }},
-             {"rank 0", {{Shape{}}, {Shape{}}}, [](In in) { return stack(in); }}};
-       }},
-      {"split",
-       &op_class<Split>,
-       {"parts along an axis", "g at its place, 0 elsewhere"},
-       [] {
-         return Examples{
-             {"sizes 3 0 1, crossed",
-              {{{2, 4}}},
-              [](In in) {
-                const auto parts = split(in[0], {3, 0, 1}, -1);
-                return concat({parts[2], parts[0], parts[1], parts[0]}, 1);
-              }},
-             {"one part used",
-              {{{5, 2}}},
-              [](In in) {
-                return split(in[0], {2, 2, 1})[1];
-              }},
-             {"into 40", {{{40}}}, [](In in) { return concat(split(flip(in[0], {0}), 1)); }}};
-       }},
-      {"chunk",
-       nullptr,
-       {"equal parts along an axis", "g at its place, 0 elsewhere"},
-       [] {
-         return Examples{
-             {"2 of 5", {{{5, 2}}}, [](In in) { return chunk(in[0], 2)[0]; }},
-         };
-       }},
-      {"slice",
-       &op_class<Slice>,
-       {"every step-th from start to stop", "g at its place, 0 elsewhere"},
-       [] {
-         return Examples{
-             {"1 to -1", {{{5, 2}}}, [](In in) { return slice(in[0], 0, 1, -1); }},
-             {"every second", {{{2, 5}}}, [](In in) { return slice(in[0], 1, 0, kEnd, 2); }},
-             {"backwards by 2", {{{2, 6}}}, [](In in) { return slice(in[0], -1, -2, 0, -2); }},
-             {"all backwards", {{{3, 2}}}, [](In in) { return slice(in[0], 0, -1, kEnd, -1); }},
-             {"nothing", {{{3, 2}}}, [](In in) { return slice(in[0], 0, 2, 2); }}};
-       }},
-      {"slice_put",
-       &op_class<SlicePut>,
-       {"x in a tensor of zeros", "a slice of g"},
-       [] {
-         return Examples{{"1 to 3 of 4",
-                          {{}},
-                          [](In in) {
-                            return slice_put(in[0], {4, 3}, 0, 1, 3);
-                          }},
-                         {"backwards by 2",
-                          {{}},
-                          [](In in) {
-                            return slice_put(in[0], {2, 6}, 1, -1, kEnd, -2);
-                          }},
-                         {"nothing", {{{2, 0}}}, [](In in) {
-                            return slice_put(in[0], {2, 3}, 1, 3);
-                          }}};
-       }},
-      {"select",
-       &op_class<Select>,
-       {"one slice, without its axis", "g at its place, 0 elsewhere"},
-       [] {
-         return Examples{
-             {"axis 0", {{}}, [](In in) { return select(in[0], 0, 1); }},
-             {"axis 1 from the back", {{{2, 3, 2}}}, [](In in) { return select(in[0], 1, -1); }},
-             {"of one", {{{1}}}, [](In in) { return select(in[0], 0, 0); }}};
-       }},
-  };
+std::vector<OpEntry> slice_examples();  // in examples/slice.cpp
+
+std::span<const OpEntry> slice_ops() {
+  static const auto table = typed<Concat, Stack, Split, Slice, SlicePut, Select>(slice_examples());
   return table;
 }
 
