@@ -7,6 +7,8 @@
 #include "gradus/ops/index.h"
 #include "gradus/ops/shape.h"
 
+#include <limits>
+
 namespace gradus {
 namespace detail {
 namespace {

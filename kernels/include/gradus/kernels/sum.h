@@ -37,7 +37,7 @@ double block_sum(std::int64_t n, F f) {
 template <class T, class F>
 double parallel_block_sum(std::int64_t n, F f) {
   constexpr std::int64_t kPart = 1 << 14;
-  std::vector<double, CachingAllocator<double>> parts(
+  std::vector<double, detail::CachingAllocator<double>> parts(
       static_cast<std::size_t>((n + kPart - 1) / kPart));
   detail::parallel_for(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
