@@ -7,6 +7,7 @@ line of FOLDER/mutants.jsonl. docs/testing.md says how lines are drawn and what 
 """
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -77,14 +78,18 @@ BLANK = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 # Tables of examples: from the head of a function to the brace that closes it.
-EXAMPLES = re.compile(r"^(?:std::span<const OpEntry>|std::vector<Example>|Examples) \w+\([^\n]*\{\n.*?^\}", re.DOTALL | re.MULTILINE)
+EXAMPLES = re.compile(
+    r"^(?:static )?(?:std::span<const OpEntry>|std::vector<Example>|Examples|OpEntry) [\w:]+\((?:[^;\n]|\n )*\{\n.*?^\}", re.DOTALL | re.MULTILINE
+)
 
 
 def blanked(match):
     return re.sub(r"[^\n]", " ", match[0])
 
 
+@functools.cache
 def code_lines(path):
+    """The lines of a file, and the same with all but code blanked."""
     text = path.read_text()
     return text.split("\n"), EXAMPLES.sub(blanked, BLANK.sub(blanked, text)).split("\n")
 
@@ -99,15 +104,18 @@ def candidates(tree, room):
 
 
 def draw(tree, room, seed):
-    """The room's mutants in random order, one of each line."""
-    lines = list(candidates(tree, room))
-    random.Random(f"{seed} {room}").shuffle(lines)
-    for path, number in lines:
+    """The room's mutants in random order, one of each line. A line's place in it depends on the line's text alone."""
+    drawn, seen = [], {}
+    for path, number in candidates(tree, room):
         text, code = code_lines(tree / path)
         before = text[number]
-        start, end, new = random.Random(f"{seed} {path} {before}").choice(list(mutations(code[number])))
-        yield {"room": room, "path": path, "line": number + 1, "before": before.strip(),
-               "after": (before[:start] + new + before[end:]).strip(), "seed": seed}  # fmt: skip
+        seen[before] = seen.get(before, 0) + 1
+        dice = random.Random(f"{seed} {seen[before]} {before}")
+        place = dice.random()
+        start, end, new = dice.choice(list(mutations(code[number])))
+        drawn.append((place, {"room": room, "path": path, "line": number + 1, "before": before.strip(),
+                              "after": (before[:start] + new + before[end:]).strip(), "seed": seed}))  # fmt: skip
+    return (mutant for place, mutant in sorted(drawn, key=lambda pair: pair[0]))
 
 
 def put(tree, mutant):
@@ -155,6 +163,7 @@ class Bench:
             self.call("git", "clone", "--quiet", "--shared", REPO, self.tree)
         self.call("git", "-C", self.tree, "fetch", "--quiet", REPO, commit)
         self.call("git", "-C", self.tree, "checkout", "--quiet", "--force", "--detach", commit)
+        self.call("git", "-C", self.tree, "clean", "--quiet", "-fd")
         # Shared libraries: a mutant of a source is compiled and its room's library linked, nothing else.
         self.call(
             "cmake", "-S", self.tree, "-B", self.build, "-G", "Ninja", "--log-level=NOTICE", "-DCMAKE_BUILD_TYPE=Debug",
@@ -194,18 +203,22 @@ class Bench:
                 process.wait()
         return good and not running
 
-    def times(self, rooms):
-        """Seconds that each program takes on the tree as it is."""
-        seconds = {}
+    def times(self, rooms, commit):
+        """Seconds that each program takes on the tree as it is; measured once for a commit."""
+        file = self.tree.parent / "seconds.json"
+        known = json.loads(file.read_text()) if file.exists() else {}
+        seconds = known.get(commit, {})
         for room in rooms:
             for target, commands in self.programs(room):
                 if target in seconds:
                     continue
                 print(f"building and running {target}", flush=True)
-                start = self.compiles(target) and time.monotonic()
-                if not start or not self.passes(commands, 3600):
+                compiled = self.compiles(target)
+                start = time.monotonic()
+                if not compiled or not self.passes(commands, 3600):
                     sys.exit(f"mutate: {target} fails without a mutant, see {self.log}")
-                seconds[target] = time.monotonic() - start
+                seconds[target] = round(time.monotonic() - start, 1)
+                file.write_text(json.dumps({commit: seconds}))
         return seconds
 
     def outcome(self, mutant, seconds):
@@ -284,7 +297,7 @@ def main():
     if not args.report:
         bench = Bench(folder, args.jobs)
         commit = bench.update()
-        seconds = bench.times(rooms)
+        seconds = bench.times(rooms, commit)
 
         def run(mutant):
             start = time.monotonic()
