@@ -70,8 +70,11 @@ void check_forward_mode(const Subject& subject, Failures& failures) {
   for (const Tensor& x : xs) vs.push_back(draw_cotangent(x.shape(), x.dtype(), 5 + vs.size()));
   const auto along = jvp(f, xs, vs);
   const Tensor &y = along.first[0], &dy = along.second[0];
-  // (An elementwise lambda is compiled once without and once with derivatives, and may be rounded in another way.)
-  if (const auto d = difference(y, f(xs)[0], 1e-15)) fail(failures, "value beside the jvp: {}", *d);
+  if (const auto d = difference(y, record(subject, point.inputs, point.real).y, 0))
+    fail(failures, "value beside the jvp: {}", *d);
+  // (A lambda, which may be a user's, is compiled without derivatives too, and may be rounded in another way there.)
+  if (const auto d = difference(f(xs)[0], y, subject.library ? 0 : 1e-15))
+    fail(failures, "value without a tape: {}", *d);
 
   const double h = 1e-3;
   const auto near = [&](double t) { return no_grad([&] { return f(shifted(xs, vs, t))[0]; }); };

@@ -95,36 +95,53 @@ TEST(Workers, GoOnFromASavedState) {
   }
 }
 
+/// Waits for what other threads will do; false after half a minute.
+template <class F>
+bool comes_true(F f) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (!f()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+std::atomic<int> worker_threads{0};
+/// One on each thread that made a row, for as long as the thread lives.
+struct Alive {
+  Alive() { ++worker_threads; }
+  ~Alive() { --worker_threads; }
+  Alive(const Alive&) = delete;
+  Alive& operator=(const Alive&) = delete;
+};
+
 TEST(Workers, WorkAheadButNotTooFar) {
-  std::atomic<std::int64_t> made{0};
+  std::atomic<std::int64_t> seen{0}, made{0}, too_far{0};
+  // With nobody asking they stop at six batches ahead of the one that is looked at.
+  const auto limit = [&] { return std::min<std::int64_t>(100, 5 * (seen + 7)); };
   Source source{.size = 100, .get = [&](std::int64_t row) {
+                  static thread_local const Alive alive;
+                  if (row >= limit()) ++too_far;
                   ++made;
                   return Example{full({2}, static_cast<double>(row)), {}};
                 }};
   Loader loader(source, {.batch = 5, .workers = 2, .prefetch = 3});
-  std::int64_t seen = 0;
   for (const Batch& batch : loader) {
     EXPECT_EQ(batch.inputs.data<float>()[0], static_cast<float>(5 * seen));
+    ASSERT_TRUE(comes_true([&] { return made >= limit(); })) << made << " of " << limit();
     ++seen;
-    EXPECT_LE(made, 5 * (seen + 6));
-    if (seen == 1) {
-      // With nobody asking they stop at six batches ahead of the first.
-      for (int i = 0; i < 200 && made < 35; ++i)
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
-      EXPECT_EQ(made, 35);
-    }
   }
   EXPECT_EQ(seen, 20);
   EXPECT_EQ(made, 100);
+  EXPECT_EQ(too_far, 0);
   // Left in the middle: the threads end with the pass.
+  seen = 0;
   for (const Batch& batch : loader) {
     EXPECT_TRUE(batch.inputs.defined());
+    EXPECT_GT(worker_threads, 0);
     break;
   }
-  const std::int64_t after = made;
-  std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  EXPECT_EQ(made, after);
+  EXPECT_TRUE(comes_true([] { return worker_threads == 0; })) << worker_threads;
 }
 
 TEST(Workers, SendWhatTheyThrowToTheCaller) {

@@ -226,11 +226,14 @@ TEST(Fold, ABatchNormGoesIntoTheLayerBefore) {
                      nn::Linear(8 * 4 * 4, 6),
                      nn::BatchNorm(6)};
   for (int i = 0; i < 20; ++i) net(2 * normal({32, 3, 6, 6}) + 1);
+  int moved = 0;
   for (const auto& p : nn::named_parameters(net))
     if (p.name == "2.weight" || p.name == "6.bias") {
       Tensor target = p.parameter;
       copy_into(target, uniform(target.shape(), 0.5, 2));
+      ++moved;
     }
+  ASSERT_EQ(moved, 2);
   nn::Sequential folded = fold(net);
   nn::eval(net);
   EXPECT_EQ(folded.size(), net.size() - 2);
@@ -373,6 +376,21 @@ TEST_F(Save, DamagedFilesAreRefused) {
 TEST_F(Save, AnUnwritableFolderIsAnError) {
   Small net;
   EXPECT_THROW(nn::save(net, folder / "no" / "net.safetensors"), IoError);
+}
+
+TEST(Embedding, PaddingIsARowOfZeros) {
+  for (const std::int64_t padding : {0, 2, -1, -3}) {
+    const nn::Embedding layer(3, 2, {.padding = padding});
+    EXPECT_TRUE(equal(select(detach(layer.weight), 0, padding), zeros({2}))) << padding;
+  }
+  for (const std::int64_t padding : {3, -4}) {
+    try {
+      nn::Embedding(3, 2, {.padding = padding});
+      ADD_FAILURE() << padding;
+    } catch (const IndexError& e) {
+      EXPECT_EQ(e.op(), "embedding");
+    }
+  }
 }
 
 }  // namespace

@@ -126,5 +126,19 @@ TEST(RecurrentCell, Errors) {
             "lstm: expected reset_after = false for a GRU only, got it for another layer");
 }
 
+TEST(RecurrentCell, StartsUniformWithinOneOverTheRootOfItsSize) {
+  manual_seed(1);
+  const auto check = [](const auto& module) {
+    for (const Parameter& p : nn::parameters(module)) {
+      double largest = 0;
+      for (const double v : p.to_vector()) largest = std::max(largest, std::abs(v));
+      EXPECT_LE(largest, 0.25);
+      EXPECT_GT(largest, 0.2);
+    }
+  };
+  check(nn::GRUCell(3, 16));
+  check(nn::LSTM(3, 16));
+}
+
 }  // namespace
 }  // namespace gradus

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <gradus/graph/node.h>
+#include <gradus/tensor/random.h>
 
 #include <gtest/gtest.h>
 
@@ -9,6 +10,11 @@
 #include <string>
 
 namespace gradus::ops_test {
+
+inline Tensor draw(const Shape& shape, std::uint64_t seed = 3, DType dtype = float64) {
+  Generator generator(seed);
+  return normal(shape, 0, 1, dtype, generator);
+}
 
 /// Checks that `f`, written within a few lines of the call, throws an E that says so.
 template <class E>

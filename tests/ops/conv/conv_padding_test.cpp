@@ -5,7 +5,6 @@
 #include <gradus/ops/conv.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 #include <gtest/gtest.h>
 
@@ -13,11 +12,6 @@ namespace gradus {
 namespace {
 
 using namespace ops_test;
-
-Tensor draw(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, dtype, generator);
-}
 
 Tensor row(std::vector<double> values, DType dtype) {
   const auto n = static_cast<std::int64_t>(values.size());

@@ -4,19 +4,14 @@
 #include <gradus/ops/image.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 #include <cmath>
 
 namespace gradus {
 namespace {
 
+using ops_test::draw;
 using ops_test::expect_near;
-
-Tensor draw(const Shape& shape, std::uint64_t seed) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, float64, generator);
-}
 
 Tensor line(const std::vector<double>& x) {
   return from_vector(x, {1, 1, static_cast<std::int64_t>(x.size())});
@@ -45,6 +40,15 @@ std::vector<double> by_kernel(const std::vector<double>& x,
     y.push_back(sum);
   }
   return y;
+}
+
+TEST(Interpolate, ByHand) {
+  const Tensor x = from_vector(std::vector<double>{1, 2, 3, 4}, {1, 1, 2, 2});
+  expect_near(interpolate(x, {4, 2}), image({1, 2, 1, 2, 3, 4, 3, 4}, {1, 1, 4, 2}));
+  const InterpolateOptions corners{.mode = Interpolation::linear, .align_corners = true};
+  expect_near(interpolate(x, {3, 2}, corners), image({1, 2, 2, 3, 3, 4}, {1, 1, 3, 2}));
+  expect_near(interpolate(x, {2, 4}, {.mode = Interpolation::linear}),
+              image({1, 1.25, 1.75, 2, 3, 3.25, 3.75, 4}, {1, 1, 2, 4}));
 }
 
 TEST(Interpolate, CubicWeights) {
@@ -150,6 +154,14 @@ TEST(Interpolate, Errors) {
                            "expected an input [N, C, *] and a size for each of its 1 to 3 spatial "
                            "axes, got [4] and a scale",
                            [&] { interpolate(zeros({4}), {}, {.scale = {2}}); });
+}
+
+TEST(PixelShuffle, AndBack) {
+  const Tensor x = draw({2, 8, 2, 3}, 1), y = pixel_shuffle(x, 2);
+  EXPECT_EQ(y.shape(), (Shape{2, 2, 4, 6}));
+  expect_near(pixel_unshuffle(y, 2), x);
+  // Channel 1 of the four of the first image is the pixel on the right.
+  EXPECT_EQ(y.to_vector()[1], x.to_vector()[6]);
 }
 
 }  // namespace

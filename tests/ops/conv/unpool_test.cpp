@@ -6,17 +6,12 @@
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/pool.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 namespace gradus {
 namespace {
 
+using ops_test::draw;
 using ops_test::expect_near;
-
-Tensor draw(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, dtype, generator);
-}
 
 TEST(MaxUnpool, PutsWhatWasPooledWhereItStood) {
   const Tensor line = tensor({{{1.0, 5.0, 2.0, 3.0, 9.0}}}, float64);

@@ -41,34 +41,6 @@ TEST(Erfc, OfFloatsIsRightToTheLastPlace) {
   }
 }
 
-TEST(Rounding, TowardsEachSide) {
-  const std::vector<double> x{-1.5, -0.5, 0.5, 1.5, 2.5, kInfinity, kNaN};
-  expect_tensor(floor(values(x)), float64, {7}, {-2, -1, 0, 1, 2, kInfinity, kNaN});
-  expect_tensor(ceil(values(x)), float64, {7}, {-1, -0.0, 1, 2, 3, kInfinity, kNaN});
-  expect_tensor(round(values(x)), float64, {7}, {-2, -0.0, 0, 2, 2, kInfinity, kNaN});
-  expect_tensor(trunc(values(x)), float64, {7}, {-1, -0.0, 0, 1, 2, kInfinity, kNaN});
-  expect_tensor(frac(values({-1.25, 2.5})), float64, {2}, {-0.25, 0.5});
-  const Tensor whole = from_vector(std::vector<std::int64_t>{-3, 1L << 60});
-  expect_tensor(floor(whole), int64, {2}, {-3, 0x1p60});
-  expect_tensor(frac(whole), int64, {2}, {0, 0});
-}
-
-TEST(Modulo, SignsOfWholeAndBrokenNumbers) {
-  // C's fmod has the sign of the dividend, Python's % that of the divisor.
-  const Tensor a = values({5.5, -5.5, 5.5, -5.5}), b = values({2, 2, -2, -2});
-  expect_tensor(fmod(a, b), float64, {4}, {1.5, -1.5, 1.5, -1.5});
-  expect_tensor(remainder(a, b), float64, {4}, {1.5, 0.5, -0.5, -1.5});
-  const auto whole = [](std::vector<std::int64_t> v) { return from_vector(v); };
-  expect_tensor(fmod(whole({7, -7}), whole({3})), int64, {2}, {1, -1});
-  expect_tensor(remainder(whole({7, -7}), 3), int64, {2}, {1, 2});
-  constexpr auto lowest = std::numeric_limits<std::int64_t>::min();
-  expect_tensor(remainder(whole({lowest}), whole({-1})), int64, {1}, {0});
-  expect_tensor(fmod(values({1}), 0), float64, {1}, {kNaN});
-  expect_error<ArgumentError>("remainder", "expected divisors other than 0, got a whole 0", [&] {
-    remainder(whole({1}), whole({0}));
-  });
-}
-
 TEST(FunctionsOfTwo, Specials) {
   expect_tensor(
       atan2(values({0, 1, -1}), values({-1, 0, 0})), float64, {3}, {kPi, kPi / 2, -kPi / 2}, 1e-15);
@@ -85,27 +57,6 @@ TEST(FunctionsOfTwo, Specials) {
                 {3},
                 {0, kNaN, 2},
                 1e-15);
-  expect_tensor(lerp(values({1, 1}), values({0.1, 0.1}), 1), float64, {2}, {0.1, 0.1});
-  expect_tensor(lerp(values({1, 1}), values({3, 3}), values({0, 0.75})), float64, {2}, {1, 2.5});
-  expect_tensor(addcmul(values({1}), values({2}), values({3}), 0.5), float64, {1}, {4});
-  expect_tensor(addcdiv(values({1}), values({3}), values({2})), float64, {1}, {2.5});
-}
-
-TEST(Logic, TruthTables) {
-  const Tensor a = values({0, 0, 2, kNaN}), b = from_vector(std::vector<std::int64_t>{0, 1, 0, 1});
-  expect_tensor(logical_and(a, b), boolean, {4}, {0, 0, 0, 1});
-  expect_tensor(logical_or(a, b), boolean, {4}, {0, 1, 1, 1});
-  expect_tensor(logical_xor(a, b), boolean, {4}, {0, 1, 1, 0});
-  expect_tensor(logical_not(a), boolean, {4}, {1, 1, 0, 0});
-  const Tensor special = values({1, kInfinity, -kInfinity, kNaN});
-  expect_tensor(isnan(special), boolean, {4}, {0, 0, 0, 1});
-  expect_tensor(isinf(special), boolean, {4}, {0, 1, 1, 0});
-  expect_tensor(isfinite(special), boolean, {4}, {1, 0, 0, 0});
-  expect_tensor(isfinite(b), boolean, {4}, {1, 1, 1, 1});
-  expect_tensor(
-      nan_to_num(special), float64, {4}, {1, 1.7976931348623157e308, -1.7976931348623157e308, 0});
-  expect_tensor(nan_to_num(special, 7, 8, 9), float64, {4}, {1, 8, 9, 7});
-  expect_tensor(nan_to_num(values({kInfinity}, float32)), float32, {1}, {3.4028234663852886e38});
 }
 
 }  // namespace

@@ -4,19 +4,14 @@
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/distance.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 namespace gradus {
 namespace {
 
+using ops_test::draw;
 using ops_test::expect_near;
 
 const std::vector<double> kPs{0, 0.5, 1, 1.5, 2, 3, kInfinity};
-
-Tensor draw(const Shape& shape, std::uint64_t seed, DType dtype = float64) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, dtype, generator);
-}
 
 double by_definition(const double* a, const double* b, std::int64_t n, double p) {
   double sum = 0;

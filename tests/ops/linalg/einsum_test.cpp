@@ -5,20 +5,15 @@
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 namespace gradus {
 namespace {
 
+using ops_test::draw;
 using ops_test::expect_near;
 
-Tensor drawn(const Shape& shape, std::uint64_t seed = 1) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, float64, generator);
-}
-
 TEST(Einsum, IsWhatOtherOpsSay) {
-  const Tensor a = drawn({3, 4}), b = drawn({4, 2}), s = drawn({3, 3}), v = drawn({3});
+  const Tensor a = draw({3, 4}, 1), b = draw({4, 2}, 1), s = draw({3, 3}, 1), v = draw({3}, 1);
   expect_near(einsum("ij,jk->ik", {a, b}), matmul(a, b));
   expect_near(einsum(" b a , c b ", {b, a}), transpose(matmul(a, b)));
   expect_near(einsum("Zb,ba", {transpose(b), transpose(a)}), matmul(transpose(b), transpose(a)));
@@ -34,12 +29,13 @@ TEST(Einsum, IsWhatOtherOpsSay) {
 }
 
 TEST(Einsum, EllipsesAndSizesOf1Broadcast) {
-  const Tensor a = drawn({5, 1, 2, 3}), b = drawn({4, 3, 2});
+  const Tensor a = draw({5, 1, 2, 3}, 1), b = draw({4, 3, 2}, 1);
   expect_near(einsum("...ij,...jk->...ik", {a, b}), matmul(a, b));
   expect_near(einsum("...ij,...jk", {a, b}), matmul(a, b));
-  expect_near(einsum("i...j,j->...i", {transpose(b, 0, 1), drawn({2})}), matmul(b, drawn({2})));
+  expect_near(einsum("i...j,j->...i", {transpose(b, 0, 1), draw({2}, 1)}), matmul(b, draw({2}, 1)));
   expect_near(einsum("...i->i", {b}), sum(b, {0, 1}));
-  expect_near(einsum("ij,ij->ij", {drawn({3, 1}), drawn({1, 4})}), drawn({3, 1}) * drawn({1, 4}));
+  expect_near(einsum("ij,ij->ij", {draw({3, 1}, 1), draw({1, 4}, 1)}),
+              draw({3, 1}, 1) * draw({1, 4}, 1));
 }
 
 TEST(Einsum, ManyOperands) {
@@ -47,7 +43,7 @@ TEST(Einsum, ManyOperands) {
   std::string equation;
   Tensor product = eye(3, -1, float64);
   for (std::uint64_t i = 0; i < 12; ++i) {
-    chain.push_back(drawn({3, 3}, i));
+    chain.push_back(draw({3, 3}, i));
     product = matmul(product, chain.back());
     if (i > 0) equation += ',';
     equation += static_cast<char>('a' + i);

@@ -84,11 +84,6 @@ Tensor naive_matmul(const Tensor& a, const Tensor& b) {
   return from_vector(y, result);
 }
 
-Tensor draw(const Shape& shape, std::uint64_t seed = 3) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, float64, generator);
-}
-
 TEST(Matmul, MatricesAndBatches) {
   const std::vector<std::pair<Shape, Shape>> shapes{{{3, 4}, {4, 2}},
                                                     {{1, 4}, {4, 1}},

@@ -8,7 +8,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <vector>
 
 namespace gradus {
@@ -16,14 +15,10 @@ namespace {
 
 using namespace ops_test;
 
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-Tensor draw(const Shape& shape, std::uint64_t seed = 3, double mean = 0, DType dtype = float64) {
+Tensor drawn(const Shape& shape, std::uint64_t seed = 3, double mean = 0, DType dtype = float64) {
   Generator generator(seed);
   return normal(shape, mean, 1, dtype, generator);
 }
-
-// ---- batch_norm ----------------------------------------------------------------------------------
 
 struct Statistics {
   std::vector<double> mean, biased, unbiased;
@@ -58,7 +53,7 @@ const std::vector<Shape> kShapes{
 
 TEST(BatchNorm, ValuesAndStatistics) {
   for (const Shape& shape : kShapes) {
-    const Tensor x = draw(shape, 1, 3), w = draw({shape[1]}, 2), b = draw({shape[1]}, 4);
+    const Tensor x = drawn(shape, 1, 3), w = drawn({shape[1]}, 2), b = drawn({shape[1]}, 4);
     const Statistics want = statistics(x);
     const BatchNormResult got = batch_norm(x, w, b, 0.01);
     expect_near(got.mean, from_vector(want.mean));
@@ -79,7 +74,7 @@ TEST(BatchNorm, ValuesAndStatistics) {
 TEST(BatchNorm, FloatStatisticsAreAccurate) {
   // A mean far from zero and many values: what loses digits in one pass, or in float sums.
   for (const Shape& shape : {Shape{50000, 3}, Shape{5, 3, 10000}}) {
-    const Tensor x = draw(shape, 5, 1000, float32);
+    const Tensor x = drawn(shape, 5, 1000, float32);
     const Statistics want = statistics(x);
     const BatchNormResult got = batch_norm(x);
     for (std::size_t c = 0; c < 3; ++c) {
@@ -94,9 +89,9 @@ TEST(BatchNorm, FloatStatisticsAreAccurate) {
 
 TEST(BatchNorm, FusedAndRecordedRulesAgree) {
   for (const Shape& shape : kShapes) {
-    const Tensor x = leaf(draw(shape, 1, 3)), w = leaf(draw({shape[1]}, 2)),
-                 b = leaf(draw({shape[1]}, 4));
-    const Tensor g = draw(shape, 5), even = broadcast_to(scalar(0.5, float64), shape);
+    const Tensor x = leaf(drawn(shape, 1, 3)), w = leaf(drawn({shape[1]}, 2)),
+                 b = leaf(drawn({shape[1]}, 4));
+    const Tensor g = drawn(shape, 5), even = broadcast_to(scalar(0.5, float64), shape);
     for (const Tensor& cotangent : {g, even}) {
       expect_rules_agree(batch_norm(x, w, b).y, cotangent, 1e-11);
       expect_rules_agree(batch_norm(x).y, cotangent, 1e-11);
@@ -104,25 +99,25 @@ TEST(BatchNorm, FusedAndRecordedRulesAgree) {
       expect_rules_agree(batch_norm(detach(x), w, b).y, cotangent, 1e-11);
       expect_rules_agree(batch_norm(x, detach(w)).y, cotangent, 1e-11);
     }
-    const Tensor mean = draw({shape[1]}, 6), var = full({shape[1]}, 0.7, float64);
+    const Tensor mean = drawn({shape[1]}, 6), var = full({shape[1]}, 0.7, float64);
     expect_rules_agree(batch_norm_eval(x, mean, var, w, b), g, 1e-11);
   }
 }
 
 TEST(BatchNorm, ReadsViews) {
-  const Tensor base = draw({4, 3, 6}, 1), x = permute(base, {2, 1, 0}), w = draw({3}),
-               b = draw({3}, 5);
+  const Tensor base = drawn({4, 3, 6}, 1), x = permute(base, {2, 1, 0}), w = drawn({3}),
+               b = drawn({3}, 5);
   expect_near(batch_norm(x, w, b).y, batch_norm(clone(x), w, b).y);
-  const Tensor every_other = slice(draw({6}, 8), 0, 0, kEnd, 2);
+  const Tensor every_other = slice(drawn({6}, 8), 0, 0, kEnd, 2);
   expect_near(batch_norm(x, every_other, b).y, batch_norm(x, clone(every_other), b).y);
   const Tensor p = leaf(detach(x)), q = leaf(detach(every_other)),
-               g = transpose(draw({4, 3, 6}, 7), 0, 2);
+               g = transpose(drawn({4, 3, 6}, 7), 0, 2);
   expect_rules_agree(batch_norm(p, q).y, g, 1e-11);
   expect_rules_agree(batch_norm_eval(p, every_other, full({3}, 2, float64), q), g, 1e-11);
 }
 
 TEST(BatchNorm, StatisticsTakeNoGradient) {
-  const BatchNormResult r = batch_norm(leaf(draw({4, 2})));
+  const BatchNormResult r = batch_norm(leaf(drawn({4, 2})));
   EXPECT_TRUE(requires_grad(r.y));
   EXPECT_FALSE(requires_grad(r.mean));
   EXPECT_FALSE(requires_grad(r.var));
@@ -131,8 +126,8 @@ TEST(BatchNorm, StatisticsTakeNoGradient) {
 TEST(BatchNorm, SameResultWhateverTheThreads) {
   const int threads = num_threads();
   for (const Shape& shape : {Shape{300, 500}, Shape{16, 20, 31, 17}}) {
-    const Tensor x = leaf(draw(shape, 1, 0, float32)), w = leaf(draw({shape[1]}, 2, 0, float32));
-    const Tensor g = draw(shape, 3, 0, float32);
+    const Tensor x = leaf(drawn(shape, 1, 0, float32)), w = leaf(drawn({shape[1]}, 2, 0, float32));
+    const Tensor g = drawn(shape, 3, 0, float32);
     const auto run = [&] {
       const BatchNormResult r = batch_norm(x, w);
       const Cotangents d = run_rule(r.y, g, false);
@@ -177,89 +172,6 @@ TEST(BatchNorm, Errors) {
     batch_norm_eval(x, zeros({2}), ones({3}));
   });
   EXPECT_EQ(batch_norm_eval(zeros({1, 3}), zeros({3}), ones({3})).shape(), (Shape{1, 3}));
-}
-
-// ---- softmax -------------------------------------------------------------------------------------
-
-TEST(Softmax, ByTheDefinition) {
-  for (const Shape& shape : {Shape{5},
-                             Shape{3, 4},
-                             Shape{130, 10},
-                             Shape{2, 3, 300},
-                             Shape{3, 5, 2, 2},
-                             Shape{2, 3000}}) {
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      const Tensor x = draw(shape, 1);
-      const auto xs = x.to_vector(), y = softmax(x, axis).to_vector(),
-                 l = log_softmax(x, axis - shape.rank()).to_vector();
-      const auto size = static_cast<std::size_t>(shape[axis]);
-      const auto inner = static_cast<std::size_t>(contiguous_strides(shape)[axis]);
-      for (std::size_t i = 0; i < xs.size(); ++i) {
-        const std::size_t first = i / (size * inner) * size * inner + i % inner;
-        double sum = 0;
-        for (std::size_t c = 0; c < size; ++c) sum += std::exp(xs[first + c * inner]);
-        ASSERT_NEAR(y[i], std::exp(xs[i]) / sum, 1e-13);
-        ASSERT_NEAR(l[i], xs[i] - std::log(sum), 1e-13);
-      }
-    }
-  }
-}
-
-TEST(Softmax, LargeValuesAndInfinities) {
-  for (const DType dtype : {float32, float64}) {
-    for (const std::int64_t inner : {1, 9}) {  // rows, and lines with others beside them
-      const auto lines = [&](const Tensor& x) {
-        return broadcast_to(unsqueeze(x, 2), {x.size(0), x.size(1), inner});
-      };
-      const Tensor x =
-          tensor({{0.0, -kInf, 1000.0, 1000.0}, {-1000.0, -kInf, -1000.0, -2000.0}}, dtype);
-      expect_near(softmax(lines(x), 1),
-                  lines(tensor({{0.0, 0.0, 0.5, 0.5}, {0.5, 0.0, 0.5, 0.0}}, dtype)));
-      const Tensor l = select(log_softmax(lines(x), 1), 2, inner - 1);
-      const double half = std::log(0.5);
-      expect_near(
-          l,
-          tensor({{-1000 + half, -kInf, half, half}, {half, -kInf, half, -1000 + half}}, dtype),
-          1e-6);
-      // As elsewhere: nothing but -inf leaves no sum to divide by, and NaN spoils its row alone.
-      const Tensor bad = tensor({{-kInf, -kInf}, {1.0, std::nan("")}, {3.0, 3.0}}, dtype);
-      const auto y = select(softmax(lines(bad), 1), 2, 0).to_vector();
-      for (std::size_t i = 0; i < 4; ++i) EXPECT_TRUE(std::isnan(y[i])) << i;
-      EXPECT_EQ(y[4], 0.5);
-    }
-  }
-}
-
-TEST(Softmax, ScalesWithTheRowOnly) {
-  const Tensor x = tensor({{1e4, 1e4 + 1, 1e4 - 1}, {0.0, 1.0, -1.0}}, float64);
-  const Tensor y = softmax(x, 1);
-  expect_near(select(y, 0, 0), select(y, 0, 1), 1e-12);
-}
-
-TEST(Softmax, FusedAndRecordedRulesAgree) {
-  for (const Shape& shape :
-       {Shape{5}, Shape{3, 4}, Shape{130, 10}, Shape{2, 3, 300}, Shape{3, 0}}) {
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      const Tensor x = leaf(draw(shape, 1)), g = draw(shape, 2);
-      for (const Tensor& cotangent : {g, broadcast_to(scalar(1, float64), shape)}) {
-        expect_rules_agree(softmax(x, axis), cotangent);
-        expect_rules_agree(log_softmax(x, axis), cotangent);
-      }
-    }
-  }
-  const Tensor x = leaf(transpose(draw({4, 3, 2}))), g = transpose(draw({4, 3, 2}, 5));
-  expect_rules_agree(softmax(x, 1), g);
-  expect_rules_agree(log_softmax(x, 1), g);
-}
-
-TEST(Softmax, Errors) {
-  expect_error<IndexError>("softmax", "expected an axis in -2..1, got 2", [] {
-    softmax(zeros({2, 3}), 2);
-  });
-  expect_error<IndexError>(
-      "log_softmax", "expected no axis for rank 0, got 0", [] { log_softmax(zeros({}), 0); });
-  expect_error<DTypeError>(
-      "softmax", "expected float32 or float64, got int64", [] { softmax(zeros({2}, int64), 0); });
 }
 
 }  // namespace

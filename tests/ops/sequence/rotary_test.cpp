@@ -5,19 +5,14 @@
 #include <gradus/ops/reduce.h>
 #include <gradus/ops/rotary.h>
 #include <gradus/ops/shape.h>
-#include <gradus/tensor/random.h>
 
 #include <complex>
 
 namespace gradus {
 namespace {
 
+using ops_test::draw;
 using ops_test::expect_near;
-
-Tensor draw(const Shape& shape, std::uint64_t seed) {
-  Generator generator(seed);
-  return normal(shape, 0, 1, float64, generator);
-}
 
 TEST(Rotary, PairsAreComplexNumbersTurned) {
   constexpr std::size_t kSteps = 5, kPairs = 3;
