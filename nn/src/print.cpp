@@ -1,4 +1,5 @@
 #include "gradus/nn/model.h"
+#include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 
@@ -12,11 +13,7 @@ namespace gradus::nn::detail {
 
 namespace {
 
-std::string with_commas(std::int64_t n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
-  return digits;
-}
+using gradus::detail::with_commas;
 
 /// Columns that UTF-8 text takes, near enough.
 std::size_t columns(const std::string& text) {

@@ -85,7 +85,9 @@ Tensor clip_gradient_norm(Arg x, double max_norm) {
   return apply(ClipGradientNorm{{}, max_norm}, x);
 }
 
-std::span<const OpEntry> detail::gradient_ops() {
+namespace detail {
+
+std::span<const OpEntry> gradient_ops() {
   using In = std::span<const Tensor>;
   static constexpr auto examples = [](Tensor (*call)(In), bool elementwise = true) {
     return std::vector<Example>{{"", {{{2, 3}}}, call, elementwise, false},
@@ -112,4 +114,5 @@ std::span<const OpEntry> detail::gradient_ops() {
   return table;
 }
 
+}  // namespace detail
 }  // namespace gradus

@@ -19,7 +19,7 @@ refused "--momentum: expected a number from 0 to 1, got '2'" train --optimizer s
 refused "--momentum: expected with --optimizer sgd only" train --momentum 0.9
 refused "--optimizer: expected an optimizer, got 'adma' \(did you mean 'adam'\?\)" train --optimizer adma
 refused "--schedule: expected a schedule, got 'cosin' \(did you mean 'cosine'\?\)" train --schedule cosin
-refused "--augment: expected one of flip, .*got 'flop' at position 1 of 'flop'" train --augment flop
+refused "--augment: expected an augmentation, got 'flop' \(did you mean 'flip'\?\) at position 1 of 'flop'" train --augment flop
 refused "--augment: expected 'crop \[PADDING\]', got 'crop x' at position 12 of 'flip, crop x'" train --augment "flip, crop x"
 refused "--augment: expected .*flip -1" train --augment "flip -1"
 refused "--augment: expected a word, got none" train --augment "flip,,crop"

@@ -363,8 +363,7 @@ TEST(Augment, IsReadFromText) {
   };
   EXPECT_EQ(
       refusal("flip, flop"),
-      "expected one of flip, vflip, crop, resized_crop, rotate, color, lighting, erase, mixup, "
-      "got 'flop' at position 7 of 'flip, flop'");
+      "expected an augmentation, got 'flop' (did you mean 'flip'?) at position 7 of 'flip, flop'");
   EXPECT_EQ(refusal("crop x"), "expected 'crop [PADDING]', got 'crop x' at position 6 of 'crop x'");
   EXPECT_EQ(refusal("crop 1.5"),
             "expected 'crop [PADDING]', got 'crop 1.5' at position 6 of 'crop 1.5'");

@@ -359,7 +359,7 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
     const std::string message = refusal<Error>([&] { fit(net, data, options); });
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
-  refused(good, {.epochs = 0}, "expected at least 1 epoch, got 0");
+  refused(good, {.epochs = 0}, "expected epochs >= 1, got 0");
   refused(good, {.batch = 0}, "expected a batch >= 1, got 0");
   refused({}, {}, "expected rows to train on, got none");
   refused(good, {.out = "a", .runs = "b"}, "expected out or runs, got both");

@@ -18,13 +18,12 @@ void check_options(const FitOptions& options, CallSite site) {
   const auto refuse = [&](const std::string& message) {
     fail<ArgumentError>("fit", message, site);
   };
-  if (options.epochs < 1) refuse(fmt::format("expected at least 1 epoch, got {}", options.epochs));
+  if (options.epochs < 1) refuse(fmt::format("expected epochs >= 1, got {}", options.epochs));
   if (!(options.loss_unit > 0))
     refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
   if (!(options.explosion > 1))
     refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
-  if (options.batch < 1)
-    refuse(fmt::format("expected a batch >= 1, got {}", options.batch));
+  if (options.batch < 1) refuse(fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.checkpoint_every < 0 || (options.checkpoint_every > 0 && options.checkpoint.empty()))
     refuse(fmt::format("expected a checkpoint every N steps, N >= 0, and its file, got {} and '{}'",
                        options.checkpoint_every,

@@ -1,5 +1,6 @@
 #include "gradus/data/augment.h"
 #include "gradus/graph/arg.h"
+#include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 
@@ -106,11 +107,8 @@ Augmentation augmentation(const std::string& text, CallSite site) {
     const auto* const word = std::find_if(std::begin(kWords),
                                           std::end(kWords),
                                           [&, &n = name](const Word& w) { return w.name == n; });
-    if (word == std::end(kWords)) {
-      std::string known;
-      for (const Word& w : kWords) known += fmt::format("{}{}", known.empty() ? "" : ", ", w.name);
-      refuse(fmt::format("expected one of {}, got '{}'", known, name), place);
-    }
+    if (word == std::end(kWords))
+      refuse(gradus::detail::unknown_word("an augmentation", name, kWords), place);
     double number = word->otherwise;
     if (parts.size() > 1) {
       std::size_t used = 0;

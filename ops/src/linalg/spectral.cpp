@@ -253,7 +253,10 @@ std::span<const OpEntry> spectral_ops() {
                                  return apply_list(op, all, CallSite::here());
                                }}};
                         }},
-                       {"matrix_exp", matrix_exp_op(), matrix_exp_examples}});
+                       {"matrix_exp",
+                        matrix_exp_op(),
+                        {"Σ Aᵏ / k!", "the corner 1, 2 of exp [Aᵀ G; 0 Aᵀ]"},
+                        matrix_exp_examples}});
   return table;
 }
 

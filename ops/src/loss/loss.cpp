@@ -343,8 +343,8 @@ std::vector<Example> bce_examples() {
 
 std::span<const OpEntry> loss_ops() {
   static const OpEntry table[] = {
-      pair_entry<MseLoss, mse_loss>(),
-      pair_entry<L1Loss, l1_loss>(),
+      pair_entry<MseLoss, mse_loss>({"(x - t)², reduced", "2 g (x - t)"}),
+      pair_entry<L1Loss, l1_loss>({"|x - t|, reduced", "g sign(x - t)"}),
       {"bce_with_logits",
        &op_class<BceWithLogits>,
        {"-t ln σ(x) - (1 - t) ln σ(-x), reduced", "g (σ(x) - t)"},

@@ -44,11 +44,13 @@ std::vector<double> by_kernel(const std::vector<double>& x,
 
 TEST(Interpolate, ByHand) {
   const Tensor x = from_vector(std::vector<double>{1, 2, 3, 4}, {1, 1, 2, 2});
-  expect_near(interpolate(x, {4, 2}), image({1, 2, 1, 2, 3, 4, 3, 4}, {1, 1, 4, 2}));
+  expect_near(interpolate(x, {4, 2}),
+              from_vector(std::vector<double>{1, 2, 1, 2, 3, 4, 3, 4}, {1, 1, 4, 2}));
   const InterpolateOptions corners{.mode = Interpolation::linear, .align_corners = true};
-  expect_near(interpolate(x, {3, 2}, corners), image({1, 2, 2, 3, 3, 4}, {1, 1, 3, 2}));
+  expect_near(interpolate(x, {3, 2}, corners),
+              from_vector(std::vector<double>{1, 2, 2, 3, 3, 4}, {1, 1, 3, 2}));
   expect_near(interpolate(x, {2, 4}, {.mode = Interpolation::linear}),
-              image({1, 1.25, 1.75, 2, 3, 3.25, 3.75, 4}, {1, 1, 2, 4}));
+              from_vector(std::vector<double>{1, 1.25, 1.75, 2, 3, 3.25, 3.75, 4}, {1, 1, 2, 4}));
 }
 
 TEST(Interpolate, CubicWeights) {

@@ -1,4 +1,5 @@
 #include "examples.h"
+#include "linalg/matrices.h"
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/decompose.h"
@@ -9,14 +10,16 @@
 
 namespace gradus::detail {
 
+Tensor far_apart(const Tensor& x) {
+  const std::int64_t m = x.size(-2), n = x.size(-1);
+  return 0.2 * x +
+         cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
+}
+
 std::vector<OpEntry> spectrum_examples() {
-  // Close to a diagonal with 1, 2, 3: its singular values are far apart.
-  static const auto spread = [](const Tensor& x) {
-    const std::int64_t m = x.size(-2), n = x.size(-1);
-    return 0.2 * x +
-           cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
+  static const auto symmetric = [](const Tensor& x) {
+    return far_apart(x) + transpose(far_apart(x));
   };
-  static const auto symmetric = [](const Tensor& x) { return spread(x) + transpose(spread(x)); };
   static const auto part_of = [](const Tensor& x) { return 0.5 * (x + transpose(x)); };
   // Functions of x that the signs of singular vectors and eigenvectors don't change.
   static const auto waves = [](const SvdResult& f) {
@@ -25,14 +28,14 @@ std::vector<OpEntry> spectrum_examples() {
   static const auto function = [](const EighResult& f, const Tensor& of_values) {
     return matmul(f.vectors * unsqueeze(of_values, -2), transpose(f.vectors));
   };
-  const auto singular = [](In in) { return svd(spread(in[0])).s; };
-  const auto factors = [](In in) { return waves(svd(spread(in[0]))); };
+  const auto singular = [](In in) { return svd(far_apart(in[0])).s; };
+  const auto factors = [](In in) { return waves(svd(far_apart(in[0]))); };
   const auto waves_of_any = [](In in) { return waves(svd(in[0])); };
   const auto eigen = [](In in) {
     const EighResult f = eigh(symmetric(in[0]));
     return function(f, sin(f.values));
   };
-  const auto inverse = [](In in) { return pinverse(spread(in[0])); };
+  const auto inverse = [](In in) { return pinverse(far_apart(in[0])); };
   const Sample any{{3, 3}, {}, Sample::Kind::spectrum}, square{{3, 3}, domain(-0.5, 0.5)},
       tall{{4, 2}, domain(-0.5, 0.5)}, wide{{2, 3}, domain(-0.5, 0.5)},
       batch{{2, 2, 2}, domain(-0.5, 0.5)};
@@ -46,7 +49,7 @@ std::vector<OpEntry> spectrum_examples() {
         {"squares, batch",
          {batch},
          [](In in) {
-           const SvdResult f = svd(spread(in[0]));
+           const SvdResult f = svd(far_apart(in[0]));
            return matmul(gradus::square(f.u), gradus::square(f.vh));
          }},
         {"function of values", {any}, [](In in) { return sum(exp(gradus::square(svd(in[0]).s))); }},

@@ -1,6 +1,7 @@
 #include "examples.h"
 #include "loss/loss.h"
 
+#include "gradus/graph/node.h"
 #include "gradus/ops/compare.h"
 
 namespace gradus::detail {

@@ -2,6 +2,7 @@
 
 #include "examples.h"
 
+#include "gradus/graph/node.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"

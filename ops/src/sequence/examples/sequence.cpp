@@ -2,6 +2,8 @@
 
 #include "examples.h"
 
+#include "gradus/ops/shape.h"
+
 namespace gradus::detail {
 
 std::span<const OpEntry> sequence_ops() {
