@@ -14,76 +14,81 @@ namespace {
 
 using Sums = std::array<double, 2>;
 
+constexpr std::int64_t kStrip = 64;  // channels that are added up at once
+
+/// [N, C]: `width` neighbouring channels, row by row.
+template <class T, class F, class G, class Done>
+void sum_strip(const Lines& at, std::int64_t first, std::int64_t width, F f, G g, Done done) {
+  constexpr std::int64_t kRows = 64;
+  Sums totals[kStrip] = {};
+  for (std::int64_t n = 0; n < at.outer; n += kRows) {
+    T part0[kStrip] = {}, part1[kStrip] = {};
+    for (std::int64_t r = n; r < std::min(at.outer, n + kRows); ++r) {
+      const std::int64_t row = r * at.size + first;
+#pragma omp simd
+      for (std::int64_t j = 0; j < width; ++j) {
+        part0[j] += f(row + j, first + j);
+        part1[j] += g(row + j, first + j);
+      }
+    }
+    for (std::int64_t j = 0; j < width; ++j) {
+      totals[j][0] += static_cast<double>(part0[j]);
+      totals[j][1] += static_cast<double>(part1[j]);
+    }
+  }
+  for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
+}
+
+/// [N, C, *]: the same, image by image, as they stand in memory.
+template <class T, class F, class G, class Done>
+void sum_slices(const Lines& at, std::int64_t first, std::int64_t width, F f, G g, Done done) {
+  constexpr std::int64_t kRun = 512, kLanes = 32;
+  Sums totals[kStrip] = {};
+  for (std::int64_t n = 0; n < at.outer; ++n)
+    for (std::int64_t c = 0; c < width; ++c) {
+      const std::int64_t begin = (n * at.size + first + c) * at.inner;
+      const std::int64_t end = begin + at.inner;
+      for (std::int64_t i = begin; i < end; i += kRun) {
+        const std::int64_t stop = std::min(end, i + kRun);
+        T part0[kLanes] = {}, part1[kLanes] = {};
+        const auto add = [&](std::int64_t from, std::int64_t lanes) {
+#pragma omp simd
+          for (std::int64_t l = 0; l < lanes; ++l) {
+            part0[l] += f(from + l, first + c);
+            part1[l] += g(from + l, first + c);
+          }
+        };
+        std::int64_t k = i;
+        for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
+        add(k, stop - k);
+        for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
+          for (std::int64_t l = 0; l < half; ++l) {
+            part0[l] += part0[l + half];
+            part1[l] += part1[l + half];
+          }
+        totals[c][0] += static_cast<double>(part0[0]);
+        totals[c][1] += static_cast<double>(part1[0]);
+      }
+    }
+  for (std::int64_t c = 0; c < width; ++c) done(first + c, totals[c]);
+}
+
 /// For each channel the sums over its elements i of f(i, channel) and of g(i, channel), as `done(channel, sums)`. They
 /// are added up in short blocks, the blocks in double: float statistics stay accurate over many values.
 template <class T, class F, class G, class Done>
 void sum_channels(const Lines& at, F f, G g, Done done) {
-  constexpr std::int64_t kStrip = 64, kRows = 64, kRun = 512, kLanes = 32;
-
-  // [N, C]: some neighbouring channels at a time, row by row.
-  const auto sum_strip = [=](std::int64_t first, std::int64_t width) {
-    Sums totals[kStrip] = {};
-    for (std::int64_t n = 0; n < at.outer; n += kRows) {
-      T part0[kStrip] = {}, part1[kStrip] = {};
-      for (std::int64_t r = n; r < std::min(at.outer, n + kRows); ++r) {
-        const std::int64_t row = r * at.size + first;
-#pragma omp simd
-        for (std::int64_t j = 0; j < width; ++j) {
-          part0[j] += f(row + j, first + j);
-          part1[j] += g(row + j, first + j);
-        }
-      }
-      for (std::int64_t j = 0; j < width; ++j) {
-        totals[j][0] += static_cast<double>(part0[j]);
-        totals[j][1] += static_cast<double>(part1[j]);
-      }
-    }
-    for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
-  };
-
-  // [N, C, *]: the same, image by image, as they stand in memory.
-  const auto sum_slices = [=](std::int64_t first, std::int64_t width) {
-    Sums totals[kStrip] = {};
-    for (std::int64_t n = 0; n < at.outer; ++n)
-      for (std::int64_t c = 0; c < width; ++c) {
-        const std::int64_t begin = (n * at.size + first + c) * at.inner;
-        const std::int64_t end = begin + at.inner;
-        for (std::int64_t i = begin; i < end; i += kRun) {
-          const std::int64_t stop = std::min(end, i + kRun);
-          T part0[kLanes] = {}, part1[kLanes] = {};
-          const auto add = [&](std::int64_t from, std::int64_t lanes) {
-#pragma omp simd
-            for (std::int64_t l = 0; l < lanes; ++l) {
-              part0[l] += f(from + l, first + c);
-              part1[l] += g(from + l, first + c);
-            }
-          };
-          std::int64_t k = i;
-          for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
-          add(k, stop - k);
-          for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
-            for (std::int64_t l = 0; l < half; ++l) {
-              part0[l] += part0[l + half];
-              part1[l] += part1[l + half];
-            }
-          totals[c][0] += static_cast<double>(part0[0]);
-          totals[c][1] += static_cast<double>(part1[0]);
-        }
-      }
-    for (std::int64_t c = 0; c < width; ++c) done(first + c, totals[c]);
-  };
-
   if (at.inner == 1) {
     const std::int64_t strips = (at.size + kStrip - 1) / kStrip;
     const std::int64_t grain = 1 + 2 * kGrain / (1 + at.outer * kStrip);
     parallel_for(strips, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t s = begin; s < end; ++s)
-        sum_strip(s * kStrip, std::min(kStrip, at.size - s * kStrip));
+        sum_strip<T>(at, s * kStrip, std::min(kStrip, at.size - s * kStrip), f, g, done);
     });
   } else {
     const std::int64_t grain = 1 + 2 * kGrain / (1 + at.outer * at.inner);
     parallel_for(at.size, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t c = begin; c < end; c += kStrip) sum_slices(c, std::min(kStrip, end - c));
+      for (std::int64_t c = begin; c < end; c += kStrip)
+        sum_slices<T>(at, c, std::min(kStrip, end - c), f, g, done);
     });
   }
 }

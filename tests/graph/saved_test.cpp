@@ -62,7 +62,7 @@ TEST(Saved, ChangedInPlaceIsAnError) {
   EXPECT_EQ(error_of([&] { pull(y); }),
             "mul: expected input 1 as it was when recorded (version 1), got it changed in place "
             "since (version 2)\n"
-            "  in net at node_test.cpp:" +
+            "  in net at saved_test.cpp:" +
                 line);
   z.mutable_data<float>();
   EXPECT_EQ(error_of([&] { pull(z); }).substr(0, 44),
@@ -90,7 +90,7 @@ TEST(Saved, ReleasedIsAnError) {
   EXPECT_EQ(error_of([&] { pull(z); }),
             "exp: expected a graph that still has its saved tensors, got one that an earlier "
             "backward pass has used "
-            "up (pass retain_graph to go through it again)\n  at node_test.cpp:" +
+            "up (pass retain_graph to go through it again)\n  at saved_test.cpp:" +
                 line);
 }
 

@@ -46,6 +46,21 @@ void expect_same(const nn::Sequential& a, const nn::Sequential& b) {
   for (const auto& [name, values] : x) EXPECT_TRUE(equal(values, y.at(name))) << name;
 }
 
+/// An aggregate, which could be a model as well.
+struct Count {
+  std::int64_t n = 0;
+  optim::State state() const { return {{"n", from_vector(std::vector<std::int64_t>{n})}}; }
+  void set_state(const optim::State& state) { n = state.at("n").item<std::int64_t>(); }
+};
+
+TEST(Checkpoint, TakesAnObjectsOwnState) {
+  Count count{3};
+  save_checkpoint(file("count"), {{"count", count}});
+  count.n = 0;
+  load_checkpoint(file("count"), {{"count", count}});
+  EXPECT_EQ(count.n, 3);
+}
+
 /// A loop of one's own, with everything that changes in it.
 struct Loop {
   nn::Sequential net;

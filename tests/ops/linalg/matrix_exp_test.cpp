@@ -15,7 +15,7 @@ using ops_test::draw;
 using ops_test::expect_near;
 
 TEST(MatrixExp, ClosedForms) {
-  expect_near(matrix_exp(zeros({2, 3, 3}, float64)), broadcast_to(identity(3), {2, 3, 3}), 0);
+  expect_near(matrix_exp(zeros({2, 3, 3}, float64)), broadcast_to(identity(3), {2, 3, 3}), 1e-15);
   // Nilpotent: the series ends. A turn by an angle. A triangle with equal and with other eigenvalues.
   expect_near(matrix_exp(matrix({0, 1, 2, 0, 0, 3, 0, 0, 0}, 3)),
               matrix({1, 1, 3.5, 0, 1, 3, 0, 0, 1}, 3),
