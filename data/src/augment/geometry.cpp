@@ -125,8 +125,7 @@ Augmentation random_resized_crop(const ResizedCropOptions& options, CallSite sit
   constexpr const char* op = "random_resized_crop";
   check_window(op, options.least, options.most, options.ratio, site);
   if (options.size < 0)
-    fail<ArgumentError>(
-        op, fmt::format("expected a size >= 0, got {}", options.size), site);
+    fail<ArgumentError>(op, fmt::format("expected a size >= 0, got {}", options.size), site);
   return each_image(op, options.size, [=](const auto* in, auto* out, Size s, Size o, Generator& g) {
     Window w{0, 0, s.h, s.w};
     if (const auto found = draw_window(g, s, options.least, options.most, options.ratio))
