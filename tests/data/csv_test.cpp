@@ -231,7 +231,8 @@ TEST(Csv, SurvivesDamagedRealFiles) {
   expect_bad("150,4000000000" + good.substr(5));
   expect_bad(random_bytes(good.size(), 3));
   expect_bad(gzipped(good).substr(0, 300));
-  // A flipped bit is an error, or shows in one place: a number, a label or the name of a class.
+  // A flipped bit is an error, or shows in one place: a number, a label or the name of a class; nowhere if it makes the
+  // 0 of "0.2" a space.
   folder.write("x.csv", good);
   const Dataset whole = csv(path);
   const auto differences = [](const auto& x, const auto& y) {
@@ -240,25 +241,24 @@ TEST(Csv, SurvivesDamagedRealFiles) {
                      x.begin(), x.end(), y.begin(), 0, std::plus<>(), std::not_equal_to<>())
                : 2;
   };
-  int read = 0, refused = 0;
+  int changed = 0, refused = 0;
   for (std::size_t i = 0; i < good.size(); i += 7) {
     std::string flipped = good;
     flipped[i] = static_cast<char>(flipped[i] ^ (1 << i % 8));
     folder.write("x.csv", flipped);
     try {
       const Dataset other = csv(path);
-      EXPECT_EQ(differences(other.inputs.to_vector(), whole.inputs.to_vector()) +
+      const int n = differences(other.inputs.to_vector(), whole.inputs.to_vector()) +
                     differences(classes(other), classes(whole)) +
-                    differences(other.class_names, whole.class_names),
-                1)
-          << "byte " << i;
-      ++read;
+                    differences(other.class_names, whole.class_names);
+      EXPECT_LE(n, 1) << "byte " << i;
+      changed += n;
     } catch (const IoError& error) {
       EXPECT_NE(std::string(error.what()).find(path), std::string::npos);
       ++refused;
     }
   }
-  EXPECT_GT(read, 20);
+  EXPECT_GT(changed, 20);
   EXPECT_GT(refused, 20);
 }
 
