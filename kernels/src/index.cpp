@@ -18,10 +18,11 @@ void for_each_place(
   const Loops<3> loops(
       places.rank(), places.raw()->sizes(), {places.raw()->strides(), strides.begin(), elements});
   const auto* const place = places.data<std::int64_t>();
-  loops.for_each_row([&](const auto& at) {
-    for (std::int64_t i = 0; i < loops.inner_size(); ++i)
-      f(at[1] + i * loops.inner_stride(1) + place[at[0] + i * loops.inner_stride(0)] * stride,
-        at[2] + i * loops.inner_stride(2));
+  const std::int64_t n = loops.inner_size(), step_place = loops.inner_stride(0),
+                     step_to = loops.inner_stride(1), step_element = loops.inner_stride(2);
+  loops.for_each_row([=](const auto& at) {
+    for (std::int64_t i = 0; i < n; ++i)
+      f(at[1] + i * step_to + place[at[0] + i * step_place] * stride, at[2] + i * step_element);
   });
 }
 
