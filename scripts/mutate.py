@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Mutation test: changes one operator or constant in random code lines and sees whether a test fails.
 
-A mutant is found if a test fails, crashes or takes ten times as long as it should. One that does not compile is replaced by another.
+A mutant is found if a test fails, crashes or takes a minute and ten times as long as it should. One that does not compile is replaced by another.
 Works on a clone of HEAD in a folder of its own with a build of its own, and goes on where it was stopped: each mutant is a
-line of FOLDER/mutants.jsonl. docs/testing.md says how lines are drawn and what the last run gave.
+line of FOLDER/mutants.jsonl. docs/testing.md says how lines are drawn and what is done with survivors.
 """
 
 import argparse
@@ -21,18 +21,9 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parent.parent
 EQUIVALENT = REPO / "tests/mutation/equivalent.txt"
 
-# The programs that run a room's code, the likeliest to notice first.
-PROGRAMS = {
-    "tensor": "tensor kernels graph ops testing autograd nn optim data train oracle",
-    "kernels": "kernels ops testing autograd nn optim data train oracle",
-    "graph": "graph ops testing autograd nn optim data train oracle",
-    "ops": "ops testing autograd nn optim data train oracle",
-    "autograd": "autograd testing nn optim train oracle",
-    "nn": "nn optim train oracle",
-    "optim": "optim train oracle",
-    "data": "data train oracle",
-    "train": "train oracle",
-}
+# Bottom to top, as in CMakeLists.txt: a room's code is run by its own program, the likeliest to notice, and by those above.
+ROOMS = "tensor kernels graph inspect ops testing autograd nn optim data train oracle".split()
+MUTATED = [room for room in ROOMS if room not in ("testing", "oracle")]
 
 # ---- mutations -----------------------------------------------------------------------------------
 
@@ -174,7 +165,7 @@ class Bench:
 
     def programs(self, room):
         """(target, commands): the op suite is run by as many processes as there are jobs."""
-        for name in PROGRAMS[room].split():
+        for name in ROOMS[ROOMS.index(room) :]:
             if name != "oracle":
                 target = f"gradus_{name}_test"
                 yield target, [[self.build / "bin" / target]] * (self.jobs if name == "testing" else 1)
@@ -196,8 +187,9 @@ class Bench:
             good = True
             while running and good and time.monotonic() < end:
                 time.sleep(0.05)
-                good = not any(process.poll() for process in running)
-                running = [process for process in running if process.poll() is None]
+                codes = [process.poll() for process in running]
+                good = not any(codes)
+                running = [process for process, code in zip(running, codes) if code is None]
             for process in running:
                 os.killpg(process.pid, 9)
                 process.wait()
@@ -241,7 +233,7 @@ class Bench:
 
 
 def key(mutant):
-    return mutant["path"], mutant["before"], mutant["after"]
+    return mutant["path"], mutant["line"], mutant["before"], mutant["after"]
 
 
 def diff(mutant):
@@ -287,8 +279,8 @@ def main():
     parser.add_argument("--report", action="store_true", help="only say what is known")
     args = parser.parse_args()
     rooms = args.rooms.split(",")
-    if unknown := [room for room in rooms if room not in PROGRAMS]:
-        parser.error(f"no room {unknown[0]}, expected some of {', '.join(PROGRAMS)}")
+    if unknown := [room for room in rooms if room not in MUTATED]:
+        parser.error(f"no room {unknown[0]}, expected some of {', '.join(MUTATED)}")
 
     folder = args.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -309,7 +301,7 @@ def main():
             print(f"{outcome}{f' by {program}' if program else ''}, {mutant['seconds']} s: {diff(mutant)}", flush=True)
 
         if args.again:
-            for mutant in [m for m in results.values() if m["outcome"] == "survived" and m["room"] in rooms]:
+            for mutant in [m for m in results.values() if m["outcome"] == "survived" and m["room"] in rooms and m["seed"] == args.seed]:
                 run(mutant)
         else:
             # In turn, so that a run that was stopped has some of each room.

@@ -12,10 +12,10 @@ start=$(date +%s)
 export start
 base=${1-}
 if [[ -z $base ]]; then
-  base=$(git merge-base HEAD main 2>/dev/null || true)
+  base=$(git merge-base HEAD main 2>/dev/null || git merge-base HEAD origin/main 2>/dev/null || true)
   if [[ -z $base || $base == "$(git rev-parse HEAD)" ]]; then base=HEAD~1; fi
 fi
-git rev-parse --quiet --verify "$base^{commit}" >/dev/null || { echo "tidy: no commit $base to compare with"; exit 0; }
+git rev-parse --quiet --verify "$base^{commit}" >/dev/null || { echo "tidy: nothing checked, for lack of commit $base"; exit 0; }
 mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- '*/src/*.cpp')
 (( ${#files[@]} )) || { echo "tidy: no source changed since $base"; exit 0; }
 [[ -f build/ci/compile_commands.json ]] || cmake --preset ci --log-level=NOTICE
@@ -24,7 +24,8 @@ check() {
   if (( $(date +%s) - start > TIDY_SECONDS )); then
     echo "tidy: no time for $1"
   else
-    "$tool" -p build/ci --quiet --extra-arg=-Wno-unknown-warning-option "$1" 2>/dev/null
+    local said
+    said=$("$tool" -p build/ci --quiet --extra-arg=-Wno-unknown-warning-option "$1" 2>&1) || { echo "$said"; return 1; }
   fi
 }
 export -f check

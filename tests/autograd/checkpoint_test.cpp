@@ -1,5 +1,7 @@
 #include "gradus/autograd/checkpoint.h"
 
+#include "errors.h"
+
 #include "gradus/inspect/profile.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
@@ -25,13 +27,8 @@ void expect_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
 }
 
 template <class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const GradientError& e) {
-    return e.what();
-  }
-  return "no error";
+std::string message(F&& f) {
+  return tests::message_of<GradientError>(f);
 }
 
 TEST(Checkpoint, OfAnMlpTakesAQuarterAndGivesTheSameBits) {

@@ -3,6 +3,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
 # ---- the command line
 refused "expected a command, got 'trian' \(did you mean 'train'\?\)" trian
+refused "expected a command, got 'xyzzyxyzzy' \(known are train, graph, gradcheck, activations, ops\)" xyzzyxyzzy
+refused "--optimizer: .*\(known are adam, sgd\)" train --optimizer xyzzyxyzzy
+refused "--schedule: .*\(known are constant, linear, cosine\)" train --schedule xyzzyxyzzy
+refused "--augment: .*\(known are flip, vflip, crop, resized_crop, rotate, color, lighting, erase, mixup\)" train --augment xyzzyxyzzy
+refused "--data: .*\(known are digits, spiral, moons, mnist, cifar10, csv\)" train --data xyzzyxyzzy
 refused "train: expected an option, got '--modle' \(did you mean '--model'\?\)" train --modle "fc 10"
 refused "train: .*'--lr'.*missing" train --lr
 refused "train: unexpected argument 'mnist'" train mnist

@@ -130,9 +130,13 @@ TEST(ImageFolder, ReadsAClassFromEachFolder) {
   const Source source = image_source(folder.path(), {.channels = 1});
   EXPECT_TRUE(equal(source.targets, all.targets));
   Loader loader(source, {.batch = 3, .workers = 2});
-  const Batch batch = *loader.begin();
-  EXPECT_TRUE(equal(batch.inputs, all.inputs));
-  EXPECT_TRUE(equal(batch.targets, all.targets));
+  int batches = 0;
+  for (const Batch& batch : loader) {
+    EXPECT_TRUE(equal(batch.inputs, all.inputs));
+    EXPECT_TRUE(equal(batch.targets, all.targets));
+    ++batches;
+  }
+  EXPECT_EQ(batches, 1);
 }
 
 TEST(ImageFolder, ResizesWhatDiffers) {

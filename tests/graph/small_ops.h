@@ -1,5 +1,7 @@
 #pragma once
 
+#include "errors.h"
+
 #include <gradus/graph.h>
 
 #include <cmath>
@@ -161,12 +163,7 @@ inline std::vector<int> slots(const Tensor& y) {
 
 template <class F>
 std::string error_of(F&& f) {
-  try {
-    f();
-  } catch (const GradientError& e) {
-    return e.what();
-  }
-  return "no error";
+  return tests::message_of<GradientError>(f);
 }
 
 }  // namespace gradus::small

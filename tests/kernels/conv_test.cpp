@@ -81,27 +81,55 @@ const std::vector<ConvSizes> kCases{
            .kernel = {2, 2, 3},
            .low = {1, 0, 1},
            .high = {1, 0, 1}}),
+    sized({.batch = 1,
+           .in = 2,
+           .out = 3,
+           .rank = 2,
+           .size = {1, 9, 8},
+           .kernel = {1, 2, 3},
+           .stride = {1, 3, 3},
+           .low = {0, 2, 2},
+           .high = {0, 2, 2},
+           .dilation = {1, 2, 2}}),
+    // A channel by itself, more padding than kernel.
+    sized({.batch = 2,
+           .in = 3,
+           .out = 3,
+           .groups = 3,
+           .rank = 2,
+           .size = {1, 4, 4},
+           .kernel = {1, 3, 3},
+           .low = {0, 4, 4},
+           .high = {0, 4, 4}}),
+    // More images than conv_weight has parts.
+    sized({.batch = 17,
+           .in = 4,
+           .out = 8,
+           .rank = 2,
+           .size = {1, 5, 5},
+           .kernel = {1, 3, 3},
+           .low = {0, 1, 1},
+           .high = {0, 1, 1}}),
 };
 
 /// Each kernel against the sum of products that defines it.
 template <class T>
 void compare(const ConvSizes& s, ConvBackend backend, double tolerance) {
-  const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
   const std::int64_t nx = s.batch * s.in * volume(s.size),
                      nw = s.out * s.in / s.groups * volume(s.kernel),
                      ny = s.batch * s.out * volume(s.result);
   const Numbers x = draw(nx, 1), w = draw(nw, 2), g = draw(ny, 3), bias = draw(s.out, 4);
-  Numbers y(size(ny)), dx(size(nx)), dw(size(nw));
-  for (std::int64_t i = 0; i < ny; ++i) y[size(i)] = bias[size(i / volume(s.result) % s.out)];
+  Numbers y(at(ny)), dx(at(nx)), dw(at(nw));
+  for (std::int64_t i = 0; i < ny; ++i) y[at(i)] = bias[at(i / volume(s.result) % s.out)];
   for_each_product(s, [&](std::int64_t i, std::int64_t j, std::int64_t k) {
-    y[size(k)] += x[size(i)] * w[size(j)];
-    dx[size(i)] += g[size(k)] * w[size(j)];
-    dw[size(j)] += g[size(k)] * x[size(i)];
+    y[at(k)] += x[at(i)] * w[at(j)];
+    dx[at(i)] += g[at(k)] * w[at(j)];
+    dw[at(j)] += g[at(k)] * x[at(i)];
   });
 
   const ConvBackendGuard guard(backend);
   const std::vector<T> xs = as<T>(x), ws = as<T>(w), gs = as<T>(g), bs = as<T>(bias);
-  std::vector<T> ys(y.size()), dxs(dx.size()), dws(dw.size());
+  std::vector<T> ys(y.size(), T(7)), dxs(dx.size(), T(7)), dws(dw.size(), T(7));
   EXPECT_EQ(conv_forward(s, xs.data(), ws.data(), bs.data(), ys.data()), backend);
   EXPECT_EQ(conv_input(s, gs.data(), ws.data(), dxs.data()), backend);
   EXPECT_EQ(conv_weight(s, xs.data(), gs.data(), dws.data()), backend);

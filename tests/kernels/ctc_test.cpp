@@ -39,7 +39,7 @@ void check(double tolerance) {
   // The last is too long for its steps.
   const Places targets{1, 2, 0, 1, 1, 2, 2, 0, 0, 2, 2, 1}, lengths{2, 3, 0, 3}, steps{5, 5, 4, 3};
   const Numbers x = draw(kSteps * kSamples * kClasses, 1), g{1, -2, 0.5, 3};
-  Numbers losses, dx(x.size());
+  Numbers losses, dx(x.size(), 1.0);
   for (std::int64_t i = 0; i < kSamples; ++i) {
     const auto first = targets.begin() + i * kWidth;
     const Places labels(first, first + lengths[at(i)]);
@@ -53,7 +53,7 @@ void check(double tolerance) {
   }
   ASSERT_EQ(losses.back(), std::numeric_limits<double>::infinity());
   const std::vector<T> xs = as<T>(x), gs = as<T>(g);
-  std::vector<T> got(losses.size()), dxs(x.size());
+  std::vector<T> got(losses.size()), dxs(x.size(), T(1));
   const CtcSamples<T> samples{
       kSamples, kClasses, kWidth, kBlank, xs.data(), targets.data(), steps.data(), lengths.data()};
   ctc_losses(samples, got.data());

@@ -57,6 +57,7 @@ void check(double p, double tolerance) {
   distances_gradient(kSizes, p, false, as_.data(), bs.data(), ys.data(), gs.data(), das.data());
   expect_near(das, da, tolerance);
   std::vector<T> ty(y.size());
+  std::fill(das.begin(), das.end(), T(7));
   distances({batch, others, rows, width}, p, bs.data(), as_.data(), ty.data());
   expect_near(ty, turned_y, tolerance);
   distances_gradient(kSizes, p, true, as_.data(), bs.data(), ty.data(), tg.data(), das.data());

@@ -43,12 +43,12 @@ TEST(SumKernels, Columns) {
   for (const auto& [rows, columns] :
        std::vector<std::pair<std::int64_t, std::int64_t>>{{1, 5}, {3, 64}, {200, 65}, {65, 130}}) {
     const Numbers x = draw(rows * columns, 1);
-    Numbers want(at(columns)), sums(want.size());
+    Numbers want(at(columns)), sums(want.size(), 7.0);
     for (std::int64_t i = 0; i < rows * columns; ++i) want[at(i % columns)] += x[at(i)];
     sum_columns(rows, columns, x.data(), sums.data());
     expect_near(sums, want);
     const std::vector<float> floats = as<float>(x);
-    std::vector<float> float_sums(want.size());
+    std::vector<float> float_sums(want.size(), 7.0f);
     sum_columns(rows, columns, floats.data(), float_sums.data());
     expect_near(float_sums, want, 1e-4);
   }

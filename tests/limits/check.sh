@@ -3,5 +3,5 @@
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$1"
-find . \( -name build -o -name '.?*' \) -prune -o \( -name '*.h' -o -name '*.cpp' \) -print0 | sort -z |
+find . \( -name build -o -name '.?*' -o -type d -exec test -e '{}/CMakeCache.txt' \; \) -prune -o \( -name '*.h' -o -name '*.cpp' \) -print0 | sort -z |
   xargs -0 awk -f "$here/check.awk"

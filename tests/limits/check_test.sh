@@ -8,9 +8,10 @@ mkdir -p "$1/src"
 # expect text: the outcome of the check on standard input as the only file.
 expect() {
   cat > "$1/src/file.cpp"
-  local out
-  out=$(bash "$here/check.sh" "$1" 2>&1) || true
-  [[ $out == *"$2"* ]] || { echo "expected '$2', got: $out" >&2; exit 1; }
+  local out outcome=accepted wanted=rejected
+  [[ $2 != "$fine" ]] || wanted=accepted
+  out=$(bash "$here/check.sh" "$1" 2>&1) || outcome=rejected
+  [[ $out == *"$2"* && $outcome == "$wanted" ]] || { echo "expected '$2', $wanted; got '$out', $outcome" >&2; exit 1; }
 }
 # repeat text n: so many lines of it.
 repeat() { for ((i = 0; i < $2; ++i)); do echo "$1"; done; }

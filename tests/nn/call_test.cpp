@@ -86,7 +86,7 @@ TEST(Call, LayersBearTheLineTheyAreCalledOn) {
 
 TEST(Call, ErrorsNameLayerAndLine) {
   Net net;
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               net(ones({1, 3}));
             }),
             "linear: expected input [*, 4], got [1, 3]\n"
@@ -100,7 +100,7 @@ TEST(Call, DescribesTheModelThatRuns) {
       Affine fc;
       Tensor forward(const Tensor& x) { return fc(x); }
     } model{{}, Affine(width, 2)};
-    EXPECT_NE(message([&] {
+    EXPECT_NE(message_of([&] {
                 model(ones({1, 3}));
               }).find("Affine " + std::to_string(width) + " → 2"),
               std::string::npos);

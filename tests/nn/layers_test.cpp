@@ -1,3 +1,5 @@
+#include "errors.h"
+
 #include "gradus/autograd.h"
 #include "gradus/nn.h"
 #include "gradus/ops.h"
@@ -106,15 +108,7 @@ TEST(Activations, ModulesAreTheirFunctions) {
 
 // ---- values in closed form -----------------------------------------------------------------------
 
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using tests::message_of;
 #define EXPECT_MESSAGE(text, ...)                                           \
   EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
       << message_of([&] { __VA_ARGS__; })

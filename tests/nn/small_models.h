@@ -1,5 +1,7 @@
 #pragma once
 
+#include "errors.h"
+
 #include "gradus/graph/node.h"
 #include "gradus/graph/scope.h"
 #include "gradus/nn/module.h"
@@ -7,7 +9,6 @@
 #include "gradus/ops/linalg.h"
 
 #include <cstdint>
-#include <functional>
 #include <string>
 
 /// Modules to test with, and what is asked of their results.
@@ -67,13 +68,6 @@ std::string names(const M& model) {
 
 inline CallSite line_of(const Tensor& x) { return node_of(x)->site(); }
 inline std::string scope_of(const Tensor& x) { return node_of(x)->scope()->path(); }
-inline std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
-}
+using tests::message_of;
 
 }  // namespace gradus::nn::small

@@ -40,6 +40,26 @@ Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 
+void check_writes(const char* op,
+                  const Tensor& x,
+                  int axis,
+                  const Tensor& index,
+                  const Tensor& source,
+                  CallSite site) {
+  bool fits = index.rank() == x.rank() && source.rank() == x.rank();
+  for (int d = 0; fits && d < x.rank(); ++d)
+    fits = index.shape()[d] <= source.shape()[d] && (d == axis || index.shape()[d] <= x.shape()[d]);
+  if (!fits)
+    fail<ShapeError>(
+        op,
+        fmt::format("expected an index no larger than {} and, but for axis {}, {}, got {}",
+                    to_string(source.shape()),
+                    axis,
+                    to_string(x.shape()),
+                    to_string(index.shape())),
+        site);
+}
+
 namespace {
 
 /// A copy of x, or zeros where it is left out.

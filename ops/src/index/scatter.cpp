@@ -92,18 +92,7 @@ Tensor scatter(Arg x, std::int64_t axis, const Tensor& index, const Tensor& sour
   check_index(name, index, x.site);
   check_same_dtype(name, x, source);
   const int d = check_axis(name, x, axis, x->rank());
-  bool fits = index.rank() == x->rank() && source.rank() == x->rank();
-  for (int i = 0; fits && i < x->rank(); ++i)
-    fits = index.shape()[i] <= source.shape()[i] && (i == d || index.shape()[i] <= x->shape()[i]);
-  if (!fits)
-    fail<ShapeError>(
-        name,
-        fmt::format("expected an index no larger than {} and, but for axis {}, {}, got {}",
-                    to_string(source.shape()),
-                    d,
-                    to_string(x->shape()),
-                    to_string(index.shape())),
-        x.site);
+  check_writes(name, x, d, index, source, x.site);
   const SitePin pin(x.site);
   if (index.numel() == 0) return x;
   const Tensor writer = writers(name, x->shape(), d, index, source.shape());

@@ -137,18 +137,7 @@ Tensor scatter_reduce(Arg x,
                                  to_string(x->dtype())),
                      x.site);
   const int d = check_axis(kName, x, axis, x->rank());
-  bool fits = index.rank() == x->rank() && source.rank() == x->rank();
-  for (int i = 0; fits && i < x->rank(); ++i)
-    fits = index.shape()[i] <= source.shape()[i] && (i == d || index.shape()[i] <= x->shape()[i]);
-  if (!fits)
-    fail<ShapeError>(
-        kName,
-        fmt::format("expected an index no larger than {} and, but for axis {}, {}, got {}",
-                    to_string(source.shape()),
-                    d,
-                    to_string(x->shape()),
-                    to_string(index.shape())),
-        x.site);
+  check_writes(kName, x, d, index, source, x.site);
   const SitePin pin(x.site);
   Tensor part = source;
   for (int i = 0; i < part.rank(); ++i) part = narrow(part, i, 0, index.shape()[i]);
