@@ -99,9 +99,9 @@ void lines(Table& table) {
     const auto name = [=](const char* what) { return fmt::format("{}, {} axis", what, axis); };
     table.row(
         name("cumulative sum"), 2 * kCount, [&] { cumulative_sum(along, false, x.data, y.data); });
-    table.row(name("softmax"), 2 * kCount, [&] { softmax(along, x.data, y.data); });
+    table.row(name("softmax"), 2 * kCount, [&] { softmax(along, false, x.data, y.data); });
     table.row(name("gradient of softmax"), 3 * kCount, [&] {
-      softmax_gradient(along, g.data, y.data, x.data);
+      softmax_gradient(along, false, g.data, y.data, x.data);
     });
   };
   along_axis(rows, "last");

@@ -13,7 +13,6 @@
 #include <cmath>
 #include <filesystem>
 #include <limits>
-#include <numbers>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -149,7 +148,7 @@ void print_table() {
       "| activation | value | derivative | range | saturates where | centred (mean) |\n"
       "|---|---|---|---|---|---|\n");
   for (const Activation& a : kActivations) {
-    const Formula f = std::ranges::find(all_ops(), a.op, &OpEntry::name)->formula;
+    const Formula& f = find_word("activations: ", "an op", a.op, all_ops()).formula;
     const Curve c = curve(a, 16, 16 * 160 * 2 + 1);
     const double mean = mean_result(c);
     fmt::print("| `{}`{} | {} | {} | {} | {} | {} |\n",

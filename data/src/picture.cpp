@@ -6,7 +6,6 @@
 #include <zlib.h>
 
 #include <algorithm>
-#include <bit>
 #include <csetjmp>
 #include <cstdio>
 #include <string>

@@ -9,7 +9,6 @@
 #include "zigzag.h"
 
 #include <cstdio>
-#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <string>

@@ -262,7 +262,8 @@ class Recorder {
     for (std::size_t i = 0; i < outputs_.size(); ++i) saved_count_ += keeps_output(i);
   }
 
-  void run(const void* attributes, CallSite site) {
+  /// Inlined, so that members are locals: this is the cost of an op on the tape.
+  [[gnu::always_inline]] void run(const void* attributes, CallSite site) {
     std::vector<PackedTensor> packed;
     if (saved_hooks != nullptr && saved_count_ > 0) [[unlikely]]
       packed = pack_saved();
@@ -280,10 +281,11 @@ class Recorder {
     named_ = static_cast<unsigned>(op_.info.saves) & kAllInputs;
     if (op_.info.saves_factors(inputs_.size()))
       named_ = (wants(1) ? 1U : 0U) | (wants(0) ? 2U : 0U);
-    every_input_ = named_ == kAllInputs || (op_.info.arity == kVariadic && named_ != 0);
+    else if (op_.info.arity == kVariadic && named_ != 0)
+      named_ = kAllInputs;
   }
   bool keeps_input(std::size_t i) const {
-    return (every_input_ || (i < kNamedInputs && (named_ >> i & 1) != 0)) && inputs_[i]->defined();
+    return (named_ >> std::min(i, kNamedInputs - 1) & 1) != 0 && inputs_[i]->defined();
   }
   bool keeps_output(std::size_t i) const {
     return (i == 0 && contains(op_.info.saves, Saves::output)) ||
@@ -386,8 +388,8 @@ class Recorder {
   std::span<const Tensor* const> inputs_;
   std::span<Tensor> outputs_;
   std::size_t differentiable_, saved_count_ = 0;
-  unsigned named_ = 0;  // a bit for each of the first inputs: saved
-  bool every_input_ = false;
+  unsigned named_ =
+      0;  // a bit for each of the first inputs: saved; the last one also for all that follow
   Node* node_ = nullptr;
 };
 

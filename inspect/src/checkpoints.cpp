@@ -91,7 +91,7 @@ class Chain {
     for (std::size_t s = 0; s < segments.size(); ++s)
       for (std::size_t b = segments[s].begin; b < segments[s].end; ++b) segment_of[b] = s;
     // By segment: bytes kept until its backward pass is over, and bytes that only it recomputes meanwhile.
-    std::vector<std::int64_t> kept(segments.size() + 1), recomputed(segments.size() + 1);
+    std::vector<std::int64_t> kept(segments.size()), recomputed(segments.size());
     std::vector<std::size_t> input_of(memory_.size(), kNone);  // the first recomputed segment
     plan.recomputed = 0;
     for (std::size_t s = 0; s < segments.size(); ++s) {

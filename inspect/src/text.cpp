@@ -18,12 +18,6 @@ std::string scaled(double value, double small, const char* unit) {
   return fmt::format("{:.1f} {}{}", value, prefixes[p], unit);
 }
 
-/// Characters of UTF-8 text.
-std::size_t length_of(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
-
 }  // namespace
 
 std::string bytes_text(std::int64_t bytes) { return scaled(static_cast<double>(bytes), 1000, "B"); }
@@ -52,7 +46,7 @@ std::string table_text(const std::vector<TextLine>& lines, std::size_t totals) {
   std::vector<std::size_t> widths(lines.front().size());
   for (const TextLine& line : lines)
     for (std::size_t c = 0; c < line.size(); ++c)
-      widths[c] = std::max(widths[c], length_of(line[c]));
+      widths[c] = std::max(widths[c], gradus::detail::columns(line[c]));
   std::size_t width = 2 * (widths.size() - 1);
   for (std::size_t w : widths) width += w;
   std::string text;
@@ -61,7 +55,7 @@ std::string table_text(const std::vector<TextLine>& lines, std::size_t totals) {
       text += std::string(width, '-') + "\n";
     for (std::size_t c = 0; c < widths.size(); ++c) {
       const std::string& cell = lines[l][c];
-      const std::string blank(widths[c] - length_of(cell), ' ');
+      const std::string blank(widths[c] - gradus::detail::columns(cell), ' ');
       text += c == 0 ? cell + blank : "  " + blank + cell;
     }
     text += "\n";

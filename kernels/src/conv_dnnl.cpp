@@ -9,7 +9,6 @@
 
 #include <list>
 #include <map>
-#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>

@@ -74,11 +74,13 @@ void cumulative_extreme(const Lines& lines, bool largest, const T* x, std::int64
                std::max<std::int64_t>(1, kGrain / n),
                [=](std::int64_t begin, std::int64_t end) {
                  for (std::int64_t line = begin; line < end; ++line) {
-                   const std::int64_t base = line / step * step * n + line % step;
+                   const std::int64_t base = lines.start(line);
                    std::int64_t best = 0;
+                   T top = x[base];
                    for (std::int64_t i = 0; i < n; ++i) {
-                     const T v = x[base + i * step], top = x[base + best * step];
-                     if (v != v || (top == top && (largest ? v >= top : v <= top))) best = i;
+                     const T v = x[base + i * step];
+                     if (v != v || (top == top && (largest ? v >= top : v <= top)))
+                       best = i, top = v;
                      places[base + i * step] = best;
                    }
                  }

@@ -159,41 +159,22 @@ void backward_groups(const Lines& at, bool log, const T* g, const T* y, T* dx) {
   });
 }
 
+}  // namespace
+
 template <class T>
-void forward(const Lines& lines, bool log, const T* x, T* y) {
+void softmax(const Lines& lines, bool log, const T* x, T* y) {
   if (lines.count() * lines.size == 0) return;
   lines.inner == 1 ? forward_rows(lines, log, x, y) : forward_groups(lines, log, x, y);
 }
 template <class T>
-void backward(const Lines& lines, bool log, const T* g, const T* y, T* dx) {
+void softmax_gradient(const Lines& lines, bool log, const T* g, const T* y, T* dx) {
   if (lines.count() * lines.size == 0) return;
   lines.inner == 1 ? backward_rows(lines, log, g, y, dx) : backward_groups(lines, log, g, y, dx);
 }
 
-}  // namespace
-
-template <class T>
-void softmax(const Lines& lines, const T* x, T* y) {
-  forward(lines, false, x, y);
-}
-template <class T>
-void log_softmax(const Lines& lines, const T* x, T* y) {
-  forward(lines, true, x, y);
-}
-template <class T>
-void softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx) {
-  backward(lines, false, g, y, dx);
-}
-template <class T>
-void log_softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx) {
-  backward(lines, true, g, y, dx);
-}
-
-#define GRADUS_SOFTMAX(T)                                                             \
-  template GRADUS_EXPORT void softmax(const Lines&, const T*, T*);                    \
-  template GRADUS_EXPORT void log_softmax(const Lines&, const T*, T*);                \
-  template GRADUS_EXPORT void softmax_gradient(const Lines&, const T*, const T*, T*); \
-  template GRADUS_EXPORT void log_softmax_gradient(const Lines&, const T*, const T*, T*);
+#define GRADUS_SOFTMAX(T)                                                \
+  template GRADUS_EXPORT void softmax(const Lines&, bool, const T*, T*); \
+  template GRADUS_EXPORT void softmax_gradient(const Lines&, bool, const T*, const T*, T*);
 GRADUS_SOFTMAX(float)
 GRADUS_SOFTMAX(double)
 #undef GRADUS_SOFTMAX

@@ -11,8 +11,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 namespace gradus::nn {
 
 using gradus::detail::fail;

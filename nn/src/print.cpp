@@ -13,13 +13,8 @@ namespace gradus::nn::detail {
 
 namespace {
 
+using gradus::detail::columns;
 using gradus::detail::with_commas;
-
-/// Columns that UTF-8 text takes, near enough.
-std::size_t columns(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
-}
 
 class Printer final : public Visitor {
  public:

@@ -110,9 +110,14 @@ OpEntry binary_entry(Formula formula) {
 template <class... Ops>
 std::vector<OpEntry> typed(std::vector<OpEntry> entries,
                            std::initializer_list<OpEntry> complete = {}) {
-  for (OpEntry& entry : entries)
-    for (const OpClass* op : std::initializer_list<const OpClass*>{&op_class<Ops>...})
-      if (entry.name == std::string_view(op->info.name)) entry.op = op;
+  for (const OpClass* op : std::initializer_list<const OpClass*>{&op_class<Ops>...}) {
+    const auto row = std::find_if(entries.begin(), entries.end(), [&](const OpEntry& entry) {
+      return entry.name == std::string_view(op->info.name);
+    });
+    if (row == entries.end())
+      fail<ArgumentError>(op->info.name, "expected examples of the op, got none");
+    row->op = op;
+  }
   entries.insert(entries.end(), complete);
   return entries;
 }

@@ -7,7 +7,6 @@
 #include "gradus/kernels/reduce.h"
 #include "gradus/kernels/sum.h"
 
-#include <algorithm>
 #include <cmath>
 #include <limits>
 

@@ -36,6 +36,11 @@ std::string in_quotes(std::string_view text) {
   return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "…" : "");
 }
 
+std::size_t columns(std::string_view text) {
+  return static_cast<std::size_t>(
+      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
 std::string with_commas(std::int64_t n) {
   std::string digits = std::to_string(n);
   for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');

@@ -1,6 +1,5 @@
 #include "suite.h"
 
-#include <algorithm>
 #include <exception>
 #include <limits>
 

@@ -2,7 +2,6 @@
 
 #include "gradus/data/readers.h"
 
-#include <cmath>
 #include <functional>
 #include <numeric>
 

@@ -4,7 +4,6 @@
 
 #include "gradus/tensor/runtime.h"
 
-#include <array>
 #include <cmath>
 #include <limits>
 

@@ -5,7 +5,6 @@
 #include "gradus/tensor/memory.h"
 #include "gradus/tensor/random.h"
 
-#include <cmath>
 #include <cstdio>
 
 namespace gradus::data {

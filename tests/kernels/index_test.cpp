@@ -4,7 +4,6 @@
 #include <gradus/kernels/loops.h>
 #include <gradus/kernels/sort.h>
 
-#include <algorithm>
 #include <limits>
 
 namespace gradus::kernels {

@@ -92,7 +92,7 @@ TEST(LineKernels, Softmax) {
     const std::int64_t n = lines.count() * lines.size;
     const Numbers x = draw(n, 1), g = draw(n, 2);
     Numbers y(x.size()), l(x.size()), dx(x.size());
-    softmax(lines, x.data(), y.data());
+    softmax(lines, false, x.data(), y.data());
     const auto shares = [](Numbers line) {
       double sum = 0;
       for (double& v : line) sum += v = std::exp(v);
@@ -101,7 +101,7 @@ TEST(LineKernels, Softmax) {
     };
     const Numbers want = by_line(lines, x, shares);
     expect_near(y, want);
-    log_softmax(lines, x.data(), l.data());
+    softmax(lines, true, x.data(), l.data());
     Numbers logs = want;
     for (double& v : logs) v = std::log(v);
     expect_near(l, logs);
@@ -112,15 +112,13 @@ TEST(LineKernels, Softmax) {
     const auto loss = [&](double t, bool log) {
       Numbers moved = x, value(x.size());
       for (std::size_t i = 0; i < x.size(); ++i) moved[i] += t * d[i];
-      log ? log_softmax(lines, moved.data(), value.data())
-          : softmax(lines, moved.data(), value.data());
+      softmax(lines, log, moved.data(), value.data());
       double sum = 0;
       for (std::size_t i = 0; i < x.size(); ++i) sum += g[i] * value[i];
       return sum;
     };
     for (const bool log : {false, true}) {
-      log ? log_softmax_gradient(lines, g.data(), l.data(), dx.data())
-          : softmax_gradient(lines, g.data(), y.data(), dx.data());
+      softmax_gradient(lines, log, g.data(), (log ? l : y).data(), dx.data());
       double along = 0;
       for (std::size_t i = 0; i < x.size(); ++i) along += dx[i] * d[i];
       EXPECT_NEAR(along, (loss(h, log) - loss(-h, log)) / (2 * h), 1e-6 * (1 + std::abs(along)));

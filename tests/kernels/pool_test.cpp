@@ -2,7 +2,6 @@
 
 #include <gradus/kernels/pool.h>
 
-#include <algorithm>
 #include <limits>
 
 namespace gradus::kernels {

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <unistd.h>
 
 // Files of the safetensors format, written here by its description:

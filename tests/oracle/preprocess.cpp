@@ -1,7 +1,5 @@
 #include "oracle.h"
 
-#include <cmath>
-
 namespace oracle {
 namespace {
 

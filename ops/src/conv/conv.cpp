@@ -68,12 +68,12 @@ struct ConvInput : ConvGeometry {
 
   Tensor forward(const Tensor& g, const Tensor& weight) const {
     const Tensor a = dense(g), w = dense(weight);
-    Shape shape{g.size(0), weight.size(1) * groups};
-    for (std::int64_t n : size) shape.push_back(n);
-    Tensor x = empty(shape, g.dtype());
+    Tensor x = empty(with_spatial(g.size(0), weight.size(1) * groups, size), g.dtype());
     dispatch_floating(g.dtype(), [&]<class T>() {
-      conv_input<T>(
-          sizes(shape, weight.shape(), g.shape()), a.data<T>(), w.data<T>(), x.mutable_data<T>());
+      conv_input<T>(sizes(x.shape(), weight.shape(), g.shape()),
+                    a.data<T>(),
+                    w.data<T>(),
+                    x.mutable_data<T>());
     });
     return x;
   }
@@ -100,8 +100,7 @@ struct ConvWeight : ConvGeometry {
     check_rank(info.name, x, kernel.rank() + 2);
     check_rank(info.name, g, kernel.rank() + 2);
     const Tensor a = dense(x), b = dense(g);
-    Shape shape{g.size(1), x.size(1) / groups};
-    for (std::int64_t n : kernel) shape.push_back(n);
+    const Shape shape = with_spatial(g.size(1), x.size(1) / groups, kernel);
     check_shape(info.name, g, result(x.shape(), shape));
     Tensor w = empty(shape, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {

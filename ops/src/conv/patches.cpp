@@ -20,8 +20,7 @@ struct Columns : ConvGeometry {
   }
 
   ConvSizes geometry(const Shape& image) const {
-    Shape weight{1, 1};
-    for (std::int64_t k : kernel) weight.push_back(k);
+    const Shape weight = with_spatial(1, 1, kernel);
     return sizes(image, weight, result(image, weight));
   }
 };
@@ -41,9 +40,7 @@ struct Fold : Columns {
     Columns::visit(v);
   }
   Shape image(std::int64_t batch, std::int64_t rows) const {
-    Shape shape{batch, rows / kernel.numel()};
-    for (std::int64_t n : size) shape.push_back(n);
-    return shape;
+    return with_spatial(batch, rows / kernel.numel(), size);
   }
 
   Tensor forward(const Tensor& x) const {
@@ -111,8 +108,7 @@ Tensor fold(Arg x, const Shape& size, const PerAxis& kernel, const UnfoldOptions
                     to_string(x->shape()),
                     to_string(size)),
         x.site);
-  Shape image{x->size(0), 1};
-  for (std::int64_t n : size) image.push_back(n);
+  const Shape image = with_spatial(x->size(0), 1, size);
   Fold op{columns("fold", image, kernel, options, x.site), size};
   const std::int64_t patches = volume(op.geometry(image).result), area = op.kernel.numel();
   if (x->size(1) % area != 0 || x->size(2) != patches)

@@ -23,8 +23,7 @@ struct AvgPoolGrad : PoolGeometry {
   Tensor forward(const Tensor& cotangent) const {
     check_rank(info.name, cotangent, size.rank() + 2);
     const Tensor g = dense(cotangent);
-    Shape shape{g.size(0), g.size(1)};
-    for (std::int64_t n : size) shape.push_back(n);
+    const Shape shape = with_spatial(g.size(0), g.size(1), size);
     check_shape(info.name, g, result(shape));
     Tensor x = zeros(shape, g.dtype());
     dispatch_floating(g.dtype(), [&]<class T>() {
@@ -70,11 +69,9 @@ struct MaxPoolGrad : Op {
     check_rank(info.name, cotangent, size.rank() + 2);
     check_shape(info.name, indices, cotangent.shape());
     const Tensor g = dense(cotangent), places = dense(indices);
-    Shape shape{g.size(0), g.size(1)};
-    for (std::int64_t n : size) shape.push_back(n);
-    Tensor x = zeros(shape, g.dtype());
+    Tensor x = zeros(with_spatial(g.size(0), g.size(1), size), g.dtype());
     if (g.numel() == 0) return x;
-    const std::int64_t planes = shape[0] * shape[1], room = size.numel();
+    const std::int64_t planes = g.size(0) * g.size(1), room = size.numel();
     const bool inside = dispatch_floating(g.dtype(), [&]<class T>() {
       return max_pool_gradient(planes,
                                g.numel() / planes,

@@ -37,6 +37,12 @@ inline Shape spatial_part(const Shape& shape) {
   for (int d = 2; d < shape.rank(); ++d) rest.push_back(shape[d]);
   return rest;
 }
+/// The first two, and those behind them.
+inline Shape with_spatial(std::int64_t first, std::int64_t second, const Shape& rest) {
+  Shape shape{first, second};
+  for (const std::int64_t n : rest) shape.push_back(n);
+  return shape;
+}
 
 /// The values from axis `from` on as three, filled up in front.
 inline Triple last_three(const Shape& shape, int from = 0, std::int64_t filling = 1) {

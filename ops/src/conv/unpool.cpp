@@ -78,9 +78,7 @@ Tensor max_unpool(
   const Shape planes{n, c, spatial_part(batch.shape()).numel()};
   const Tensor flat =
       scatter(zeros({n, c, room}, x->dtype()), 2, reshape(inside, planes), reshape(batch, planes));
-  Shape shape{n, c};
-  for (std::int64_t s : size) shape.push_back(s);
-  return without_batch_axis(reshape(flat, shape), x->rank() == spatial + 1);
+  return without_batch_axis(reshape(flat, with_spatial(n, c, size)), x->rank() == spatial + 1);
 }
 
 /// f(x), and 0 where x is 0, which takes no gradient.

@@ -54,21 +54,16 @@ void check_numbers(const char* op, Arg a, const Tensor& b) {
 /// Numbers of any dtype but bool, by one scalar function.
 template <class F>
 Tensor arithmetic(const Tensor& a, const Tensor& b, F f) {
-  if (a.dtype() == float64) return map<double, double>(a, b, f);
-  if (a.dtype() == int64) return map<std::int64_t, std::int64_t>(a, b, f);
-  return map<float, float>(a, b, f);
+  return dispatch_numbers(a.dtype(), [&]<class T>() { return map<T, T>(a, b, f); });
 }
 
 /// With a number, converted to the element type.
 template <class F>
 Tensor arithmetic(const Tensor& x, double value, F f) {
-  const auto run = [&]<class T>() {
+  return dispatch_numbers(x.dtype(), [&]<class T>() {
     const T s = static_cast<T>(value);
     return map<T, T>(x, [=](T v) { return f(v, s); });
-  };
-  if (x.dtype() == float64) return run.template operator()<double>();
-  if (x.dtype() == int64) return run.template operator()<std::int64_t>();
-  return run.template operator()<float>();
+  });
 }
 
 // clang-format off
@@ -264,6 +259,12 @@ Tensor whole(const char* op, Arg x, double value) {
   return from_vector(std::vector{static_cast<std::int64_t>(checked(op, x, value))}, Shape{});
 }
 
+template <class O>
+Tensor apply_to_numbers(Arg a, const Tensor& b) {
+  check_numbers(O::info.name, a, b);
+  return apply_matched<O>(a, b);
+}
+
 /// Division and powers of integers are done in floating point.
 Tensor as_floating(Arg x) { return is_floating(x->dtype()) ? x.tensor : to(x, float32); }
 
@@ -272,18 +273,9 @@ Tensor as_floating(Arg x) { return is_floating(x->dtype()) ? x.tensor : to(x, fl
 
 using namespace detail;
 
-Tensor add(Arg a, const Tensor& b) {
-  check_numbers("add", a, b);
-  return apply_matched<Add>(a, b);
-}
-Tensor sub(Arg a, const Tensor& b) {
-  check_numbers("sub", a, b);
-  return apply_matched<Sub>(a, b);
-}
-Tensor mul(Arg a, const Tensor& b) {
-  check_numbers("mul", a, b);
-  return apply_matched<Mul>(a, b);
-}
+Tensor add(Arg a, const Tensor& b) { return apply_to_numbers<Add>(a, b); }
+Tensor sub(Arg a, const Tensor& b) { return apply_to_numbers<Sub>(a, b); }
+Tensor mul(Arg a, const Tensor& b) { return apply_to_numbers<Mul>(a, b); }
 Tensor div(Arg a, const Tensor& b) {
   check_numbers("div", a, b);
   if (is_floating(promote(a->dtype(), b.dtype()))) return apply_matched<Div>(a, b);
@@ -324,14 +316,8 @@ Tensor pow(double base, Arg exponent) {
   return with_scalar<PowOf>(exponent, base);
 }
 
-Tensor maximum(Arg a, const Tensor& b) {
-  check_numbers("maximum", a, b);
-  return apply_matched<Maximum>(a, b);
-}
-Tensor minimum(Arg a, const Tensor& b) {
-  check_numbers("minimum", a, b);
-  return apply_matched<Minimum>(a, b);
-}
+Tensor maximum(Arg a, const Tensor& b) { return apply_to_numbers<Maximum>(a, b); }
+Tensor minimum(Arg a, const Tensor& b) { return apply_to_numbers<Minimum>(a, b); }
 
 Tensor to(Arg x, DType dtype) {
   if (x->dtype() == dtype) return x;

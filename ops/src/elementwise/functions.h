@@ -30,7 +30,7 @@ inline Tensor finite_if_recorded(const Tensor& x) { return is_recording() ? fini
 /// int64 as well.
 template <class F>
 Tensor numbers(const Tensor& x, F f) {
-  return x.dtype() == int64 ? map_dense<std::int64_t>(x, f) : floating(x, f);
+  return dispatch_numbers(x.dtype(), [&]<class T>() { return map_dense<T>(x, f); });
 }
 
 template <class O>

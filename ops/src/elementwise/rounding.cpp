@@ -59,12 +59,8 @@ struct Frac : Op {
 /// a - b times a whole number: `down` says how the quotient is rounded.
 template <bool down>
 struct Modulo : Op {
-  template <class F>
-  static Tensor whole(const Tensor& a, const Tensor& b, F f) {
-    return map<std::int64_t, std::int64_t>(a, b, f);
-  }
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return a.dtype() == int64 ? whole(a, b, left) : floating(a, b, left);
+    return dispatch_numbers(a.dtype(), [&]<class T>() { return map<T, T>(a, b, left); });
   }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result{p.g, Tensor()};

@@ -7,7 +7,6 @@
 #include "gradus/ops/shape.h"
 
 #include <cmath>
-#include <limits>
 #include <numbers>
 
 // Transcendental functions that are met less often than those of elementwise.cpp.

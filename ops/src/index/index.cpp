@@ -85,11 +85,7 @@ struct IndexSelect : Op {
   int axis = 0;
   Tensor forward(const Tensor& x, const Tensor& index) const;
   Cotangents vjp(const Pullback& p) const {
-    IndexAdd add;
-    add.axis = axis;
-    add.size = p.shape()[axis];
-    const Tensor zero;
-    return {apply(add, zero, p.in(1), p.g), {}};
+    return {apply(IndexAdd{{}, axis, p.shape()[axis]}, Tensor(), p.in(1), p.g), {}};
   }
   template <class V> void visit(V&& v) const { v("axis", axis); }
 };
@@ -109,11 +105,7 @@ struct Gather : Op {
   int axis = 0;
   Tensor forward(const Tensor& x, const Tensor& index) const;
   Cotangents vjp(const Pullback& p) const {
-    ScatterAdd add;
-    add.axis = axis;
-    add.shape = p.shape();
-    const Tensor zero;
-    return {apply(add, zero, p.in(1), p.g), {}};
+    return {apply(ScatterAdd{{}, axis, p.shape()}, Tensor(), p.in(1), p.g), {}};
   }
   template <class V> void visit(V&& v) const { v("axis", axis); }
 };

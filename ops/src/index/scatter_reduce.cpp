@@ -10,8 +10,6 @@
 #include "gradus/ops/scan.h"
 #include "gradus/ops/shape.h"
 
-#include <numeric>
-
 namespace gradus {
 namespace detail {
 namespace {

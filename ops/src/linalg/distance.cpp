@@ -11,7 +11,6 @@
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
-#include <cmath>
 #include <limits>
 
 namespace gradus {
@@ -64,7 +63,7 @@ struct Cdist : Op {
     for (int i = 0; i < 2; ++i) {
       if (!q.needs(i)) continue;
       const Tensor &here = i == 0 ? a : b, &there = i == 0 ? b : a;
-      Tensor d = zeros(here.shape(), here.dtype());
+      Tensor d = empty(here.shape(), here.dtype());
       dispatch_floating(a.dtype(), [&]<class T>() {
         distances_gradient(sizes_of(here, there),
                            p,

@@ -11,7 +11,6 @@
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
-#include <cmath>
 #include <limits>
 
 namespace gradus {

@@ -260,10 +260,7 @@ Tensor triplet_margin_loss(Arg anchor,
 
 Tensor multi_margin_loss(Arg x, const Tensor& target, const MultiMarginOptions& options) {
   check_floating("multi_margin_loss", x);
-  if (target.dtype() != int64)
-    fail<DTypeError>("multi_margin_loss",
-                     fmt::format("expected labels of int64, got {}", to_string(target.dtype())),
-                     x.site);
+  check_label_type("multi_margin_loss", x, target);
   if (x->rank() < 1 || x->rank() > 2 || target.shape() != without_last(x->shape()))
     fail<ShapeError>("multi_margin_loss",
                      fmt::format("expected x [N, C] and labels [N], or [C] and [], got {} and {}",

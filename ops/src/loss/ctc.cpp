@@ -12,7 +12,6 @@
 #include "gradus/ops/shape.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 namespace gradus {
@@ -91,7 +90,7 @@ struct Lattice {
   }
 };
 
-/// The same for all samples with public ops, so that it can be differentiated: [T, N, C].
+/// The gradient for log_probs with public ops, so that it can be differentiated: [T, N, C].
 Tensor composed_gradient(const Tensor& log_probs,
                          const Lattice& lattice,
                          const Tensor& input_lengths,

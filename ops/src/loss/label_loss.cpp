@@ -192,9 +192,7 @@ void check_logits(const char* op, Arg x, const Tensor& weight) {
 }
 
 void check_target(const char* op, Arg x, const Tensor& target) {
-  if (target.dtype() != int64)
-    fail<DTypeError>(
-        op, fmt::format("expected labels of int64, got {}", to_string(target.dtype())), x.site);
+  check_label_type(op, x, target);
   Shape want = x->shape();
   want.erase(class_axis(want.rank()));
   if (target.shape() != want)
@@ -241,11 +239,7 @@ Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions
     q = mul(q, reshape(options.weight, shape));
   }
   const Tensor losses = neg(sum(weighted(q, log_softmax(x, axis)), axis));
-  switch (options.reduction) {
-    case Reduction::none: return losses;
-    case Reduction::sum: return sum(losses);
-    default: return mean(losses);
-  }
+  return reduced(losses, options.reduction);
 }
 
 }  // namespace

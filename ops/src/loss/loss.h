@@ -30,6 +30,13 @@ inline void check_pair(const char* op, Arg x, const Tensor& target) {
                      x.site);
 }
 
+/// DTypeError unless labels are int64.
+inline void check_label_type(const char* op, Arg x, const Tensor& labels) {
+  if (labels.dtype() != int64)
+    fail<DTypeError>(
+        op, fmt::format("expected labels of int64, got {}", to_string(labels.dtype())), x.site);
+}
+
 /// w v, and 0 where w is 0 and v infinite: what does not count hides what it would weigh.
 Tensor weighted(const Tensor& w, const Tensor& v);
 

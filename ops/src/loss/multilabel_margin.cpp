@@ -48,9 +48,7 @@ using namespace detail;
 
 Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& options) {
   check_floating(kName, x);
-  if (target.dtype() != int64)
-    fail<DTypeError>(
-        kName, fmt::format("expected labels of int64, got {}", to_string(target.dtype())), x.site);
+  check_label_type(kName, x, target);
   if (x->rank() < 1 || x->rank() > 2 || target.shape() != x->shape())
     fail<ShapeError>(kName,
                      fmt::format("expected x and labels [N, C], or [C], got {} and {}",

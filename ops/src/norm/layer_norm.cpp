@@ -8,8 +8,6 @@
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 
-#include <cmath>
-
 namespace gradus {
 namespace detail {
 namespace {

@@ -11,23 +11,30 @@
 namespace gradus {
 namespace detail {
 
-Tensor softmax_values(const Tensor& x, int axis) {
-  const Tensor dense = kernels::dense(x);
-  Tensor y = empty_like(dense);
+namespace {
+
+Tensor values(const Tensor& x, int axis, bool log) {
+  const Tensor in = dense(x);
+  Tensor y = empty_like(in);
   dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::softmax(Lines(dense.shape(), axis), dense.data<T>(), y.mutable_data<T>());
+    kernels::softmax(Lines(in.shape(), axis), log, in.data<T>(), y.mutable_data<T>());
   });
   return y;
 }
 
-Tensor log_softmax_values(const Tensor& x, int axis) {
-  const Tensor dense = kernels::dense(x);
-  Tensor y = empty_like(dense);
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::log_softmax(Lines(dense.shape(), axis), dense.data<T>(), y.mutable_data<T>());
+Tensor gradient(const Tensor& cotangent, const Tensor& y, int axis, bool log) {
+  const Tensor g = dense(cotangent);
+  Tensor dx = empty_like(g);
+  dispatch_floating(g.dtype(), [&]<class T>() {
+    softmax_gradient(Lines(g.shape(), axis), log, g.data<T>(), y.data<T>(), dx.mutable_data<T>());
   });
-  return y;
+  return dx;
 }
+
+}  // namespace
+
+Tensor softmax_values(const Tensor& x, int axis) { return values(x, axis, false); }
+Tensor log_softmax_values(const Tensor& x, int axis) { return values(x, axis, true); }
 
 namespace {
 
@@ -45,13 +52,7 @@ struct Softmax : AxisOp {
   Cotangents vjp(const Pullback& p) const {
     const Tensor y = p.out();
     if (is_recording()) return {mul(y, sub(p.g, sum(mul(p.g, y), axis, true)))};
-    const Tensor g = dense(p.g);
-    Tensor dx = empty_like(g);
-    dispatch_floating(g.dtype(), [&]<class T>() {
-      kernels::softmax_gradient(
-          Lines(g.shape(), axis), g.data<T>(), y.data<T>(), dx.mutable_data<T>());
-    });
-    return {dx};
+    return {gradient(p.g, y, axis, false)};
   }
 };
 
@@ -61,13 +62,7 @@ struct LogSoftmax : AxisOp {
   Cotangents vjp(const Pullback& p) const {
     const Tensor y = p.out();
     if (is_recording()) return {sub(p.g, mul(exp(y), sum(p.g, axis, true)))};
-    const Tensor g = dense(p.g);
-    Tensor dx = empty_like(g);
-    dispatch_floating(g.dtype(), [&]<class T>() {
-      kernels::log_softmax_gradient(
-          Lines(g.shape(), axis), g.data<T>(), y.data<T>(), dx.mutable_data<T>());
-    });
-    return {dx};
+    return {gradient(p.g, y, axis, true)};
   }
 };
 

@@ -86,16 +86,15 @@ struct Multinomial : Op {
   Tensor forward(const Tensor& weights) const {
     const Tensor dense = to(detail::dense(weights), float64);
     Shape shape = weights.shape();
-    const std::int64_t classes = shape.back(),
-                       rows = shape.numel() / std::max<std::int64_t>(classes, 1);
-    shape[shape.rank() - 1] = n;
+    const std::int64_t classes = std::exchange(shape[shape.rank() - 1], n);
     Tensor y = empty(shape, int64);
     Generator generator(seed);
+    const double* const from = dense.data<double>();
+    auto* const drawn = y.mutable_data<std::int64_t>();
     for (std::int64_t row = 0; row < y.numel() / n; ++row) {
-      const double* from = dense.data<double>() + row * classes;
-      std::vector<double> left(from, from + (rows > 0 ? classes : 0));
+      std::vector<double> left(from + row * classes, from + (row + 1) * classes);
       check_weights(left);
-      kernels::draw(generator, left, replacement, n, y.mutable_data<std::int64_t>() + row * n);
+      kernels::draw(generator, left, replacement, n, drawn + row * n);
     }
     return y;
   }

@@ -9,8 +9,6 @@
 
 #include <gtest/gtest.h>
 
-#include <string_view>
-
 namespace gradus {
 namespace {
 

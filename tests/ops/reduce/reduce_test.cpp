@@ -12,7 +12,6 @@
 #include <cmath>
 #include <functional>
 #include <limits>
-#include <string_view>
 
 namespace gradus {
 namespace {

@@ -6,8 +6,6 @@
 
 #include <gtest/gtest.h>
 
-#include <string_view>
-
 namespace gradus {
 namespace {
 

@@ -185,7 +185,8 @@ class AttributeVisitor {
   ~AttributeVisitor() = default;
 };
 
-/// An op type seen without its type. One constant object each, made by `op_class<O>`.
+/// An op type seen without its type. One object each: `op_class<O>`, or of the
+/// same name what `detail::intern` gives.
 struct OpClass {
   OpInfo info;
   std::size_t attribute_bytes;
@@ -418,7 +419,7 @@ class TensorPointers {
  private:
   static constexpr std::size_t kFew = 16;
   std::size_t size_;
-  std::array<const Tensor*, kFew> few_{};
+  std::array<const Tensor*, kFew> few_;  // the first size_ of them
   std::vector<const Tensor*, CachingAllocator<const Tensor*>> many_;
 };
 

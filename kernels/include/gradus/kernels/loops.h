@@ -7,7 +7,6 @@
 #include "gradus/tensor/strided.h"
 #include "gradus/tensor/tensor.h"
 
-#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 

@@ -8,19 +8,12 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
-/// y_i = exp(x_i - m) / sum_j exp(x_j - m), m being the line's largest element.
+/// y_i = exp(x_i - m) / sum_j exp(x_j - m), m being the line's largest element; with `log` (x_i - m) - log(sum_j exp(x_j - m)).
 template <class T>
-void softmax(const Lines& lines, const T* x, T* y);
-/// y_i = (x_i - m) - log(sum_j exp(x_j - m))
+void softmax(const Lines& lines, bool log, const T* x, T* y);
+/// dx_i = y_i (g_i - sum_j g_j y_j); with `log` g_i - exp(y_i) sum_j g_j.
 template <class T>
-void log_softmax(const Lines& lines, const T* x, T* y);
-
-/// dx_i = y_i (g_i - sum_j g_j y_j)
-template <class T>
-void softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx);
-/// dx_i = g_i - exp(y_i) sum_j g_j
-template <class T>
-void log_softmax_gradient(const Lines& lines, const T* g, const T* y, T* dx);
+void softmax_gradient(const Lines& lines, bool log, const T* g, const T* y, T* dx);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

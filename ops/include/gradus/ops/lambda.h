@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <tuple>
 #include <type_traits>
 #include <utility>
 

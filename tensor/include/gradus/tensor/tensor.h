@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <iosfwd>
-#include <memory>
 #include <span>
 #include <string>
 #include <type_traits>

@@ -2,6 +2,7 @@
 
 #include "gradus/tensor/export.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -13,6 +14,9 @@ namespace gradus::detail {
 
 /// A piece of a file for an error message: short, in quotes, on one line.
 std::string in_quotes(std::string_view text);
+
+/// Characters of UTF-8 text, near enough its columns.
+std::size_t columns(std::string_view text);
 
 /// 1234567 as "1,234,567".
 std::string with_commas(std::int64_t n);

@@ -5,7 +5,6 @@
 #include "gradus/optim/save.h"
 
 #include <string>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
