@@ -14,7 +14,7 @@ packages=(
 case "${1-}" in
   '') ;;
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
-  --ci) packages+=(clang-format clang-tidy-19 libomp-19-dev) ;;
+  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev) ;;
   *) echo "usage: scripts/setup.sh [--bench|--ci]" >&2; exit 2 ;;
 esac
 
