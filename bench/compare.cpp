@@ -96,8 +96,7 @@ void read_round(const std::string& path, Samples& samples) {
     const std::string name = entry.at("name");
     if (entry.value("run_type", "iteration") != "iteration") continue;
     if (entry.value("error_occurred", false)) {
-      throw std::runtime_error(
-          fmt::format("{} failed: {}", name, entry.value("error_message", "no message")));
+      throw std::runtime_error(fmt::format("{} failed: {}", name, entry.value("error_message", "no message")));
     }
     auto& times = samples.times[name];
     if (times.empty()) samples.order.push_back(name);
@@ -183,14 +182,12 @@ void print_table(const std::vector<Row>& rows, bool with_libtorch) {
   std::size_t width = std::string_view("workload").size();
   for (const Row& row : rows) width = std::max(width, row.name.size());
 
-  const auto line = [&](std::string_view name,
-                        std::string_view gradus,
-                        std::string_view libtorch,
-                        std::string_view ratio) {
-    fmt::print("{:<{}}  {:>12}", name, width, gradus);
-    if (with_libtorch) fmt::print("  {:>12}  {:>8}", libtorch, ratio);
-    fmt::print("\n");
-  };
+  const auto line =
+      [&](std::string_view name, std::string_view gradus, std::string_view libtorch, std::string_view ratio) {
+        fmt::print("{:<{}}  {:>12}", name, width, gradus);
+        if (with_libtorch) fmt::print("  {:>12}  {:>8}", libtorch, ratio);
+        fmt::print("\n");
+      };
   line("workload", "gradus us", "libtorch us", "ratio");
   for (const Row& row : rows) {
     line(row.name, cell(row.gradus, 1), cell(row.libtorch, 1), cell(row.ratio(), 2));

@@ -1,6 +1,6 @@
-// Each kernel beside a copy: the time that it takes, and how many times as long as memcpy takes for as many bytes as the
-// kernel must read and write. Both are run in turn, on one thread; medians of processor time, which other work on the
-// machine does not add to, are printed.
+// Each kernel beside a copy: the time that it takes, and how many times as long as memcpy takes for as many bytes as
+// the kernel must read and write. Both are run in turn, on one thread; medians of processor time, which other work on
+// the machine does not add to, are printed.
 //
 //   gradus_bench_kernels [rounds]
 
@@ -77,9 +77,7 @@ struct Floats {
 // A million numbers, as rows of kSide.
 constexpr std::int64_t kSide = 1024, kCount = kSide * kSide;
 
-Lines lines_of(std::int64_t outer, std::int64_t size, std::int64_t inner) {
-  return Lines({outer, size, inner}, 1);
-}
+Lines lines_of(std::int64_t outer, std::int64_t size, std::int64_t inner) { return Lines({outer, size, inner}, 1); }
 
 void reductions(Table& table) {
   const Tensor x = normal({64, 256, 64});
@@ -97,40 +95,30 @@ void lines(Table& table) {
   const Lines rows = lines_of(kSide, kSide, 1), columns = lines_of(1, kSide, kSide);
   const auto along_axis = [&](const Lines& along, const char* axis) {
     const auto name = [=](const char* what) { return fmt::format("{}, {} axis", what, axis); };
-    table.row(
-        name("cumulative sum"), 2 * kCount, [&] { cumulative_sum(along, false, x.data, y.data); });
+    table.row(name("cumulative sum"), 2 * kCount, [&] { cumulative_sum(along, false, x.data, y.data); });
     table.row(name("softmax"), 2 * kCount, [&] { softmax(along, false, x.data, y.data); });
-    table.row(name("gradient of softmax"), 3 * kCount, [&] {
-      softmax_gradient(along, false, g.data, y.data, x.data);
-    });
+    table.row(name("gradient of softmax"), 3 * kCount, [&] { softmax_gradient(along, false, g.data, y.data, x.data); });
   };
   along_axis(rows, "last");
   along_axis(columns, "first");
   const Lines channels = lines_of(64, 64, 256);
-  table.row("statistics of channels", kCount, [&] {
-    channel_statistics(channels, 1e-5, g.data, a.data, b.data, c.data);
-  });
+  table.row(
+      "statistics of channels", kCount, [&] { channel_statistics(channels, 1e-5, g.data, a.data, b.data, c.data); });
   table.row("normalised channels", 2 * kCount, [&] {
     normalise_channels<float>(channels, g.data, a.data, c.data, nullptr, nullptr, y.data);
   });
-  table.row("normalised rows", 2 * kCount, [&] {
-    normalise_rows(kSide, kSide, 1e-5, true, g.data, y.data, a.data, b.data);
-  });
+  table.row(
+      "normalised rows", 2 * kCount, [&] { normalise_rows(kSide, kSide, 1e-5, true, g.data, y.data, a.data, b.data); });
   std::vector<std::int64_t> order(kCount), labels(kCount / 16, 3);
-  table.row("argsort of rows", 3 * kCount, [&] {
-    argsort(kSide, kSide, kSide, false, g.data, order.data());
-  });
+  table.row("argsort of rows", 3 * kCount, [&] { argsort(kSide, kSide, kSide, false, g.data, order.data()); });
   const Labels<float> all{lines_of(kCount / 16, 16, 1), labels.data()};
-  table.row("gradient of label losses", 2 * kCount, [&] {
-    label_gradient(all, 1, false, a.data, y.data);
-  });
+  table.row("gradient of label losses", 2 * kCount, [&] { label_gradient(all, 1, false, a.data, y.data); });
 }
 
 void elements(Table& table) {
   const Tensor x = normal({kSide, kSide}), mask = ones({kSide, kSide}, boolean);
   Tensor y = empty_like(x), factors = empty_like(x);
-#define GRADUS_ROW(f) \
-  table.row(#f, 2 * kCount, [&] { map_dense<float>(x, [](float v) { return elementary::f(v); }); });
+#define GRADUS_ROW(f) table.row(#f, 2 * kCount, [&] { map_dense<float>(x, [](float v) { return elementary::f(v); }); });
   GRADUS_ROW(exp)
   GRADUS_ROW(expm1)
   GRADUS_ROW(log)
@@ -140,18 +128,11 @@ void elements(Table& table) {
   GRADUS_ROW(softplus)
   GRADUS_ROW(erf)
 #undef GRADUS_ROW
-  table.row("product", 3 * kCount, [&] {
-    map<float, float>(x, x, [](float a, float b) { return a * b; });
-  });
+  table.row("product", 3 * kCount, [&] { map<float, float>(x, x, [](float a, float b) { return a * b; }); });
   table.row("select", 3 * kCount, [&] { select(mask, x, x); });
   const Generator generator(1);
   table.row("dropout", 3 * kCount, [&] {
-    dropout(generator,
-            0.5,
-            kCount,
-            x.data<float>(),
-            y.mutable_data<float>(),
-            factors.mutable_data<float>());
+    dropout(generator, 0.5, kCount, x.data<float>(), y.mutable_data<float>(), factors.mutable_data<float>());
   });
 }
 
@@ -175,23 +156,19 @@ void pools(Table& table) {
   const Floats x(kCount), y(kCount / 4);
   std::vector<std::int64_t> best(kCount / 4);
   table.row("means, 2 x 2", kCount + kCount / 4, [&] { avg_pool(windows, kSide, x.data, y.data); });
-  table.row("maxima, 2 x 2", kCount + 3 * kCount / 4, [&] {
-    max_pool(windows, kSide, x.data, y.data, best.data());
-  });
+  table.row("maxima, 2 x 2", kCount + 3 * kCount / 4, [&] { max_pool(windows, kSide, x.data, y.data, best.data()); });
 }
 
 void products(Table& table) {
   constexpr std::int64_t n = 512;
   const Floats a(n * n), b(n * n), c(n * n);
   const double flops = 2.0 * n * n * n;
-  for (const auto& [backend, name] : {std::pair(GemmBackend::automatic, "product of matrices"),
-                                      std::pair(GemmBackend::eigen, "the same by Eigen")})
+  for (const auto& [backend, name] :
+       {std::pair(GemmBackend::automatic, "product of matrices"), std::pair(GemmBackend::eigen, "the same by Eigen")})
     table.row(
         name,
         3 * n * n,
-        [&, backend = backend] {
-          gemm<float>(false, false, n, n, n, 1, a.data, n, b.data, n, 0, c.data, n, backend);
-        },
+        [&, backend = backend] { gemm<float>(false, false, n, n, n, 1, a.data, n, b.data, n, 0, c.data, n, backend); },
         flops);
 
   const ConvSizes s{.batch = 16,
@@ -204,27 +181,16 @@ void products(Table& table) {
                     .low = {0, 1, 1},
                     .high = {0, 1, 1}};
   const std::int64_t images = s.batch * s.in * volume(s.size), weights = s.in * s.out * 9;
-  const Floats x(images), w(weights), y(s.batch * s.out * volume(s.result)), dx(images),
-      dw(weights);
+  const Floats x(images), w(weights), y(s.batch * s.out * volume(s.result)), dx(images), dw(weights);
   const std::int64_t touched = images + weights + y.tensor.numel();
   const double work = 2.0 * static_cast<double>(y.tensor.numel() * s.in * 9);
-  for (const auto& [backend, name] :
-       {std::pair(ConvBackend::columns, "convolution 3 x 3 by columns"),
-        std::pair(ConvBackend::dnnl, "the same by oneDNN")}) {
+  for (const auto& [backend, name] : {std::pair(ConvBackend::columns, "convolution 3 x 3 by columns"),
+                                      std::pair(ConvBackend::dnnl, "the same by oneDNN")}) {
     if (!has_conv_backend(backend)) continue;
     const ConvBackendGuard guard(backend);
-    table.row(
-        name, touched, [&] { conv_forward<float>(s, x.data, w.data, nullptr, y.data); }, work);
-    table.row(
-        "  its gradient for the input",
-        touched,
-        [&] { conv_input(s, y.data, w.data, dx.data); },
-        work);
-    table.row(
-        "  its gradient for the weight",
-        touched,
-        [&] { conv_weight(s, x.data, y.data, dw.data); },
-        work);
+    table.row(name, touched, [&] { conv_forward<float>(s, x.data, w.data, nullptr, y.data); }, work);
+    table.row("  its gradient for the input", touched, [&] { conv_input(s, y.data, w.data, dx.data); }, work);
+    table.row("  its gradient for the weight", touched, [&] { conv_weight(s, x.data, y.data, dw.data); }, work);
   }
   const DistanceSizes sizes{1, 256, 256, 64};
   const Floats u(256 * 64), v(256 * 64), d(256 * 256);

@@ -56,8 +56,7 @@ void train_steps(benchmark::State& state, optim::Optimizer& optimizer, Loss loss
 }
 
 void mlp_2_16_16_1_b1(benchmark::State& state) {
-  Mlp model =
-      mlp(bench::kSmallInput, bench::kSmallHidden, bench::kSmallHidden, bench::kSmallOutput);
+  Mlp model = mlp(bench::kSmallInput, bench::kSmallHidden, bench::kSmallHidden, bench::kSmallOutput);
   optim::Sgd sgd(parameters(model), {.lr = bench::kSgdRate});
   const Tensor x = normal({1, bench::kSmallInput});
   const Tensor target = ones({1, bench::kSmallOutput});
@@ -68,8 +67,7 @@ BENCHMARK(mlp_2_16_16_1_b1)->Unit(benchmark::kMicrosecond);
 template <class Model>
 void train_mnist(benchmark::State& state, Model& model, optim::Optimizer& optimizer) {
   const Tensor x = normal({bench::kBatch, bench::kPixels});
-  const Tensor labels =
-      cast(uniform({bench::kBatch}, 0, static_cast<double>(bench::kClasses)), int64);
+  const Tensor labels = cast(uniform({bench::kBatch}, 0, static_cast<double>(bench::kClasses)), int64);
   train_steps(state, optimizer, [&] { return cross_entropy(model(x), labels); });
 }
 
@@ -115,18 +113,15 @@ struct Cnn : nn::Module<Cnn> {
 void cnn_cifar_b64_adam(benchmark::State& state) {
   Cnn model;
   optim::Adam adam(parameters(model), {.lr = bench::kAdamRate});
-  const Tensor x =
-      normal({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
-  const Tensor labels =
-      cast(uniform({bench::kCnnBatch}, 0, static_cast<double>(bench::kClasses)), int64);
+  const Tensor x = normal({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
+  const Tensor labels = cast(uniform({bench::kCnnBatch}, 0, static_cast<double>(bench::kClasses)), int64);
   train_steps(state, adam, [&] { return cross_entropy(model(x), labels); });
 }
 BENCHMARK(cnn_cifar_b64_adam)->Unit(benchmark::kMicrosecond);
 
 // One op here, six there.
-const auto custom = elementwise("custom", [](auto t) {
-  return t * sigmoid(bench::kGeluSlope * t) + bench::kTanhWeight * tanh(t);
-});
+const auto custom =
+    elementwise("custom", [](auto t) { return t * sigmoid(bench::kGeluSlope * t) + bench::kTanhWeight * tanh(t); });
 
 void custom_chain_1M(benchmark::State& state) {
   const Tensor t = leaf(normal({bench::kSide, bench::kSide}));

@@ -20,7 +20,7 @@ int main() {
             << hv << '\n'
             << r;
 
-  const bool right = all_close(g, 3 * x * x) && all_close(hv, 6 * x * v) &&
-                     all_close(matmul(h, v), hv) && all_close(dy, sum(g * v)) && r.ok;
+  const bool right = all_close(g, 3 * x * x) && all_close(hv, 6 * x * v) && all_close(matmul(h, v), hv) &&
+                     all_close(dy, sum(g * v)) && r.ok;
   return !right;
 }

@@ -11,8 +11,7 @@ inline const auto bent = elementwise("bent", [](auto x) { return x + (sqrt(x * x
 int main() {
   const Tensor x = linspace(-4, 4, 9, float64);
   const Tensor composed = x + (sqrt(x * x + 1) - 1) / 2;
-  std::cout << "bent(x)  " << bent(x) << "\nbent'(x) "
-            << grad([](const Tensor& t) { return sum(bent(t)); })(x) << '\n';
+  std::cout << "bent(x)  " << bent(x) << "\nbent'(x) " << grad([](const Tensor& t) { return sum(bent(t)); })(x) << '\n';
 
   const gradus::Report first = gradcheck(bent, x), second = gradgradcheck(bent, x);
   std::cout << first << second;

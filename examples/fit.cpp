@@ -15,8 +15,7 @@ int main() {
   Net net;
   const auto data = data::split(data::spiral({.points = 300}), {.stratified = true});
   optim::Adam adam{parameters(net), {.lr = 0.01}};
-  const auto run =
-      gradus::train::fit(net, data, {.epochs = 20, .optimizer = adam, .out = "spiral-run"});
+  const auto run = gradus::train::fit(net, data, {.epochs = 20, .optimizer = adam, .out = "spiral-run"});
 
   std::printf("test accuracy %.3f with the weights of epoch %d; see %s\n",
               run.test.accuracy,

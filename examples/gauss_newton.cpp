@@ -40,17 +40,12 @@ int main() {
   Tensor p = tensor({1.0, 0.2, 2.7}, float64);
   for (int i = 0; i < 12; ++i) {
     const Tensor r = residual(p);
-    const auto normal_matrix = [&](const Tensor& v) {
-      return vjp(residual, p, jvp(residual, p, v).second).second;
-    };
+    const auto normal_matrix = [&](const Tensor& v) { return vjp(residual, p, jvp(residual, p, v).second).second; };
     const Tensor down = -vjp(residual, p, r).second;
     p = p + conjugate_gradients(normal_matrix, down, 10);
     std::printf("%2d  |r| = %.6f\n", i, std::sqrt(sum(r * r).item()));
   }
-  std::printf("a, b, c = %.4f %.4f %.4f\n",
-              select(p, 0, 0).item(),
-              select(p, 0, 1).item(),
-              select(p, 0, 2).item());
+  std::printf("a, b, c = %.4f %.4f %.4f\n", select(p, 0, 0).item(), select(p, 0, 1).item(), select(p, 0, 2).item());
   // The least residual of 200 points with noise of 0.01 is about 0.01 √197.
   return !all_close(p, truth, 0, 0.01) || std::sqrt(sum(square(residual(p))).item()) > 0.16;
 }

@@ -25,8 +25,7 @@ Tensor loss_after_step(Net& net, const Task& task, bool create_graph) {
   const Tensor seen = uniform({10, 1}, -3, 3), fresh = uniform({10, 1}, -3, 3);
   std::vector<Tensor> weights;
   for (const Parameter& p : parameters(net)) weights.push_back(p);
-  const auto g =
-      grad(nn::mse_loss(net(seen), task(seen)), weights, {}, {.create_graph = create_graph});
+  const auto g = grad(nn::mse_loss(net(seen), task(seen)), weights, {}, {.create_graph = create_graph});
   std::map<std::string, Tensor> stepped;
   std::size_t i = 0;
   for (const auto& [name, p] : named_parameters(net)) stepped[name] = p - kInnerRate * g[i++];
@@ -52,7 +51,6 @@ int main() {
     adam.step();
   }
   const double after = mean_loss(net, 100);
-  std::printf(
-      "loss after one step: %.3f from a random start, %.3f from the learnt one\n", before, after);
+  std::printf("loss after one step: %.3f from a random start, %.3f from the learnt one\n", before, after);
   return after > 0.5 * before;
 }

@@ -18,11 +18,8 @@ int main() {
   Tensor p = tensor({-1.2, 1.0}, float64);
   int steps = 0;
   for (; rosenbrock(p).item() > 1e-20 && steps < 50; ++steps) {
-    std::printf("%2d  (%9.6f, %9.6f)  f = %.3e\n",
-                steps,
-                select(p, 0, 0).item(),
-                select(p, 0, 1).item(),
-                rosenbrock(p).item());
+    std::printf(
+        "%2d  (%9.6f, %9.6f)  f = %.3e\n", steps, select(p, 0, 0).item(), select(p, 0, 1).item(), rosenbrock(p).item());
     p = p - solve(curvature(p), gradient(p));
   }
   std::printf("reached f = %.1e after %d steps\n", rosenbrock(p).item(), steps);

@@ -12,9 +12,7 @@ struct Net : nn::Module<Net> {
   nn::LSTM lstm{16, kHidden, {.num_layers = 2}};
   nn::Linear fc{kHidden, kSymbols};
   /// Scores of the symbols [T - delay, N, symbols].
-  Tensor forward(const Tensor& x) {
-    return fc(narrow(lstm(embedding(x)).y, 0, kDelay, kSteps - kDelay));
-  }
+  Tensor forward(const Tensor& x) { return fc(narrow(lstm(embedding(x)).y, 0, kDelay, kSteps - kDelay)); }
 };
 
 /// Sequences [T, N], and what is to be said.

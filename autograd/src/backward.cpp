@@ -16,9 +16,7 @@ namespace {
 template <class T>
 using Vector = std::vector<T, detail::CachingAllocator<T>>;
 
-std::string describe(const Tensor& x) {
-  return std::string(to_string(x.dtype())) + " " + to_string(x.shape());
-}
+std::string describe(const Tensor& x) { return std::string(to_string(x.dtype())) + " " + to_string(x.shape()); }
 
 std::string describe(const Node& node, int output) {
   return std::string(to_string(node.dtype(output))) + " " + to_string(node.shape(output));
@@ -26,9 +24,7 @@ std::string describe(const Node& node, int output) {
 
 /// True for an array with memory of its own that nobody else sees: not shared with another gradient, not a
 /// view, not repeated.
-bool is_own(const Tensor& a) {
-  return a.raw()->refs.unique() && a.raw()->storage->refs.unique() && a.is_contiguous();
-}
+bool is_own(const Tensor& a) { return a.raw()->refs.unique() && a.raw()->storage->refs.unique() && a.is_contiguous(); }
 
 /// a + b, into a's own memory where nobody else sees it.
 Tensor add_up(Tensor a, const Tensor& b) {
@@ -179,8 +175,7 @@ class Pass {
 
   void visit(const Slot& slot) {
     Node& node = *slot.node;
-    const std::span<Tensor> all(&cotangents_[slot.first],
-                                static_cast<std::size_t>(node.output_count()));
+    const std::span<Tensor> all(&cotangents_[slot.first], static_cast<std::size_t>(node.output_count()));
     if (node.id() <= start_) return hold(slot, all);
     if (!reached(all)) return;
     const Surroundings surroundings(node);
@@ -191,9 +186,8 @@ class Pass {
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
     // What a checkpoint runs is seen one by one.
     distribute(node,
-               detail::is_checkpoint(node.op())
-                   ? node.op().vjp(node.attributes(), Pullback(node, all))
-                   : pull_back(node, all));
+               detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
+                                                : pull_back(node, all));
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
@@ -216,8 +210,7 @@ class Pass {
     Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
     if (watched) {
       const Tensor* const cotangents[] = {&all[0]};
-      watched.end(
-          {node.op(), node.attributes(), cotangents, {result.begin(), result.size()}, node.site()});
+      watched.end({node.op(), node.attributes(), cotangents, {result.begin(), result.size()}, node.site()});
     }
     return result;
   }
@@ -249,17 +242,14 @@ class Pass {
     if (g.dtype() == node.dtype(output) && g.shape() == want) return;
     detail::fail<GradientError>(
         detail::context.backward_of,
-        fmt::format(
-            "expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
+        fmt::format("expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
   }
 
   void distribute(Node& node, const Cotangents& result) {
     const auto inputs = node.inputs();
     if (result.size() != inputs.size())
       detail::fail<GradientError>(
-          node.name(),
-          fmt::format(
-              "expected a rule that gives {} cotangents, got {}", inputs.size(), result.size()));
+          node.name(), fmt::format("expected a rule that gives {} cotangents, got {}", inputs.size(), result.size()));
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       const Edge& edge = inputs[i];
       const Tensor& g = result[i];
@@ -293,17 +283,12 @@ Tensor starting_cotangent(const char* op, const Tensor& y, const Tensor& cotange
   if (!cotangent.defined()) {
     if (y.numel() != 1)
       detail::fail<GradientError>(
-          op,
-          "expected one element where no cotangent is given, got " + to_string(y.shape()),
-          site);
+          op, "expected one element where no cotangent is given, got " + to_string(y.shape()), site);
     return ones_like(y);
   }
   if (cotangent.shape() != y.shape())
     detail::fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected a cotangent {}, got {}", to_string(y.shape()), to_string(cotangent.shape())),
-        site);
+        op, fmt::format("expected a cotangent {}, got {}", to_string(y.shape()), to_string(cotangent.shape())), site);
   if (cotangent.dtype() != y.dtype()) detail::fail_dtype(op, y.dtype(), cotangent.dtype(), site);
   return cotangent;
 }
@@ -327,8 +312,7 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
         "grad", fmt::format("expected {} cotangents, got {}", ys.size(), cotangents.size()), site);
   for (const Tensor& x : xs)
     if (!requires_grad(x))
-      detail::fail<GradientError>(
-          "grad", "expected inputs that require a gradient, got one that doesn't", site);
+      detail::fail<GradientError>("grad", "expected inputs that require a gradient, got one that doesn't", site);
   std::vector<Tensor> result(xs.size());
   {
     Pass pass(options);
@@ -384,10 +368,7 @@ bool detail::reaches_others(const Tensor& y, std::span<const Tensor> known, std:
   return false;
 }
 
-std::vector<Tensor> grad(Arg y,
-                         std::span<const Tensor> xs,
-                         const Tensor& cotangent,
-                         BackwardOptions options) {
+std::vector<Tensor> grad(Arg y, std::span<const Tensor> xs, const Tensor& cotangent, BackwardOptions options) {
   return grad({&y.tensor, 1}, xs, {&cotangent, 1}, options, y.site);
 }
 

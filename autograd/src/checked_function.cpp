@@ -57,18 +57,14 @@ Row draw_row(std::size_t n, Generator& random) {
   return row;
 }
 
-CheckedFunction checked_function(const Function& f,
-                                 std::span<const Tensor> xs,
-                                 const char* what,
-                                 CallSite site) {
+CheckedFunction checked_function(const Function& f, std::span<const Tensor> xs, const char* what, CallSite site) {
   CheckedFunction s{f, {}, {}, {}, "result"};
   for (std::size_t k = 0; k < xs.size(); ++k) {
     s.xs.push_back(cast(xs[k], is_floating(xs[k].dtype()) ? float64 : xs[k].dtype()));
     if (is_floating(xs[k].dtype())) s.moved.push_back(k);
     s.inputs.push_back(xs.size() == 1 ? "input" : fmt::format("input {}", k));
   }
-  if (s.moved.empty())
-    fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
+  if (s.moved.empty()) fail<DTypeError>(what, "expected an input of float32 or float64, got none", site);
   List ys;
   try {
     ys = s.values(s.xs);
@@ -87,23 +83,19 @@ CheckedFunction gradient_of(const CheckedFunction& s, Generator& random) {
   std::size_t results = 0;
   for (const Tensor& y : s.values(s.xs)) {
     if (is_floating(y.dtype())) next.moved.push_back(next.xs.size());
-    next.xs.push_back(
-        is_floating(y.dtype())
-            ? from_vector(draw_row(static_cast<std::size_t>(y.numel()), random), y.shape())
-            : detach(y));
+    next.xs.push_back(is_floating(y.dtype())
+                          ? from_vector(draw_row(static_cast<std::size_t>(y.numel()), random), y.shape())
+                          : detach(y));
     next.inputs.push_back((s.result == "result" ? "cotangent" : "cotangent of the " + s.result) +
                           (results++ == 0 ? "" : fmt::format(" {}", results)));
   }
   next.result = s.result == "result" ? "gradient" : "second gradient";
   next.f = [s, given = s.xs.size()](std::span<const Tensor> all) {
-    const bool outer = is_recording() && std::any_of(all.begin(), all.end(), [](auto& x) {
-                         return requires_grad(x);
-                       });
+    const bool outer = is_recording() && std::any_of(all.begin(), all.end(), [](auto& x) { return requires_grad(x); });
     const RecordingGuard on(true);
     const List at = as_leaves(s, all.first(given)), ys = s.f(at);
     List cotangents;
-    for (std::size_t k = 0; k < ys.size(); ++k)
-      cotangents.push_back(to(all[given + k], ys[k].dtype()));
+    for (std::size_t k = 0; k < ys.size(); ++k) cotangents.push_back(to(all[given + k], ys[k].dtype()));
     return gradients(ys, pick(at, s.moved), cotangents, {.create_graph = outer});
   };
   return next;
@@ -147,8 +139,7 @@ std::optional<std::string> RecordedCall::changed(const CheckedFunction& s) const
 std::pair<int, Shape> locate(const List& tensors, std::size_t i) {
   auto left = static_cast<std::int64_t>(i);
   int k = 0;
-  while (left >= tensors[static_cast<std::size_t>(k)].numel())
-    left -= tensors[static_cast<std::size_t>(k++)].numel();
+  while (left >= tensors[static_cast<std::size_t>(k)].numel()) left -= tensors[static_cast<std::size_t>(k++)].numel();
   Shape index = tensors[static_cast<std::size_t>(k)].shape();
   for (int d = index.rank() - 1; d >= 0; --d) {
     const std::int64_t size = index[d];

@@ -26,10 +26,7 @@ struct CheckedFunction {
   List values(std::span<const Tensor> xs) const;
 };
 /// DTypeError, named by `what`, if nothing is floating.
-CheckedFunction checked_function(const Function& f,
-                                 std::span<const Tensor> xs,
-                                 const char* what,
-                                 CallSite site);
+CheckedFunction checked_function(const Function& f, std::span<const Tensor> xs, const char* what, CallSite site);
 /// The next order: (x, c) -> the gradients of <c, f(x)>, at a random c.
 CheckedFunction gradient_of(const CheckedFunction& s, Generator& random);
 

@@ -39,8 +39,7 @@ class Captures final : public OpWatch {
     for (const Tensor* x : call.inputs) add(*x);
   }
   void add(const Tensor& x) {
-    if (has_node(x) && node_of(x)->id() <= start_ &&
-        seen_.emplace(node_of(x), x.raw()->output).second)
+    if (has_node(x) && node_of(x)->id() <= start_ && seen_.emplace(node_of(x), x.raw()->output).second)
       found.push_back(x);
   }
   /// GradientError if results depend on anything that no op was seen to use.
@@ -74,10 +73,9 @@ class Captures final : public OpWatch {
         return has_node(k) && node_of(k) == node_of(x) && k.raw()->output == x.raw()->output;
       });
       if (!is_known)
-        fail<GradientError>(
-            "checkpoint",
-            "expected a function that uses the same tensors each time, got one that "
-            "uses another in the backward pass");
+        fail<GradientError>("checkpoint",
+                            "expected a function that uses the same tensors each time, got one that "
+                            "uses another in the backward pass");
     }
   }
   List found;
@@ -121,11 +119,8 @@ class Surroundings {
 
 /// Inputs of the node are those of the segment, then what it captured.
 struct Checkpoint : Op {
-  static constexpr OpInfo info{.name = "checkpoint",
-                               .arity = kVariadic,
-                               .saves = Saves::inputs,
-                               .outputs = kMostResults,
-                               .flops = 0};
+  static constexpr OpInfo info{
+      .name = "checkpoint", .arity = kVariadic, .saves = Saves::inputs, .outputs = kMostResults, .flops = 0};
   std::shared_ptr<Segment> segment;
 
   Tensors forward(std::span<const Tensor> xs) const {
@@ -175,8 +170,7 @@ bool is_checkpoint(const OpClass& op) { return &op == &op_class<Checkpoint>; }
 
 List checkpoint(Function f, std::span<const Tensor> xs, CallSite site) {
   if (!is_recording()) return f(xs);
-  const auto segment =
-      std::make_shared<Segment>(Segment{std::move(f), xs.size(), default_generator(), context, {}});
+  const auto segment = std::make_shared<Segment>(Segment{std::move(f), xs.size(), default_generator(), context, {}});
   List inputs(xs.begin(), xs.end());
   {
     const std::uint64_t start = newest_id();
@@ -184,18 +178,14 @@ List checkpoint(Function f, std::span<const Tensor> xs, CallSite site) {
     Captures captures(start);
     List ys = segment->f(at);
     if (ys.size() > kMostResults)
-      fail<ArgumentError>(
-          "checkpoint",
-          fmt::format(
-              "expected a function with at most {} results, got {}", kMostResults, ys.size()),
-          site);
+      fail<ArgumentError>("checkpoint",
+                          fmt::format("expected a function with at most {} results, got {}", kMostResults, ys.size()),
+                          site);
     for (const Tensor& y : ys) {
       captures.add(y);
       if (!is_floating(y.dtype()))
         fail<DTypeError>(
-            "checkpoint",
-            fmt::format("expected results of float32 or float64, got {}", to_string(y.dtype())),
-            site);
+            "checkpoint", fmt::format("expected results of float32 or float64, got {}", to_string(y.dtype())), site);
     }
     captures.check(ys, at, site);
     inputs.insert(inputs.end(), captures.found.begin(), captures.found.end());

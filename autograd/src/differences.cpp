@@ -17,10 +17,7 @@ bool all_finite(const std::vector<double>& v) {
 
 }  // namespace
 
-Differences::Differences(Function f,
-                         std::vector<Tensor> xs,
-                         std::vector<std::size_t> moved,
-                         double eps)
+Differences::Differences(Function f, std::vector<Tensor> xs, std::vector<std::size_t> moved, double eps)
     : f_(std::move(f)), xs_(std::move(xs)), moved_(std::move(moved)), eps_(eps) {
   for (std::size_t k : moved_)
     for (double x : xs_[k].to_vector()) {
@@ -43,9 +40,9 @@ std::vector<double> Differences::evaluate(const std::vector<double>& direction, 
   std::vector<double> row;
   for (const Tensor& y : f_(at)) {
     if (!is_floating(y.dtype())) continue;
-    rounding_ = std::max<double>(rounding_,
-                                 y.dtype() == float64 ? std::numeric_limits<double>::epsilon()
-                                                      : std::numeric_limits<float>::epsilon());
+    rounding_ = std::max<double>(
+        rounding_,
+        y.dtype() == float64 ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon());
     const std::vector<double> values = y.to_vector();
     row.insert(row.end(), values.begin(), values.end());
   }
@@ -77,8 +74,7 @@ Quotient Differences::derivative(const std::vector<double>& direction) {
     double factor = 16;
     for (std::size_t c = 1; c <= last.size(); ++c, factor *= 16) {
       row.emplace_back(m);
-      for (std::size_t j = 0; j < m; ++j)
-        row[c][j] = row[c - 1][j] + (row[c - 1][j] - last[c - 1][j]) / (factor - 1);
+      for (std::size_t j = 0; j < m; ++j) row[c][j] = row[c - 1][j] + (row[c - 1][j] - last[c - 1][j]) / (factor - 1);
     }
     double largest = 0;
     for (double v : row.back()) largest = std::max(largest, std::abs(v));
@@ -87,9 +83,8 @@ Quotient Differences::derivative(const std::vector<double>& direction) {
     for (std::size_t j = 0; j < m; ++j) {
       for (std::size_t c = 0; c < row.size(); ++c) {
         const double value = row[c][j];
-        const double error =
-            c == 0 ? std::abs(value - last[0][j])
-                   : std::max(std::abs(value - last[c - 1][j]), std::abs(value - row[c - 1][j]));
+        const double error = c == 0 ? std::abs(value - last[0][j])
+                                    : std::max(std::abs(value - last[c - 1][j]), std::abs(value - row[c - 1][j]));
         const double relative = error / (std::abs(value) + 0.01 * largest + noise + kTiny);
         if (!(relative < rank[j])) continue;
         rank[j] = relative;
@@ -131,8 +126,8 @@ std::pair<double, double> Differences::one_sided(const std::vector<double>& dire
   const auto wide = quotients(1e-5), narrow = quotients(1e-7);
   const double gap = std::abs(narrow.first - narrow.second);
   const double size = std::max(std::abs(narrow.first), std::abs(narrow.second));
-  const bool apart = gap > 1e-3 * size && gap > 100 * rounding_ * magnitude_ / 1e-7 &&
-                     gap > 0.2 * std::abs(wide.first - wide.second);
+  const bool apart =
+      gap > 1e-3 * size && gap > 100 * rounding_ * magnitude_ / 1e-7 && gap > 0.2 * std::abs(wide.first - wide.second);
   return apart || !std::isfinite(gap) ? narrow : std::pair{kNaN, kNaN};
 }
 

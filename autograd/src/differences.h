@@ -36,8 +36,7 @@ class Differences {
 
   /// The difference quotients to the right and to the left along `direction`, of the combination
   /// <weights, f>, where they do not seem to approach each other; both NaN otherwise.
-  std::pair<double, double> one_sided(const std::vector<double>& direction,
-                                      const std::vector<double>& weights);
+  std::pair<double, double> one_sided(const std::vector<double>& direction, const std::vector<double>& weights);
 
  private:
   std::vector<double> evaluate(const std::vector<double>& direction, double t);

@@ -70,26 +70,20 @@ Evaluated evaluate(const char* name, const At& a) {
     const bool floating = is_floating(x.dtype());
     if (a.captured && floating && !requires_grad(x))
       fail<GradientError>(
-          name,
-          fmt::format("expected tensors that require a gradient, got number {} that doesn't", i),
-          a.site);
+          name, fmt::format("expected tensors that require a gradient, got number {} that doesn't", i), a.site);
     e.further = e.further || (!a.captured && e.recording && requires_grad(x));
     at.push_back(a.captured || !floating ? x : fresh_argument(x, e.recording, a.site));
     if (!floating) continue;
     e.floating.push_back(i);
     e.roots.push_back(at.back());
   }
-  if (e.roots.empty())
-    fail<DTypeError>(name, "expected an input of float32 or float64, got none", a.site);
+  if (e.roots.empty()) fail<DTypeError>(name, "expected an input of float32 or float64, got none", a.site);
   e.recorded = a.f(at);
-  if (e.recorded.empty())
-    fail<ArgumentError>(name, "expected a function with a result, got one without", a.site);
+  if (e.recorded.empty()) fail<ArgumentError>(name, "expected a function with a result, got one without", a.site);
   for (const Tensor& y : e.recorded) {
     if (!is_floating(y.dtype()))
       fail<DTypeError>(
-          name,
-          fmt::format("expected a result of float32 or float64, got {}", to_string(y.dtype())),
-          a.site);
+          name, fmt::format("expected a result of float32 or float64, got {}", to_string(y.dtype())), a.site);
     e.further = e.further || (!a.captured && e.recording && reaches_others(y, e.roots, e.start));
   }
   for (const Tensor& y : e.recorded) e.ys.push_back(e.further ? y : without_attachment(y));
@@ -99,34 +93,23 @@ Evaluated evaluate(const char* name, const At& a) {
 /// The only result, of one element.
 const Tensor& number(const char* name, const At& a, const Evaluated& e) {
   if (e.recorded.size() != 1)
-    fail<ArgumentError>(
-        name,
-        fmt::format("expected a function with one result, got {}", e.recorded.size()),
-        a.site);
+    fail<ArgumentError>(name, fmt::format("expected a function with one result, got {}", e.recorded.size()), a.site);
   if (e.recorded[0].numel() != 1)
-    fail<ShapeError>(
-        name,
-        "expected a function with one element, got " + to_string(e.recorded[0].shape()),
-        a.site);
+    fail<ShapeError>(name, "expected a function with one element, got " + to_string(e.recorded[0].shape()), a.site);
   return e.recorded[0];
 }
 
-void check_like(
-    const char* name, const char* what, const Tensor& expected, const Tensor& got, CallSite site) {
+void check_like(const char* name, const char* what, const Tensor& expected, const Tensor& got, CallSite site) {
   if (got.shape() != expected.shape())
     fail<ShapeError>(
-        name,
-        fmt::format(
-            "expected a {} {}, got {}", what, to_string(expected.shape()), to_string(got.shape())),
-        site);
+        name, fmt::format("expected a {} {}, got {}", what, to_string(expected.shape()), to_string(got.shape())), site);
   if (got.dtype() != expected.dtype()) fail_dtype(name, expected.dtype(), got.dtype(), site);
 }
 
 /// The directions of the floating inputs, checked.
 List directions(const char* name, const Evaluated& e, const At& a, const List& vs) {
   if (vs.size() != a.xs.size())
-    fail<ArgumentError>(
-        name, fmt::format("expected {} directions, got {}", a.xs.size(), vs.size()), a.site);
+    fail<ArgumentError>(name, fmt::format("expected {} directions, got {}", a.xs.size(), vs.size()), a.site);
   List result;
   for (std::size_t i : e.floating) {
     check_like(name, "direction", a.xs[i], vs[i], a.site);
@@ -141,26 +124,23 @@ List rows(const char* name, const Tensor& y, const Evaluated& e, CallSite site) 
   std::vector<List> parts(e.roots.size());
   for (const Tensor& x : e.roots)
     if (y.rank() + x.rank() > kMaxRank)
-      fail<ShapeError>(
-          name,
-          fmt::format("expected at most {} dimensions of result and input together, got {} and {}",
-                      kMaxRank,
-                      to_string(y.shape()),
-                      to_string(x.shape())),
-          site);
+      fail<ShapeError>(name,
+                       fmt::format("expected at most {} dimensions of result and input together, got {} and {}",
+                                   kMaxRank,
+                                   to_string(y.shape()),
+                                   to_string(x.shape())),
+                       site);
   for (std::int64_t i = 0; requires_grad(y) && i < y.numel(); ++i) {
     Tensor unit = zeros_like(y);
     dispatch_floating(unit.dtype(), [&]<class T>() { unit.mutable_data<T>()[i] = T(1); });
-    const List row =
-        e.pull({&y, 1}, e.roots, {unit}, {.retain_graph = true, .create_graph = e.further});
+    const List row = e.pull({&y, 1}, e.roots, {unit}, {.retain_graph = true, .create_graph = e.further});
     for (std::size_t k = 0; k < row.size(); ++k) parts[k].push_back(row[k]);
   }
   List result;
   for (std::size_t k = 0; k < parts.size(); ++k) {
     Shape shape = y.shape();
     for (std::int64_t size : e.roots[k].shape()) shape.push_back(size);
-    result.push_back(parts[k].empty() ? zeros(shape, e.roots[k].dtype())
-                                      : reshape(stack(parts[k]), shape));
+    result.push_back(parts[k].empty() ? zeros(shape, e.roots[k].dtype()) : reshape(stack(parts[k]), shape));
   }
   return result;
 }
@@ -178,8 +158,7 @@ Tensor fresh_argument(const Tensor& x, bool outer, CallSite site) {
 }
 
 void fail_argument_count(std::size_t got) {
-  fail<ArgumentError>(
-      "call", fmt::format("expected a function of {} tensors, got one of another number", got));
+  fail<ArgumentError>("call", fmt::format("expected a function of {} tensors, got one of another number", got));
 }
 
 List gradient(const At& a) {
@@ -196,12 +175,8 @@ Tensor derivative(const std::function<Tensor(const Tensor&)>& f, const Tensor& x
 std::pair<List, List> vjp(const At& a, const List& cotangents) {
   const Evaluated e = evaluate("vjp", a);
   if (cotangents.size() != e.ys.size())
-    fail<ArgumentError>(
-        "vjp",
-        fmt::format("expected {} cotangents, got {}", e.ys.size(), cotangents.size()),
-        a.site);
-  for (std::size_t k = 0; k < e.ys.size(); ++k)
-    check_like("vjp", "cotangent", e.ys[k], cotangents[k], a.site);
+    fail<ArgumentError>("vjp", fmt::format("expected {} cotangents, got {}", e.ys.size(), cotangents.size()), a.site);
+  for (std::size_t k = 0; k < e.ys.size(); ++k) check_like("vjp", "cotangent", e.ys[k], cotangents[k], a.site);
   const bool further = e.further_with(cotangents);
   List dx = e.pull(e.recorded, e.roots, cotangents, {.create_graph = further});
   return {e.ys, e.spread(given_out(std::move(dx), further), a.xs.size())};
@@ -230,8 +205,7 @@ List hvp(const char* name, const At& a, const List& vs) {
 std::vector<List> jacobian(const At& a) {
   const Evaluated e = evaluate("jacobian", a);
   std::vector<List> result;
-  for (const Tensor& y : e.recorded)
-    result.push_back(e.spread(rows("jacobian", y, e, a.site), a.xs.size()));
+  for (const Tensor& y : e.recorded) result.push_back(e.spread(rows("jacobian", y, e, a.site), a.xs.size()));
   return result;
 }
 

@@ -32,8 +32,7 @@ class Check {
         options_(options),
         random_(Generator(options.seed).split(1)),
         tape_(s),
-        differences_(
-            [&s](std::span<const Tensor> at) { return s.values(at); }, s.xs, s.moved, options.eps) {
+        differences_([&s](std::span<const Tensor> at) { return s.values(at); }, s.xs, s.moved, options.eps) {
     report_.what = what;
     report_.accepted = options.rtol;
   }
@@ -52,8 +51,7 @@ class Check {
       compare_entries();
     else if (n <= options_.entries)
       compare_combination();
-    if (const auto name = tape_.changed(s_))
-      find(fmt::format("the {} was changed in place", *name));
+    if (const auto name = tape_.changed(s_)) find(fmt::format("the {} was changed in place", *name));
     return finish();
   }
 
@@ -67,23 +65,16 @@ class Check {
   /// (where other kernels may run).
   bool repeatable() {
     const RecordedCall again(s_);
-    const auto same = [](const Tensor& a, const Tensor& b) {
-      return equal(contiguous(a), contiguous(b), true);
-    };
-    if (!std::equal(tape_.results().begin(),
-                    tape_.results().end(),
-                    again.results().begin(),
-                    again.results().end(),
-                    same)) {
-      find(fmt::format("the {} differs from run to run (seed the generator that f draws from)",
-                       s_.result));
+    const auto same = [](const Tensor& a, const Tensor& b) { return equal(contiguous(a), contiguous(b), true); };
+    if (!std::equal(
+            tape_.results().begin(), tape_.results().end(), again.results().begin(), again.results().end(), same)) {
+      find(fmt::format("the {} differs from run to run (seed the generator that f draws from)", s_.result));
       return false;
     }
     const Row recorded = tape_.values(), plain = differences_.value();
     const auto close = [&](double a, double b) {
       // Cotangents are of order 1: what cancels to less keeps rounding errors of that order.
-      const double accepted =
-          64 * differences_.rounding() * std::max(1.0, differences_.magnitude());
+      const double accepted = 64 * differences_.rounding() * std::max(1.0, differences_.magnitude());
       return a == b || std::abs(a - b) <= accepted || (a != a && b != b);
     };
     if (!std::equal(recorded.begin(), recorded.end(), plain.begin(), plain.end(), close)) {
@@ -161,8 +152,7 @@ class Check {
   void judge_by_input(std::vector<Pair>& pairs, std::size_t per_entry) {
     std::size_t from = 0;
     for (const Tensor& x : tape_.inputs()) {
-      const std::span<Pair> block(pairs.data() + from,
-                                  static_cast<std::size_t>(x.numel()) * per_entry);
+      const std::span<Pair> block(pairs.data() + from, static_cast<std::size_t>(x.numel()) * per_entry);
       double size = 0;
       for (const Pair& p : block)
         for (double value : {p.analytic, p.numeric})
@@ -199,13 +189,11 @@ class Check {
       worst_direction_ = direction_;
       worst_cotangent_ = cotangent_;
     }
-    if (noise > 1e-4 * size &&
-        analytic > 100 * differences_.rounding() * differences_.magnitude() && !inconclusive_) {
+    if (noise > 1e-4 * size && analytic > 100 * differences_.rounding() * differences_.magnitude() && !inconclusive_) {
       inconclusive_ = true;
-      find(fmt::format(
-          "nothing can be said: derivatives of {:.2g} are lost in the rounding of values of {:.2g}",
-          size,
-          differences_.magnitude()));
+      find(fmt::format("nothing can be said: derivatives of {:.2g} are lost in the rounding of values of {:.2g}",
+                       size,
+                       differences_.magnitude()));
     }
   }
 
@@ -223,10 +211,9 @@ class Check {
       std::string of = "a combination of all results", by = "a random direction";
       if (p.output != kMixed) {
         std::tie(e.output, e.output_at) = locate(tape_.results(), p.output);
-        of = name_of(
-            tape_.results(),
-            p.output,
-            tape_.results().size() == 1 ? s_.result : fmt::format("{} {}", s_.result, e.output));
+        of = name_of(tape_.results(),
+                     p.output,
+                     tape_.results().size() == 1 ? s_.result : fmt::format("{} {}", s_.result, e.output));
       }
       if (p.input != kMixed) {
         const auto [k, at] = locate(tape_.inputs(), p.input);
@@ -259,15 +246,13 @@ class Check {
     }
     const auto [right, left] = differences_.one_sided(direction, weights);
     if (!std::isnan(right) || !std::isnan(left))
-      find(fmt::format(
-          "not differentiable here? The difference quotients are {:.6g} to the right and {:.6g} "
-          "to the left",
-          right,
-          left));
+      find(
+          fmt::format("not differentiable here? The difference quotients are {:.6g} to the right and {:.6g} "
+                      "to the left",
+                      right,
+                      left));
     else if (p.error > options_.rtol * std::max(std::abs(p.numeric), p.size))
-      find(fmt::format(
-          "the numeric value is uncertain by {:.2g}: f is not smooth, or not precise, enough",
-          p.error));
+      find(fmt::format("the numeric value is uncertain by {:.2g}: f is not smooth, or not precise, enough", p.error));
   }
 
   const CheckedFunction& s_;
@@ -308,11 +293,8 @@ void compare_float32(const CheckedFunction& s, const CheckOptions& options, Repo
 
 }  // namespace
 
-Report check_derivative(int order,
-                        const Function& f,
-                        std::span<const Tensor> xs,
-                        const CheckOptions& options,
-                        CallSite site) {
+Report check_derivative(
+    int order, const Function& f, std::span<const Tensor> xs, const CheckOptions& options, CallSite site) {
   static constexpr const char* kNames[] = {"gradcheck", "gradgradcheck", "third derivative"};
   const char* what = kNames[std::clamp(order, 1, 3) - 1];
   CheckedFunction s = checked_function(f, xs, what, site);
@@ -326,13 +308,12 @@ Report check_derivative(int order,
 }  // namespace detail
 
 std::string to_string(const Report& r) {
-  std::string text = fmt::format(
-      "{}: {}, {} derivatives compared, largest relative error {:.2g} (accepted {:.2g})\n",
-      r.what,
-      r.ok ? "ok" : "failed",
-      r.compared,
-      r.max_relative_error,
-      r.accepted);
+  std::string text = fmt::format("{}: {}, {} derivatives compared, largest relative error {:.2g} (accepted {:.2g})\n",
+                                 r.what,
+                                 r.ok ? "ok" : "failed",
+                                 r.compared,
+                                 r.max_relative_error,
+                                 r.accepted);
   if (!r.worst.name.empty())
     text += fmt::format("  worst: {} is {:.10g} by the rule, {:.10g} by differences\n",
                         r.worst.name,
@@ -342,8 +323,6 @@ std::string to_string(const Report& r) {
   return text;
 }
 
-std::ostream& operator<<(std::ostream& out, const Report& report) {
-  return out << to_string(report);
-}
+std::ostream& operator<<(std::ostream& out, const Report& report) { return out << to_string(report); }
 
 }  // namespace gradus

@@ -23,8 +23,7 @@ std::optional<std::string> find_bad(const Tensor& x, bool infinity) {
     bool all = true;
     for (const T* p = begin; p != end; ++p) all &= *p - *p == 0;
     if (all) return {};
-    const T* at =
-        std::find_if(begin, end, [&](T v) { return std::isnan(v) || (infinity && std::isinf(v)); });
+    const T* at = std::find_if(begin, end, [&](T v) { return std::isnan(v) || (infinity && std::isinf(v)); });
     if (at == end) return {};
     Shape index = x.shape();
     std::int64_t place = at - begin;
@@ -42,8 +41,7 @@ void NanGuard::end(const detail::OpCall& call) {
   const char* name = call.op.info.name;
   // A rule is seen as an op from the cotangent of the result to those of the inputs.
   const bool rule = detail::context.backward_of == name;
-  const std::size_t most =
-      rule ? call.outputs.size() : static_cast<std::size_t>(call.op.info.outputs);
+  const std::size_t most = rule ? call.outputs.size() : static_cast<std::size_t>(call.op.info.outputs);
   for (std::size_t k = 0; k < std::min(most, call.outputs.size()); ++k) {
     const auto bad = find_bad(call.outputs[k], options_.infinity);
     if (!bad) continue;
@@ -52,8 +50,7 @@ void NanGuard::end(const detail::OpCall& call) {
     if (rule)
       detail::fail<GradientError>(
           name,
-          fmt::format(
-              "expected its rule to give finite cotangents, got {} in that of input {}", *bad, k),
+          fmt::format("expected its rule to give finite cotangents, got {} in that of input {}", *bad, k),
           call.site);
     detail::fail<ArgumentError>(
         name, fmt::format("expected a finite result of finite inputs, got {}", *bad), call.site);

@@ -83,14 +83,10 @@ template <class Model>
 void train_mnist(benchmark::State& state, Model& model, torch::optim::Optimizer& optimizer) {
   const Tensor x = torch::randn({bench::kBatch, bench::kPixels});
   const Tensor labels = torch::randint(bench::kClasses, {bench::kBatch}, torch::kInt64);
-  train(state, model, optimizer, [&] {
-    return torch::nn::functional::cross_entropy(model.forward(x), labels);
-  });
+  train(state, model, optimizer, [&] { return torch::nn::functional::cross_entropy(model.forward(x), labels); });
 }
 
-torch::optim::SGDOptions sgd_momentum() {
-  return torch::optim::SGDOptions(bench::kSgdRate).momentum(bench::kMomentum);
-}
+torch::optim::SGDOptions sgd_momentum() { return torch::optim::SGDOptions(bench::kSgdRate).momentum(bench::kMomentum); }
 
 void mlp_mnist_b128_sgdm(benchmark::State& state) {
   Mlp model(bench::kPixels, bench::kHidden1, bench::kHidden2, bench::kClasses);
@@ -115,11 +111,9 @@ BENCHMARK(mlp_bn_mnist_b128_sgdm)->Unit(benchmark::kMicrosecond);
 
 struct Cnn : torch::nn::Module {
   Cnn() {
-    const int64_t channels[] = {
-        bench::kImageChannels, bench::kChannels1, bench::kChannels2, bench::kChannels3};
+    const int64_t channels[] = {bench::kImageChannels, bench::kChannels1, bench::kChannels2, bench::kChannels3};
     for (int i = 0; i < 3; ++i) {
-      blocks->push_back(
-          torch::nn::Conv2d(torch::nn::Conv2dOptions(channels[i], channels[i + 1], 3).padding(1)));
+      blocks->push_back(torch::nn::Conv2d(torch::nn::Conv2dOptions(channels[i], channels[i + 1], 3).padding(1)));
       blocks->push_back(torch::nn::BatchNorm2d(channels[i + 1]));
       blocks->push_back(torch::nn::ReLU());
       blocks->push_back(torch::nn::MaxPool2d(2));
@@ -137,12 +131,9 @@ struct Cnn : torch::nn::Module {
 void cnn_cifar_b64_adam(benchmark::State& state) {
   Cnn model;
   torch::optim::Adam adam(model.parameters(), torch::optim::AdamOptions(bench::kAdamRate));
-  const Tensor x =
-      torch::randn({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
+  const Tensor x = torch::randn({bench::kCnnBatch, bench::kImageChannels, bench::kImageSide, bench::kImageSide});
   const Tensor labels = torch::randint(bench::kClasses, {bench::kCnnBatch}, torch::kInt64);
-  train(state, model, adam, [&] {
-    return torch::nn::functional::cross_entropy(model.forward(x), labels);
-  });
+  train(state, model, adam, [&] { return torch::nn::functional::cross_entropy(model.forward(x), labels); });
 }
 BENCHMARK(cnn_cifar_b64_adam)->Unit(benchmark::kMicrosecond);
 
@@ -151,8 +142,7 @@ void custom_chain_1M(benchmark::State& state) {
   const Tensor ones = torch::ones_like(t);
   for (auto _ : state) {
     t.mutable_grad().reset();
-    const Tensor y =
-        t * torch::sigmoid(bench::kGeluSlope * t) + bench::kTanhWeight * torch::tanh(t);
+    const Tensor y = t * torch::sigmoid(bench::kGeluSlope * t) + bench::kTanhWeight * torch::tanh(t);
     y.backward(ones);
   }
 }

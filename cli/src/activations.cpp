@@ -47,9 +47,7 @@ constexpr Activation kActivations[] = {
     {"tanh", "", [](const Tensor& x) { return tanh(x); }},
     {"relu", "", [](const Tensor& x) { return relu(x); }},
     {"leaky_relu", "α = 0.01", [](const Tensor& x) { return leaky_relu(x); }},
-    {"prelu",
-     "w = 0.25 at the start",
-     [](const Tensor& x) { return prelu(x, full({1}, 0.25, x.dtype())); }},
+    {"prelu", "w = 0.25 at the start", [](const Tensor& x) { return prelu(x, full({1}, 0.25, x.dtype())); }},
     {"elu", "α = 1", [](const Tensor& x) { return elu(x); }},
     {"selu", "λ = 1.0507, α = 1.6733", [](const Tensor& x) { return selu(x); }},
     {"celu", "α = 2", [](const Tensor& x) { return celu(x, 2); }},
@@ -110,9 +108,8 @@ std::string range(const Activation& a, const Curve& near) {
   std::vector<double> y = near.y;
   y.insert(y.end(), far.y.begin(), far.y.end());
   const auto [least, most] = std::minmax_element(y.begin(), y.end());
-  return fmt::format("{} … {}",
-                     *least < -kFar / 1000 ? "-∞" : spell(*least, 2),
-                     *most > kFar / 1000 ? "∞" : spell(*most, 2));
+  return fmt::format(
+      "{} … {}", *least < -kFar / 1000 ? "-∞" : spell(*least, 2), *most > kFar / 1000 ? "∞" : spell(*most, 2));
 }
 
 /// The mean of results for x normal with mean 0 and variance 1.
@@ -181,14 +178,12 @@ void print_times() {
   constexpr std::int64_t n = 1 << 16;
   set_num_threads(1);
   Generator generator(1);
-  const Tensor data = normal({n}, 0, 2, float32, generator), x = leaf(data),
-               ones_like_y = ones({n});
+  const Tensor data = normal({n}, 0, 2, float32, generator), x = leaf(data), ones_like_y = ones({n});
   struct Time {
     double forward, both;
   };
   const auto measure = [&](const Activation& a) -> Time {
-    return {nanoseconds([&] { return a.f(data); }, n),
-            nanoseconds([&] { return grad(a.f(x), x, ones_like_y); }, n)};
+    return {nanoseconds([&] { return a.f(data); }, n), nanoseconds([&] { return grad(a.f(x), x, ones_like_y); }, n)};
   };
   for (int i = 0; i < 2; ++i) measure(kActivations[0]);  // warms up
   std::vector<Time> times;
@@ -217,8 +212,7 @@ constexpr double kReach = 5, kLow = -2, kHigh = 5, kScale = 32;
 std::string polyline(const Curve& c, const std::vector<double>& y, const char* style) {
   std::string text, points;
   const auto flush = [&] {
-    if (!points.empty())
-      text += fmt::format("<polyline class=\"{}\" points=\"{}\"/>\n", style, points);
+    if (!points.empty()) text += fmt::format("<polyline class=\"{}\" points=\"{}\"/>\n", style, points);
     points.clear();
   };
   for (std::size_t i = 0; i < y.size(); ++i) {
@@ -247,8 +241,7 @@ std::string picture(const Activation& a) {
       width + 16,
       height + 16);
   const auto line = [&](double x1, double y1, double x2, double y2, const char* style) {
-    svg += fmt::format(
-        "<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", style, x1, y1, x2, y2);
+    svg += fmt::format("<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", style, x1, y1, x2, y2);
   };
   for (int i = 0; i <= 10; ++i) line(i * kScale, 0, i * kScale, height, i == 5 ? "axis" : "grid");
   for (int i = 0; i <= 7; ++i) line(0, i * kScale, width, i * kScale, i == 5 ? "axis" : "grid");
@@ -272,9 +265,8 @@ void write_pictures(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error)
-    throw UsageError(fmt::format("--out: expected a folder that can be made, got '{}' ({})",
-                                 folder.string(),
-                                 error.message()));
+    throw UsageError(
+        fmt::format("--out: expected a folder that can be made, got '{}' ({})", folder.string(), error.message()));
   for (const Activation& a : kActivations) {
     const std::filesystem::path path = folder / fmt::format("{}.svg", a.op);
     gradus::detail::write_file("activations", path.string(), picture(a));

@@ -29,8 +29,8 @@ Options::Options(const char* command,
   all.add_options()("help,h", "this text");
   try {
     using namespace po::command_line_style;
-    const auto style = allow_long | allow_short | allow_dash_for_short | long_allow_adjacent |
-                       long_allow_next | short_allow_adjacent | short_allow_next;
+    const auto style = allow_long | allow_short | allow_dash_for_short | long_allow_adjacent | long_allow_next |
+                       short_allow_adjacent | short_allow_next;
     po::parsed_options parsed = po::command_line_parser(arguments).options(all).style(style).run();
     po::parsed_options named(&all);
     for (const po::option& option : parsed.options) {
@@ -46,12 +46,10 @@ Options::Options(const char* command,
     };
     std::vector<Named> names;
     for (const auto& option : all.options()) names.push_back({"--" + option->long_name()});
-    const std::string what =
-        gradus::detail::unknown_word("an option", error.get_option_name(), names);
+    const std::string what = gradus::detail::unknown_word("an option", error.get_option_name(), names);
     throw UsageError(fmt::format("{}: {} (see 'gradus {} --help')", command, what, command));
   } catch (const po::error& error) {
-    throw UsageError(
-        fmt::format("{}: {} (see 'gradus {} --help')", command, error.what(), command));
+    throw UsageError(fmt::format("{}: {} (see 'gradus {} --help')", command, error.what(), command));
   }
   if (map_.count("help") > 0) {
     std::ostringstream table;
@@ -61,8 +59,8 @@ Options::Options(const char* command,
     return;
   }
   if (rest_.size() > most)
-    throw UsageError(fmt::format(
-        "{}: unexpected argument '{}' (see 'gradus {} --help')", command, rest_[most], command));
+    throw UsageError(
+        fmt::format("{}: unexpected argument '{}' (see 'gradus {} --help')", command, rest_[most], command));
 }
 
 std::string Options::text(const char* name) const {
@@ -80,15 +78,12 @@ double Options::number(const char* name, double otherwise, double least, double 
   return value;
 }
 
-std::int64_t Options::whole(const char* name,
-                            std::int64_t otherwise,
-                            std::int64_t least,
-                            std::int64_t most) const {
+std::int64_t Options::whole(const char* name, std::int64_t otherwise, std::int64_t least, std::int64_t most) const {
   if (!has(name)) return otherwise;
   std::int64_t value = 0;
   if (!parse(text(name), value) || value < least || value > most)
-    throw UsageError(fmt::format(
-        "--{}: expected a whole number from {} to {}, got '{}'", name, least, most, text(name)));
+    throw UsageError(
+        fmt::format("--{}: expected a whole number from {} to {}, got '{}'", name, least, most, text(name)));
   return value;
 }
 

@@ -61,10 +61,7 @@ class Options {
 
   /// A number in that range, `otherwise` if the option was not given. UsageError for anything else.
   double number(const char* name, double otherwise, double least, double most) const;
-  std::int64_t whole(const char* name,
-                     std::int64_t otherwise,
-                     std::int64_t least,
-                     std::int64_t most) const;
+  std::int64_t whole(const char* name, std::int64_t otherwise, std::int64_t least, std::int64_t most) const;
 
  private:
   po::variables_map map_;
@@ -74,10 +71,7 @@ class Options {
 
 /// Of things with a `name`, the one called `word`. UsageError: `where`, then "expected a colour, got …".
 template <class Things>
-const auto& find_word(std::string_view where,
-                      std::string_view what,
-                      std::string_view word,
-                      const Things& known) {
+const auto& find_word(std::string_view where, std::string_view what, std::string_view word, const Things& known) {
   for (const auto& thing : known)
     if (thing.name == word) return thing;
   throw UsageError(fmt::format("{}{}", where, gradus::detail::unknown_word(what, word, known)));

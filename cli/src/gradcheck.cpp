@@ -47,17 +47,15 @@ Tensor draw(const Sample& sample, Generator& generator) {
   const auto n = static_cast<std::size_t>(sample.shape.numel());
   if (sample.kind == Sample::Kind::flag) return bernoulli(sample.shape, 0.5, boolean, generator);
   if (sample.kind == Sample::Kind::index) {
-    const auto low = static_cast<std::int64_t>(domain.low),
-               high = static_cast<std::int64_t>(domain.high);
+    const auto low = static_cast<std::int64_t>(domain.low), high = static_cast<std::int64_t>(domain.high);
     std::vector<std::int64_t> values(n);
     for (std::int64_t& v : values) v = low + generator.below(high - low);
     return from_vector(values, sample.shape);
   }
   std::vector<double> values;
-  const double gap =
-      sample.kind == Sample::Kind::distinct
-          ? std::min(kKinkDistance, (domain.high - domain.low) / 4 / static_cast<double>(n + 1))
-          : 0;
+  const double gap = sample.kind == Sample::Kind::distinct
+                         ? std::min(kKinkDistance, (domain.high - domain.low) / 4 / static_cast<double>(n + 1))
+                         : 0;
   while (values.size() < n) {
     const double x = draw(domain, generator);
     const auto near = [&](double other) { return std::abs(x - other) < gap; };
@@ -81,8 +79,7 @@ Row check(const OpEntry& entry) {
   std::uint64_t key = 0;
   for (const Example& example : entry.examples()) {
     Generator generator = Generator(1).split(key++);
-    if (!example.differentiable || (entry.op != nullptr && !entry.op->info.differentiable))
-      continue;
+    if (!example.differentiable || (entry.op != nullptr && !entry.op->info.differentiable)) continue;
     // Only real inputs take a gradient; the others are held.
     std::vector<Tensor> all, free;
     std::vector<std::size_t> places;
@@ -104,8 +101,7 @@ Row check(const OpEntry& entry) {
       row.first = worse(first.max_relative_error, row.first);
       row.second = worse(second.max_relative_error, row.second);
       for (const Report* report : {&first, &second})
-        if (!report->ok && row.failure.empty())
-          row.failure = fmt::format("{}: {}", example.label, to_string(*report));
+        if (!report->ok && row.failure.empty()) row.failure = fmt::format("{}: {}", example.label, to_string(*report));
     } catch (const std::exception& error) {
       if (row.failure.empty()) row.failure = fmt::format("{}: {}", example.label, error.what());
     }
@@ -124,31 +120,21 @@ int run_gradcheck(const std::vector<std::string>& arguments) {
   int ops = 0, wrong = 0;
   for (const OpEntry& entry : all_ops()) {
     if (std::string_view(entry.name).find(filter) == std::string_view::npos) continue;
-    if (ops++ == 0)
-      fmt::print(
-          "{:<24}{:>9}{:>14}{:>14}  result\n", "op", "examples", "first order", "second order");
+    if (ops++ == 0) fmt::print("{:<24}{:>9}{:>14}{:>14}  result\n", "op", "examples", "first order", "second order");
     const Row row = check(entry);
-    const char* const result = !row.failure.empty() ? "wrong"
-                               : row.checked == 0   ? "no derivative"
-                                                    : "ok";
+    const char* const result = !row.failure.empty() ? "wrong" : row.checked == 0 ? "no derivative" : "ok";
     if (row.checked == 0)
       fmt::print("{:<24}{:>9}{:>14}{:>14}  {}\n", entry.name, "-", "-", "-", result);
     else
-      fmt::print("{:<24}{:>9}{:>14.1e}{:>14.1e}  {}\n",
-                 entry.name,
-                 row.checked,
-                 row.first,
-                 row.second,
-                 result);
+      fmt::print("{:<24}{:>9}{:>14.1e}{:>14.1e}  {}\n", entry.name, row.checked, row.first, row.second, result);
     std::fflush(stdout);
     if (row.failure.empty()) continue;
     ++wrong;
     failures += fmt::format("\n{}, {}\n", entry.name, row.failure);
   }
   if (ops == 0)
-    throw UsageError(fmt::format(
-        "gradcheck: {}",
-        gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
+    throw UsageError(
+        fmt::format("gradcheck: {}", gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
   fmt::print("{} ops, {} wrong (largest relative errors of derivatives)\n{}", ops, wrong, failures);
   return wrong == 0 ? 0 : 1;
 }

@@ -51,10 +51,9 @@ Shape parse_shape(const std::string& text) {
   while (true) {
     std::int64_t size = 0;
     const auto [next, error] = std::from_chars(at, end, size);
-    if (error != std::errc() || size < 1 || size > kMostValues / values ||
-        sizes.size() == kMaxRank - 1 || (next != end && *next != ','))
-      throw UsageError(
-          fmt::format("--input: expected the shape of a row, such as 1,28,28, got '{}'", text));
+    if (error != std::errc() || size < 1 || size > kMostValues / values || sizes.size() == kMaxRank - 1 ||
+        (next != end && *next != ','))
+      throw UsageError(fmt::format("--input: expected the shape of a row, such as 1,28,28, got '{}'", text));
     values *= size;
     sizes.push_back(size);
     if (next == end) return Shape(sizes);
@@ -86,10 +85,7 @@ struct Picture {
   graph::DotOptions options;
 };
 
-Picture picture_of(const std::string& model,
-                   const Shape& row,
-                   std::int64_t batch,
-                   const Colour& colour) {
+Picture picture_of(const std::string& model, const Shape& row, std::int64_t batch, const Colour& colour) {
   Generator generator(0);
   nn::Sequential net = nn::model_from_text(model, row, generator);
   for (const nn::NamedParameter& named : named_parameters(net))
@@ -114,8 +110,7 @@ Picture picture_of(const std::string& model,
     for (const graph::NodeInfo& n : picture.view.nodes())
       if (!n.is_leaf) most = std::max(most, colour.weight(n));
     picture.options.heat = colour.weight;
-    picture.options.title =
-        fmt::format("coloured by {}: red is {:.3g} {}", colour.name, most, colour.unit);
+    picture.options.title = fmt::format("coloured by {}: red is {:.3g} {}", colour.name, most, colour.unit);
   }
   // A scope is a path; the layer that stands there now says its sizes.
   std::map<std::string, std::string> layers;
@@ -131,14 +126,12 @@ Picture picture_of(const std::string& model,
 /// Runs Graphviz on a file of DOT. UsageError if it is not installed or fails.
 void run_dot(const std::string& format, const std::string& dot_file, const std::string& picture) {
   const std::string type = "-T" + format;
-  const char* const command[] = {
-      "dot", type.c_str(), "-o", picture.c_str(), dot_file.c_str(), nullptr};
+  const char* const command[] = {"dot", type.c_str(), "-o", picture.c_str(), dot_file.c_str(), nullptr};
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   pid_t child = 0;
-  const int error =
-      posix_spawnp(&child, "dot", &actions, nullptr, const_cast<char* const*>(command), environ);
+  const int error = posix_spawnp(&child, "dot", &actions, nullptr, const_cast<char* const*>(command), environ);
   posix_spawn_file_actions_destroy(&actions);
   int status = 0;
   if (error == 0)
@@ -149,8 +142,7 @@ void run_dot(const std::string& format, const std::string& dot_file, const std::
         fmt::format("graph: a picture (.{}) needs Graphviz's program dot, which was not found; -o "
                     "FILE.dot does without",
                     format));
-  if (error != 0 || status != 0)
-    throw UsageError(fmt::format("graph: dot could not draw the .{} picture", format));
+  if (error != 0 || status != 0) throw UsageError(fmt::format("graph: dot could not draw the .{} picture", format));
 }
 
 /// A folder of our own next to the picture, removed with all in it.
@@ -183,8 +175,7 @@ void write_picture(const Picture& picture, const std::string& path, const std::s
   std::error_code error;
   fs::rename(workshop.file("picture"), path, error);
   if (error)
-    throw UsageError(fmt::format(
-        "graph: expected a file that can be written, got '{}' ({})", path, error.message()));
+    throw UsageError(fmt::format("graph: expected a file that can be written, got '{}' ({})", path, error.message()));
 }
 
 }  // namespace
@@ -202,21 +193,17 @@ int run_graph(const std::vector<std::string>& arguments) {
   const Options options("graph", known, arguments, kUsage, kExamples);
   if (options.help_shown()) return 0;
   for (const char* needed : {"model", "input"})
-    if (!options.has(needed))
-      throw UsageError(fmt::format("graph: expected --{}, got none", needed));
+    if (!options.has(needed)) throw UsageError(fmt::format("graph: expected --{}, got none", needed));
 
   const std::string out = options.text("out");
   const std::string extension = fs::path(out).extension().string();
   const std::string format = extension.empty() ? "" : extension.substr(1);
-  if (options.has("out") && format != "dot" && format != "svg" && format != "png" &&
-      format != "pdf")
-    throw UsageError(
-        fmt::format("--out: expected a name in .dot, .svg, .png or .pdf, got '{}'", out));
+  if (options.has("out") && format != "dot" && format != "svg" && format != "png" && format != "pdf")
+    throw UsageError(fmt::format("--out: expected a name in .dot, .svg, .png or .pdf, got '{}'", out));
   const Shape row = parse_shape(options.text("input"));
-  const std::int64_t batch =
-      options.whole("batch", 64, 1, std::max<std::int64_t>(1, kMostValues / row.numel()));
-  const Colour& colour = find_word(
-      "--colour: ", "a colour", options.has("colour") ? options.text("colour") : "kind", colours());
+  const std::int64_t batch = options.whole("batch", 64, 1, std::max<std::int64_t>(1, kMostValues / row.numel()));
+  const Colour& colour =
+      find_word("--colour: ", "a colour", options.has("colour") ? options.text("colour") : "kind", colours());
   const Picture picture = picture_of(options.text("model"), row, batch, colour);
   if (!options.has("out")) {
     fmt::print("{}", graph::to_dot(picture.view, picture.options));

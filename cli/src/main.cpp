@@ -31,11 +31,7 @@ void print_help() {
       "Gradus: automatic differentiation and neural networks.\n\nusage: gradus COMMAND "
       "[options]\n\n");
   for (const Command& command : kCommands) fmt::print("  {:<12}{}\n", command.name, command.about);
-  fmt::print("  {:<12}{}\n  {:<12}{}\n\n",
-             "help",
-             "this text, or that of a command",
-             "--version",
-             "the version");
+  fmt::print("  {:<12}{}\n  {:<12}{}\n\n", "help", "this text, or that of a command", "--version", "the version");
   fmt::print(
       "'gradus COMMAND --help' tells the options of a command. 'gradus train' alone trains on "
       "built-in data.\n");
@@ -57,8 +53,7 @@ int run(const std::vector<std::string>& arguments) {
       return find_word("", "a command", arguments[1], kCommands).run({"--help"});
     return 0;
   }
-  return find_word("", "a command", arguments[0], kCommands)
-      .run({arguments.begin() + 1, arguments.end()});
+  return find_word("", "a command", arguments[0], kCommands).run({arguments.begin() + 1, arguments.end()});
 }
 
 /// Has idle threads sleep instead of spin, unless the user has decided: beside other work, spinning
@@ -73,9 +68,9 @@ void let_threads_sleep(char** values) {
 void finish_output() {
   const bool failed = std::ferror(stdout) != 0;
   if (std::fflush(stdout) == 0 && !failed) return;
-  gradus::detail::fail<IoError>("gradus",
-                                fmt::format("expected to write to standard output, got \"{}\"",
-                                            failed ? "an error" : std::strerror(errno)));
+  gradus::detail::fail<IoError>(
+      "gradus",
+      fmt::format("expected to write to standard output, got \"{}\"", failed ? "an error" : std::strerror(errno)));
 }
 
 /// On one line, whatever the message holds.

@@ -58,9 +58,7 @@ std::string saved_text(const OpEntry& entry) {
   const OpInfo& info = entry.op->info;
   if (!info.differentiable) return "-";
   std::string text;
-  const auto add = [&](std::string_view what) {
-    text += (text.empty() ? "" : ", ") + std::string(what);
-  };
+  const auto add = [&](std::string_view what) { text += (text.empty() ? "" : ", ") + std::string(what); };
   constexpr Saves kInputs[] = {Saves::input0, Saves::input1, Saves::input2, Saves::input3};
   if ((static_cast<unsigned>(info.saves) & 0xff) == 0xff && info.arity != 1)
     add("inputs");
@@ -106,8 +104,8 @@ int run_ops(const std::vector<std::string>& arguments) {
                  saved_text(entry));
   }
   if (shown == 0)
-    throw UsageError(fmt::format(
-        "ops: {}", gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
+    throw UsageError(
+        fmt::format("ops: {}", gradus::detail::unknown_word("a part of the name of an op", filter, all_ops())));
   return 0;
 }
 

@@ -26,9 +26,7 @@ struct Request {
 data::Splits divide(const data::Dataset& all, double test, double validation) {
   Generator generator(kDataSeed);
   return data::split(all,
-                     {.validation = validation * (1 - test),
-                      .test = test,
-                      .stratified = all.targets.dtype() == int64},
+                     {.validation = validation * (1 - test), .test = test, .stratified = all.targets.dtype() == int64},
                      generator);
 }
 
@@ -69,17 +67,15 @@ Source mnist(const Request& r) {
           .lr = 5e-3};
 }
 Source cifar10(const Request& r) {
-  return {
-      .splits = hold_out(data::cifar10(r.path), r.validation),
-      .model = "conv 32, bn, relu, pool, conv 64, bn, relu, pool, conv 128, bn, relu, pool, fc 10",
-      .epochs = 10,
-      .lr = 2e-3,
-      .batch = 32};
+  return {.splits = hold_out(data::cifar10(r.path), r.validation),
+          .model = "conv 32, bn, relu, pool, conv 64, bn, relu, pool, conv 128, bn, relu, pool, fc 10",
+          .epochs = 10,
+          .lr = 2e-3,
+          .batch = 32};
 }
 
 data::Column column(const std::string& text) {
-  const bool number =
-      text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos;
+  const bool number = text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos;
   if (number && !text.empty() && text.size() < 9 && text != "-") return std::stoi(text);
   return text;
 }
@@ -105,8 +101,7 @@ data::CsvOptions csv_options(const Options& options) {
   }
   if (options.has("decimal")) {
     const std::string text = options.text("decimal");
-    if (text != "." && text != ",")
-      throw UsageError(fmt::format("--decimal: expected '.' or ',', got '{}'", text));
+    if (text != "." && text != ",") throw UsageError(fmt::format("--decimal: expected '.' or ',', got '{}'", text));
     csv.decimal = text[0];
     if (csv.decimal == csv.delimiter)
       throw UsageError("--decimal: expected another character than --delimiter, got ',' for both");
@@ -169,19 +164,14 @@ std::string spell(const Kind& kind) {
 }  // namespace
 
 void add_data_options(po::options_description& known) {
-  known.add_options()("data",
-                      po::value<std::string>()->value_name("SOURCE"),
-                      "what to train on, see below (digits)");
-  known.add_options()(
-      "validation",
-      po::value<std::string>()->value_name("SHARE"),
-      "share of the training rows that decides which epoch's weights are kept (0: the last's)");
-  known.add_options()(
-      "label",
-      po::value<std::string>()->value_name("COLUMN"),
-      "of a table: what to predict, by name or place, from the back if negative (-1)");
-  known.add_options()("regression",
-                      "of a table: the label is a number, not a class; scores are in its unit");
+  known.add_options()("data", po::value<std::string>()->value_name("SOURCE"), "what to train on, see below (digits)");
+  known.add_options()("validation",
+                      po::value<std::string>()->value_name("SHARE"),
+                      "share of the training rows that decides which epoch's weights are kept (0: the last's)");
+  known.add_options()("label",
+                      po::value<std::string>()->value_name("COLUMN"),
+                      "of a table: what to predict, by name or place, from the back if negative (-1)");
+  known.add_options()("regression", "of a table: the label is a number, not a class; scores are in its unit");
   known.add_options()("delimiter",
                       po::value<std::string>()->value_name("C"),
                       "of a table: between fields; a blank stands for any number of blanks (,)");
@@ -212,15 +202,12 @@ Source load_source(const Options& options) {
                   .validation = options.number("validation", 0, 0, 0.9),
                   .options = options};
   const Kind& kind = find_word("--data: ", "a data set", name, kKinds);
-  if (kind.path.empty() != request.path.empty() ||
-      (kind.path.empty() && colon != std::string::npos))
+  if (kind.path.empty() != request.path.empty() || (kind.path.empty() && colon != std::string::npos))
     throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
   if (name != "csv")
-    for (const char* option :
-         {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
+    for (const char* option : {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
       if (options.has(option))
-        throw UsageError(
-            fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
+        throw UsageError(fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
   Source source = kind.load(request);
   source.classes = source.splits.train.num_classes();
   for (const data::Dataset* part : {&source.splits.validation, &source.splits.test})

@@ -39,8 +39,7 @@ constexpr const char* kUsage =
 std::string examples() {
   std::string text = source_help();
   text += "\nmodel: layers separated by commas; sizes follow from the data\n";
-  for (const nn::ModelWord& word : nn::model_words())
-    text += fmt::format("  {:<18}{}\n", word.usage, word.about);
+  for (const nn::ModelWord& word : nn::model_words()) text += fmt::format("  {:<18}{}\n", word.usage, word.about);
   text +=
       "\naugment: words separated by commas, each with a number if wanted, applied from left to "
       "right\n"
@@ -72,9 +71,7 @@ po::options_description known_options() {
   add("model", "TEXT", "the layers, see below (depends on the data)");
   add("optimizer", "NAME", "adam or sgd (adam)");
   add("lr", "RATE", "learning rate (adam: 0.001, or what suits the data; sgd: 0.05)");
-  add("schedule",
-      "NAME",
-      "of the learning rate: constant, linear or cosine, the last two down to 0 (cosine)");
+  add("schedule", "NAME", "of the learning rate: constant, linear or cosine, the last two down to 0 (cosine)");
   add("momentum", "M", "of sgd (0.9)");
   add("weight-decay", "D", "L2 penalty on all parameters (0)");
   add("augment", "TEXT", "random changes of the training images, see below (none)");
@@ -83,9 +80,7 @@ po::options_description known_options() {
   add("seed", "N", "of initial weights, order of rows, augmentation and dropout (0)");
   add("threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");
   known.add_options()("deterministic", "results that do not depend on the number of threads");
-  add("out",
-      "DIR",
-      "the run's folder: new, empty, or of an earlier run, which is replaced (runs/0001, …)");
+  add("out", "DIR", "the run's folder: new, empty, or of an earlier run, which is replaced (runs/0001, …)");
   add("checkpoint",
       "FILE",
       "where to keep what a run needs to be gone on with (checkpoint.safetensors in its folder, if "
@@ -103,11 +98,11 @@ volatile std::sig_atomic_t caught_signal = 0;
 class SignalGuard {
  public:
   SignalGuard() {
-    struct sigaction note {};
+    struct sigaction note{};
     note.sa_handler = [](int signal) { caught_signal = signal; };
     note.sa_flags = static_cast<int>(SA_RESETHAND);
     for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
-      struct sigaction before {};
+      struct sigaction before{};
       sigaction(signal, nullptr, &before);
       if (before.sa_handler == SIG_IGN) continue;  // as nohup wants it
       sigaction(signal, &note, nullptr);
@@ -138,9 +133,7 @@ class StopOnSignal : public train::Observer {
   }
 };
 
-train::Record fit_until_signal(nn::Sequential& net,
-                               const data::Splits& splits,
-                               train::FitOptions& options) {
+train::Record fit_until_signal(nn::Sequential& net, const data::Splits& splits, train::FitOptions& options) {
   StopOnSignal observer;
   options.observer = observer;
   const SignalGuard signals;
@@ -167,9 +160,7 @@ std::optional<optim::Curve> make_schedule(const Options& options, train::FitOpti
 }
 
 /// What is done to the training rows, tried on one of them.
-data::Augmentation make_augmentation(const Options& options,
-                                     const Source& source,
-                                     train::FitOptions& fit) {
+data::Augmentation make_augmentation(const Options& options, const Source& source, train::FitOptions& fit) {
   const std::string text = options.text("augment");
   fit.notes["augment"] = text;
   if (!options.has("augment")) return {};
@@ -209,16 +200,13 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Options& options,
   fit.notes["optimizer"] = name;
   fit.notes["weight_decay"] = decay;
   if (name == "adam") {
-    if (options.has("momentum"))
-      throw UsageError("--momentum: expected with --optimizer sgd only, got adam");
-    return std::make_unique<optim::Adam>(std::move(parameters),
-                                         optim::AdamOptions{.lr = lr, .weight_decay = decay});
+    if (options.has("momentum")) throw UsageError("--momentum: expected with --optimizer sgd only, got adam");
+    return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = lr, .weight_decay = decay});
   }
   const double momentum = options.number("momentum", 0.9, 0, 1);
   fit.notes["momentum"] = momentum;
-  return std::make_unique<optim::Sgd>(
-      std::move(parameters),
-      optim::SgdOptions{.lr = lr, .momentum = momentum, .weight_decay = decay});
+  return std::make_unique<optim::Sgd>(std::move(parameters),
+                                      optim::SgdOptions{.lr = lr, .momentum = momentum, .weight_decay = decay});
 }
 
 /// Compares what the model gives for a row with what the data ask for.
@@ -231,23 +219,19 @@ void check_outputs(nn::Sequential& net, const std::string& model, const Source& 
     Shape wanted = rows.targets.shape();
     wanted[0] = 1;
     if (got != wanted)
-      throw UsageError(
-          fmt::format("--model: expected {} output, as the label is a number, got {} from '{}'",
-                      wanted.numel(),
-                      got.numel(),
-                      model));
+      throw UsageError(fmt::format("--model: expected {} output, as the label is a number, got {} from '{}'",
+                                   wanted.numel(),
+                                   got.numel(),
+                                   model));
   } else if (got.rank() != 2 || got[1] < source.classes) {
-    throw UsageError(
-        fmt::format("--model: expected {} outputs, one a class, got {} from '{}'",
-                    source.classes,
-                    got.rank() == 2 ? std::to_string(got[1]) : "rows of several dimensions",
-                    model));
+    throw UsageError(fmt::format("--model: expected {} outputs, one a class, got {} from '{}'",
+                                 source.classes,
+                                 got.rank() == 2 ? std::to_string(got[1]) : "rows of several dimensions",
+                                 model));
   }
 }
 
-void note_preprocessing(const data::Standardize& standardize,
-                        const data::Dataset& rows,
-                        train::FitOptions& fit) {
+void note_preprocessing(const data::Standardize& standardize, const data::Dataset& rows, train::FitOptions& fit) {
   Shape shape = rows.inputs.shape();
   shape.erase(0);
   fit.notes["input_shape"] = std::vector<std::int64_t>(shape.begin(), shape.end());
@@ -288,10 +272,8 @@ int run_train(const std::vector<std::string>& arguments) {
   if (options.help_shown()) return 0;
 
   train::FitOptions fit;
-  fit.seed = static_cast<std::uint64_t>(
-      options.whole("seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
-  if (options.has("threads"))
-    set_num_threads(static_cast<int>(options.whole("threads", 1, 1, 1024)));
+  fit.seed = static_cast<std::uint64_t>(options.whole("seed", 0, 0, std::numeric_limits<std::int64_t>::max()));
+  if (options.has("threads")) set_num_threads(static_cast<int>(options.whole("threads", 1, 1, 1024)));
   if (options.has("deterministic")) set_deterministic(true);
   if (!options.has("out"))
     fit.runs = "runs";

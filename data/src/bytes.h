@@ -15,8 +15,7 @@ namespace gradus::data {
 /// A whole file in memory, each access checked. All its errors are IoError and name the place.
 class Bytes {
  public:
-  Bytes(const char* op, std::string path, std::string_view bytes)
-      : op_(op), path_(std::move(path)), bytes_(bytes) {}
+  Bytes(const char* op, std::string path, std::string_view bytes) : op_(op), path_(std::move(path)), bytes_(bytes) {}
 
   const char* op() const { return op_; }
   const std::string& path() const { return path_; }

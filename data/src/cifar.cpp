@@ -34,10 +34,9 @@ Dataset read_records(const Form& form, const std::vector<std::string>& paths) {
     auto file = std::make_unique<InputFile>(form.op, path);
     const std::int64_t bytes = file->count_rest(std::numeric_limits<std::int64_t>::max() - 1);
     if (bytes == 0 || bytes % record_size != 0)
-      file->fail(fmt::format("expected records of {} bytes, got {} bytes in the last",
-                             record_size,
-                             bytes % record_size),
-                 bytes - bytes % record_size);
+      file->fail(
+          fmt::format("expected records of {} bytes, got {} bytes in the last", record_size, bytes % record_size),
+          bytes - bytes % record_size);
     total += bytes / record_size;
     files.emplace_back(std::move(file), bytes / record_size);
   }
@@ -52,8 +51,7 @@ Dataset read_records(const Form& form, const std::vector<std::string>& paths) {
       if (file->read(record.data(), record.size()) < record.size())
         file->fail("expected a record, got the end of the file", at);
       const unsigned char found = record[static_cast<std::size_t>(form.label)];
-      if (found >= form.classes)
-        file->fail(fmt::format("expected a label below {}, got {}", form.classes, found), at);
+      if (found >= form.classes) file->fail(fmt::format("expected a label below {}, got {}", form.classes, found), at);
       *label++ = found;
       for (std::size_t k = static_cast<std::size_t>(form.label_bytes); k < record.size(); ++k)
         *pixels++ = static_cast<float>(record[k]) / 255.0f;
@@ -97,11 +95,8 @@ Splits cifar10(const std::string& folder, const ImageOptions& options, CallSite 
   return reading("cifar10", folder, site, [&] {
     check_options("cifar10", options);
     std::vector<std::string> batches;
-    for (const char* name : {"data_batch_1.bin",
-                             "data_batch_2.bin",
-                             "data_batch_3.bin",
-                             "data_batch_4.bin",
-                             "data_batch_5.bin"}) {
+    for (const char* name :
+         {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"}) {
       std::string path = find_file(folder, {name});
       if (!path.empty()) batches.push_back(std::move(path));
     }

@@ -12,14 +12,11 @@ namespace {
 using gradus::detail::fail;
 
 void check_like(const char* op, const Tensor& x, const Tensor& first, bool shape) {
-  if (x.defined() != first.defined())
-    fail<ArgumentError>(op, "expected a target of every row or of none, got some");
+  if (x.defined() != first.defined()) fail<ArgumentError>(op, "expected a target of every row or of none, got some");
   if (x.dtype() != first.dtype()) gradus::detail::fail_dtype(op, first.dtype(), x.dtype());
   if (shape && x.shape() != first.shape())
-    fail<ShapeError>(op,
-                     fmt::format("expected rows of one shape, got {} and {}",
-                                 to_string(first.shape()),
-                                 to_string(x.shape())));
+    fail<ShapeError>(
+        op, fmt::format("expected rows of one shape, got {} and {}", to_string(first.shape()), to_string(x.shape())));
 }
 
 Tensor stack_rows(const char* op, std::span<const Tensor> rows) {
@@ -37,7 +34,7 @@ Tensor stack_rows(const char* op, std::span<const Tensor> rows) {
   return result;
 }
 
-std::vector<Tensor> field(std::span<const Example> examples, Tensor Example::*member) {
+std::vector<Tensor> field(std::span<const Example> examples, Tensor Example::* member) {
   std::vector<Tensor> rows;
   for (const Example& example : examples) rows.push_back(example.*member);
   return rows;
@@ -54,19 +51,14 @@ Batch stack_examples(std::span<const Example> examples, CallSite site) {
   for (const Example& example : examples)
     if (example.target.defined() != none.defined())
       fail<ArgumentError>(op, "expected a target of every row or of none, got some");
-  return {stack_rows(op, field(examples, &Example::input)),
-          stack_rows(op, field(examples, &Example::target)),
-          {}};
+  return {stack_rows(op, field(examples, &Example::input)), stack_rows(op, field(examples, &Example::target)), {}};
 }
 
-std::pair<Tensor, Tensor> pad_sequences(std::span<const Tensor> sequences,
-                                        const PadOptions& options,
-                                        CallSite site) {
+std::pair<Tensor, Tensor> pad_sequences(std::span<const Tensor> sequences, const PadOptions& options, CallSite site) {
   constexpr const char* op = "pad_sequences";
   const gradus::detail::SitePin pin(site);
   if (sequences.empty()) fail<ArgumentError>(op, "expected a sequence, got none");
-  if (options.length < 0)
-    fail<ArgumentError>(op, fmt::format("expected a length >= 0, got {}", options.length));
+  if (options.length < 0) fail<ArgumentError>(op, fmt::format("expected a length >= 0, got {}", options.length));
   const Tensor& first = sequences[0];
   std::int64_t longest = 0;
   for (const Tensor& x : sequences) {
@@ -105,20 +97,16 @@ Collate pad_collate(const PadOptions& options, CallSite site) {
     const gradus::detail::SitePin pin(site);
     const auto targets = field(examples, &Example::target);
     Batch batch;
-    std::tie(batch.inputs, batch.lengths) =
-        pad_sequences(field(examples, &Example::input), options);
+    std::tie(batch.inputs, batch.lengths) = pad_sequences(field(examples, &Example::input), options);
     const auto is_stray = [&](const Tensor& t) {
-      return t.defined() != targets[0].defined() ||
-             (t.defined() && t.shape() != targets[0].shape());
+      return t.defined() != targets[0].defined() || (t.defined() && t.shape() != targets[0].shape());
     };
     if (std::none_of(targets.begin(), targets.end(), is_stray)) {
       batch.targets = stack_rows("pad_collate", targets);
     } else {
       for (const Tensor& t : targets)
-        if (!t.defined())
-          fail<ArgumentError>("pad_collate", "expected a target of every row or of none, got some");
-      batch.targets =
-          pad_sequences(targets, {.value = options.target_value, .length = options.length}).first;
+        if (!t.defined()) fail<ArgumentError>("pad_collate", "expected a target of every row or of none, got some");
+      batch.targets = pad_sequences(targets, {.value = options.target_value, .length = options.length}).first;
     }
     return batch;
   };

@@ -51,12 +51,8 @@ class Rows {
   /// The number of the last line read.
   std::int64_t line() const { return number_; }
 
-  [[noreturn]] void fail_at(std::int64_t line,
-                            std::size_t column,
-                            const std::string& message) const {
-    fail<IoError>(
-        "csv",
-        fmt::format("{} in line {}, column {} of {}", message, line, column + 1, file_.path()));
+  [[noreturn]] void fail_at(std::int64_t line, std::size_t column, const std::string& message) const {
+    fail<IoError>("csv", fmt::format("{} in line {}, column {} of {}", message, line, column + 1, file_.path()));
   }
   [[noreturn]] void fail_file(const std::string& message) const {
     fail<IoError>("csv", fmt::format("{} in {}", message, file_.path()));
@@ -69,8 +65,7 @@ class Rows {
     std::string_view rest = line_;
     while (true) {
       std::size_t skip = 0;
-      while (skip < rest.size() && rest[skip] != delimiter_ &&
-             kBlanks.find(rest[skip]) != std::string_view::npos)
+      while (skip < rest.size() && rest[skip] != delimiter_ && kBlanks.find(rest[skip]) != std::string_view::npos)
         ++skip;
       if (blanks) skip = std::min(rest.find_first_not_of(kBlanks), rest.size());
       rest.remove_prefix(skip);
@@ -78,8 +73,7 @@ class Rows {
       if (rest.starts_with('"')) {
         fields.push_back(take_quoted(rest, fields.size()));
       } else {
-        const std::size_t end =
-            std::min(blanks ? rest.find_first_of(kBlanks) : rest.find(delimiter_), rest.size());
+        const std::size_t end = std::min(blanks ? rest.find_first_of(kBlanks) : rest.find(delimiter_), rest.size());
         fields.emplace_back(trim(rest.substr(0, end)));
         rest.remove_prefix(end);
       }
@@ -114,12 +108,10 @@ class Rows {
       ++i;
     }
     rest.remove_prefix(i);
-    while (!rest.empty() && rest[0] != delimiter_ &&
-           kBlanks.find(rest[0]) != std::string_view::npos)
+    while (!rest.empty() && rest[0] != delimiter_ && kBlanks.find(rest[0]) != std::string_view::npos)
       rest.remove_prefix(1);
     if (!rest.empty() && rest[0] != delimiter_)
-      fail_at(
-          number_, column, fmt::format("expected the end of the field, got {}", in_quotes(rest)));
+      fail_at(number_, column, fmt::format("expected the end of the field, got {}", in_quotes(rest)));
     return text;
   }
 
@@ -137,8 +129,7 @@ bool is_number(std::string_view text, char decimal) {
 /// Distinct labels, numbered as they come; at the end turned into classes.
 class Labels {
  public:
-  Labels(std::vector<std::string> names, char decimal)
-      : names_(std::move(names)), decimal_(decimal) {}
+  Labels(std::vector<std::string> names, char decimal) : names_(std::move(names)), decimal_(decimal) {}
 
   /// What is wrong with the label, if something is.
   std::optional<std::string> add(const std::string& text) {
@@ -150,8 +141,7 @@ class Labels {
         return fmt::format("expected one of {} classes, got {}", names_.size(), in_quotes(text));
       if (!is_utf8(text)) return fmt::format("expected text in UTF-8, got {}", in_quotes(text));
       if (names_.empty() && is_fraction(text))
-        return fmt::format("expected a class (for numbers to predict, set regression), got {}",
-                           in_quotes(text));
+        return fmt::format("expected a class (for numbers to predict, set regression), got {}", in_quotes(text));
       classes_.push_back(class_index);
     }
     rows_.push_back(at->second);
@@ -162,8 +152,7 @@ class Labels {
     if (names_.empty()) number_classes();
     Tensor targets = from_vector(rows_);
     auto* target = targets.mutable_data<std::int64_t>();
-    for (std::int64_t i = 0; i < targets.numel(); ++i)
-      target[i] = classes_[static_cast<std::size_t>(target[i])];
+    for (std::int64_t i = 0; i < targets.numel(); ++i) target[i] = classes_[static_cast<std::size_t>(target[i])];
     return {std::move(targets), std::move(names_)};
   }
 
@@ -176,8 +165,8 @@ class Labels {
   }
 
   void number_classes() {
-    const bool numbers = std::all_of(
-        ids_.begin(), ids_.end(), [&](const auto& id) { return whole(id.first).has_value(); });
+    const bool numbers =
+        std::all_of(ids_.begin(), ids_.end(), [&](const auto& id) { return whole(id.first).has_value(); });
     std::map<std::int64_t, std::string> by_value;  // of whole numbers, "1" and "1.0" being one
     if (numbers) {
       for (const auto& [text, id] : ids_) by_value.try_emplace(*whole(text), text);
@@ -186,8 +175,7 @@ class Labels {
       for (const auto& [text, id] : ids_) classes_[static_cast<std::size_t>(id)] = *whole(text);
     } else if (numbers) {
       for (const auto& [text, id] : ids_)
-        classes_[static_cast<std::size_t>(id)] =
-            std::distance(by_value.begin(), by_value.find(*whole(text)));
+        classes_[static_cast<std::size_t>(id)] = std::distance(by_value.begin(), by_value.find(*whole(text)));
       for (auto& [value, text] : by_value) names_.push_back(text);
     } else {
       for (const auto& [text, id] : ids_) {
@@ -197,13 +185,10 @@ class Labels {
     }
   }
 
-  std::optional<std::int64_t> whole(const std::string& text) const {
-    return parse_whole(text, decimal_);
-  }
+  std::optional<std::int64_t> whole(const std::string& text) const { return parse_whole(text, decimal_); }
   /// A number that is no class. Digits alone are one, however many.
   bool is_fraction(const std::string& text) const {
-    return is_number(text, decimal_) && !whole(text) &&
-           text.find_first_not_of("0123456789") != std::string::npos;
+    return is_number(text, decimal_) && !whole(text) && text.find_first_not_of("0123456789") != std::string::npos;
   }
 
   std::vector<std::string> names_;
@@ -215,21 +200,17 @@ class Labels {
 
 /// True for scikit-learn's "rows,features,name,name…", given the line after it (none: empty).
 bool is_counts(const std::vector<std::string>& first, const std::vector<std::string>& second) {
-  const bool counts = first.size() >= 3 && parse_whole(first[0]) && parse_whole(first[1]) &&
-                      !std::all_of(first.begin() + 2, first.end(), [](const std::string& field) {
-                        return is_number(field, '.');
-                      });
+  const bool counts =
+      first.size() >= 3 && parse_whole(first[0]) && parse_whole(first[1]) &&
+      !std::all_of(first.begin() + 2, first.end(), [](const std::string& field) { return is_number(field, '.'); });
   if (!counts || second.empty()) return counts;
   const auto names = static_cast<std::int64_t>(first.size()) - 2;
   const std::int64_t label = parse_whole(second.back()).value_or(-1);
-  return parse_whole(first[1]) == static_cast<std::int64_t>(second.size()) - 1 && label >= 0 &&
-         label < names;
+  return parse_whole(first[1]) == static_cast<std::int64_t>(second.size()) - 1 && label >= 0 && label < names;
 }
 
 bool is_names(const std::vector<std::string>& first, char decimal) {
-  return std::none_of(first.begin(), first.end(), [&](const std::string& field) {
-    return is_number(field, decimal);
-  });
+  return std::none_of(first.begin(), first.end(), [&](const std::string& field) { return is_number(field, decimal); });
 }
 
 /// What the first line tells.
@@ -262,10 +243,7 @@ Form read_form(const Rows& rows,
     form.rows = parse_whole(first[0]);
     const auto features = first.size() < 2 ? std::nullopt : parse_whole(first[1]);
     if (!form.rows || !features || *features < 1 || *features > (std::int64_t{1} << 26))
-      rows.fail_at(
-          line,
-          0,
-          fmt::format("expected rows, features and class names, got {}", in_quotes(first[0])));
+      rows.fail_at(line, 0, fmt::format("expected rows, features and class names, got {}", in_quotes(first[0])));
     form.columns = static_cast<std::size_t>(*features) + 1;
     if (form.class_names.empty()) form.class_names.assign(first.begin() + 2, first.end());
   }
@@ -273,21 +251,16 @@ Form read_form(const Rows& rows,
 }
 
 /// Which column is meant; `what` it is for.
-std::size_t find_column(const Column& column,
-                        const char* what,
-                        const Form& form,
-                        const std::string& path) {
+std::size_t find_column(const Column& column, const char* what, const Form& form, const std::string& path) {
   if (const std::string* name = column.name()) {
     const auto at = std::find(form.names.begin(), form.names.end(), *name);
     if (at != form.names.end()) return static_cast<std::size_t>(at - form.names.begin());
-    fail<ArgumentError>("csv",
-                        fmt::format("expected a {} of {}, got {}", what, path, in_quotes(*name)));
+    fail<ArgumentError>("csv", fmt::format("expected a {} of {}, got {}", what, path, in_quotes(*name)));
   }
   const auto n = static_cast<std::int64_t>(form.columns);
   const std::int64_t asked = *column.position(), position = asked < 0 ? asked + n : asked;
   if (position < 0 || position >= n)
-    fail<ArgumentError>("csv",
-                        fmt::format("expected a {} below {} for {}, got {}", what, n, path, asked));
+    fail<ArgumentError>("csv", fmt::format("expected a {} below {} for {}, got {}", what, n, path, asked));
   return static_cast<std::size_t>(position);
 }
 
@@ -296,17 +269,13 @@ enum class Use : std::uint8_t { feature, label, nothing };
 
 std::vector<Use> uses_of_columns(const CsvOptions& options, const Form& form, const Rows& rows) {
   std::vector<Use> uses(form.columns, options.columns.empty() ? Use::feature : Use::nothing);
-  for (const Column& column : options.columns)
-    uses[find_column(column, "column", form, rows.path())] = Use::feature;
-  for (const Column& column : options.skip)
-    uses[find_column(column, "column", form, rows.path())] = Use::nothing;
-  if (options.label)
-    uses[find_column(*options.label, "label column", form, rows.path())] = Use::label;
+  for (const Column& column : options.columns) uses[find_column(column, "column", form, rows.path())] = Use::feature;
+  for (const Column& column : options.skip) uses[find_column(column, "column", form, rows.path())] = Use::nothing;
+  if (options.label) uses[find_column(*options.label, "label column", form, rows.path())] = Use::label;
   if (std::find(uses.begin(), uses.end(), Use::feature) == uses.end())
-    rows.fail_file(fmt::format(
-        "expected a feature beside the label and what is skipped, got {} column{} without one",
-        form.columns,
-        form.columns == 1 ? "" : "s"));
+    rows.fail_file(fmt::format("expected a feature beside the label and what is skipped, got {} column{} without one",
+                               form.columns,
+                               form.columns == 1 ? "" : "s"));
   return uses;
 }
 
@@ -326,8 +295,7 @@ class Table {
                     fmt::format("expected {} fields, got {}", uses_.size(), fields.size()));
     for (std::size_t c = 0; c < uses_.size(); ++c) {
       if (uses_[c] == Use::feature) {
-        inputs_.push_back(is_missing(fields[c]) ? std::numeric_limits<float>::quiet_NaN()
-                                                : value(fields[c], line, c));
+        inputs_.push_back(is_missing(fields[c]) ? std::numeric_limits<float>::quiet_NaN() : value(fields[c], line, c));
       } else if (uses_[c] == Use::label && options_.regression) {
         values_.push_back(value(fields[c], line, c));
       } else if (uses_[c] == Use::label) {
@@ -363,15 +331,10 @@ class Table {
     const Number number = parse_number(field, options_.decimal);
     const auto value = static_cast<float>(number.value.value_or(0));
     if (number.overflows || !std::isfinite(value))
-      rows_.fail_at(
-          line,
-          column,
-          fmt::format("expected a number, got {}, which overflows float32", in_quotes(field)));
+      rows_.fail_at(line, column, fmt::format("expected a number, got {}, which overflows float32", in_quotes(field)));
     if (!number.value)
       rows_.fail_at(
-          line,
-          column,
-          fmt::format("expected a number, got {}", field.empty() ? "nothing" : in_quotes(field)));
+          line, column, fmt::format("expected a number, got {}", field.empty() ? "nothing" : in_quotes(field)));
     return value;
   }
 
@@ -385,14 +348,12 @@ class Table {
 
 void check_options(const CsvOptions& options) {
   if (options.decimal != '.' && options.decimal != ',')
-    fail<ArgumentError>(
-        "csv",
-        fmt::format("expected '.' or ',' for decimal, got {}", in_quotes({&options.decimal, 1})));
+    fail<ArgumentError>("csv",
+                        fmt::format("expected '.' or ',' for decimal, got {}", in_quotes({&options.decimal, 1})));
   if (options.decimal == options.delimiter)
-    fail<ArgumentError>(
-        "csv",
-        fmt::format("expected another delimiter than the decimal {0}, got {0} for both",
-                    in_quotes({&options.decimal, 1})));
+    fail<ArgumentError>("csv",
+                        fmt::format("expected another delimiter than the decimal {0}, got {0} for both",
+                                    in_quotes({&options.decimal, 1})));
 }
 
 }  // namespace
@@ -412,8 +373,7 @@ Dataset csv(const std::string& path, const CsvOptions& options, CallSite site) {
     for (; more; more = rows.next(row)) table.take(row, rows.line());
     if (table.count() == 0) rows.fail_file("expected rows after the header, got none");
     if (form.rows && *form.rows != table.count())
-      rows.fail_file(fmt::format(
-          "expected {} rows, as its first line says, got {}", *form.rows, table.count()));
+      rows.fail_file(fmt::format("expected {} rows, as its first line says, got {}", *form.rows, table.count()));
     return table.finish(form.names);
   });
 }

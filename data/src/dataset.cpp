@@ -39,10 +39,9 @@ Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows) {
 void check_targets(const char* op, const Dataset& dataset) {
   const Tensor& targets = dataset.targets;
   if (targets.defined() && (targets.rank() == 0 || targets.size(0) != dataset.size()))
-    fail<ShapeError>(op,
-                     fmt::format("expected targets [{}, …] like the inputs, got {}",
-                                 dataset.size(),
-                                 to_string(targets.shape())));
+    fail<ShapeError>(
+        op,
+        fmt::format("expected targets [{}, …] like the inputs, got {}", dataset.size(), to_string(targets.shape())));
 }
 
 Tensor check_rows(const char* op, const Tensor& indices, std::int64_t n) {
@@ -51,8 +50,7 @@ Tensor check_rows(const char* op, const Tensor& indices, std::int64_t n) {
     fail<ShapeError>(op, fmt::format("expected indices [M], got {}", to_string(indices.shape())));
   Tensor checked = contiguous(indices);
   for (const std::int64_t i : as_span(checked))
-    if (i < 0 || i >= n)
-      fail<IndexError>(op, fmt::format("expected a row of 0 … {}, got {}", n - 1, i));
+    if (i < 0 || i >= n) fail<IndexError>(op, fmt::format("expected a row of 0 … {}, got {}", n - 1, i));
   return checked;
 }
 
@@ -68,17 +66,13 @@ Tensor slice_rows(const Tensor& x, std::int64_t begin, std::int64_t end) {
 /// Moves the rows of validation to the back of `order`, those of the test behind them, otherwise
 /// keeping its order. Each class gives its share: they are picked at even distances from the rows
 /// sorted by class.
-void deal_by_class(Tensor& order,
-                   const Tensor& targets,
-                   std::int64_t validations,
-                   std::int64_t tests) {
+void deal_by_class(Tensor& order, const Tensor& targets, std::int64_t validations, std::int64_t tests) {
   auto* const rows = order.mutable_data<std::int64_t>();
   const std::int64_t n = order.numel(), others = n - tests;
   const auto classes = targets.to_vector<std::int64_t>();
   const auto class_of = [&](std::int64_t row) { return classes[static_cast<std::size_t>(row)]; };
   std::vector<std::int64_t> sorted(rows, rows + n);
-  std::stable_sort(
-      sorted.begin(), sorted.end(), [&](auto a, auto b) { return class_of(a) < class_of(b); });
+  std::stable_sort(sorted.begin(), sorted.end(), [&](auto a, auto b) { return class_of(a) < class_of(b); });
 
   // True for `picked` of the numbers below `count`.
   const auto pick = [](std::int64_t i, std::int64_t picked, std::int64_t count) {
@@ -115,10 +109,8 @@ Dataset Dataset::slice(std::int64_t begin, std::int64_t end, CallSite site) cons
   const gradus::detail::SitePin pin(site);
   check_targets("slice", *this);
   if (begin < 0 || begin > end || end > size())
-    fail<IndexError>("slice",
-                     fmt::format("expected rows within 0 … {}, got {} … {}", size(), begin, end));
-  return {
-      slice_rows(inputs, begin, end), slice_rows(targets, begin, end), class_names, feature_names};
+    fail<IndexError>("slice", fmt::format("expected rows within 0 … {}, got {} … {}", size(), begin, end));
+  return {slice_rows(inputs, begin, end), slice_rows(targets, begin, end), class_names, feature_names};
 }
 
 Dataset Dataset::subset(const Tensor& indices, CallSite site) const {
@@ -136,10 +128,8 @@ Splits split(const Dataset& all, const SplitOptions& options, Generator& generat
   check_targets("split", all);
   const double v = options.validation, t = options.test;
   if (!(v >= 0) || !(t >= 0) || !(v + t <= 1))
-    fail<ArgumentError>(
-        "split", fmt::format("expected shares >= 0 and at most 1 in sum, got {} and {}", v, t));
-  if (options.stratified &&
-      (!all.targets.defined() || all.targets.dtype() != int64 || all.targets.rank() != 1))
+    fail<ArgumentError>("split", fmt::format("expected shares >= 0 and at most 1 in sum, got {} and {}", v, t));
+  if (options.stratified && (!all.targets.defined() || all.targets.dtype() != int64 || all.targets.rank() != 1))
     fail<ArgumentError>("split", "expected classes (int64 [N]) to stratify by, got other targets");
 
   const std::int64_t n = all.size();

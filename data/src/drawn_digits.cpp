@@ -62,9 +62,7 @@ struct Affine {
 };
 
 Affine random_map(double size, Generator& generator) {
-  const auto between = [&](double low, double high) {
-    return low + (high - low) * generator.uniform();
-  };
+  const auto between = [&](double low, double high) { return low + (high - low) * generator.uniform(); };
   const double turn = between(-0.25, 0.25), shear = between(-0.2, 0.2);
   const double width = size * between(0.6, 0.85), height = size * between(0.7, 0.9);
   const double c = std::cos(turn), s = std::sin(turn);
@@ -79,8 +77,7 @@ Affine random_map(double size, Generator& generator) {
 
 double distance_to_segment(Point p, Point a, Point b) {
   const double dx = b.x - a.x, dy = b.y - a.y, length2 = dx * dx + dy * dy;
-  const double t =
-      length2 == 0 ? 0 : std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length2, 0.0, 1.0);
+  const double t = length2 == 0 ? 0 : std::clamp(((p.x - a.x) * dx + (p.y - a.y) * dy) / length2, 0.0, 1.0);
   return std::hypot(p.x - a.x - t * dx, p.y - a.y - t * dy);
 }
 
@@ -118,8 +115,7 @@ Dataset drawn_digits(const DrawnDigitsOptions& options, Generator& generator, Ca
   const auto glyphs = make_glyphs();
   // Each picture has a stream of its own, so it does not matter which thread draws it.
   const Generator streams(generator.next());
-  Dataset result{
-      normal({n, 1, size, size}, 0, options.noise, float32, generator), empty({n}, int64), {}, {}};
+  Dataset result{normal({n, 1, size, size}, 0, options.noise, float32, generator), empty({n}, int64), {}, {}};
   auto* const pixels = result.inputs.mutable_data<float>();
   auto* const label = result.targets.mutable_data<std::int64_t>();
   gradus::detail::parallel_for(n, 64, [&](std::int64_t begin, std::int64_t end) {
@@ -134,8 +130,7 @@ Dataset drawn_digits(const DrawnDigitsOptions& options, Generator& generator, Ca
         for (std::size_t k = 1; k < stroke.size(); ++k)
           draw_segment(picture.data(), size, map(stroke[k - 1]), map(stroke[k]), radius);
       float* const out = pixels + i * size * size;
-      for (std::size_t k = 0; k < picture.size(); ++k)
-        out[k] = std::clamp(out[k] + picture[k], 0.0f, 1.0f);
+      for (std::size_t k = 0; k < picture.size(); ++k) out[k] = std::clamp(out[k] + picture[k], 0.0f, 1.0f);
     }
   });
   for (int digit = 0; digit < 10; ++digit) result.class_names.push_back(std::to_string(digit));

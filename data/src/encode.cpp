@@ -21,8 +21,7 @@ std::int64_t find(const char* op, const Tensor& values, T value) {
   const T* const end = begin + values.numel();
   const T* const at = std::lower_bound(begin, end, value);
   if (at == end || *at != value)
-    fail<ArgumentError>(
-        op, fmt::format("expected one of the {} values of fit, got {}", values.numel(), value));
+    fail<ArgumentError>(op, fmt::format("expected one of the {} values of fit, got {}", values.numel(), value));
   return at - begin;
 }
 
@@ -90,8 +89,7 @@ Arrays LabelEncode::state(CallSite site) const {
 void LabelEncode::restore(const Arrays& state, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const auto at = state.find("values");
-  const Tensor values =
-      take(kName, state, "values", at == state.end() ? int64 : at->second.dtype(), 1);
+  const Tensor values = take(kName, state, "values", at == state.end() ? int64 : at->second.dtype(), 1);
   LabelEncode sorted;
   try {
     sorted.fit(values);
@@ -109,8 +107,7 @@ OneHot& OneHot::fit(const Tensor& input, CallSite site) {
   std::vector<LabelEncode> features;
   for (std::int64_t f = 0; f < (input.rank() == 1 ? 1 : input.size(1)); ++f)
     features.push_back(LabelEncode().fit(column(input, f)));
-  if (features.empty())
-    fail<ShapeError>(kName, "expected a feature, got " + to_string(input.shape()));
+  if (features.empty()) fail<ShapeError>(kName, "expected a feature, got " + to_string(input.shape()));
   features_ = std::move(features);
   flat_ = input.rank() == 1;
   return *this;
@@ -166,8 +163,7 @@ Arrays OneHot::state(CallSite site) const {
   const gradus::detail::SitePin pin(site);
   check_fitted(kName, features_.empty() ? Tensor() : features_[0].values());
   Arrays state{{"flat", scalar(flat_ ? 1 : 0, int64)}};
-  for (std::size_t f = 0; f < features_.size(); ++f)
-    state["values." + std::to_string(f)] = features_[f].values();
+  for (std::size_t f = 0; f < features_.size(); ++f) state["values." + std::to_string(f)] = features_[f].values();
   return state;
 }
 
@@ -183,9 +179,7 @@ void OneHot::restore(const Arrays& state, CallSite site) {
   }
   if (features.empty() || (flat && features.size() != 1))
     fail<IoError>(kName,
-                  fmt::format("expected {} of 'values.0', …, got {}",
-                              flat ? "one" : "at least one",
-                              features.size()));
+                  fmt::format("expected {} of 'values.0', …, got {}", flat ? "one" : "at least one", features.size()));
   features_ = std::move(features);
   flat_ = flat;
 }

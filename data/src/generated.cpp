@@ -15,8 +15,7 @@ using gradus::detail::fail;
 void check(const char* op, std::int64_t classes, std::int64_t points, double noise) {
   if (classes < 1) fail<ArgumentError>(op, fmt::format("expected classes >= 1, got {}", classes));
   if (points < 1) fail<ArgumentError>(op, fmt::format("expected points >= 1, got {}", points));
-  if (!(noise >= 0 && std::isfinite(noise)))
-    fail<ArgumentError>(op, fmt::format("expected noise >= 0, got {}", noise));
+  if (!(noise >= 0 && std::isfinite(noise))) fail<ArgumentError>(op, fmt::format("expected noise >= 0, got {}", noise));
 }
 
 /// A data set of points in the plane, class after class: `place(class, i, out)` sets each one's two
@@ -41,8 +40,7 @@ Dataset make_points(std::int64_t classes, std::int64_t points, Place&& place) {
 Dataset spiral(const SpiralOptions& options, Generator& generator, CallSite site) {
   const gradus::detail::SitePin pin(site);
   check("spiral", options.classes, options.points, options.noise);
-  const Tensor noise =
-      normal({options.classes * options.points}, 0, options.noise, float64, generator);
+  const Tensor noise = normal({options.classes * options.points}, 0, options.noise, float64, generator);
   const double* shift = noise.data<double>();
   return make_points(options.classes, options.points, [&](std::int64_t j, double r, float* xy) {
     const double t = 4 * (static_cast<double>(j) + r) + *shift++;

@@ -20,8 +20,7 @@ namespace {
 
 using gradus::detail::fail;
 
-constexpr unsigned kUint8 = 0x08, kInt8 = 0x09, kInt16 = 0x0B, kInt32 = 0x0C, kFloat32 = 0x0D,
-                   kFloat64 = 0x0E;
+constexpr unsigned kUint8 = 0x08, kInt8 = 0x09, kInt16 = 0x0B, kInt32 = 0x0C, kFloat32 = 0x0D, kFloat64 = 0x0E;
 
 struct IdxHeader {
   unsigned type = 0;
@@ -59,10 +58,8 @@ IdxHeader read_header(InputFile& file, unsigned magic) {
   };
   const std::uint32_t found = read_word("the magic number");
   if (magic != 0 && found != magic)
-    file.fail(fmt::format("expected the magic number {} ({}), got {}",
-                          magic,
-                          (magic & 0xff) == 1 ? "labels" : "images",
-                          found),
+    file.fail(fmt::format(
+                  "expected the magic number {} ({}), got {}", magic, (magic & 0xff) == 1 ? "labels" : "images", found),
               0);
   IdxHeader header{found >> 8, {}, 1};
   const int rank = static_cast<int>(found & 0xff);
@@ -101,11 +98,9 @@ void read_elements(InputFile& file, T* out, std::int64_t n, double divisor) {
   for (std::int64_t i = 0; i < n;) {
     const std::int64_t count = std::min(kChunk, n - i);
     const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(Bits);
-    if (file.read(buffer.data(), bytes) < bytes)
-      file.fail("expected more values, got the end of the file");
+    if (file.read(buffer.data(), bytes) < bytes) file.fail("expected more values, got the end of the file");
     for (std::int64_t k = 0; k < count; ++k) {
-      const auto bits =
-          big_endian<Bits>(buffer.data() + static_cast<std::size_t>(k) * sizeof(Bits));
+      const auto bits = big_endian<Bits>(buffer.data() + static_cast<std::size_t>(k) * sizeof(Bits));
       const auto value = std::bit_cast<Value>(bits);
       if constexpr (std::is_floating_point_v<T>) {
         out[i + k] = static_cast<T>(value) / scale;
@@ -117,8 +112,7 @@ void read_elements(InputFile& file, T* out, std::int64_t n, double divisor) {
   }
 }
 
-Tensor read_values(
-    InputFile& file, const IdxHeader& header, const Shape& shape, DType dtype, double divisor = 1) {
+Tensor read_values(InputFile& file, const IdxHeader& header, const Shape& shape, DType dtype, double divisor = 1) {
   Tensor result = empty(shape, dtype);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
@@ -137,9 +131,7 @@ Tensor read_values(
 
 constexpr unsigned kImages = 2051, kLabels = 2049;
 
-Dataset read_images(const std::string& images_path,
-                    const std::string& labels_path,
-                    std::int64_t classes) {
+Dataset read_images(const std::string& images_path, const std::string& labels_path, std::int64_t classes) {
   // The labels first: they are small, so a mistake is found before the images are read.
   InputFile labels("mnist", labels_path);
   const IdxHeader label_header = read_header(labels, kLabels);
@@ -155,11 +147,8 @@ Dataset read_images(const std::string& images_path,
   const IdxHeader header = read_header(images, kImages);
   const Shape& s = header.shape;
   if (s[0] != label_header.numel)
-    images.fail(fmt::format("expected {} images, one for each label in {}, got {}",
-                            label_header.numel,
-                            labels_path,
-                            s[0]),
-                4);
+    images.fail(
+        fmt::format("expected {} images, one for each label in {}, got {}", label_header.numel, labels_path, s[0]), 4);
   result.inputs = read_values(images, header, {s[0], 1, s[1], s[2]}, float32, 255);
   for (std::int64_t c = 0; c < classes; ++c) result.class_names.push_back(std::to_string(c));
   return result;
@@ -185,9 +174,7 @@ Tensor read_idx(const std::string& path, DType dtype, CallSite site) {
 Splits mnist(const std::string& folder, const ImageOptions& options, CallSite site) {
   return reading("mnist", folder, site, [&] {
     check_options("mnist", options);
-    const auto find = [&](const char* name, const char* other) {
-      return require_file("mnist", folder, {name, other});
-    };
+    const auto find = [&](const char* name, const char* other) { return require_file("mnist", folder, {name, other}); };
     // Some copies of the files have a dot before "idx".
     const std::string train_images = find("train-images-idx3-ubyte", "train-images.idx3-ubyte");
     const std::string train_labels = find("train-labels-idx1-ubyte", "train-labels.idx1-ubyte");

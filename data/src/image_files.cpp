@@ -29,32 +29,24 @@ Tensor read_pixels(const char* op, const std::string& path, std::int64_t channel
   const std::int64_t plane = picture.height * picture.width;
   for (std::int64_t c = 0; c < channels; ++c)
     for (std::int64_t k = 0; k < plane; ++k)
-      *out++ =
-          static_cast<float>(picture.pixels[static_cast<std::size_t>(k * channels + c)]) / 255.0f;
+      *out++ = static_cast<float>(picture.pixels[static_cast<std::size_t>(k * channels + c)]) / 255.0f;
   return x;
 }
 
 /// Resizes the middle axis of [before, n, after]: bilinear, and where it shrinks a mean over all that
 /// falls on a pixel, weighted by a triangle.
-std::vector<float> resize_axis(const std::vector<float>& x,
-                               std::int64_t n,
-                               std::int64_t size,
-                               std::int64_t after) {
+std::vector<float> resize_axis(const std::vector<float>& x, std::int64_t n, std::int64_t size, std::int64_t after) {
   const std::int64_t before = static_cast<std::int64_t>(x.size()) / (n * after);
-  const double scale = static_cast<double>(n) / static_cast<double>(size),
-               reach = std::max(scale, 1.0);
+  const double scale = static_cast<double>(n) / static_cast<double>(size), reach = std::max(scale, 1.0);
   std::vector<float> y(static_cast<std::size_t>(before * size * after));
   for (std::int64_t i = 0; i < size; ++i) {
     const double middle = (static_cast<double>(i) + 0.5) * scale - 0.5;
-    const auto first =
-        std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(middle - reach)));
-    const auto last =
-        std::min<std::int64_t>(n - 1, static_cast<std::int64_t>(std::floor(middle + reach)));
+    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::ceil(middle - reach)));
+    const auto last = std::min<std::int64_t>(n - 1, static_cast<std::int64_t>(std::floor(middle + reach)));
     std::vector<double> weights;
     double total = 0;
     for (std::int64_t k = first; k <= last; ++k)
-      total += weights.emplace_back(
-          std::max(0.0, 1 - std::abs(static_cast<double>(k) - middle) / reach));
+      total += weights.emplace_back(std::max(0.0, 1 - std::abs(static_cast<double>(k) - middle) / reach));
     for (std::int64_t b = 0; b < before; ++b)
       for (std::int64_t a = 0; a < after; ++a) {
         double sum = 0;
@@ -90,10 +82,7 @@ Listing list_images(const char* op, const std::string& folder) {
       if (!hidden && at->is_directory(unknown) == folders) found.push_back(at->path());
     }
     if (error)
-      fail<IoError>(
-          op,
-          fmt::format(
-              "expected a readable folder, got \"{}\" for {}", error.message(), path.string()));
+      fail<IoError>(op, fmt::format("expected a readable folder, got \"{}\" for {}", error.message(), path.string()));
     std::sort(found.begin(), found.end());
     return found;
   };
@@ -112,13 +101,10 @@ Listing list_images(const char* op, const std::string& folder) {
       fail<IoError>(op, fmt::format("expected PNG or JPEG files in {}, got none", path.string()));
     std::string name = path.filename().string();
     if (!is_utf8(name))
-      fail<IoError>(
-          op,
-          fmt::format("expected names of folders in UTF-8, got {} in {}", in_quotes(name), folder));
+      fail<IoError>(op, fmt::format("expected names of folders in UTF-8, got {} in {}", in_quotes(name), folder));
     listing.class_names.push_back(std::move(name));
   }
-  if (listing.paths.empty())
-    fail<IoError>(op, fmt::format("expected a folder for each class in {}, got none", folder));
+  if (listing.paths.empty()) fail<IoError>(op, fmt::format("expected a folder for each class in {}, got none", folder));
   return listing;
 }
 
@@ -127,10 +113,7 @@ void check(const char* op, std::int64_t channels, std::int64_t height = 0, std::
     fail<ArgumentError>(op, fmt::format("expected 1 or 3 channels, got {}", channels));
   if (height < 0 || width < 0 || (height == 0) != (width == 0) || height > 65536 || width > 65536)
     fail<ArgumentError>(
-        op,
-        fmt::format("expected a height and width to resize to, or 0 for both, got {} and {}",
-                    height,
-                    width));
+        op, fmt::format("expected a height and width to resize to, or 0 for both, got {} and {}", height, width));
 }
 
 }  // namespace

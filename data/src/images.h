@@ -11,9 +11,7 @@ namespace gradus::data {
 /// does.
 std::string find_file(const std::string& folder, std::initializer_list<const char*> names);
 /// The same; IoError if there is none.
-std::string require_file(const char* op,
-                         const std::string& folder,
-                         std::initializer_list<const char*> names);
+std::string require_file(const char* op, const std::string& folder, std::initializer_list<const char*> names);
 
 /// ArgumentError for an option that makes no sense.
 void check_options(const char* op, const ImageOptions& options);

@@ -36,27 +36,24 @@ InputFile::~InputFile() {
 }
 
 void InputFile::fail(const std::string& message, std::int64_t at) const {
-  gradus::detail::fail<IoError>(
-      op_, fmt::format("{} at byte {} of {}{}", message, at, path_, packed_ ? " (unpacked)" : ""));
+  gradus::detail::fail<IoError>(op_,
+                                fmt::format("{} at byte {} of {}{}", message, at, path_, packed_ ? " (unpacked)" : ""));
 }
 
 void InputFile::fail_packed(std::string_view got) const {
-  gradus::detail::fail<IoError>(
-      op_,
-      fmt::format("expected a gzip file, got {} at byte {} of {}",
-                  got,
-                  raw_position_ - static_cast<std::int64_t>(stream_.avail_in),
-                  path_));
+  gradus::detail::fail<IoError>(op_,
+                                fmt::format("expected a gzip file, got {} at byte {} of {}",
+                                            got,
+                                            raw_position_ - static_cast<std::int64_t>(stream_.avail_in),
+                                            path_));
 }
 
 std::size_t InputFile::read_raw() {
   const std::size_t n = std::fread(raw_.data(), 1, raw_.size(), file_.get());
   if (std::ferror(file_.get()) != 0)
-    gradus::detail::fail<IoError>(op_,
-                                  fmt::format("expected more data, got \"{}\" at byte {} of {}",
-                                              std::strerror(errno),
-                                              raw_position_,
-                                              path_));
+    gradus::detail::fail<IoError>(
+        op_,
+        fmt::format("expected more data, got \"{}\" at byte {} of {}", std::strerror(errno), raw_position_, path_));
   raw_position_ += static_cast<std::int64_t>(n);
   return n;
 }
@@ -87,8 +84,7 @@ void InputFile::unpack() {
     const int code = inflate(&stream_, Z_NO_FLUSH);
     if (code == Z_MEM_ERROR) throw std::bad_alloc();
     if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
-      fail_packed(
-          fmt::format("damage ({})", stream_.msg != nullptr ? stream_.msg : "no reason given"));
+      fail_packed(fmt::format("damage ({})", stream_.msg != nullptr ? stream_.msg : "no reason given"));
     member_done_ = code == Z_STREAM_END;
   }
   ready_ = {unpacked_.data(), unpacked_.size() - stream_.avail_out};
@@ -120,10 +116,8 @@ bool InputFile::read_line(std::string& line) {
   while (true) {
     if (ready_.empty()) refill();
     if (ready_.empty()) return !line.empty();
-    const auto* const end =
-        static_cast<const unsigned char*>(std::memchr(ready_.data(), '\n', ready_.size()));
-    const auto part =
-        next(end == nullptr ? ready_.size() : static_cast<std::size_t>(end - ready_.data()) + 1);
+    const auto* const end = static_cast<const unsigned char*>(std::memchr(ready_.data(), '\n', ready_.size()));
+    const auto part = next(end == nullptr ? ready_.size() : static_cast<std::size_t>(end - ready_.data()) + 1);
     line.append(reinterpret_cast<const char*>(part.data()), part.size());
     if (line.size() > kLongest) fail("expected lines of at most 16 MiB, got a longer one");
     if (end == nullptr) continue;
@@ -140,8 +134,7 @@ std::int64_t InputFile::count_rest(std::int64_t limit) {
   const std::int64_t count = std::min(position_ - start, limit + 1);
 
   if (std::fseek(file_.get(), 0, SEEK_SET) != 0)
-    gradus::detail::fail<IoError>(
-        op_, fmt::format("expected a file that can be read twice, got {}", path_));
+    gradus::detail::fail<IoError>(op_, fmt::format("expected a file that can be read twice, got {}", path_));
   raw_position_ = position_ = 0;
   ready_ = {};
   if (packed_) {

@@ -27,8 +27,7 @@ constexpr std::uint64_t kAugmentStream = 1, kSourceStream = 2;
 /// The thread's generator is another one meanwhile.
 class GeneratorGuard {
  public:
-  explicit GeneratorGuard(const Generator& generator)
-      : outer_(std::exchange(default_generator(), generator)) {}
+  explicit GeneratorGuard(const Generator& generator) : outer_(std::exchange(default_generator(), generator)) {}
   ~GeneratorGuard() { default_generator() = outer_; }
   GeneratorGuard(const GeneratorGuard&) = delete;
   GeneratorGuard& operator=(const GeneratorGuard&) = delete;
@@ -50,9 +49,7 @@ struct Loader::Core {
   std::int64_t classes = 0;
 
   /// The rows of a batch that begins at `position` in the pass.
-  Batch make(std::span<const std::int64_t> rows,
-             const Generator& pass,
-             std::int64_t position) const {
+  Batch make(std::span<const std::int64_t> rows, const Generator& pass, std::int64_t position) const {
     const gradus::detail::SitePin pin(site);
     const auto stream = [&](std::uint64_t kind, std::size_t i) {
       return pass.split(kind).split(static_cast<std::uint64_t>(position) + i);
@@ -72,8 +69,7 @@ struct Loader::Core {
     if (options.augment) {
       std::vector<Generator> generators;
       for (std::size_t i = 0; i < rows.size(); ++i) generators.push_back(stream(kAugmentStream, i));
-      const GeneratorGuard guard(
-          stream(kAugmentStream, 0).split(0));  // for those that ignore these
+      const GeneratorGuard guard(stream(kAugmentStream, 0).split(0));  // for those that ignore these
       batch = options.augment(batch, generators, classes, site);
     }
     if (options.transform) batch.inputs = options.transform(batch.inputs, site);
@@ -84,11 +80,8 @@ struct Loader::Core {
 /// Threads that make the batches of a pass ahead of the one who takes them, in order.
 class Loader::Prefetch {
  public:
-  Prefetch(std::shared_ptr<const Core> core,
-           Tensor order,
-           const Generator& pass,
-           std::int64_t position,
-           std::int64_t end)
+  Prefetch(
+      std::shared_ptr<const Core> core, Tensor order, const Generator& pass, std::int64_t position, std::int64_t end)
       : core_(std::move(core)), order_(std::move(order)), pass_(pass), next_(position), end_(end) {
     try {
       for (int i = 0; i < core_->options.workers; ++i)
@@ -145,10 +138,10 @@ class Loader::Prefetch {
       lock.unlock();
       Made made;
       try {
-        made.batch = core_->make(as_span(order_).subspan(static_cast<std::size_t>(position),
-                                                         static_cast<std::size_t>(count)),
-                                 pass_,
-                                 position);
+        made.batch =
+            core_->make(as_span(order_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count)),
+                        pass_,
+                        position);
       } catch (...) {
         made.error = std::current_exception();
       }
@@ -172,8 +165,7 @@ class Loader::Prefetch {
   std::vector<std::future<void>> workers_;
 };
 
-Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site)
-    : core_(std::make_shared<Core>()) {
+Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site) : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
   check_targets("loader", dataset);
   core_->available = dataset.size();
@@ -185,8 +177,7 @@ Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site)
   start(std::move(options), site);
 }
 
-Loader::Loader(Source source, LoaderOptions options, CallSite site)
-    : core_(std::make_shared<Core>()) {
+Loader::Loader(Source source, LoaderOptions options, CallSite site) : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
   if (source.size < 0 || !source.get)
     fail<ArgumentError>("loader",
@@ -201,13 +192,11 @@ Loader::Loader(Source source, LoaderOptions options, CallSite site)
 
 void Loader::start(LoaderOptions options, CallSite site) {
   Core& core = *core_;
-  if (options.batch < 1)
-    fail<ArgumentError>("loader", fmt::format("expected a batch >= 1, got {}", options.batch));
+  if (options.batch < 1) fail<ArgumentError>("loader", fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.workers < 0 || options.workers > 256 || options.prefetch < 1)
-    fail<ArgumentError>("loader",
-                        fmt::format("expected 0 to 256 workers and a prefetch >= 1, got {} and {}",
-                                    options.workers,
-                                    options.prefetch));
+    fail<ArgumentError>(
+        "loader",
+        fmt::format("expected 0 to 256 workers and a prefetch >= 1, got {} and {}", options.workers, options.prefetch));
   if (options.shuffle && options.sampler)
     fail<ArgumentError>("loader", "expected either shuffle or a sampler, got both");
   if (options.indices.defined()) {
@@ -215,10 +204,9 @@ void Loader::start(LoaderOptions options, CallSite site) {
     core.available = options.indices.numel();
   }
   if (options.sampler && options.sampler.rows() >= 0 && options.sampler.rows() != core.available)
-    fail<ShapeError>("loader",
-                     fmt::format("expected a sampler for {} rows, got one for {}",
-                                 core.available,
-                                 options.sampler.rows()));
+    fail<ShapeError>(
+        "loader",
+        fmt::format("expected a sampler for {} rows, got one for {}", core.available, options.sampler.rows()));
   const bool random = options.shuffle || options.sampler || options.augment || core.source.get;
   if (random) state_.seed = options.seed ? *options.seed : default_generator().next();
   if (options.shuffle) options.sampler = random_sampler();
@@ -228,13 +216,10 @@ void Loader::start(LoaderOptions options, CallSite site) {
 }
 
 std::int64_t Loader::rows() const {
-  return core_->options.drop_last ? core_->count - core_->count % core_->options.batch
-                                  : core_->count;
+  return core_->options.drop_last ? core_->count - core_->count % core_->options.batch : core_->count;
 }
 
-std::int64_t Loader::size() const {
-  return (rows() + core_->options.batch - 1) / core_->options.batch;
-}
+std::int64_t Loader::size() const { return (rows() + core_->options.batch - 1) / core_->options.batch; }
 
 LoaderState Loader::state() const {
   if (state_.position < rows() || rows() == 0) return state_;
@@ -246,10 +231,8 @@ void Loader::restore(const LoaderState& state, CallSite site) {
   if (state.epoch < 0 || state.position < 0 || state.position > rows())
     fail<ArgumentError>(
         "loader",
-        fmt::format("expected a state of a loader of {} rows, got epoch {}, position {}",
-                    rows(),
-                    state.epoch,
-                    state.position));
+        fmt::format(
+            "expected a state of a loader of {} rows, got epoch {}, position {}", rows(), state.epoch, state.position));
   state_ = state;
   fresh_ = true;
 }
@@ -274,24 +257,19 @@ Loader::Iterator Loader::begin() {
   std::shared_ptr<Prefetch> prefetch;
   if (core_->options.workers > 0 && order_.defined())
     prefetch = std::make_shared<Prefetch>(
-        core_,
-        order_,
-        Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)),
-        state_.position,
-        rows());
+        core_, order_, Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)), state_.position, rows());
   return {this, std::move(prefetch)};
 }
 
 std::optional<Batch> Loader::next(Prefetch* prefetch) {
   if (state_.position >= rows()) return {};
   const std::int64_t count = std::min(core_->options.batch, rows() - state_.position);
-  Batch batch =
-      prefetch != nullptr
-          ? prefetch->take(state_.position)
-          : core_->make(as_span(order_).subspan(static_cast<std::size_t>(state_.position),
-                                                static_cast<std::size_t>(count)),
-                        Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)),
-                        state_.position);
+  Batch batch = prefetch != nullptr
+                    ? prefetch->take(state_.position)
+                    : core_->make(as_span(order_).subspan(static_cast<std::size_t>(state_.position),
+                                                          static_cast<std::size_t>(count)),
+                                  Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)),
+                                  state_.position);
   state_.position += count;
   return batch;
 }

@@ -77,8 +77,7 @@ Header parse_header(const Bytes& in) {
   if (version < 1 || version > 3)
     in.fail(fmt::format("expected version 1, 2 or 3 of a .npy file, got {}", version), version_at);
   const std::size_t start = length_at + (version == 1 ? 2 : 4);
-  const std::size_t length =
-      version == 1 ? in.little<std::uint16_t>(length_at) : in.little<std::uint32_t>(length_at);
+  const std::size_t length = version == 1 ? in.little<std::uint16_t>(length_at) : in.little<std::uint32_t>(length_at);
   const std::string_view text = in.view(start, length, "the header");
 
   Header header;
@@ -89,10 +88,8 @@ Header parse_header(const Bytes& in) {
     in.fail("expected True or False for 'fortran_order', got " + in_quotes(order), 10);
   const std::string_view type = value_of(in, text, "descr");
   const std::size_t close = type.find_first_of("'\"", 1);
-  const std::string_view descr =
-      close == std::string_view::npos || close > 8 ? "" : type.substr(1, close - 1);
-  const std::string_view known[] = {
-      "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
+  const std::string_view descr = close == std::string_view::npos || close > 8 ? "" : type.substr(1, close - 1);
+  const std::string_view known[] = {"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"};
   if (descr.size() != 3 || std::string_view("<>|=").find(descr[0]) == std::string_view::npos ||
       std::find(std::begin(known), std::end(known), descr.substr(1)) == std::end(known))
     in.fail("expected numbers of 1 to 8 bytes or bool, got " + in_quotes(type.substr(0, 16)), 10);
@@ -113,10 +110,8 @@ Header parse_header(const Bytes& in) {
   }
   const std::size_t expected = empty ? 0 : elements * header.size;
   if (rest != expected)
-    in.fail(
-        fmt::format(
-            "expected {} bytes of values for {}, got {}", expected, to_string(header.shape), rest),
-        header.end);
+    in.fail(fmt::format("expected {} bytes of values for {}, got {}", expected, to_string(header.shape), rest),
+            header.end);
   return header;
 }
 
@@ -185,8 +180,7 @@ std::string spell_npy(const Tensor& source) {
   std::string sizes;
   for (const std::int64_t size : x.shape()) sizes += fmt::format("{}, ", size);
   if (x.rank() > 1) sizes.resize(sizes.size() - 2);
-  std::string header =
-      fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, sizes);
+  std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", type, sizes);
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
   std::string bytes("\x93NUMPY\x01\x00", 8);
@@ -194,8 +188,7 @@ std::string spell_npy(const Tensor& source) {
   bytes += header;
   dispatch(x.dtype(), [&]<class T>() {
     if (x.numel() > 0)
-      bytes.append(reinterpret_cast<const char*>(x.data<T>()),
-                   static_cast<std::size_t>(x.numel()) * sizeof(T));
+      bytes.append(reinterpret_cast<const char*>(x.data<T>()), static_cast<std::size_t>(x.numel()) * sizeof(T));
   });
   return bytes;
 }
@@ -208,8 +201,7 @@ Arrays parse_npz(const Bytes& in) {
     std::string name = member.name, buffer;
     if (!name.ends_with(".npy"))
       in.fail(fmt::format("expected names ending in .npy, got {}", in_quotes(name)), member.at);
-    const Bytes bytes(
-        in.op(), fmt::format("{} in {}", name, in.path()), unpack(in, member, buffer));
+    const Bytes bytes(in.op(), fmt::format("{} in {}", name, in.path()), unpack(in, member, buffer));
     name.resize(name.size() - 4);
     if (!arrays.emplace(name, parse_npy(bytes)).second)
       in.fail(fmt::format("expected different names, got {} twice", in_quotes(name)), member.at);
@@ -243,11 +235,10 @@ void write_npz(const std::string& path, const Arrays& arrays, CallSite site) {
   std::size_t size = 0;  // no less than the file's
   for (const auto& [key, array] : arrays) {
     if (key.size() > 0xfff0)
-      fail<ArgumentError>(
-          "write_npz",
-          fmt::format("expected names of at most 65,520 bytes, got {} for {}", key.size(), path));
-    size += static_cast<std::size_t>(array.numel()) * size_of(array.dtype()) + kLongestHeader +
-            2 * key.size() + ZipWriter::kOverhead;
+      fail<ArgumentError>("write_npz",
+                          fmt::format("expected names of at most 65,520 bytes, got {} for {}", key.size(), path));
+    size += static_cast<std::size_t>(array.numel()) * size_of(array.dtype()) + kLongestHeader + 2 * key.size() +
+            ZipWriter::kOverhead;
   }
   ZipWriter zip(arrays.size(), size);
   for (const auto& [key, array] : arrays) zip.add(key + ".npy", spell_npy(array));

@@ -49,8 +49,7 @@ Number parse_number(std::string_view text, char decimal) {
   }
   text = without_plus(text);
   double value = 0;
-  const auto [end, error] =
-      gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
+  const auto [end, error] = gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
   if (error == std::errc::invalid_argument || end != text.data() + text.size()) return {};
   if (error == std::errc::result_out_of_range) {
     if (is_large(text)) return {.overflows = true};

@@ -24,11 +24,7 @@ constexpr const char* kOp = Pca::kName;
 constexpr std::int64_t kChunk = 4096;  // rows at a time, so that no copy of all is made in float64
 
 /// Rows begin … end - 1 of a contiguous [n, columns] as float64, less `shift`.
-Tensor shifted(const Tensor& x,
-               std::int64_t columns,
-               std::int64_t begin,
-               std::int64_t end,
-               const double* shift) {
+Tensor shifted(const Tensor& x, std::int64_t columns, std::int64_t begin, std::int64_t end, const double* shift) {
   Tensor rows = empty({end - begin, columns}, float64);
   auto* out = rows.mutable_data<double>();
   dispatch_floating(x.dtype(), [&]<class T>() {
@@ -41,11 +37,8 @@ Tensor shifted(const Tensor& x,
 }
 
 /// (x - before) matrix + after, row by row, in the dtype of x.
-Tensor map_rows(const Tensor& input,
-                const Shape& row,
-                const double* before,
-                const Tensor& matrix,
-                const double* after) {
+Tensor map_rows(
+    const Tensor& input, const Shape& row, const double* before, const Tensor& matrix, const double* after) {
   const Tensor x = contiguous(input);
   Shape shape = row;
   shape.insert(0, x.size(0));
@@ -58,8 +51,7 @@ Tensor map_rows(const Tensor& input,
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* to = y.mutable_data<T>() + begin * out;
       for (std::int64_t i = 0; i < end - begin; ++i)
-        for (std::int64_t c = 0; c < out; ++c)
-          *to++ = static_cast<T>(*p++ + (after == nullptr ? 0 : after[c]));
+        for (std::int64_t c = 0; c < out; ++c) *to++ = static_cast<T>(*p++ + (after == nullptr ? 0 : after[c]));
     });
   }
   return y;
@@ -113,8 +105,7 @@ Tensor last_columns(const Tensor& matrix, std::int64_t k) {
 
 Pca::Pca(const PcaOptions& options, CallSite site) : options_(options) {
   const auto refuse = [&](const std::string& message) { fail<ArgumentError>(kOp, message, site); };
-  if (options.components < 0)
-    refuse(fmt::format("expected components >= 0, got {}", options.components));
+  if (options.components < 0) refuse(fmt::format("expected components >= 0, got {}", options.components));
   if (!(options.variance > 0 && options.variance <= 1))
     refuse(fmt::format("expected a share of the variance in (0, 1], got {}", options.variance));
   if (options.components > 0 && options.variance < 1)
@@ -130,13 +121,12 @@ Pca& Pca::fit(const Tensor& input, CallSite site) {
   const Shape row = row_shape(x);
   const std::int64_t n = x.size(0), d = row.numel();
   if (options_.ddof < 0 || n <= options_.ddof || d == 0)
-    fail<ArgumentError>(kOp,
-                        fmt::format("expected more rows than ddof = {}, and values in them, got {}",
-                                    options_.ddof,
-                                    to_string(x.shape())));
-  if (options_.components > d)
     fail<ArgumentError>(
-        kOp, fmt::format("expected at most {} components, got {}", d, options_.components));
+        kOp,
+        fmt::format(
+            "expected more rows than ddof = {}, and values in them, got {}", options_.ddof, to_string(x.shape())));
+  if (options_.components > d)
+    fail<ArgumentError>(kOp, fmt::format("expected at most {} components, got {}", d, options_.components));
 
   const Tensor mean = contiguous(reshape(Center({.per = Per::feature}).fit(x).mean(), {d}));
   const auto [rising, columns] = eigh(covariance_of(x, mean, options_.ddof));
@@ -167,8 +157,7 @@ void Pca::set_matrices() {
   forward_ = vectors_;
   backward_ = vectors_;  // transposed below
   if (options_.whiten != Whiten::no) {
-    forward_ = scaled_columns(
-        vectors_, [=](std::int64_t j) { return w[j] + eps > 0 ? 1 / std::sqrt(w[j] + eps) : 0; });
+    forward_ = scaled_columns(vectors_, [=](std::int64_t j) { return w[j] + eps > 0 ? 1 / std::sqrt(w[j] + eps) : 0; });
     backward_ = scaled_columns(vectors_, [=](std::int64_t j) { return std::sqrt(w[j] + eps); });
   }
   if (options_.whiten == Whiten::zca) {
@@ -219,12 +208,10 @@ void Pca::restore(const Arrays& state, CallSite site) {
   const double kept = take(kOp, state, "kept", float64, 0).item();
   const Shape expected{mean.numel(), values.numel()};
   if (vectors.shape() != expected)
-    fail<IoError>(kOp,
-                  fmt::format("expected 'eigenvectors' of shape {}, got {}",
-                              to_string(expected),
-                              to_string(vectors.shape())));
-  if (whiten < 0 || whiten > 2)
-    fail<IoError>(kOp, fmt::format("expected 'whiten' from 0 to 2, got {}", whiten));
+    fail<IoError>(
+        kOp,
+        fmt::format("expected 'eigenvectors' of shape {}, got {}", to_string(expected), to_string(vectors.shape())));
+  if (whiten < 0 || whiten > 2) fail<IoError>(kOp, fmt::format("expected 'whiten' from 0 to 2, got {}", whiten));
   options_.whiten = static_cast<Whiten>(whiten);
   options_.eps = eps;
   kept_ = kept;

@@ -16,11 +16,7 @@ namespace gradus::data {
 namespace {
 
 /// What a decoder is asked for can't be more than `ratio` pixels for a byte of the file.
-void check_size(const Bytes& in,
-                std::uint64_t height,
-                std::uint64_t width,
-                std::uint64_t ratio,
-                std::size_t at) {
+void check_size(const Bytes& in, std::uint64_t height, std::uint64_t width, std::uint64_t ratio, std::size_t at) {
   if (height == 0 || width == 0 || height * width / ratio > in.size())
     in.fail(fmt::format("expected a size that the file can hold, got {} x {}", width, height), at);
 }
@@ -35,8 +31,7 @@ void make_grey(std::vector<unsigned char>& pixels) {
   const std::size_t n = pixels.size() / 3;
   for (std::size_t i = 0; i < n; ++i) {
     const unsigned char* p = pixels.data() + 3 * i;
-    pixels[i] =
-        static_cast<unsigned char>((19595U * p[0] + 38470U * p[1] + 7471U * p[2] + 32768U) >> 16);
+    pixels[i] = static_cast<unsigned char>((19595U * p[0] + 38470U * p[1] + 7471U * p[2] + 32768U) >> 16);
   }
   pixels.resize(n);
 }
@@ -85,17 +80,14 @@ int orientation_of(std::string_view block) {
 Picture upright(Picture picture, int orientation, std::int64_t channels) {
   if (orientation == 1) return picture;
   const bool exchanged = orientation > 4;
-  const bool from_bottom =
-                 orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8,
-             from_right =
-                 orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+  const bool from_bottom = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8,
+             from_right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
   Picture result{picture.height, picture.width, picture.pixels};
   if (exchanged) std::swap(result.height, result.width);
   unsigned char* to = result.pixels.data();
   for (std::int64_t i = 0; i < result.height; ++i)
     for (std::int64_t k = 0; k < result.width; ++k) {
-      const std::int64_t y = from_bottom ? result.height - 1 - i : i,
-                         x = from_right ? result.width - 1 - k : k;
+      const std::int64_t y = from_bottom ? result.height - 1 - i : i, x = from_right ? result.width - 1 - k : k;
       const std::int64_t at = exchanged ? x * picture.width + y : y * picture.width + x;
       to = std::copy_n(picture.pixels.data() + at * channels, channels, to);
     }
@@ -117,11 +109,9 @@ int check_png(const Bytes& in) {
       in.fail("expected the checksum of a chunk, got another", at + 8 + size);
     const std::string_view type = body.substr(0, 4);
     if (at == kPng.size()) {
-      if (type != "IHDR" || size != 13)
-        in.fail("expected the header of a PNG file, got " + in_quotes(type), at + 4);
+      if (type != "IHDR" || size != 13) in.fail("expected the header of a PNG file, got " + in_quotes(type), at + 4);
       // Deflate makes at most 1032 bytes of one, and these at most 8 pixels each.
-      check_size(
-          in, in.big<std::uint32_t>(at + 12), in.big<std::uint32_t>(at + 8), 1032 * 8, at + 8);
+      check_size(in, in.big<std::uint32_t>(at + 12), in.big<std::uint32_t>(at + 8), 1032 * 8, at + 8);
     }
     if (type == "eXIf") orientation = orientation_of(body.substr(4));
     if (type == "IEND") return orientation;
@@ -238,11 +228,7 @@ Picture decode_jpeg(const Bytes& in, std::int64_t channels) {
   };
   check(run_jpeg(in, channels, error, header, nullptr, position));
   // Every block of 64 pixels takes at least a bit.
-  check_size(in,
-             static_cast<std::uint64_t>(header.height),
-             static_cast<std::uint64_t>(header.width),
-             512,
-             position);
+  check_size(in, static_cast<std::uint64_t>(header.height), static_cast<std::uint64_t>(header.width), 512, position);
   Picture picture{header.height, header.width};
   picture.pixels.resize(static_cast<std::size_t>(header.height * header.width * header.channels));
   check(run_jpeg(in, channels, error, header, picture.pixels.data(), position));

@@ -59,13 +59,10 @@ void Pipeline::restore(const Arrays& state, CallSite site) {
     const auto first = state.lower_bound(number);
     const bool found = first != state.end() && first->first.starts_with(number);
     const std::string kind =
-        found ? first->first.substr(number.size(),
-                                    first->first.find('.', number.size()) - number.size())
-              : "";
+        found ? first->first.substr(number.size(), first->first.find('.', number.size()) - number.size()) : "";
     if (!given && found) {
       auto step = make(kind);
-      if (step == nullptr)
-        fail<IoError>(kName, fmt::format("expected a known kind of step, got '{}'", kind));
+      if (step == nullptr) fail<IoError>(kName, fmt::format("expected a known kind of step, got '{}'", kind));
       restored.steps_.push_back(std::move(step));
     }
     if (!found || restored.steps_[i]->name() != kind)
@@ -80,8 +77,7 @@ void Pipeline::restore(const Arrays& state, CallSite site) {
       own[at->first.substr(prefix.size())] = at->second;
     restored.steps_[i]->restore(own, site);
   }
-  if (used != state.size())
-    fail<IoError>(kName, fmt::format("expected {} steps, got more", size()));
+  if (used != state.size()) fail<IoError>(kName, fmt::format("expected {} steps, got more", size()));
   *this = std::move(restored);
 }
 
@@ -112,8 +108,7 @@ Arrays load_state(const char* kind, const std::string& path, CallSite site) {
   Arrays state;
   for (const auto& [name, array] : read_npz(path, site)) {
     if (!name.starts_with(prefix))
-      fail<IoError>("load",
-                    fmt::format("expected the arrays of a {} in {}, got '{}'", kind, path, name));
+      fail<IoError>("load", fmt::format("expected the arrays of a {} in {}, got '{}'", kind, path, name));
     state[name.substr(prefix.size())] = array;
   }
   return state;

@@ -49,10 +49,8 @@ Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options, 
   constexpr const char* op = "weighted_sampler";
   const gradus::detail::SitePin pin(site);
   if (!is_floating(weights.dtype()))
-    fail<DTypeError>(
-        op, fmt::format("expected float32 or float64, got {}", to_string(weights.dtype())));
-  if (weights.rank() != 1)
-    fail<ShapeError>(op, "expected weights [N], got " + to_string(weights.shape()));
+    fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(weights.dtype())));
+  if (weights.rank() != 1) fail<ShapeError>(op, "expected weights [N], got " + to_string(weights.shape()));
   const std::vector<double> w = weights.to_vector();
   std::int64_t positive = 0;
   double total = 0;
@@ -66,8 +64,7 @@ Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options, 
   const std::int64_t count = options.count < 0 ? n : options.count;
   const std::int64_t needed = options.replacement ? std::min<std::int64_t>(count, 1) : count;
   if (positive < needed || !std::isfinite(total))
-    fail<ArgumentError>(
-        op, fmt::format("expected at least {} weights above 0, got {}", needed, positive));
+    fail<ArgumentError>(op, fmt::format("expected at least {} weights above 0, got {}", needed, positive));
   if (options.replacement) {
     std::vector<double> sums(w.size());
     std::partial_sum(w.begin(), w.end(), sums.begin());
@@ -103,12 +100,10 @@ Sampler stratified_sampler(const Tensor& classes, CallSite site) {
   constexpr const char* op = "stratified_sampler";
   const gradus::detail::SitePin pin(site);
   if (classes.dtype() != int64) gradus::detail::fail_dtype(op, int64, classes.dtype());
-  if (classes.rank() != 1)
-    fail<ShapeError>(op, "expected classes [N], got " + to_string(classes.shape()));
+  if (classes.rank() != 1) fail<ShapeError>(op, "expected classes [N], got " + to_string(classes.shape()));
   std::map<std::int64_t, std::vector<std::int64_t>> rows_of;
   const auto labels = classes.to_vector<std::int64_t>();
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    rows_of[labels[i]].push_back(static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < labels.size(); ++i) rows_of[labels[i]].push_back(static_cast<std::int64_t>(i));
   return Sampler(
       [rows_of = std::move(rows_of)](std::int64_t n, Generator& generator) {
         // The rows of a class, shuffled, are spread evenly over [0, 1).

@@ -33,10 +33,8 @@ Shape row_shape(const Tensor& x) {
 
 void check_row(const char* op, const Tensor& x, const Shape& row) {
   if (row_shape(x) != row)
-    fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected rows of shape {} as in fit, got {}", to_string(row), to_string(x.shape())));
+    fail<ShapeError>(op,
+                     fmt::format("expected rows of shape {} as in fit, got {}", to_string(row), to_string(x.shape())));
 }
 
 Tensor take(const char* op, const Arrays& state, const std::string& name, DType dtype, int rank) {
@@ -77,8 +75,7 @@ template <class T>
 void measure_columns(const T* x, std::int64_t n, std::int64_t columns, Measure* out) {
   const std::int64_t grain = std::max<std::int64_t>(64, (std::int64_t{1} << 20) / n);
   gradus::detail::parallel_for(columns, grain, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c)
-      out[c] = {0, 0, static_cast<double>(x[c]), static_cast<double>(x[c])};
+    for (std::int64_t c = begin; c < end; ++c) out[c] = {0, 0, static_cast<double>(x[c]), static_cast<double>(x[c])};
     for (std::int64_t i = 0; i < n; ++i)
       for (std::int64_t c = begin; c < end; ++c) {
         const auto v = static_cast<double>(x[i * columns + c]);
@@ -95,8 +92,7 @@ void measure_columns(const T* x, std::int64_t n, std::int64_t columns, Measure* 
         out[c].rest += d;
       }
     for (std::int64_t c = begin; c < end; ++c)
-      out[c].squares =
-          std::max(0.0, out[c].squares - out[c].rest * out[c].rest / static_cast<double>(n));
+      out[c].squares = std::max(0.0, out[c].squares - out[c].rest * out[c].rest / static_cast<double>(n));
   });
 }
 
@@ -118,12 +114,10 @@ Measured measure(const char* op, const Tensor& inputs, Per per, std::int64_t ddo
   const std::int64_t size = groups == 0 ? 0 : columns / groups;  // neighbouring columns
   result.count = n * size;
   if (ddof < 0 || result.count <= ddof)
-    fail<ArgumentError>(
-        op, fmt::format("expected more values than ddof = {}, got {}", ddof, to_string(x.shape())));
+    fail<ArgumentError>(op, fmt::format("expected more values than ddof = {}, got {}", ddof, to_string(x.shape())));
 
   std::vector<Measure> of_columns(static_cast<std::size_t>(columns));
-  dispatch_floating(
-      x.dtype(), [&]<class T>() { measure_columns(x.data<T>(), n, columns, of_columns.data()); });
+  dispatch_floating(x.dtype(), [&]<class T>() { measure_columns(x.data<T>(), n, columns, of_columns.data()); });
   for (std::int64_t g = 0; g < groups; ++g) {
     const Measure* const members = of_columns.data() + g * size;
     Measure m{0, 0, members[0].low, members[0].high};
@@ -139,8 +133,7 @@ Measured measure(const char* op, const Tensor& inputs, Per per, std::int64_t ddo
       m.squares += members[c].squares + static_cast<double>(n) * d * d;
     }
     if (!std::isfinite(m.squares))
-      fail<ArgumentError>(
-          op, fmt::format("expected finite values, got others in group {} of {}", g, groups));
+      fail<ArgumentError>(op, fmt::format("expected finite values, got others in group {} of {}", g, groups));
     result.groups.push_back(m);
   }
   return result;
@@ -192,18 +185,17 @@ Tensor Scaling::apply(const Tensor& input, bool inverse, CallSite site) const {
     const auto map = [=](std::int64_t at, std::int64_t g) {
       out[at] = static_cast<T>((static_cast<double>(in[at]) - b[g]) * f[g] + a[g]);
     };
-    gradus::detail::parallel_for(
-        n, (std::int64_t{1} << 16) / columns + 1, [&](std::int64_t begin, std::int64_t end) {
-          for (std::int64_t at = begin * columns; at < end * columns;) {
-            if (run == 1) {  // a loop of its own, for the compiler to vectorise
-              for (std::int64_t g = 0; g < groups; ++g) map(at + g, g);
-              at += groups;
-            } else {
-              for (std::int64_t g = 0; g < groups; ++g, at += run)
-                for (std::int64_t k = 0; k < run; ++k) map(at + k, g);
-            }
-          }
-        });
+    gradus::detail::parallel_for(n, (std::int64_t{1} << 16) / columns + 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t at = begin * columns; at < end * columns;) {
+        if (run == 1) {  // a loop of its own, for the compiler to vectorise
+          for (std::int64_t g = 0; g < groups; ++g) map(at + g, g);
+          at += groups;
+        } else {
+          for (std::int64_t g = 0; g < groups; ++g, at += run)
+            for (std::int64_t k = 0; k < run; ++k) map(at + k, g);
+        }
+      }
+    });
   });
   return result;
 }
@@ -217,22 +209,13 @@ Arrays Scaling::state(CallSite site) const {
 void Scaling::restore(const Arrays& state, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const auto per = take(op_, state, "per", int64, 0).item<std::int64_t>();
-  if (per < 1 || per > 3)
-    fail<IoError>(op_, fmt::format("expected 'per' from 1 to 3, got {}", per));
+  if (per < 1 || per > 3) fail<IoError>(op_, fmt::format("expected 'per' from 1 to 3, got {}", per));
   const auto kind = static_cast<Per>(per);
-  Tensor shift = take(op_,
-                      state,
-                      "shift",
-                      float64,
-                      kind == Per::all       ? 0
-                      : kind == Per::channel ? 1
-                                             : -1);
+  Tensor shift = take(op_, state, "shift", float64, kind == Per::all ? 0 : kind == Per::channel ? 1 : -1);
   Tensor scale = take(op_, state, "scale", float64);
   if (shift.shape() != scale.shape())
-    fail<IoError>(op_,
-                  fmt::format("expected 'scale' of shape {}, got {}",
-                              to_string(shift.shape()),
-                              to_string(scale.shape())));
+    fail<IoError>(
+        op_, fmt::format("expected 'scale' of shape {}, got {}", to_string(shift.shape()), to_string(scale.shape())));
   set(kind, std::move(shift), std::move(scale));
 }
 
@@ -243,16 +226,14 @@ Center& Center::fit(const Tensor& x, CallSite site) {
   return *this;
 }
 
-Standardize::Standardize(const Tensor& mean, const Tensor& std, Per per, CallSite site)
-    : Scaling(kName, per) {
+Standardize::Standardize(const Tensor& mean, const Tensor& std, Per per, CallSite site) : Scaling(kName, per) {
   const gradus::detail::SitePin pin(site);
-  if (per == Per::automatic)
-    fail<ArgumentError>(kName, "expected per feature, channel or all, got automatic");
+  if (per == Per::automatic) fail<ArgumentError>(kName, "expected per feature, channel or all, got automatic");
   if (mean.shape() != std.shape())
-    fail<ShapeError>(kName,
-                     fmt::format("expected mean and std of one shape, got {} and {}",
-                                 to_string(mean.shape()),
-                                 to_string(std.shape())));
+    fail<ShapeError>(
+        kName,
+        fmt::format(
+            "expected mean and std of one shape, got {} and {}", to_string(mean.shape()), to_string(std.shape())));
   set(per, cast(mean, float64), cast(std, float64));
 }
 
@@ -266,24 +247,18 @@ Standardize& Standardize::fit(const Tensor& x, CallSite site) {
   return *this;
 }
 
-MinMax::MinMax(const MinMaxOptions& options, CallSite site)
-    : Scaling(kName, options.per), options_(options) {
+MinMax::MinMax(const MinMaxOptions& options, CallSite site) : Scaling(kName, options.per), options_(options) {
   const double width = options.high - options.low;
   if (!(width > 0) || !std::isfinite(width))
-    fail<ArgumentError>(
-        kName, fmt::format("expected low < high, got {} and {}", options.low, options.high), site);
+    fail<ArgumentError>(kName, fmt::format("expected low < high, got {} and {}", options.low, options.high), site);
 }
 
 MinMax& MinMax::fit(const Tensor& x, CallSite site) {
   const gradus::detail::SitePin pin(site);
   const Measured m = measure(kName, x, per());
   const double low = options_.low, width = options_.high - low;
-  const auto scale = [=](const Measure& g) {
-    return (g.high == g.low ? 1 : g.high - g.low) / width;
-  };
-  set(m.per,
-      per_group(m, [=](const Measure& g) { return g.low - low * scale(g); }),
-      per_group(m, scale));
+  const auto scale = [=](const Measure& g) { return (g.high == g.low ? 1 : g.high - g.low) / width; };
+  set(m.per, per_group(m, [=](const Measure& g) { return g.low - low * scale(g); }), per_group(m, scale));
   return *this;
 }
 
@@ -308,9 +283,8 @@ Impute& Impute::fit(const Tensor& input, CallSite site) {
   for (std::int64_t c = 0; c < columns; ++c) {
     const bool none = count[static_cast<std::size_t>(c)] == 0;
     if (none || !std::isfinite(m[c]))
-      fail<ArgumentError>(
-          kName,
-          fmt::format("expected finite values, got {} in feature {}", none ? "none" : "others", c));
+      fail<ArgumentError>(kName,
+                          fmt::format("expected finite values, got {} in feature {}", none ? "none" : "others", c));
   }
   mean_ = std::move(mean);
   return *this;

@@ -20,7 +20,6 @@ Shape row_shape(const Tensor& x);
 
 /// An array of a saved state; IoError if it is missing, not of the dtype or, with a rank >= 0, not of
 /// that rank.
-Tensor take(
-    const char* op, const Arrays& state, const std::string& name, DType dtype, int rank = -1);
+Tensor take(const char* op, const Arrays& state, const std::string& name, DType dtype, int rank = -1);
 
 }  // namespace gradus::data

@@ -10,16 +10,14 @@
 namespace gradus::data {
 namespace {
 
-constexpr std::uint32_t kEnd = 0x06054b50, kEntry = 0x02014b50, kLocal = 0x04034b50,
-                        kEnd64 = 0x06064b50, kLocator = 0x07064b50;
-constexpr std::size_t kEndSize = 22, kEntrySize = 46, kLocalSize = 30, kEnd64Size = 56,
-                      kLocatorSize = 20;
+constexpr std::uint32_t kEnd = 0x06054b50, kEntry = 0x02014b50, kLocal = 0x04034b50, kEnd64 = 0x06064b50,
+                        kLocator = 0x07064b50;
+constexpr std::size_t kEndSize = 22, kEntrySize = 46, kLocalSize = 30, kEnd64Size = 56, kLocatorSize = 20;
 constexpr std::uint16_t kExtra64 = 1;  // the extra field with what is too large for 32 bits
 constexpr std::uint32_t kLarge = 0xffffffff;
 
 std::uint32_t checksum(std::string_view bytes) {
-  return static_cast<std::uint32_t>(
-      crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
+  return static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));
 }
 
 /// Where the directory is.
@@ -39,16 +37,15 @@ Directory find_directory(const Bytes& in) {
     }
   if (end == in.size()) in.fail("expected the end record of a zip file, got none", end);
   Directory directory{in.little<std::uint16_t>(end + 10), in.little<std::uint32_t>(end + 16), end};
-  const bool large = directory.count == 0xffff || directory.start == kLarge ||
-                     in.little<std::uint32_t>(end + 12) == kLarge;
+  const bool large =
+      directory.count == 0xffff || directory.start == kLarge || in.little<std::uint32_t>(end + 12) == kLarge;
   if (!large) return directory;
   if (end < kLocatorSize || in.little<std::uint32_t>(end - kLocatorSize) != kLocator) {
     if (directory.count == 0xffff && directory.start != kLarge) return directory;  // 65,535 members
     in.fail("expected the 64-bit end record of a zip file, got none", end);
   }
   const std::size_t at = in.little<std::uint64_t>(end - kLocatorSize + 8);
-  if (in.view(at, kEnd64Size, "the 64-bit end record").empty() ||
-      in.little<std::uint32_t>(at) != kEnd64)
+  if (in.view(at, kEnd64Size, "the 64-bit end record").empty() || in.little<std::uint32_t>(at) != kEnd64)
     in.fail("expected the 64-bit end record of a zip file, got something else", at);
   return {in.little<std::uint64_t>(at + 32), in.little<std::uint64_t>(at + 48), at};
 }
@@ -74,8 +71,7 @@ void read_extra(const Bytes& in,
     at += 4;
     for (std::size_t* number : numbers) {
       if (!large(number)) continue;
-      if (next - at < 8)
-        in.fail(fmt::format("expected 64-bit sizes of {}, got fewer", in_quotes(name)), at);
+      if (next - at < 8) in.fail(fmt::format("expected 64-bit sizes of {}, got fewer", in_quotes(name)), at);
       *number = in.little<std::uint64_t>(at);
       at += 8;
     }
@@ -118,8 +114,8 @@ std::string inflate_member(const Bytes& in, const ZipMember& member) {
 /// The member that the directory's entry at `at` tells of.
 ZipMember read_entry(const Bytes& in, std::size_t at) {
   const auto flags = in.little<std::uint16_t>(at + 8), method = in.little<std::uint16_t>(at + 10);
-  std::size_t packed_size = in.little<std::uint32_t>(at + 20),
-              size = in.little<std::uint32_t>(at + 24), local = in.little<std::uint32_t>(at + 42);
+  std::size_t packed_size = in.little<std::uint32_t>(at + 20), size = in.little<std::uint32_t>(at + 24),
+              local = in.little<std::uint32_t>(at + 42);
   const std::size_t name_size = in.little<std::uint16_t>(at + 28);
   ZipMember member{.name = std::string(in.view(at + kEntrySize, name_size, "a name")),
                    .deflated = method == 8,
@@ -127,15 +123,12 @@ ZipMember read_entry(const Bytes& in, std::size_t at) {
   const std::string name = in_quotes(member.name);
   if ((flags & 1) != 0 || (method != 0 && method != 8))
     in.fail(fmt::format("expected a stored or deflated member, got another kind for {}", name), at);
-  read_extra(in,
-             at + kEntrySize + name_size,
-             in.little<std::uint16_t>(at + 30),
-             member.name,
-             {&size, &packed_size, &local});
+  read_extra(
+      in, at + kEntrySize + name_size, in.little<std::uint16_t>(at + 30), member.name, {&size, &packed_size, &local});
   if (in.view(local, kLocalSize, "a member").empty() || in.little<std::uint32_t>(local) != kLocal)
     in.fail(fmt::format("expected the member {}, got something else", name), local);
-  member.at = local + kLocalSize + in.little<std::uint16_t>(local + 26) +
-              std::size_t{in.little<std::uint16_t>(local + 28)};
+  member.at =
+      local + kLocalSize + in.little<std::uint16_t>(local + 26) + std::size_t{in.little<std::uint16_t>(local + 28)};
   member.packed = in.view(member.at, packed_size, "a member");
   if (method == 0 && packed_size != size)
     in.fail(fmt::format("expected {} bytes of {}, got {}", size, name, packed_size), at);
@@ -150,20 +143,16 @@ std::vector<ZipMember> read_zip_directory(const Bytes& in) {
   std::vector<ZipMember> members;
   std::size_t at = directory.start, total = 0;
   for (std::size_t i = 0; i < directory.count; ++i) {
-    if (in.view(at, kEntrySize, "a directory entry").empty() ||
-        in.little<std::uint32_t>(at) != kEntry)
+    if (in.view(at, kEntrySize, "a directory entry").empty() || in.little<std::uint32_t>(at) != kEntry)
       in.fail("expected a directory entry of a zip file, got something else", at);
     members.push_back(read_entry(in, at));
     // Members that share bytes could unpack to far more than the file holds.
     total += members.back().packed.size() + kLocalSize;
-    if (total > in.size())
-      in.fail("expected members one after the other, got them overlapping", at);
-    at += kEntrySize + in.little<std::uint16_t>(at + 28) +
-          std::size_t{in.little<std::uint16_t>(at + 30)} +
+    if (total > in.size()) in.fail("expected members one after the other, got them overlapping", at);
+    at += kEntrySize + in.little<std::uint16_t>(at + 28) + std::size_t{in.little<std::uint16_t>(at + 30)} +
           std::size_t{in.little<std::uint16_t>(at + 32)};
   }
-  if (at != directory.end)
-    in.fail(fmt::format("expected the directory to end at byte {}", directory.end), at);
+  if (at != directory.end) in.fail(fmt::format("expected the directory to end at byte {}", directory.end), at);
   return members;
 }
 
@@ -171,15 +160,14 @@ std::string_view unpack(const Bytes& in, const ZipMember& member, std::string& b
   if (member.deflated) buffer = inflate_member(in, member);
   const std::string_view bytes = member.deflated ? std::string_view(buffer) : member.packed;
   if (checksum(bytes) != member.crc)
-    in.fail(fmt::format("expected the checksum of {}, got another", in_quotes(member.name)),
-            member.at);
+    in.fail(fmt::format("expected the checksum of {}, got another", in_quotes(member.name)), member.at);
   return bytes;
 }
 
 void ZipWriter::add(const std::string& name, std::string_view bytes) {
   const std::uint32_t size = large_ ? kLarge : static_cast<std::uint32_t>(bytes.size());
   const std::uint16_t version = large_ ? 45 : 20;
-  std::string common;  // of both headers: version … length of the name
+  std::string common;                                                  // of both headers: version … length of the name
   for (const unsigned value : {unsigned{version}, 0U, 0U, 0U, 0x21U})  // of 1 January 1980
     append_little(common, static_cast<std::uint16_t>(value));
   append_little(common, checksum(bytes));
@@ -230,8 +218,7 @@ std::string ZipWriter::finish() {
   }
   append_little(file_, kEnd);
   append_little(file_, std::uint32_t{0});
-  for (int i = 0; i < 2; ++i)
-    append_little(file_, large_ ? std::uint16_t{0xffff} : static_cast<std::uint16_t>(count_));
+  for (int i = 0; i < 2; ++i) append_little(file_, large_ ? std::uint16_t{0xffff} : static_cast<std::uint16_t>(count_));
   append_little(file_, large_ ? kLarge : static_cast<std::uint32_t>(size));
   append_little(file_, large_ ? kLarge : static_cast<std::uint32_t>(start));
   append_little(file_, std::uint16_t{0});

@@ -31,8 +31,7 @@ std::string_view unpack(const Bytes& in, const ZipMember& member, std::string& b
 class ZipWriter {
  public:
   /// `size`: no less than the file's.
-  ZipWriter(std::size_t members, std::size_t size)
-      : large_(members >= 0xffff || size >= 0xffffffff) {}
+  ZipWriter(std::size_t members, std::size_t size) : large_(members >= 0xffff || size >= 0xffffffff) {}
   /// How many bytes a member takes besides its own and its name, twice.
   static constexpr std::size_t kOverhead = 128;
 

@@ -12,11 +12,8 @@ namespace lecture6::activations {
 namespace {
 
 Layer measure(const Tensor& a) {
-  return {mean(a).item(),
-          stddev(a).item(),
-          mean(square(a)).item(),
-          mean(to(abs(a) > 0.99, float32)).item(),
-          a.to_vector()};
+  return {
+      mean(a).item(), stddev(a).item(), mean(square(a)).item(), mean(to(abs(a) > 0.99, float32)).item(), a.to_vector()};
 }
 
 }  // namespace
@@ -52,7 +49,7 @@ std::vector<Case> run(const Options& options) {
 }
 
 void show(const std::vector<Case>& result, const std::string& folder) {
-  const auto row = [](const std::string& name, const Case& c, double Layer::*what) {
+  const auto row = [](const std::string& name, const Case& c, double Layer::* what) {
     fmt::print("{:<30}", name);
     for (const Layer& l : c.layers) fmt::print("{:9.2g}", l.*what);
     fmt::print("\n");
@@ -79,9 +76,7 @@ void show(const std::vector<Case>& result, const std::string& folder) {
       panels.push_back(std::move(p));
     }
   }
-  write_svg(folder + "/activations.svg",
-            panels,
-            {.columns = result[0].layers.size(), .width = 110, .height = 100});
+  write_svg(folder + "/activations.svg", panels, {.columns = result[0].layers.size(), .width = 110, .height = 100});
 }
 
 }  // namespace lecture6::activations

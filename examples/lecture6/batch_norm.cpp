@@ -14,10 +14,7 @@ using namespace gradus;
 namespace lecture6::batch_norm {
 namespace {
 
-nn::Sequential make_net(std::int64_t inputs,
-                        double scale,
-                        bool batch_norm,
-                        const Options& options) {
+nn::Sequential make_net(std::int64_t inputs, double scale, bool batch_norm, const Options& options) {
   nn::Sequential net;
   for (int i = 0; i < options.layers; ++i) {
     net.push_back(nn::Linear(i == 0 ? inputs : options.width, options.width));
@@ -58,8 +55,7 @@ std::vector<Curve> run(const Options& options) {
 
 void show(const std::vector<Curve>& result, const std::string& folder) {
   fmt::print("weights       batch norm  first loss   last loss  accuracy\n");
-  Panel panels[2] = {{.title = "without batch normalisation"},
-                     {.title = "with batch normalisation"}};
+  Panel panels[2] = {{.title = "without batch normalisation"}, {.title = "with batch normalisation"}};
   for (const Curve& c : result) {
     fmt::print("{:5} N(0,1)  {:<10}  {:>10.4g}  {:>10.4g}  {:8.3f}\n",
                c.scale,

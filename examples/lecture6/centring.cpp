@@ -14,15 +14,13 @@ namespace {
 
 data::Dataset tumours() {
   const char* shared = std::getenv("GRADUS_SHARED_DIR");
-  const std::string path =
-      std::string(shared != nullptr ? shared : "") + "/data/tabular/breast_cancer.csv";
+  const std::string path = std::string(shared != nullptr ? shared : "") + "/data/tabular/breast_cancer.csv";
   return std::filesystem::exists(path) ? data::csv(path) : far_from_zero(3);
 }
 
 /// Logistic regression by gradient descent from zero, at a rate that fits its curvature.
 Row descend(const std::string& name, const Tensor& rows, const Tensor& classes, int steps) {
-  const Tensor x =
-      concat({to(rows, float64), ones({rows.size(0), 1}, float64)}, 1);  // 1: for the bias
+  const Tensor x = concat({to(rows, float64), ones({rows.size(0), 1}, float64)}, 1);  // 1: for the bias
   const Tensor y = to(classes, float64);
   const auto loss = [&](const Tensor& w) { return bce_with_logits(mv(x, w), y); };
 

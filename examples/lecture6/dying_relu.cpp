@@ -28,10 +28,7 @@ double dead_units(const Function& f, const Tensor& z) {
   return mean(to(max(abs(slope), 0) == 0.0, float32)).item();
 }
 
-Outcome train_at(double rate,
-                 const Function& f,
-                 const data::Dataset& rows,
-                 const Options& options) {
+Outcome train_at(double rate, const Function& f, const data::Dataset& rows, const Options& options) {
   manual_seed(options.seed);
   Net net{{}, f, {rows.inputs.size(1), options.width}, {options.width, 10}};
   nn::init(net, init::he());
@@ -54,12 +51,10 @@ std::vector<Row> run(const Options& options) {
   rows.inputs = data::Standardize({.per = data::Per::all}).fit(rows.inputs)(rows.inputs);
   std::vector<Row> result;
   for (const double rate : options.rates)
-    result.push_back(
-        {rate,
-         train_at(
-             rate, [](const Tensor& x) { return relu(x); }, rows, options),
-         train_at(
-             rate, [&](const Tensor& x) { return leaky_relu(x, options.slope); }, rows, options)});
+    result.push_back({rate,
+                      train_at(
+                          rate, [](const Tensor& x) { return relu(x); }, rows, options),
+                      train_at(rate, [&](const Tensor& x) { return leaky_relu(x, options.slope); }, rows, options)});
   return result;
 }
 
@@ -67,8 +62,7 @@ void show(const std::vector<Row>& result, const std::string& folder) {
   fmt::print(
       "                  relu             leaky_relu\n    rate    dead  accuracy    dead  "
       "accuracy\n");
-  Series dead{"relu", {}, {}}, leaky_dead{"leaky_relu", {}, {}}, accuracy = dead,
-                                                                 leaky_accuracy = leaky_dead;
+  Series dead{"relu", {}, {}}, leaky_dead{"leaky_relu", {}, {}}, accuracy = dead, leaky_accuracy = leaky_dead;
   for (const Row& r : result) {
     fmt::print("{:8}  {:5.1f}%  {:8.3f}  {:5.1f}%  {:8.3f}\n",
                r.rate,

@@ -49,18 +49,14 @@ std::vector<Curve> run(const Options& options) {
 }
 
 double factor_per_layer(const Curve& curve) {
-  return std::pow(curve.norms.back() / curve.norms.front(),
-                  1.0 / (curve.depths.back() - curve.depths.front()));
+  return std::pow(curve.norms.back() / curve.norms.front(), 1.0 / (curve.depths.back() - curve.depths.front()));
 }
 
 void show(const std::vector<Curve>& result, const std::string& folder) {
   fmt::print("norm of the first layer's gradient\n{:<18}", "hidden layers");
   for (const int depth : result.at(0).depths) fmt::print("{:>9}", depth);
   fmt::print("  a layer\n");
-  Panel p{.title = "gradient of the first layer",
-          .x_label = "hidden layers",
-          .y_label = "norm",
-          .log_y = true};
+  Panel p{.title = "gradient of the first layer", .x_label = "hidden layers", .y_label = "norm", .log_y = true};
   for (const Curve& c : result) {
     fmt::print("{:<18}", c.name);
     for (const double n : c.norms) fmt::print("{:9.1e}", n);

@@ -1,4 +1,5 @@
-// The experiments of CS231n's lecture 6, "Training Neural Networks I", of 20 April 2017. Each prints a table and writes a picture.
+// The experiments of CS231n's lecture 6, "Training Neural Networks I", of 20 April 2017. Each prints a table and writes
+// a picture.
 #include "activations.h"
 #include "batch_norm.h"
 #include "centring.h"

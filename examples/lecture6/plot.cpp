@@ -41,18 +41,13 @@ struct Axis {
     for (double nice : {5.0, 2.0, 1.0})
       if (nice * power >= rough) step = nice * power;
     const int first = static_cast<int>(std::ceil(low / step - 1e-9));
-    for (int t = first; t * step <= high + 1e-9 * step; ++t)
-      at.push_back(t * step + 0.0);  // not -0
+    for (int t = first; t * step <= high + 1e-9 * step; ++t) at.push_back(t * step + 0.0);  // not -0
     return at;
   }
 };
 
 Axis make_axis(const Panel& panel, bool x, double begin, double end) {
-  Axis axis{x ? panel.log_x : panel.log_y,
-            x ? panel.x_min : panel.y_min,
-            x ? panel.x_max : panel.y_max,
-            begin,
-            end};
+  Axis axis{x ? panel.log_x : panel.log_y, x ? panel.x_min : panel.y_min, x ? panel.x_max : panel.y_max, begin, end};
   if (axis.low != axis.high) return axis;
   axis.low = std::numeric_limits<double>::infinity(), axis.high = -axis.low;
   for (const Series& s : panel.series) {
@@ -76,16 +71,14 @@ void stroke(std::string& out, const std::string& path, const char* colour, doubl
   out += fmt::format(form, path, colour, width);
 }
 
-void draw_series(
-    std::string& out, const Series& s, const char* colour, const Axis& x, const Axis& y) {
+void draw_series(std::string& out, const Series& s, const char* colour, const Axis& x, const Axis& y) {
   const double gap = s.x.size() > 1 ? x.place(s.x[1]) - x.place(s.x[0]) : 4;
   std::string path;
   bool pen_down = false;
   for (std::size_t i = 0; i < s.y.size(); ++i) {
     const bool shown = x.shows(s.x[i]) && y.shows(s.y[i]);
     if (shown && s.draw == Draw::line)
-      path +=
-          fmt::format("{}{:.1f} {:.1f}", pen_down ? 'L' : 'M', x.place(s.x[i]), y.place(s.y[i]));
+      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? 'L' : 'M', x.place(s.x[i]), y.place(s.y[i]));
     else if (shown && s.draw == Draw::dots)
       path += fmt::format("M{:.1f} {:.1f}m-2.5 0h5", x.place(s.x[i]), y.place(s.y[i]));
     else if (shown && s.y[i] > 0)
@@ -95,8 +88,7 @@ void draw_series(
   stroke(out, path, colour, s.draw == Draw::line ? 1.6 : s.draw == Draw::dots ? 5 : gap);
 }
 
-void draw_panel(
-    std::string& out, const Panel& panel, double left, double top, const Layout& layout) {
+void draw_panel(std::string& out, const Panel& panel, double left, double top, const Layout& layout) {
   const bool small = layout.height < 150;  // a cell of a table of histograms
   std::size_t longest = 0;
   for (const Series& s : panel.series) longest = std::max(longest, s.name.size());
@@ -148,8 +140,7 @@ void write_svg(const std::string& path, const std::vector<Panel>& panels, const 
       height * static_cast<double>(rows));
   for (std::size_t i = 0; i < panels.size(); ++i) {
     const std::size_t row = i / columns, column = i % columns;
-    const double left = width * static_cast<double>(column),
-                 top = height * static_cast<double>(row);
+    const double left = width * static_cast<double>(column), top = height * static_cast<double>(row);
     draw_panel(out, panels[i], left, top, layout);
   }
   out += "</svg>\n";
@@ -162,8 +153,7 @@ Series histogram(const std::vector<double>& values, double low, double high, int
   const double width = (high - low) / bins;
   for (int i = 0; i < bins; ++i) s.x.push_back(low + (i + 0.5) * width);
   for (double v : values)
-    if (!std::isnan(v))
-      ++s.y[static_cast<std::size_t>(std::clamp((v - low) / width, 0.0, bins - 0.5))];
+    if (!std::isnan(v)) ++s.y[static_cast<std::size_t>(std::clamp((v - low) / width, 0.0, bins - 0.5))];
   return s;
 }
 

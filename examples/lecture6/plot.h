@@ -30,11 +30,10 @@ struct Layout {
 };
 
 /// The panels row by row. std::runtime_error if the file can't be written.
-void write_svg(const std::string& path,
-               const std::vector<Panel>& panels,
-               const Layout& layout = {});
+void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout = {});
 
-/// How many of the values lie in each of `bins` equal parts of low … high, as bars; those beyond count in the outermost.
+/// How many of the values lie in each of `bins` equal parts of low … high, as bars; those beyond count in the
+/// outermost.
 Series histogram(const std::vector<double>& values, double low, double high, int bins);
 
 }  // namespace lecture6

@@ -28,8 +28,7 @@ Trial cross_validate(double rate, double decay, const data::Dataset& rows, const
     Net net{{}, {rows.inputs.size(1), options.hidden}, {options.hidden, 10}};
     nn::init(net, init::he());
     optim::Sgd sgd(parameters(net), {.lr = rate, .momentum = 0.9, .weight_decay = decay});
-    data::Loader loader(
-        rows, {.batch = 32, .shuffle = true, .indices = masked_select(all, fold_of != fold)});
+    data::Loader loader(rows, {.batch = 32, .shuffle = true, .indices = masked_select(all, fold_of != fold)});
     for (int epoch = 0; epoch < options.epochs; ++epoch)
       for (const auto& [x, y] : loader) {
         sgd.zero_grad();
@@ -49,16 +48,13 @@ double between(const std::vector<Trial>& trials, double share) {
   return std::lerp(trials[i].accuracy, trials[i + 1].accuracy, place - static_cast<double>(i));
 }
 
-double in(const Decades& range, double share) {
-  return std::pow(10, range.low + share * (range.high - range.low));
-}
+double in(const Decades& range, double share) { return std::pow(10, range.low + share * (range.high - range.low)); }
 
 }  // namespace
 
 const Trial& best(const std::vector<Trial>& trials) {
-  return *std::max_element(trials.begin(), trials.end(), [](const Trial& a, const Trial& b) {
-    return a.accuracy < b.accuracy;
-  });
+  return *std::max_element(
+      trials.begin(), trials.end(), [](const Trial& a, const Trial& b) { return a.accuracy < b.accuracy; });
 }
 
 Result run(const Options& options) {
@@ -77,18 +73,15 @@ Result run(const Options& options) {
   Result result{};
   for (int i = 0; i < options.side; ++i)
     for (int j = 0; j < options.side; ++j)
-      result.grid.push_back(cross_validate(in(options.rate, (i + 0.5) / options.side),
-                                           in(options.decay, (j + 0.5) / options.side),
-                                           rows,
-                                           options));
+      result.grid.push_back(cross_validate(
+          in(options.rate, (i + 0.5) / options.side), in(options.decay, (j + 0.5) / options.side), rows, options));
   result.random = at_random(options.rate, options.decay);
   const Trial& good = best(result.random);
   const double rate = std::log10(good.rate), decay = std::log10(good.decay);
   result.fine = at_random({rate - 0.5, rate + 0.5}, {decay - 1, decay + 1});
 
   for (int i = 0; i < options.rates; ++i)
-    result.rates.push_back(
-        cross_validate(in(options.rate, i / (options.rates - 1.0)), 0, rows, options));
+    result.rates.push_back(cross_validate(in(options.rate, i / (options.rates - 1.0)), 0, rows, options));
   const int draws = 10000;
   for (int draw = 0; draw < draws; ++draw) {
     double grid = 0, random = 0;
@@ -104,35 +97,24 @@ Result run(const Options& options) {
 }
 
 void show(const Result& result, const std::string& folder) {
-  Panel where{.title = "where",
-              .x_label = "learning rate",
-              .y_label = "weight decay",
-              .log_x = true,
-              .log_y = true};
-  Panel found{
-      .title = "what was found", .x_label = "learning rate", .y_label = "accuracy", .log_x = true};
-  for (const auto& [name, trials] :
-       {std::pair<const char*, const std::vector<Trial>*>{"grid", &result.grid},
-        {"random", &result.random},
-        {"fine", &result.fine}}) {
+  Panel where{.title = "where", .x_label = "learning rate", .y_label = "weight decay", .log_x = true, .log_y = true};
+  Panel found{.title = "what was found", .x_label = "learning rate", .y_label = "accuracy", .log_x = true};
+  for (const auto& [name, trials] : {std::pair<const char*, const std::vector<Trial>*>{"grid", &result.grid},
+                                     {"random", &result.random},
+                                     {"fine", &result.fine}}) {
     fmt::print("{}\n      rate     decay  accuracy\n", name);
     Series places{name, {}, {}, Draw::dots}, accuracies = places;
     for (const Trial& t : *trials) {
-      fmt::print("  {:8.2e}  {:8.2e}  {:8.3f}{}\n",
-                 t.rate,
-                 t.decay,
-                 t.accuracy,
-                 &t == &best(*trials) ? "  best" : "");
+      fmt::print("  {:8.2e}  {:8.2e}  {:8.3f}{}\n", t.rate, t.decay, t.accuracy, &t == &best(*trials) ? "  best" : "");
       places.x.push_back(t.rate), places.y.push_back(t.decay);
       accuracies.x.push_back(t.rate), accuracies.y.push_back(t.accuracy);
     }
     where.series.push_back(places);
     found.series.push_back(accuracies);
   }
-  fmt::print(
-      "best accuracy to expect if the rate alone mattered: {:.3f} of a grid, {:.3f} at random\n",
-      result.expected_grid,
-      result.expected_random);
+  fmt::print("best accuracy to expect if the rate alone mattered: {:.3f} of a grid, {:.3f} at random\n",
+             result.expected_grid,
+             result.expected_random);
   write_svg(folder + "/search.svg", {where, found}, {.columns = 2});
 }
 

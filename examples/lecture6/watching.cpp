@@ -40,8 +40,7 @@ Curve train_at(double rate, const data::Dataset& rows, const Options& options) {
       backward(loss);
       const Tensor before = clone(net.fc1.weight);
       sgd.step();
-      curve.update_ratios.push_back(
-          no_grad([&] { return norm(net.fc1.weight - before) / norm(before); }).item());
+      curve.update_ratios.push_back(no_grad([&] { return norm(net.fc1.weight - before) / norm(before); }).item());
     }
   return curve;
 }
@@ -81,12 +80,8 @@ void show(const Result& result, const std::string& folder) {
   for (const Start& s : result.starts) fmt::print("  {:7}  {:10.4f}\n", s.penalty, s.loss);
   fmt::print("a few rows learnt by heart\n  step      loss  accuracy\n");
   for (std::size_t i = 0; i < result.overfit_losses.size(); i += 1 + i)
-    fmt::print("  {:4}  {:8.4f}  {:8.2f}\n",
-               i + 1,
-               result.overfit_losses[i],
-               result.overfit_accuracies[i]);
-  fmt::print(
-      "learning rates\n      rate  steps  first loss   last loss  median update / weights\n");
+    fmt::print("  {:4}  {:8.4f}  {:8.2f}\n", i + 1, result.overfit_losses[i], result.overfit_accuracies[i]);
+  fmt::print("learning rates\n      rate  steps  first loss   last loss  median update / weights\n");
   Panel overfit{.title = "a few rows learnt by heart", .x_label = "step", .y_label = "loss"};
   Panel rates{.title = "learning rates", .x_label = "step", .y_label = "loss"};
   rates.y_min = 0, rates.y_max = 4;

@@ -76,17 +76,16 @@ void show(const Result& result, const std::string& folder) {
                path->steps_to_target,
                path->length);
     const auto first = path->steps_to_target + 1;
-    panels.push_back({.title = path->inputs,
-                      .x_label = "first weight",
-                      .y_label = "second weight",
-                      .series = {{"",
-                                  {path->x.begin(), path->x.begin() + first},
-                                  {path->y.begin(), path->y.begin() + first}},
-                                 {"sought", {result.target_x}, {result.target_y}, Draw::dots}},
-                      .x_min = -0.6,
-                      .x_max = 1.4,
-                      .y_min = -1.4,
-                      .y_max = 0.6});
+    panels.push_back(
+        {.title = path->inputs,
+         .x_label = "first weight",
+         .y_label = "second weight",
+         .series = {{"", {path->x.begin(), path->x.begin() + first}, {path->y.begin(), path->y.begin() + first}},
+                    {"sought", {result.target_x}, {result.target_y}, Draw::dots}},
+         .x_min = -0.6,
+         .x_max = 1.4,
+         .y_min = -1.4,
+         .y_max = 0.6});
   }
   write_svg(folder + "/zigzag.svg", panels, {.columns = 2, .width = 360, .height = 360});
 }

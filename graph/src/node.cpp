@@ -46,8 +46,7 @@ std::uint64_t take_id() {
   return id;
 }
 
-constexpr OpClass kLeafClass{
-    OpInfo{.name = "leaf", .arity = 0}, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
+constexpr OpClass kLeafClass{OpInfo{.name = "leaf", .arity = 0}, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 /// Nodes whose last reference went while another was being destroyed: freeing a long chain must not
 /// recurse.
@@ -188,10 +187,10 @@ void Leaf::set_gradient(Tensor g) {
 
 static Leaf& leaf_of(const Tensor& x, const char* op) {
   if (!is_leaf(x))
-    detail::fail<GradientError>(
-        op,
-        requires_grad(x) ? "expected a leaf, got the result of " + std::string(node_of(x)->name())
-                         : "expected a tensor that requires a gradient, got one that doesn't");
+    detail::fail<GradientError>(op,
+                                requires_grad(x)
+                                    ? "expected a leaf, got the result of " + std::string(node_of(x)->name())
+                                    : "expected a tensor that requires a gradient, got one that doesn't");
   return static_cast<Leaf&>(*node_of(x));
 }
 
@@ -199,9 +198,8 @@ bool is_leaf(const Tensor& x) { return requires_grad(x) && node_of(x)->is_leaf()
 
 Tensor& set_requires_grad(Tensor& x, bool on) {
   if (!is_floating(x.dtype()))
-    detail::fail<DTypeError>(
-        "set_requires_grad",
-        fmt::format("expected float32 or float64, got {}", to_string(x.dtype())));
+    detail::fail<DTypeError>("set_requires_grad",
+                             fmt::format("expected float32 or float64, got {}", to_string(x.dtype())));
   if (requires_grad(x)) {
     Leaf& leaf = leaf_of(x, "set_requires_grad");
     if (!on) {
@@ -233,13 +231,9 @@ void set_gradient(const Tensor& x, Tensor g) {
   leaf.set_gradient(std::move(g));
 }
 
-GradientHook detail::add_gradient_hook(const Tensor& x,
-                                       Node::Hook hook,
-                                       bool takes_x,
-                                       CallSite site) {
+GradientHook detail::add_gradient_hook(const Tensor& x, Node::Hook hook, bool takes_x, CallSite site) {
   if (!requires_grad(x))
-    fail<GradientError>(
-        "on_gradient", "expected a tensor that requires a gradient, got one that doesn't", site);
+    fail<GradientError>("on_gradient", "expected a tensor that requires a gradient, got one that doesn't", site);
   return node_of(x)->add_hook(x.raw()->output, std::move(hook), takes_x ? detach(x) : Tensor());
 }
 
@@ -313,10 +307,8 @@ class Recorder {
                                       differentiable_),
                           site);
     std::size_t size_count = 0;
-    for (const Tensor& y : outputs_.first(differentiable_))
-      size_count += static_cast<std::size_t>(y.rank());
-    const std::size_t tail =
-        Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
+    for (const Tensor& y : outputs_.first(differentiable_)) size_count += static_cast<std::size_t>(y.rank());
+    const std::size_t tail = Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
     node_ = new (allocate(sizeof(Node) + tail)) Node(op_, sizeof(Node));
     const CallSite where = site_in_force(site);
     node_->file_ = where.file;
@@ -388,8 +380,7 @@ class Recorder {
   std::span<const Tensor* const> inputs_;
   std::span<Tensor> outputs_;
   std::size_t differentiable_, saved_count_ = 0;
-  unsigned named_ =
-      0;  // a bit for each of the first inputs: saved; the last one also for all that follow
+  unsigned named_ = 0;  // a bit for each of the first inputs: saved; the last one also for all that follow
   Node* node_ = nullptr;
 };
 

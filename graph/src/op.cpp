@@ -69,9 +69,9 @@ bool same(const Domain& a, const Domain& b) {
 }
 
 bool same(const OpInfo& a, const OpInfo& b) {
-  return std::string_view(a.name) == b.name && a.arity == b.arity && a.saves == b.saves &&
-         a.linearity == b.linearity && a.differentiable == b.differentiable &&
-         a.outputs == b.outputs && a.flops == b.flops && same(a.domain, b.domain);
+  return std::string_view(a.name) == b.name && a.arity == b.arity && a.saves == b.saves && a.linearity == b.linearity &&
+         a.differentiable == b.differentiable && a.outputs == b.outputs && a.flops == b.flops &&
+         same(a.domain, b.domain);
 }
 
 }  // namespace

@@ -27,28 +27,22 @@ Tensor find_saved(Node& node, int slot, const char* what, int index) {
     if (s.slot != slot) continue;
     if (!s.tensor.defined()) return node.unpack(slot);
     if (s.tensor.version() != s.version)
-      fail_at(
-          node,
-          fmt::format(
-              "expected {} {} as it was when recorded (version {}), got it changed in place since "
-              "(version {})",
-              what,
-              index,
-              s.version,
-              s.tensor.version()));
+      fail_at(node,
+              fmt::format("expected {} {} as it was when recorded (version {}), got it changed in place since "
+                          "(version {})",
+                          what,
+                          index,
+                          s.version,
+                          s.tensor.version()));
     return s.tensor;
   }
-  fail_at(
-      node,
-      fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
+  fail_at(node, fmt::format("expected {} {} among what the op saves (OpInfo::saves), got none", what, index));
 }
 
 const Edge& wanted_edge(const Node& node, int i) {
   const Edge& edge = node.inputs()[static_cast<std::size_t>(i)];
   if (edge.node == nullptr)
-    fail_at(node,
-            fmt::format("expected the rule to ask only for shapes of inputs it needs, got input {}",
-                        i));
+    fail_at(node, fmt::format("expected the rule to ask only for shapes of inputs it needs, got input {}", i));
   return edge;
 }
 
@@ -73,9 +67,7 @@ Tensor Pullback::out(int i) const {
   return is_recording() && i < node_.output_count() ? node_.as_result(i, y) : y;
 }
 
-bool Pullback::needs(int i) const {
-  return node_.inputs()[static_cast<std::size_t>(i)].node != nullptr;
-}
+bool Pullback::needs(int i) const { return node_.inputs()[static_cast<std::size_t>(i)].node != nullptr; }
 
 const OpClass& Pullback::op() const { return node_.op(); }
 

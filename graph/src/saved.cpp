@@ -17,22 +17,20 @@ static std::uint32_t version_in(const std::any& handle) {
 
 Tensor PackedTensor::unpack() const {
   if (version_in(handle) != version)
-    fail<GradientError>(
-        "saved_tensor_hooks",
-        fmt::format("expected a packed tensor as it was when recorded (version {}), "
-                    "got it changed in place since (version {})",
-                    version,
-                    version_in(handle)));
+    fail<GradientError>("saved_tensor_hooks",
+                        fmt::format("expected a packed tensor as it was when recorded (version {}), "
+                                    "got it changed in place since (version {})",
+                                    version,
+                                    version_in(handle)));
   const NoGrad guard;
   Tensor x = (*unpacker)(handle);
   if (!x.defined() || x.dtype() != dtype || x.shape() != shape)
-    fail<GradientError>(
-        "saved_tensor_hooks",
-        fmt::format("expected unpack to give {} {}, got {}",
-                    to_string(dtype),
-                    to_string(shape),
-                    x.defined() ? fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()))
-                                : "an undefined tensor"));
+    fail<GradientError>("saved_tensor_hooks",
+                        fmt::format("expected unpack to give {} {}, got {}",
+                                    to_string(dtype),
+                                    to_string(shape),
+                                    x.defined() ? fmt::format("{} {}", to_string(x.dtype()), to_string(x.shape()))
+                                                : "an undefined tensor"));
   return x;
 }
 

@@ -12,9 +12,7 @@ std::string spell(const void* scope) {
 
 }  // namespace
 
-const Scope* Scope::child(const Scope* parent,
-                          std::string_view name,
-                          std::string_view description) {
+const Scope* Scope::child(const Scope* parent, std::string_view name, std::string_view description) {
   static std::mutex mutex;
   static const Scope top(nullptr, "", "");
   const std::scoped_lock lock(mutex);
@@ -27,8 +25,6 @@ const Scope* Scope::child(const Scope* parent,
   return &owner.children_.back();
 }
 
-std::string Scope::path() const {
-  return parent_ == nullptr ? name_ : parent_->path() + "." + name_;
-}
+std::string Scope::path() const { return parent_ == nullptr ? name_ : parent_->path() + "." + name_; }
 
 }  // namespace gradus::graph

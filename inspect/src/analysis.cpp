@@ -55,18 +55,15 @@ std::vector<std::size_t> dominators(const View& view) {
 
 Cut min_cut(const View& view, std::size_t from, std::size_t to, const Weight& weight) {
   if (from >= view.size() || to >= view.size())
-    detail::fail<IndexError>(
-        "min_cut", fmt::format("expected nodes below {}, got {} and {}", view.size(), from, to));
-  if (from == to)
-    detail::fail<ArgumentError>("min_cut", fmt::format("expected two nodes, got {} twice", from));
+    detail::fail<IndexError>("min_cut", fmt::format("expected nodes below {}, got {} and {}", view.size(), from, to));
+  if (from == to) detail::fail<ArgumentError>("min_cut", fmt::format("expected two nodes, got {} twice", from));
   // Each node is an edge from 2i to 2i + 1 that bears its weight.
   using Traits = boost::adjacency_list_traits<boost::vecS, boost::vecS, boost::directedS>;
   struct Pipe {
     double capacity, residual;
     Traits::edge_descriptor reverse;
   };
-  using Network =
-      boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, boost::no_property, Pipe>;
+  using Network = boost::adjacency_list<boost::vecS, boost::vecS, boost::directedS, boost::no_property, Pipe>;
   Network net(2 * view.size());
   const auto join = [&net](std::size_t a, std::size_t b, double capacity) {
     const auto there = add_edge(a, b, Pipe{capacity, 0, {}}, net).first;
@@ -75,8 +72,7 @@ Cut min_cut(const View& view, std::size_t from, std::size_t to, const Weight& we
   };
   double all = 1;
   for (const NodeInfo& n : view.nodes()) all += weight(n);
-  for (std::size_t i = 0; i < view.size(); ++i)
-    join(2 * i, 2 * i + 1, i == to ? all : weight(view[i]));
+  for (std::size_t i = 0; i < view.size(); ++i) join(2 * i, 2 * i + 1, i == to ? all : weight(view[i]));
   for (const EdgeInfo& e : view.edges()) join(2 * e.from + 1, 2 * e.to, all);
   Cut cut;
   cut.weight = push_relabel_max_flow(net,
@@ -203,17 +199,14 @@ struct TraceReader {
     } else if (last == nullptr || last->cut == nullptr) {
       result.why = "used by " + place(*used) + ", but nothing of that goes into the result";
     } else {
-      result.why = fmt::format(
-          "used, but the way to the result is cut by {}{}", last->how, place(*last->cut));
+      result.why = fmt::format("used, but the way to the result is cut by {}{}", last->how, place(*last->cut));
       result.op = last->cut->op->info.name;
       result.site = last->cut->site;
     }
   }
 };
 
-std::vector<Unreached> unreached_parameters(const View& view,
-                                            std::span<const Tensor> parameters,
-                                            const Trace* trace) {
+std::vector<Unreached> unreached_parameters(const View& view, std::span<const Tensor> parameters, const Trace* trace) {
   std::vector<Unreached> result;
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Tensor& p = parameters[i];
@@ -235,8 +228,7 @@ std::vector<Unreached> unreached_parameters(const View& view,
 }
 
 std::string to_string(const Unreached& p) {
-  return fmt::format(
-      "{}: {}", p.label.empty() ? fmt::format("parameter {}", p.parameter) : p.label, p.why);
+  return fmt::format("{}: {}", p.label.empty() ? fmt::format("parameter {}", p.parameter) : p.label, p.why);
 }
 
 std::vector<DeadResult> dead_results(const View& view, const Trace& trace) {

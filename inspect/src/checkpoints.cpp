@@ -84,9 +84,7 @@ class Chain {
   }
 
   /// Fills in what a plan keeps if the marked segments are recomputed.
-  void estimate(const std::vector<Segment>& segments,
-                const Flags& recompute,
-                CheckpointPlan& plan) const {
+  void estimate(const std::vector<Segment>& segments, const Flags& recompute, CheckpointPlan& plan) const {
     std::vector<std::size_t> segment_of(blocks_.size());
     for (std::size_t s = 0; s < segments.size(); ++s)
       for (std::size_t b = segments[s].begin; b < segments[s].end; ++b) segment_of[b] = s;
@@ -155,8 +153,7 @@ class Chain {
     for (const NodeInfo& n : view_.nodes())
       for (const Scope* s = n.scope; s != nullptr; s = s->parent()) outer.insert(s->parent());
     const auto divisible = [&](const Scope* a, const Scope* b) {
-      return (a == nullptr || a != b || outer.contains(a)) &&
-             depth_of(common_scope(a, b)) <= most_layers;
+      return (a == nullptr || a != b || outer.contains(a)) && depth_of(common_scope(a, b)) <= most_layers;
     };
     for (std::size_t k = 0; k < chain.size(); ++k) {
       block_[chain[k]] = blocks_.size();
@@ -186,8 +183,7 @@ class Chain {
   /// The block that follows if it is this node's result that leads on; else null.
   Block* follower(std::size_t node) {
     const std::size_t b = node == kNone ? kNone : block_[node];
-    return b == kNone || b + 1 >= blocks_.size() || blocks_[b].end != node ? nullptr
-                                                                           : &blocks_[b + 1];
+    return b == kNone || b + 1 >= blocks_.size() || blocks_[b].end != node ? nullptr : &blocks_[b + 1];
   }
 
   void find_memory() {
@@ -206,8 +202,7 @@ class Chain {
       m.inside = m.inside || from != kNone;
       if (m.users.empty() || m.users.back() != b) m.users.push_back(b);
       // A second thing that the same op saves is not its result.
-      if (Block* next = follower(from); next != nullptr && s.slot >= -1)
-        next->input_memory = at->second;
+      if (Block* next = follower(from); next != nullptr && s.slot >= -1) next->input_memory = at->second;
     }
     first_saved_.resize(blocks_.size());
     for (std::size_t m = 0; m < memory_.size(); ++m) {
@@ -255,8 +250,7 @@ std::vector<const Scope*> layers_in(const ScopeTree& tree,
 /// Searches for the best plan whose segments are made of the blocks of a chain.
 class Search {
  public:
-  Search(const View& view, const Chain& chain, CheckpointPlan& best)
-      : view_(view), chain_(chain), best_(best) {}
+  Search(const View& view, const Chain& chain, CheckpointPlan& best) : view_(view), chain_(chain), best_(best) {}
 
   void run() {
     std::int64_t least = 1;
@@ -285,9 +279,7 @@ class Search {
       worth[s] = static_cast<double>(gain) / (1 + chain_.flops(segments[s]));
       if (gain > 0) order.push_back(s);
     }
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return worth[a] > worth[b];
-    });
+    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return worth[a] > worth[b]; });
     return order;
   }
 
@@ -376,11 +368,9 @@ CheckpointPlan suggest_checkpoints(const View& view, std::int64_t budget) {
 }
 
 std::string to_string(const CheckpointPlan& plan) {
-  std::string text = fmt::format("kept for the backward pass: {}, budget {}\n",
-                                 bytes_text(plan.before),
-                                 bytes_text(plan.budget));
-  if (plan.segments.empty())
-    return text + (plan.fits ? "fits without checkpoints\n" : "no checkpoint would help\n");
+  std::string text =
+      fmt::format("kept for the backward pass: {}, budget {}\n", bytes_text(plan.before), bytes_text(plan.budget));
+  if (plan.segments.empty()) return text + (plan.fits ? "fits without checkpoints\n" : "no checkpoint would help\n");
   for (const CheckpointPlan::Segment& s : plan.segments) {
     std::string what;
     for (const Scope* layer : s.layers) {

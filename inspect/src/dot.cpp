@@ -15,8 +15,7 @@
 namespace gradus::graph {
 namespace {
 
-constexpr std::size_t kLongest =
-    36;  // characters of attributes in a label; the tooltip has them all
+constexpr std::size_t kLongest = 36;  // characters of attributes in a label; the tooltip has them all
 
 /// Text in an HTML-like label: no markup, no control characters.
 std::string html(std::string_view text) {
@@ -42,14 +41,12 @@ std::string shortened(const std::string& text) {
 }
 
 std::string shape_text(const Shape& shape, DType dtype) {
-  return dtype == float32 ? to_string(shape)
-                          : fmt::format("{} {}", to_string(shape), to_string(dtype));
+  return dtype == float32 ? to_string(shape) : fmt::format("{} {}", to_string(shape), to_string(dtype));
 }
 
 std::string results_text(const NodeInfo& node) {
   std::string text;
-  for (const Result& r : node.results)
-    text += (text.empty() ? "" : ", ") + shape_text(r.shape, r.dtype);
+  for (const Result& r : node.results) text += (text.empty() ? "" : ", ") + shape_text(r.shape, r.dtype);
   return text;
 }
 
@@ -103,8 +100,7 @@ class Writer {
         if (!told) what = row.scope->description();
         if (!what.empty()) label += "  " + html(what);
         if (!told && totals[r].parameters > 0)
-          label += small(with_commas(totals[r].parameters) +
-                             (totals[r].parameters == 1 ? " parameter" : " parameters"),
+          label += small(with_commas(totals[r].parameters) + (totals[r].parameters == 1 ? " parameter" : " parameters"),
                          "#808a96");
         put("{:{}}subgraph cluster_{} {{\n", "", 2 * row.depth, r);
         ++open;
@@ -157,9 +153,7 @@ class Writer {
   /// From pale yellow to red; 0 where nothing is hot.
   std::string heat_color(double value) const {
     const double t = hottest_ > 0 && value > 0 ? std::min(1.0, value / hottest_) : 0.0;
-    const auto mix = [t](double pale, double hot) {
-      return static_cast<int>(std::lround(pale + t * (hot - pale)));
-    };
+    const auto mix = [t](double pale, double hot) { return static_cast<int>(std::lround(pale + t * (hot - pale))); };
     return fmt::format("#{:02x}{:02x}{:02x}", mix(255, 240), mix(247, 110), mix(224, 85));
   }
 
@@ -171,8 +165,7 @@ class Writer {
     std::string name = n.label.empty() ? "leaf" : n.label;
     // "fc1.weight" in the box of net.fc1 is its weight.
     const std::size_t dot = name.rfind('.');
-    if (dot != std::string::npos && ("." + n.path()).ends_with("." + name.substr(0, dot)))
-      name.erase(0, dot + 1);
+    if (dot != std::string::npos && ("." + n.path()).ends_with("." + name.substr(0, dot))) name.erase(0, dot + 1);
     return html(name) + small(results_text(n), "#404854");
   }
 
@@ -252,9 +245,7 @@ class Writer {
 
 }  // namespace
 
-std::string to_dot(const View& view, const DotOptions& options) {
-  return Writer(view, options).run();
-}
+std::string to_dot(const View& view, const DotOptions& options) { return Writer(view, options).run(); }
 
 void write_dot(const View& view, const std::string& path, const DotOptions& options) {
   detail::write_file("write_dot", path, to_dot(view, options));

@@ -75,11 +75,8 @@ struct Profile::Data final : detail::OpWatch {
     const Clock::time_point now = Clock::now();
     const detail::Context& context = detail::context;
     const CallSite site = detail::site_in_force(call.site);
-    const Key key{call.op.info.name,
-                  context.backward_of,
-                  static_cast<const Scope*>(context.scope),
-                  site.file,
-                  site.line};
+    const Key key{
+        call.op.info.name, context.backward_of, static_cast<const Scope*>(context.scope), site.file, site.line};
     in.clear();
     out.clear();
     for (const Tensor* x : call.inputs) in.push_back(x->defined() ? x->shape() : Shape{});
@@ -90,13 +87,11 @@ struct Profile::Data final : detail::OpWatch {
     }
     // A rule is told of with cotangents: it takes about one forward for each input that wants one.
     const OpInfo& info = call.op.info;
-    const bool rule =
-        key.op == key.backward_of && in.size() == 1 &&
-        (info.arity == kVariadic || out.size() == static_cast<std::size_t>(info.arity));
+    const bool rule = key.op == key.backward_of && in.size() == 1 &&
+                      (info.arity == kVariadic || out.size() == static_cast<std::size_t>(info.arity));
     double flops = flops_of(call.op, call.attributes, rule ? OpShapes{out, in} : OpShapes{in, out});
     if (rule)
-      flops *= static_cast<double>(
-          std::min<std::ptrdiff_t>(2, std::ranges::count_if(call.outputs, &Tensor::defined)));
+      flops *= static_cast<double>(std::min<std::ptrdiff_t>(2, std::ranges::count_if(call.outputs, &Tensor::defined)));
     const double seconds = since(began, now);
     add(sums[key], {1, seconds, flops, bytes});
     if (calls.size() >= options.calls) return;
@@ -138,8 +133,7 @@ Profile::Profile(ProfileOptions options) : data_(std::make_unique<Data>(options)
 Profile::~Profile() = default;
 
 std::vector<Profile::Row> Profile::by_op() const {
-  return data_->rows(
-      [](const Key& k) { return std::string(k.backward_of != nullptr ? k.backward_of : k.op); });
+  return data_->rows([](const Key& k) { return std::string(k.backward_of != nullptr ? k.backward_of : k.op); });
 }
 
 std::vector<Profile::Row> Profile::by_layer() const {
@@ -152,8 +146,7 @@ std::vector<Profile::Row> Profile::by_site() const {
 
 Profile::Row Profile::total() const {
   Row row{"total", {}, {}};
-  for (const auto& [key, sum] : data_->sums)
-    add(key.backward_of == nullptr ? row.forward : row.backward, sum);
+  for (const auto& [key, sum] : data_->sums) add(key.backward_of == nullptr ? row.forward : row.backward, sum);
   return row;
 }
 
@@ -163,20 +156,18 @@ std::string Profile::table() const {
   const Row all = total();
   const auto line_of = [&](const Row& row, const char* unnamed) {
     const double seconds = row.seconds(), flops = row.forward.flops + row.backward.flops;
-    return TextLine{
-        row.name.empty() ? unnamed : row.name,
-        with_commas(row.forward.calls),
-        time_text(row.forward.seconds),
-        with_commas(row.backward.calls),
-        time_text(row.backward.seconds),
-        fmt::format("{:.1f} %", all.seconds() > 0 ? 100 * seconds / all.seconds() : 0.0),
-        seconds > 0 ? flops_text(flops / seconds) : "-",
-        bytes_text(row.forward.bytes + row.backward.bytes)};
+    return TextLine{row.name.empty() ? unnamed : row.name,
+                    with_commas(row.forward.calls),
+                    time_text(row.forward.seconds),
+                    with_commas(row.backward.calls),
+                    time_text(row.backward.seconds),
+                    fmt::format("{:.1f} %", all.seconds() > 0 ? 100 * seconds / all.seconds() : 0.0),
+                    seconds > 0 ? flops_text(flops / seconds) : "-",
+                    bytes_text(row.forward.bytes + row.backward.bytes)};
   };
   std::string text;
   const auto part = [&](const char* title, const std::vector<Row>& rows, const char* unnamed) {
-    std::vector<TextLine> lines{
-        {title, "calls", "forward", "calls", "backward", "share", "FLOP/s", "results"}};
+    std::vector<TextLine> lines{{title, "calls", "forward", "calls", "backward", "share", "FLOP/s", "results"}};
     for (const Row& row : rows) lines.push_back(line_of(row, unnamed));
     lines.push_back(line_of(all, ""));
     text += table_text(lines, 1) + "\n";
@@ -185,9 +176,8 @@ std::string Profile::table() const {
   part("layer", by_layer(), "(in no layer)");
   part("line", by_site(), "(not known)");
   const double clock = elapsed();
-  text += fmt::format("{} by the clock, {:.1f} % of it in ops\n",
-                      time_text(clock),
-                      clock > 0 ? 100 * all.seconds() / clock : 0.0);
+  text += fmt::format(
+      "{} by the clock, {:.1f} % of it in ops\n", time_text(clock), clock > 0 ? 100 * all.seconds() / clock : 0.0);
   return text;
 }
 
@@ -214,8 +204,7 @@ std::string Profile::trace() const {
   for (const Call& c : data_->calls) {
     const Key& k = c.key;
     const bool back = k.backward_of != nullptr;
-    const std::string name =
-        back && k.backward_of != k.op ? fmt::format("{}: {}", k.backward_of, k.op) : k.op;
+    const std::string name = back && k.backward_of != k.op ? fmt::format("{}: {}", k.backward_of, k.op) : k.op;
     put(R"({{"ph": "X", "pid": 1, "tid": {}, "ts": {:.3f}, "dur": {:.3f}, "name": {}, "cat": "{}", )"
         R"("args": {{"layer": {}, "line": {}, "shape": "{}", "flops": {:.0f}, "bytes": {}}}}},)"
         "\n",
@@ -239,8 +228,6 @@ std::string Profile::trace() const {
   return text;
 }
 
-void Profile::write_trace(const std::string& path) const {
-  detail::write_file("write_trace", path, trace());
-}
+void Profile::write_trace(const std::string& path) const { detail::write_file("write_trace", path, trace()); }
 
 }  // namespace gradus::graph

@@ -30,8 +30,7 @@ ScopeTree::ScopeTree(const View& view) {
   for (const bool leaves : {false, true})
     for (const NodeInfo& node : view.nodes())
       if (node.is_leaf == leaves) enter(node.scope);
-  for (std::size_t i = 0; i < view.size(); ++i)
-    found[places.at(view[i].scope)].row.nodes.push_back(i);
+  for (std::size_t i = 0; i < view.size(); ++i) found[places.at(view[i].scope)].row.nodes.push_back(i);
 
   struct Visit {
     std::size_t place, parent;
@@ -42,8 +41,7 @@ ScopeTree::ScopeTree(const View& view) {
     stack.pop_back();
     const std::size_t row = rows.size();
     const auto& children = found[place].children;
-    for (auto child = children.rbegin(); child != children.rend(); ++child)
-      stack.push_back({*child, row});
+    for (auto child = children.rbegin(); child != children.rend(); ++child) stack.push_back({*child, row});
     rows.push_back(std::move(found[place].row));
     rows.back().parent = parent;
   }

@@ -26,8 +26,7 @@ std::string flops_text(double flops, const char* unit) { return scaled(flops, 99
 
 std::string time_text(double seconds) {
   if (seconds >= 1) return fmt::format("{:.2f} s", seconds);
-  return seconds >= 1e-3 ? fmt::format("{:.2f} ms", seconds * 1e3)
-                         : fmt::format("{:.1f} us", seconds * 1e6);
+  return seconds >= 1e-3 ? fmt::format("{:.2f} ms", seconds * 1e3) : fmt::format("{:.1f} us", seconds * 1e6);
 }
 
 std::string quoted(std::string_view text) {
@@ -45,14 +44,12 @@ std::string quoted(std::string_view text) {
 std::string table_text(const std::vector<TextLine>& lines, std::size_t totals) {
   std::vector<std::size_t> widths(lines.front().size());
   for (const TextLine& line : lines)
-    for (std::size_t c = 0; c < line.size(); ++c)
-      widths[c] = std::max(widths[c], gradus::detail::columns(line[c]));
+    for (std::size_t c = 0; c < line.size(); ++c) widths[c] = std::max(widths[c], gradus::detail::columns(line[c]));
   std::size_t width = 2 * (widths.size() - 1);
   for (std::size_t w : widths) width += w;
   std::string text;
   for (std::size_t l = 0; l < lines.size(); ++l) {
-    if (l == 1 || (totals > 0 && l + totals == lines.size()))
-      text += std::string(width, '-') + "\n";
+    if (l == 1 || (totals > 0 && l + totals == lines.size())) text += std::string(width, '-') + "\n";
     for (std::size_t c = 0; c < widths.size(); ++c) {
       const std::string& cell = lines[l][c];
       const std::string blank(widths[c] - gradus::detail::columns(cell), ' ');

@@ -14,19 +14,11 @@ namespace {
 class AttributeText final : public AttributeVisitor {
  public:
   using AttributeVisitor::operator();
-  void operator()(std::string_view name, double value) override {
-    add(name, fmt::format("{}", value));
-  }
-  void operator()(std::string_view name, std::int64_t value) override {
-    add(name, fmt::format("{}", value));
-  }
-  void operator()(std::string_view name, bool value) override {
-    add(name, value ? "true" : "false");
-  }
+  void operator()(std::string_view name, double value) override { add(name, fmt::format("{}", value)); }
+  void operator()(std::string_view name, std::int64_t value) override { add(name, fmt::format("{}", value)); }
+  void operator()(std::string_view name, bool value) override { add(name, value ? "true" : "false"); }
   void operator()(std::string_view name, std::string_view value) override { add(name, value); }
-  void operator()(std::string_view name, const Shape& value) override {
-    add(name, to_string(value));
-  }
+  void operator()(std::string_view name, const Shape& value) override { add(name, to_string(value)); }
 
   std::string text;
 
@@ -144,15 +136,12 @@ struct View::Data {
     nodes.reserve(found.size());
     edges.reserve(edge_count);
     saved.reserve(saved_count);
-    for (auto node = found.rbegin(); node != found.rend(); ++node)
-      nodes.push_back(describe(**node));
+    for (auto node = found.rbegin(); node != found.rend(); ++node) nodes.push_back(describe(**node));
   }
 
   std::optional<std::size_t> find(const Node* node) const {
     const auto at = std::lower_bound(
-        nodes.begin(), nodes.end(), node->id(), [](const NodeInfo& n, std::uint64_t id) {
-          return n.id < id;
-        });
+        nodes.begin(), nodes.end(), node->id(), [](const NodeInfo& n, std::uint64_t id) { return n.id < id; });
     if (at == nodes.end() || at->node != node) return std::nullopt;
     return static_cast<std::size_t>(at - nodes.begin());
   }
@@ -166,11 +155,8 @@ struct View::Data {
         const Edge& edge = inputs[operand];
         if (edge.node == nullptr) continue;
         const std::size_t from = *find(edge.node);
-        edges.push_back({static_cast<std::uint32_t>(from),
-                         to,
-                         edge.output,
-                         operand,
-                         bytes_of(nodes[from].results[edge.output])});
+        edges.push_back(
+            {static_cast<std::uint32_t>(from), to, edge.output, operand, bytes_of(nodes[from].results[edge.output])});
       }
     }
     first_edge.push_back(static_cast<std::uint32_t>(edges.size()));
@@ -183,8 +169,7 @@ struct View::Data {
       for (const SavedTensor& s : nodes[i].node->saved()) {
         if (!s.tensor.defined()) continue;  // given back by a backward pass
         const detail::Storage* storage = s.tensor.raw()->storage;
-        const auto [at, first] =
-            storages.emplace(storage, static_cast<std::uint32_t>(storages.size()));
+        const auto [at, first] = storages.emplace(storage, static_cast<std::uint32_t>(storages.size()));
         const std::uint32_t number = at->second;
         const auto same = [=](const SavedInfo& other) { return other.storage == number; };
         const auto bytes = static_cast<std::int64_t>(storage->bytes);
@@ -232,11 +217,10 @@ View::View(std::span<const Tensor> results, CallSite site) {
   const auto data = std::make_shared<Data>();
   for (const Tensor& result : results) {
     if (!requires_grad(result))
-      detail::fail<GradientError>(
-          "view",
-          "expected a result that requires a gradient, got one that doesn't (no leaf "
-          "behind it, or recorded under NoGrad)",
-          site);
+      detail::fail<GradientError>("view",
+                                  "expected a result that requires a gradient, got one that doesn't (no leaf "
+                                  "behind it, or recorded under NoGrad)",
+                                  site);
     data->keep(node_of(result));
   }
   data->collect();

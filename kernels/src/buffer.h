@@ -12,8 +12,7 @@ template <class T>
 class Buffer {
  public:
   explicit Buffer(std::int64_t n)
-      : bytes_(static_cast<std::size_t>(n) * sizeof(T)),
-        at_(static_cast<T*>(detail::allocate(bytes_))) {}
+      : bytes_(static_cast<std::size_t>(n) * sizeof(T)), at_(static_cast<T*>(detail::allocate(bytes_))) {}
   ~Buffer() { detail::deallocate(at_, bytes_); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;

@@ -21,8 +21,7 @@ bool may_use_dnnl(const ConvSizes& s) {
   // It takes no padding that ends within the input.
   if (*std::min_element(s.high.begin(), s.high.end()) < 0) return false;
   // The sums of its kernels depend on the number of threads.
-  return conv_backend == ConvBackend::dnnl ||
-         (conv_backend == ConvBackend::automatic && !is_deterministic());
+  return conv_backend == ConvBackend::dnnl || (conv_backend == ConvBackend::automatic && !is_deterministic());
 }
 
 /// True if an image is its own columns.
@@ -46,8 +45,7 @@ void for_each_row(const ConvSizes& s, std::int64_t channels, F f) {
           const std::int64_t offset = kw * s.dilation[2] - s.low[2], step = s.stride[2];
           const std::int64_t first = std::clamp<std::int64_t>((step - 1 - offset) / step, 0, n);
           const std::int64_t last =
-              offset >= width ? first
-                              : std::clamp<std::int64_t>((width - 1 - offset) / step + 1, first, n);
+              offset >= width ? first : std::clamp<std::int64_t>((width - 1 - offset) / step + 1, first, n);
           for (std::int64_t row = 0; row < rows; ++row, column += n) {
             const std::int64_t d = row / s.result[1] * s.stride[0] + kd * s.dilation[0] - s.low[0];
             const std::int64_t h = row % s.result[1] * s.stride[1] + kh * s.dilation[1] - s.low[1];
@@ -72,26 +70,24 @@ void for_each_image(const ConvSizes& s, F work) {
 template <class T>
 void image_to_columns(const ConvSizes& s, std::int64_t channels, const T* image, T* columns) {
   const std::int64_t n = s.result[2], step = s.stride[2];
-  for_each_row(
-      s, channels, [=](std::int64_t row, std::int64_t at, std::int64_t first, std::int64_t last) {
-        T* const out = columns + row;
-        std::fill(out, out + first, T(0));
-        if (step == 1)
-          std::copy_n(image + (first < last ? at + first : 0), last - first, out + first);
-        else
-          for (std::int64_t j = first; j < last; ++j) out[j] = image[at + j * step];
-        std::fill(out + last, out + n, T(0));
-      });
+  for_each_row(s, channels, [=](std::int64_t row, std::int64_t at, std::int64_t first, std::int64_t last) {
+    T* const out = columns + row;
+    std::fill(out, out + first, T(0));
+    if (step == 1)
+      std::copy_n(image + (first < last ? at + first : 0), last - first, out + first);
+    else
+      for (std::int64_t j = first; j < last; ++j) out[j] = image[at + j * step];
+    std::fill(out + last, out + n, T(0));
+  });
 }
 
 template <class T>
 void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* columns, T* image) {
   const std::int64_t step = s.stride[2];
-  for_each_row(
-      s, channels, [=](std::int64_t row, std::int64_t at, std::int64_t first, std::int64_t last) {
-        const T* const in = columns + row;
-        for (std::int64_t j = first; j < last; ++j) image[at + j * step] += in[j];
-      });
+  for_each_row(s, channels, [=](std::int64_t row, std::int64_t at, std::int64_t first, std::int64_t last) {
+    const T* const in = columns + row;
+    for (std::int64_t j = first; j < last; ++j) image[at + j * step] += in[j];
+  });
 }
 
 }  // namespace
@@ -104,16 +100,14 @@ bool has_conv_backend([[maybe_unused]] ConvBackend backend) {
 #endif
 }
 
-ConvBackendGuard::ConvBackendGuard(ConvBackend backend)
-    : outer_(std::exchange(conv_backend, backend)) {}
+ConvBackendGuard::ConvBackendGuard(ConvBackend backend) : outer_(std::exchange(conv_backend, backend)) {}
 ConvBackendGuard::~ConvBackendGuard() { conv_backend = outer_; }
 
 template <class T>
 void images_to_columns(const ConvSizes& s, const T* images, T* columns) {
   const std::int64_t from = s.in * volume(s.size), to = s.in * volume(s.kernel) * volume(s.result);
   parallel_for(s.batch, 1, [&, images, columns](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      image_to_columns(s, s.in, images + i * from, columns + i * to);
+    for (std::int64_t i = begin; i < end; ++i) image_to_columns(s, s.in, images + i * from, columns + i * to);
   });
 }
 
@@ -121,8 +115,7 @@ template <class T>
 void columns_to_images(const ConvSizes& s, const T* columns, T* images) {
   const std::int64_t from = s.in * volume(s.kernel) * volume(s.result), to = s.in * volume(s.size);
   parallel_for(s.batch, 1, [&, images, columns](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      columns_to_image(s, s.in, columns + i * from, images + i * to);
+    for (std::int64_t i = begin; i < end; ++i) columns_to_image(s, s.in, columns + i * from, images + i * to);
   });
 }
 
@@ -139,8 +132,7 @@ ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bi
       for (std::int64_t o = 0; o < out; ++o) std::fill_n(to + o * n, n, bias[group * out + o]);
     const T beta = bias != nullptr ? T(1) : T(0);
     const T* const weights = w + group * out * k;
-    if (is_pointwise(s))
-      return gemm<T>(false, false, out, n, k, 1, weights, k, from, n, beta, to, n);
+    if (is_pointwise(s)) return gemm<T>(false, false, out, n, k, 1, weights, k, from, n, beta, to, n);
     const Buffer<T> columns(k * n);
     image_to_columns(s, in, from, columns.get());
     gemm<T>(false, false, out, n, k, 1, weights, k, columns.get(), n, beta, to, n);
@@ -200,12 +192,11 @@ ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   return ConvBackend::columns;
 }
 
-#define GRADUS_CONV(T)                                                                     \
-  template GRADUS_EXPORT void images_to_columns(const ConvSizes&, const T*, T*);           \
-  template GRADUS_EXPORT void columns_to_images(const ConvSizes&, const T*, T*);           \
-  template GRADUS_EXPORT ConvBackend conv_forward(                                         \
-      const ConvSizes&, const T*, const T*, const T*, T*);                                 \
-  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*); \
+#define GRADUS_CONV(T)                                                                                 \
+  template GRADUS_EXPORT void images_to_columns(const ConvSizes&, const T*, T*);                       \
+  template GRADUS_EXPORT void columns_to_images(const ConvSizes&, const T*, T*);                       \
+  template GRADUS_EXPORT ConvBackend conv_forward(const ConvSizes&, const T*, const T*, const T*, T*); \
+  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*);             \
   template GRADUS_EXPORT ConvBackend conv_weight(const ConvSizes&, const T*, const T*, T*);
 GRADUS_CONV(float)
 GRADUS_CONV(double)

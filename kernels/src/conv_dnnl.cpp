@@ -55,9 +55,8 @@ struct Layouts {
     x = make(with({s.batch, s.in}, last(s, s.size)), images[r]);
     y = make(with({s.batch, s.out}, last(s, s.result)), images[r]);
     const memory::dims kernel = last(s, s.kernel);
-    w = s.groups == 1
-            ? make(with({s.out, s.in}, kernel), weights[r])
-            : make(with({s.groups, s.out / s.groups, s.in / s.groups}, kernel), grouped[r]);
+    w = s.groups == 1 ? make(with({s.out, s.in}, kernel), weights[r])
+                      : make(with({s.groups, s.out / s.groups, s.in / s.groups}, kernel), grouped[r]);
     bias = memory::desc({s.out}, memory::data_type::f32, Tag::a);
   }
 };
@@ -85,16 +84,12 @@ class Copy {
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
-  std::pair<const int, memory> argument() const {
-    return {operand_.argument, copy_ != nullptr ? other_ : ours_};
-  }
+  std::pair<const int, memory> argument() const { return {operand_.argument, copy_ != nullptr ? other_ : ours_}; }
   void read(dnnl::stream& stream) {
-    if (copy_ != nullptr && !operand_.written)
-      dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
+    if (copy_ != nullptr && !operand_.written) dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
   }
   void write(dnnl::stream& stream) {
-    if (copy_ != nullptr && operand_.written)
-      dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
+    if (copy_ != nullptr && operand_.written) dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
   }
 
  private:
@@ -135,8 +130,8 @@ dnnl::convolution_forward::primitive_desc forward_description(const ConvSizes& s
   const Layouts any(s, false);
   const auto kind = dnnl::prop_kind::forward_training;
   const auto algorithm = dnnl::algorithm::convolution_direct;
-  const memory::dims stride = last(s, s.stride), dilation = last(s, s.dilation, 1),
-                     low = last(s, s.low), high = last(s, s.high);
+  const memory::dims stride = last(s, s.stride), dilation = last(s, s.dilation, 1), low = last(s, s.low),
+                     high = last(s, s.high);
   const auto make = describe<dnnl::convolution_forward>();
   return bias ? make(kind, algorithm, any.x, any.w, any.bias, any.y, stride, dilation, low, high)
               : make(kind, algorithm, any.x, any.w, any.y, stride, dilation, low, high);
@@ -157,9 +152,7 @@ Plan<P> backward_plan(const ConvSizes& s) {
 
 /// The plan for these sizes, made when first asked for; null where there is none that is fast.
 template <class P, class Make>
-const Plan<P>* find(std::map<std::pair<ConvSizes, int>, Plan<P>>& known,
-                    const ConvSizes& s,
-                    Make make) {
+const Plan<P>* find(std::map<std::pair<ConvSizes, int>, Plan<P>>& known, const ConvSizes& s, Make make) {
   const std::pair key(s, num_threads());
   auto at = known.find(key);
   if (at == known.end()) {
@@ -188,8 +181,8 @@ bool empty(const ConvSizes& s) {
 
 void* writable(const float* data) { return const_cast<float*>(data); }
 
-/// Runs the primitive for these sizes; false where there is none that is fast. `make` gives its plan, and `operands` what
-/// it works on, from our layouts and the primitive's description.
+/// Runs the primitive for these sizes; false where there is none that is fast. `make` gives its plan, and `operands`
+/// what it works on, from our layouts and the primitive's description.
 template <class P, class Make, class Operands>
 bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
   if (empty(s)) return false;
@@ -212,8 +205,7 @@ bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
 
 }  // namespace
 
-bool dnnl_conv_forward(
-    const ConvSizes& s, const float* x, const float* w, const float* bias, float* y) {
+bool dnnl_conv_forward(const ConvSizes& s, const float* x, const float* w, const float* bias, float* y) {
   using P = dnnl::convolution_forward;
   thread_local std::array<Plans<P>, 2> plans;
   const bool with_bias = bias != nullptr;
@@ -252,10 +244,9 @@ bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float*
       s,
       [&] { return backward_plan<P>(s); },
       [&](const Layouts& ours, const P::primitive_desc& d) {
-        return std::array<Operand, 3>{
-            {{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
-             {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
-             {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, true}}};
+        return std::array<Operand, 3>{{{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
+                                       {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
+                                       {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, true}}};
       });
 }
 
@@ -265,9 +256,7 @@ bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float*
 
 namespace gradus::kernels {
 
-bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float*, float*) {
-  return false;
-}
+bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float*, float*) { return false; }
 bool dnnl_conv_input(const ConvSizes&, const float*, const float*, float*) { return false; }
 bool dnnl_conv_weight(const ConvSizes&, const float*, const float*, float*) { return false; }
 

@@ -23,16 +23,12 @@ template <class T>
 struct Emissions {
   const T* data;
   std::int64_t step;
-  double at(std::int64_t t, std::int64_t c) const {
-    return static_cast<double>(data[t * step + c]);
-  }
+  double at(std::int64_t t, std::int64_t c) const { return static_cast<double>(data[t * step + c]); }
 };
 
 /// alpha[t][s] is the logarithm of the probability of all paths that are in state s at t, up to there (equations 6, 7).
 template <class T>
-std::vector<double> forward_paths(const Emissions<T>& p,
-                                  std::int64_t steps,
-                                  const CtcStates& states) {
+std::vector<double> forward_paths(const Emissions<T>& p, std::int64_t steps, const CtcStates& states) {
   const std::size_t n = states.size();
   std::vector<double> alpha(static_cast<std::size_t>(steps) * n, kNever);
   for (std::int64_t t = 0; t < steps; ++t) {
@@ -40,10 +36,9 @@ std::vector<double> forward_paths(const Emissions<T>& p,
     const double* before = here - n;
     for (std::size_t s = 0; s < n; ++s) {
       if (t == 0 && s > 1) break;
-      const double from = t == 0 ? 0
-                                 : log_sum(before[s],
-                                           s > 0 ? before[s - 1] : kNever,
-                                           states.skips[s] != 0 ? before[s - 2] : kNever);
+      const double from =
+          t == 0 ? 0
+                 : log_sum(before[s], s > 0 ? before[s - 1] : kNever, states.skips[s] != 0 ? before[s - 2] : kNever);
       if (from != kNever) here[s] = from + p.at(t, states.label[s]);
     }
   }
@@ -60,15 +55,13 @@ double total(const std::vector<double>& alpha, std::size_t states) {
 /// d(-log p) / d log_probs of one sample, times g: each state's share in all paths, which goes back to the states
 /// before it by their shares in it. (Equations 10 to 15 as probabilities, so that nothing large is subtracted.)
 template <class T>
-void add_gradient(
-    const Emissions<T>& p, std::int64_t steps, const CtcStates& states, double g, T* out) {
+void add_gradient(const Emissions<T>& p, std::int64_t steps, const CtcStates& states, double g, T* out) {
   const std::size_t n = states.size();
   const std::vector<double> alpha = forward_paths(p, steps, states);
   const double all = total(alpha, n);
   if (steps == 0 || all == kNever) return;
   std::vector<double> share(n, 0), before(n);
-  for (std::size_t s = n < 2 ? 0 : n - 2; s < n; ++s)
-    share[s] = std::exp(alpha[alpha.size() - n + s] - all);
+  for (std::size_t s = n < 2 ? 0 : n - 2; s < n; ++s) share[s] = std::exp(alpha[alpha.size() - n + s] - all);
   for (std::int64_t t = steps - 1; t >= 0; --t) {
     for (std::size_t s = 0; s < n; ++s)
       if (share[s] != 0) out[t * p.step + states.label[s]] -= static_cast<T>(g * share[s]);

@@ -35,8 +35,7 @@ T scaled_distance(const Vector<T>& u, const Vector<T>& v, double p) {
   const double most = static_cast<double>(largest_of(u, v));
   if (!(most > 0 && most < kInfinity)) return static_cast<T>(most);
   double sum = 0;
-  for (Eigen::Index k = 0; k < u.size(); ++k)
-    sum += std::pow(static_cast<double>(std::abs(u[k] - v[k])) / most, p);
+  for (Eigen::Index k = 0; k < u.size(); ++k) sum += std::pow(static_cast<double>(std::abs(u[k] - v[k])) / most, p);
   return static_cast<T>(most * std::pow(sum, 1 / p));
 }
 
@@ -44,8 +43,7 @@ template <class T>
 T distance(const Vector<T>& u, const Vector<T>& v, double p) {
   if (p == 2) {
     const T sum = (u - v).square().sum(), least = std::numeric_limits<T>::min() * T(0x1p40);
-    return sum > least && sum < std::numeric_limits<T>::max() ? std::sqrt(sum)
-                                                              : scaled_distance(u, v, p);
+    return sum > least && sum < std::numeric_limits<T>::max() ? std::sqrt(sum) : scaled_distance(u, v, p);
   }
   if (p == 1) return (u - v).abs().sum();
   if (p == 0) return static_cast<T>((u != v).count());
@@ -54,12 +52,8 @@ T distance(const Vector<T>& u, const Vector<T>& v, double p) {
 
 /// sum += g d|u - v|_p / du, with y the norm.
 template <class T>
-void add_slope(const Vector<T>& u,
-               const Vector<T>& v,
-               T y,
-               T g,
-               double p,
-               Eigen::Array<double, Eigen::Dynamic, 1>& sum) {
+void add_slope(
+    const Vector<T>& u, const Vector<T>& v, T y, T g, double p, Eigen::Array<double, Eigen::Dynamic, 1>& sum) {
   if (y == 0 || p == 0) return;
   if (p == 2) {
     sum += ((u - v) / y * g).template cast<double>();
@@ -72,8 +66,8 @@ void add_slope(const Vector<T>& u,
     for (Eigen::Index k = 0; k < u.size(); ++k) {
       const double d = static_cast<double>(u[k] - v[k]);
       if (d != 0)
-        sum[k] += static_cast<double>(g) * std::copysign(1.0, d) *
-                  std::pow(std::abs(d) / static_cast<double>(y), p - 1);
+        sum[k] +=
+            static_cast<double>(g) * std::copysign(1.0, d) * std::pow(std::abs(d) / static_cast<double>(y), p - 1);
     }
   }
 }
@@ -88,23 +82,15 @@ void distances(const DistanceSizes& s, double p, const T* a, const T* b, T* y) {
   parallel_for(s.batch * rows, grain, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row)
       for (std::int64_t j = 0; j < others; ++j)
-        y[row * others + j] = distance<T>(
-            {a + row * width, width}, {b + (row / rows * others + j) * width, width}, p);
+        y[row * others + j] = distance<T>({a + row * width, width}, {b + (row / rows * others + j) * width, width}, p);
   });
 }
 
 template <class T>
-void distances_gradient(const DistanceSizes& s,
-                        double p,
-                        bool transposed,
-                        const T* a,
-                        const T* b,
-                        const T* y,
-                        const T* g,
-                        T* da) {
+void distances_gradient(
+    const DistanceSizes& s, double p, bool transposed, const T* a, const T* b, const T* y, const T* g, T* da) {
   const std::int64_t row_step = transposed ? 1 : s.others, other_step = transposed ? s.rows : 1;
-  const std::int64_t grain =
-      std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, s.others * s.width));
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, s.others * s.width));
   parallel_for(s.batch * s.rows, grain, [=](std::int64_t begin, std::int64_t end) {
     Eigen::Array<double, Eigen::Dynamic, 1> sum(s.width);
     for (std::int64_t row = begin; row < end; ++row) {
@@ -112,12 +98,7 @@ void distances_gradient(const DistanceSizes& s,
       sum.setZero();
       for (std::int64_t j = 0; j < s.others; ++j) {
         const std::int64_t at = first + j * other_step;
-        add_slope<T>({a + row * s.width, s.width},
-                     {b + (n * s.others + j) * s.width, s.width},
-                     y[at],
-                     g[at],
-                     p,
-                     sum);
+        add_slope<T>({a + row * s.width, s.width}, {b + (n * s.others + j) * s.width, s.width}, y[at], g[at], p, sum);
       }
       for (std::int64_t k = 0; k < s.width; ++k)
         da[row * s.width + k] = static_cast<T>(sum[static_cast<Eigen::Index>(k)]);

@@ -186,19 +186,9 @@ template <class T>
 void by_dnnl(const Product<T>& p) {
 #ifdef GRADUS_HAVE_DNNL
   if constexpr (std::is_same_v<T, float>) {
-    if (dnnl_sgemm(p.ta ? 'T' : 'N',
-                   p.tb ? 'T' : 'N',
-                   p.m,
-                   p.n,
-                   p.k,
-                   p.alpha,
-                   p.a,
-                   p.lda,
-                   p.b,
-                   p.ldb,
-                   p.beta,
-                   p.c,
-                   p.ldc) == dnnl_success)
+    if (dnnl_sgemm(
+            p.ta ? 'T' : 'N', p.tb ? 'T' : 'N', p.m, p.n, p.k, p.alpha, p.a, p.lda, p.b, p.ldb, p.beta, p.c, p.ldc) ==
+        dnnl_success)
       return;
   }
 #endif

@@ -12,14 +12,12 @@ namespace {
 
 /// f(offset of the place, offset of the element) for each place along an axis of `strides`.
 template <class F>
-void for_each_place(
-    int axis, const Tensor& places, Shape strides, const std::int64_t* elements, F f) {
+void for_each_place(int axis, const Tensor& places, Shape strides, const std::int64_t* elements, F f) {
   const std::int64_t stride = std::exchange(strides[axis], 0);
-  const Loops<3> loops(
-      places.rank(), places.raw()->sizes(), {places.raw()->strides(), strides.begin(), elements});
+  const Loops<3> loops(places.rank(), places.raw()->sizes(), {places.raw()->strides(), strides.begin(), elements});
   const auto* const place = places.data<std::int64_t>();
-  const std::int64_t n = loops.inner_size(), step_place = loops.inner_stride(0),
-                     step_to = loops.inner_stride(1), step_element = loops.inner_stride(2);
+  const std::int64_t n = loops.inner_size(), step_place = loops.inner_stride(0), step_to = loops.inner_stride(1),
+                     step_element = loops.inner_stride(2);
   loops.for_each_row([=](const auto& at) {
     for (std::int64_t i = 0; i < n; ++i)
       f(at[1] + i * step_to + place[at[0] + i * step_place] * stride, at[2] + i * step_element);
@@ -56,9 +54,7 @@ void take_along(int axis, const Tensor& places, const Tensor& x, Tensor& y) {
   dispatch(x.dtype(), [&]<class T>() {
     const T* const in = x.data<T>();
     T* const out = y.mutable_data<T>();
-    for_each_place(axis, places, x.strides(), y.raw()->strides(), [=](auto from, auto to) {
-      out[to] = in[from];
-    });
+    for_each_place(axis, places, x.strides(), y.raw()->strides(), [=](auto from, auto to) { out[to] = in[from]; });
   });
 }
 
@@ -75,18 +71,12 @@ void add_along(int axis, const Tensor& places, const Tensor& x, Tensor& y) {
 void write_along(int axis, const Tensor& places, const Shape& shape, Tensor& y) {
   auto* const out = y.mutable_data<std::int64_t>();
   const Shape order = contiguous_strides(shape);
-  for_each_place(
-      axis, places, y.strides(), order.begin(), [=](auto to, auto from) { out[to] = from; });
+  for_each_place(axis, places, y.strides(), order.begin(), [=](auto to, auto from) { out[to] = from; });
 }
 
 template <class T>
-void extreme_at(bool largest,
-                bool include_self,
-                std::int64_t n,
-                std::int64_t count,
-                const std::int64_t* places,
-                const T* x,
-                T* y) {
+void extreme_at(
+    bool largest, bool include_self, std::int64_t n, std::int64_t count, const std::int64_t* places, const T* x, T* y) {
   std::vector<char> counts(static_cast<std::size_t>(n), include_self ? 1 : 0);
   for (std::int64_t i = 0; i < count; ++i) {
     const T v = x[i];
@@ -97,19 +87,16 @@ void extreme_at(bool largest,
   }
 }
 
-#define GRADUS_TAKE(T) \
-  template GRADUS_EXPORT void take(const Lines&, std::int64_t, const std::int64_t*, const T*, T*);
+#define GRADUS_TAKE(T) template GRADUS_EXPORT void take(const Lines&, std::int64_t, const std::int64_t*, const T*, T*);
 GRADUS_TAKE(float)
 GRADUS_TAKE(double)
 GRADUS_TAKE(std::int64_t)
 GRADUS_TAKE(bool)
 #undef GRADUS_TAKE
 
-#define GRADUS_INDEX(T)                                               \
-  template GRADUS_EXPORT void add_at(                                 \
-      const Lines&, std::int64_t, const std::int64_t*, const T*, T*); \
-  template GRADUS_EXPORT void extreme_at(                             \
-      bool, bool, std::int64_t, std::int64_t, const std::int64_t*, const T*, T*);
+#define GRADUS_INDEX(T)                                                                              \
+  template GRADUS_EXPORT void add_at(const Lines&, std::int64_t, const std::int64_t*, const T*, T*); \
+  template GRADUS_EXPORT void extreme_at(bool, bool, std::int64_t, std::int64_t, const std::int64_t*, const T*, T*);
 GRADUS_INDEX(float)
 GRADUS_INDEX(double)
 GRADUS_INDEX(std::int64_t)

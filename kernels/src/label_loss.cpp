@@ -20,16 +20,14 @@ double label_weight(const Labels<T>& at) {
   if (at.weight == nullptr && !at.ignores) return static_cast<double>(n);
   double total = 0;
   for (std::int64_t r = 0; r < n; ++r)
-    if (const std::int64_t label = at.labels[r]; at.counts(label))
-      total += static_cast<double>(weight_of(at, label));
+    if (const std::int64_t label = at.labels[r]; at.counts(label)) total += static_cast<double>(weight_of(at, label));
   return total;
 }
 
 template <class T>
 double label_losses(const Labels<T>& at, const T* x, T* losses) {
   const std::int64_t classes = at.lines.size, step = at.lines.inner;
-  const T hard = static_cast<T>(1 - at.smoothing),
-          soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
+  const T hard = static_cast<T>(1 - at.smoothing), soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
   double total = 0;
   for (std::int64_t r = 0; r < at.lines.count(); ++r) {
     T loss = 0;
@@ -69,10 +67,9 @@ void label_coefficients(const Labels<T>& at, double scale, T* q) {
 template <class T>
 void label_gradient(const Labels<T>& at, double scale, bool each, const T* g, T* dx) {
   const std::int64_t classes = at.lines.size, step = at.lines.inner;
-  const T hard = static_cast<T>(1 - at.smoothing),
-          soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
-  const auto all = static_cast<T>(block_sum<T>(at.smoothing == 0 ? 0 : classes,
-                                               [&](std::int64_t c) { return weight_of(at, c); }));
+  const T hard = static_cast<T>(1 - at.smoothing), soft = static_cast<T>(at.smoothing / static_cast<double>(classes));
+  const auto all =
+      static_cast<T>(block_sum<T>(at.smoothing == 0 ? 0 : classes, [&](std::int64_t c) { return weight_of(at, c); }));
   for (std::int64_t r = 0; r < at.lines.count(); ++r) {
     const std::int64_t label = at.labels[r];
     T* const row = dx + at.lines.start(r);

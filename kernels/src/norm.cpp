@@ -87,8 +87,7 @@ void sum_channels(const Lines& at, F f, G g, Done done) {
   } else {
     const std::int64_t grain = 1 + 2 * kGrain / (1 + at.outer * at.inner);
     parallel_for(at.size, grain, [=](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t c = begin; c < end; c += kStrip)
-        sum_slices<T>(at, c, std::min(kStrip, end - c), f, g, done);
+      for (std::int64_t c = begin; c < end; c += kStrip) sum_slices<T>(at, c, std::min(kStrip, end - c), f, g, done);
     });
   }
 }
@@ -106,14 +105,13 @@ void map_channels(const Lines& at, T* out, F f) {
     });
     return;
   }
-  parallel_for(
-      at.outer * at.size, 1 + kGrain / (1 + at.inner), [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t s = begin; s < end; ++s) {
-          const std::int64_t c = s % at.size;
+  parallel_for(at.outer * at.size, 1 + kGrain / (1 + at.inner), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t s = begin; s < end; ++s) {
+      const std::int64_t c = s % at.size;
 #pragma omp simd
-          for (std::int64_t i = s * at.inner; i < (s + 1) * at.inner; ++i) out[i] = f(i, c);
-        }
-      });
+      for (std::int64_t i = s * at.inner; i < (s + 1) * at.inner; ++i) out[i] = f(i, c);
+    }
+  });
 }
 
 template <class F>
@@ -151,21 +149,15 @@ void channel_statistics(const Lines& at, double eps, const T* x, T* mean, T* var
 }
 
 template <class T>
-void normalise_channels(const Lines& at,
-                        const T* x,
-                        const T* mean,
-                        const T* inverse,
-                        const T* weight,
-                        const T* bias,
-                        T* y) {
+void normalise_channels(
+    const Lines& at, const T* x, const T* mean, const T* inverse, const T* weight, const T* bias, T* y) {
   const Buffer<T> table(2 * at.size);
   T *a = table.get(), *c = a + at.size;
   for (std::int64_t i = 0; i < at.size; ++i) {
     a[i] = weight != nullptr ? inverse[i] * weight[i] : inverse[i];
     c[i] = bias != nullptr ? bias[i] : T(0);
   }
-  map_channels(
-      at, y, [=](std::int64_t i, std::int64_t k) { return (x[i] - mean[k]) * a[k] + c[k]; });
+  map_channels(at, y, [=](std::int64_t i, std::int64_t k) { return (x[i] - mean[k]) * a[k] + c[k]; });
 }
 
 template <class T>
@@ -180,8 +172,7 @@ void normalise_channels_gradient(const Lines& at, const ChannelGradients<T>& p) 
     const auto inverse_std = static_cast<double>(inverse[k]);
     if (dw != nullptr) dw[k] = static_cast<T>(sums[1] * inverse_std);
     if (db != nullptr) db[k] = static_cast<T>(sums[0]);
-    const double factor =
-        weight != nullptr ? inverse_std * static_cast<double>(weight[k]) : inverse_std;
+    const double factor = weight != nullptr ? inverse_std * static_cast<double>(weight[k]) : inverse_std;
     a[k] = static_cast<T>(factor);
     b[k] = static_cast<T>(-factor * inverse_std * inverse_std * sums[1] / n);
     c[k] = static_cast<T>(-factor * sums[0] / n);
@@ -197,22 +188,15 @@ void normalise_channels_gradient(const Lines& at, const ChannelGradients<T>& p) 
   }
   if (p.dx == nullptr) return;
   if (p.of_batch)
-    map_channels(at, p.dx, [=](std::int64_t i, std::int64_t k) {
-      return a[k] * g[i] + (b[k] * (x[i] - mean[k]) + c[k]);
-    });
+    map_channels(
+        at, p.dx, [=](std::int64_t i, std::int64_t k) { return a[k] * g[i] + (b[k] * (x[i] - mean[k]) + c[k]); });
   else
     map_channels(at, p.dx, [=](std::int64_t i, std::int64_t k) { return a[k] * g[i]; });
 }
 
 template <class T>
-void normalise_rows(std::int64_t rows,
-                    std::int64_t n,
-                    double eps,
-                    bool centred,
-                    const T* x,
-                    T* y,
-                    T* mean,
-                    T* inverse) {
+void normalise_rows(
+    std::int64_t rows, std::int64_t n, double eps, bool centred, const T* x, T* y, T* mean, T* inverse) {
   for_rows(rows, n, [=](std::int64_t i) {
     const T* const v = x + i * n;
     T* const to = y + i * n;
@@ -226,14 +210,8 @@ void normalise_rows(std::int64_t rows,
 }
 
 template <class T>
-void normalise_rows_gradient(std::int64_t rows,
-                             std::int64_t n,
-                             bool centred,
-                             const T* g,
-                             const T* x,
-                             const T* mean,
-                             const T* inverse,
-                             T* dx) {
+void normalise_rows_gradient(
+    std::int64_t rows, std::int64_t n, bool centred, const T* g, const T* x, const T* mean, const T* inverse, T* dx) {
   for_rows(rows, n, [=](std::int64_t i) {
     const T *const u = g + i * n, *const v = x + i * n;
     T* const to = dx + i * n;
@@ -244,15 +222,12 @@ void normalise_rows_gradient(std::int64_t rows,
   });
 }
 
-#define GRADUS_NORMS(T)                                                                       \
-  template GRADUS_EXPORT void channel_statistics(const Lines&, double, const T*, T*, T*, T*); \
-  template GRADUS_EXPORT void normalise_channels(                                             \
-      const Lines&, const T*, const T*, const T*, const T*, const T*, T*);                    \
-  template GRADUS_EXPORT void normalise_channels_gradient(const Lines&,                       \
-                                                          const ChannelGradients<T>&);        \
-  template GRADUS_EXPORT void normalise_rows(                                                 \
-      std::int64_t, std::int64_t, double, bool, const T*, T*, T*, T*);                        \
-  template GRADUS_EXPORT void normalise_rows_gradient(                                        \
+#define GRADUS_NORMS(T)                                                                                               \
+  template GRADUS_EXPORT void channel_statistics(const Lines&, double, const T*, T*, T*, T*);                         \
+  template GRADUS_EXPORT void normalise_channels(const Lines&, const T*, const T*, const T*, const T*, const T*, T*); \
+  template GRADUS_EXPORT void normalise_channels_gradient(const Lines&, const ChannelGradients<T>&);                  \
+  template GRADUS_EXPORT void normalise_rows(std::int64_t, std::int64_t, double, bool, const T*, T*, T*, T*);         \
+  template GRADUS_EXPORT void normalise_rows_gradient(                                                                \
       std::int64_t, std::int64_t, bool, const T*, const T*, const T*, const T*, T*);
 GRADUS_NORMS(float)
 GRADUS_NORMS(double)

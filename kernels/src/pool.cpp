@@ -30,10 +30,9 @@ void for_each_row(const PoolWindows& w, std::int64_t planes, F f) {
 /// The same for each result.
 template <class F>
 void for_each_window(const PoolWindows& w, std::int64_t planes, F f) {
-  for_each_row(
-      w, planes, [&, f](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
-        for (const Window& c : w.axes[2]) f(plane, at++, a, b, c);
-      });
+  for_each_row(w, planes, [&, f](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
+    for (const Window& c : w.axes[2]) f(plane, at++, a, b, c);
+  });
 }
 
 double share(const PoolWindows& w, const Window& a, const Window& b, const Window& c) {
@@ -42,8 +41,7 @@ double share(const PoolWindows& w, const Window& a, const Window& b, const Windo
 
 /// Where the largest of a window stands. NaN counts as largest.
 template <class T>
-std::int64_t largest(
-    const T* image, const Triple& sizes, const Window& a, const Window& b, const Window& c) {
+std::int64_t largest(const T* image, const Triple& sizes, const Window& a, const Window& b, const Window& c) {
   std::int64_t best = (a.start * sizes[1] + b.start) * sizes[2] + c.start;
   T most = image[best];
   for (std::int64_t i = a.start; i < a.stop; i += a.step)
@@ -63,12 +61,7 @@ std::int64_t largest(
 /// The same for n <= kChunk windows of K by K pixels, two apart; the first is at `start`.
 constexpr std::int64_t kChunk = 128;
 template <int K, class T>
-void largest_of_row(const T* image,
-                    std::int64_t row,
-                    std::int64_t start,
-                    std::int64_t n,
-                    T* most,
-                    std::int64_t* best) {
+void largest_of_row(const T* image, std::int64_t row, std::int64_t start, std::int64_t n, T* most, std::int64_t* best) {
   using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
   const T* const from = image + start;
   const auto here = static_cast<Place>(start), width = static_cast<Place>(row);
@@ -101,9 +94,7 @@ template <class T>
 void avg_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y) {
   const std::int64_t in = volume(w.size), out = w.results();
   for_each_window(
-      w,
-      planes,
-      [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
+      w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
         T sum = 0;
         for (std::int64_t i = a.start; i < a.stop; ++i)
           for (std::int64_t j = b.start; j < b.stop; ++j) {
@@ -118,9 +109,7 @@ template <class T>
 void avg_pool_gradient(const PoolWindows& w, std::int64_t planes, const T* g, T* dx) {
   const std::int64_t in = w.results(), out = volume(w.size);
   for_each_window(
-      w,
-      planes,
-      [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
+      w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
         const T value = g[plane * in + at] * static_cast<T>(share(w, a, b, c));
         for (std::int64_t i = a.start; i < a.stop; ++i)
           for (std::int64_t j = b.start; j < b.stop; ++j) {
@@ -135,39 +124,34 @@ void max_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y, std::
   const std::int64_t in = volume(w.size), out = w.results();
   const auto n = static_cast<std::int64_t>(w.axes[2].size());
   const std::int64_t square = in > std::numeric_limits<std::int32_t>::max() ? 0 : w.square;
-  for_each_row(
-      w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
-        const T* const image = x + plane * in;
-        T* const most = y + plane * out + at;
-        std::int64_t* const best = places + plane * out + at;
-        const bool fast = square > 0 && a.stop - a.start == 1 && b.stop - b.start == square;
-        const auto [begin, end] = fast ? w.whole : std::pair(n, n);
-        for (std::int64_t i = 0; i < n;) {
-          const Window& c = w.axes[2][static_cast<std::size_t>(i)];
-          if (i < begin || i >= end) {
-            best[i] = largest(image, w.size, a, b, c);
-            most[i] = image[best[i]];
-            ++i;
-            continue;
-          }
-          const std::int64_t start = (a.start * w.size[1] + b.start) * w.size[2] + c.start;
-          const std::int64_t count = std::min(kChunk, end - i);
-          if (square == 2)
-            largest_of_row<2>(image, w.size[2], start, count, most + i, best + i);
-          else
-            largest_of_row<3>(image, w.size[2], start, count, most + i, best + i);
-          i += count;
-        }
-      });
+  for_each_row(w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
+    const T* const image = x + plane * in;
+    T* const most = y + plane * out + at;
+    std::int64_t* const best = places + plane * out + at;
+    const bool fast = square > 0 && a.stop - a.start == 1 && b.stop - b.start == square;
+    const auto [begin, end] = fast ? w.whole : std::pair(n, n);
+    for (std::int64_t i = 0; i < n;) {
+      const Window& c = w.axes[2][static_cast<std::size_t>(i)];
+      if (i < begin || i >= end) {
+        best[i] = largest(image, w.size, a, b, c);
+        most[i] = image[best[i]];
+        ++i;
+        continue;
+      }
+      const std::int64_t start = (a.start * w.size[1] + b.start) * w.size[2] + c.start;
+      const std::int64_t count = std::min(kChunk, end - i);
+      if (square == 2)
+        largest_of_row<2>(image, w.size[2], start, count, most + i, best + i);
+      else
+        largest_of_row<3>(image, w.size[2], start, count, most + i, best + i);
+      i += count;
+    }
+  });
 }
 
 template <class T>
-bool max_pool_gradient(std::int64_t planes,
-                       std::int64_t n,
-                       std::int64_t size,
-                       const T* g,
-                       const std::int64_t* places,
-                       T* dx) {
+bool max_pool_gradient(
+    std::int64_t planes, std::int64_t n, std::int64_t size, const T* g, const std::int64_t* places, T* dx) {
   if (n == 0) return true;
   std::atomic<bool> outside = false;
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / n);
@@ -183,12 +167,11 @@ bool max_pool_gradient(std::int64_t planes,
   return !outside;
 }
 
-#define GRADUS_POOLS(T)                                                                          \
-  template GRADUS_EXPORT void avg_pool(const PoolWindows&, std::int64_t, const T*, T*);          \
-  template GRADUS_EXPORT void avg_pool_gradient(const PoolWindows&, std::int64_t, const T*, T*); \
-  template GRADUS_EXPORT void max_pool(                                                          \
-      const PoolWindows&, std::int64_t, const T*, T*, std::int64_t*);                            \
-  template GRADUS_EXPORT bool max_pool_gradient(                                                 \
+#define GRADUS_POOLS(T)                                                                                \
+  template GRADUS_EXPORT void avg_pool(const PoolWindows&, std::int64_t, const T*, T*);                \
+  template GRADUS_EXPORT void avg_pool_gradient(const PoolWindows&, std::int64_t, const T*, T*);       \
+  template GRADUS_EXPORT void max_pool(const PoolWindows&, std::int64_t, const T*, T*, std::int64_t*); \
+  template GRADUS_EXPORT bool max_pool_gradient(                                                       \
       std::int64_t, std::int64_t, std::int64_t, const T*, const std::int64_t*, T*);
 GRADUS_POOLS(float)
 GRADUS_POOLS(double)

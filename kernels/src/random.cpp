@@ -16,8 +16,7 @@ void for_each_word(const Generator& generator, std::int64_t n, F f) {
   parallel_for((n + 3) / 4, kGrain / 16, [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t b = begin; b < end; ++b) {
       const auto words = generator.block(static_cast<std::uint64_t>(b));
-      for (std::int64_t i = 4 * b; i < std::min(n, 4 * b + 4); ++i)
-        f(i, words[static_cast<std::size_t>(i % 4)]);
+      for (std::int64_t i = 4 * b; i < std::min(n, 4 * b + 4); ++i) f(i, words[static_cast<std::size_t>(i % 4)]);
     }
   });
 }
@@ -42,11 +41,7 @@ void dropout(const Generator& generator, double p, std::int64_t n, const T* x, T
   });
 }
 
-void draw(Generator& generator,
-          std::span<double> weights,
-          bool replacement,
-          std::int64_t n,
-          std::int64_t* places) {
+void draw(Generator& generator, std::span<double> weights, bool replacement, std::int64_t n, std::int64_t* places) {
   for (std::int64_t k = 0; k < n; ++k) {
     double rest = generator.uniform() * std::accumulate(weights.begin(), weights.end(), 0.0);
     std::size_t last = 0;
@@ -63,9 +58,7 @@ void draw(Generator& generator,
 
 template GRADUS_EXPORT void bernoulli(const Generator&, std::int64_t, const float*, float*);
 template GRADUS_EXPORT void bernoulli(const Generator&, std::int64_t, const double*, double*);
-template GRADUS_EXPORT void dropout(
-    const Generator&, double, std::int64_t, const float*, float*, float*);
-template GRADUS_EXPORT void dropout(
-    const Generator&, double, std::int64_t, const double*, double*, double*);
+template GRADUS_EXPORT void dropout(const Generator&, double, std::int64_t, const float*, float*, float*);
+template GRADUS_EXPORT void dropout(const Generator&, double, std::int64_t, const double*, double*, double*);
 
 }  // namespace gradus::kernels

@@ -187,11 +187,8 @@ void reduce_columns(const typename R::Value* base,
 
 /// The same for rows without gaps that are so narrow that several fill the lanes.
 template <class R>
-void reduce_narrow(const typename R::Value* base,
-                   std::int64_t begin,
-                   std::int64_t end,
-                   int width,
-                   typename R::Total* total) {
+void reduce_narrow(
+    const typename R::Value* base, std::int64_t begin, std::int64_t end, int width, typename R::Total* total) {
   const int group = kLanes / width, wide = group * width;
   const std::int64_t groups = (end - begin) / group;
   typename R::Total sums[kLanes];
@@ -207,11 +204,7 @@ void reduce_narrow(const typename R::Value* base,
 
 /// The reduced axes lie inside: each result is made from rows of its own.
 template <class R>
-void reduce_inner(const R& r,
-                  const typename R::Value* x,
-                  const Grid& kept,
-                  const Grid& reduced,
-                  typename R::Out* out) {
+void reduce_inner(const R& r, const typename R::Value* x, const Grid& kept, const Grid& reduced, typename R::Out* out) {
   using Total = typename R::Total;
   const Grid rows = reduced.outer();
   const std::int64_t length = reduced.inner_size(), stride = reduced.inner_stride();
@@ -252,11 +245,7 @@ void reduce_inner(const R& r,
 
 /// The reduced axes lie outside: whole rows of results are made at once.
 template <class R>
-void reduce_outer(const R& r,
-                  const typename R::Value* x,
-                  const Grid& kept,
-                  const Grid& reduced,
-                  typename R::Out* out) {
+void reduce_outer(const R& r, const typename R::Value* x, const Grid& kept, const Grid& reduced, typename R::Out* out) {
   using Total = typename R::Total;
   const Grid blocks = kept.outer();
   const std::int64_t columns = kept.inner_size(), n = reduced.count;
@@ -297,10 +286,7 @@ void reduce_outer(const R& r,
   for (std::int64_t item = 0; item < items; ++item) {
     parallel_for(parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t part = begin; part < end; ++part)
-        reduce(item,
-               n * part / parts,
-               n * (part + 1) / parts,
-               totals[static_cast<std::size_t>(part)].data());
+        reduce(item, n * part / parts, n * (part + 1) / parts, totals[static_cast<std::size_t>(part)].data());
     });
     for (std::size_t part = 1; part < totals.size(); ++part)
       for (std::size_t j = 0; j < static_cast<std::size_t>(width(item)); ++j)
@@ -350,13 +336,11 @@ std::int64_t reduced_count(const Tensor& x, std::uint32_t mask) {
 }
 
 Tensor sum_over(const Tensor& x, std::uint32_t mask, const Shape& shape, double divisor) {
-  return dispatch(x.dtype(),
-                  [&]<class T>() { return reduce(Sum<T, false>{divisor}, x, mask, shape); });
+  return dispatch(x.dtype(), [&]<class T>() { return reduce(Sum<T, false>{divisor}, x, mask, shape); });
 }
 
 Tensor sum_squares_over(const Tensor& x, std::uint32_t mask, const Shape& shape, double divisor) {
-  return dispatch_floating(
-      x.dtype(), [&]<class T>() { return reduce(Sum<T, true>{divisor}, x, mask, shape); });
+  return dispatch_floating(x.dtype(), [&]<class T>() { return reduce(Sum<T, true>{divisor}, x, mask, shape); });
 }
 
 Tensor prod_over(const Tensor& x, std::uint32_t mask, const Shape& shape) {
@@ -368,8 +352,7 @@ Tensor max_over(const Tensor& x, std::uint32_t mask, const Shape& shape) {
 }
 
 Tensor min_over(const Tensor& x, std::uint32_t mask, const Shape& shape) {
-  return dispatch(x.dtype(),
-                  [&]<class T>() { return reduce(Extreme<T, false>{}, x, mask, shape); });
+  return dispatch(x.dtype(), [&]<class T>() { return reduce(Extreme<T, false>{}, x, mask, shape); });
 }
 
 template <bool largest, class T>
@@ -398,8 +381,7 @@ Tensor first_extreme(const Tensor& x, int axis, bool largest, const Shape& shape
     loops.for_each_row([&](const auto& at) {
       for (std::int64_t i = 0; i < loops.inner_size(); ++i) {
         const T* line = in + at[0] + i * loops.inner_stride(0);
-        *out++ =
-            largest ? first_extreme<true>(line, n, stride) : first_extreme<false>(line, n, stride);
+        *out++ = largest ? first_extreme<true>(line, n, stride) : first_extreme<false>(line, n, stride);
       }
     });
   });

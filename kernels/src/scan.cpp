@@ -46,8 +46,7 @@ template <class T>
 void linear_recurrence(const Lines& lines, bool reverse, const T* factors, const T* terms, T* y) {
   using S = Accumulator<T>;
   scan_lines<T>(lines, reverse, [=](std::int64_t i, bool first, S& s) {
-    s = first ? static_cast<S>(terms[i])
-              : static_cast<S>(factors[i]) * s + static_cast<S>(terms[i]);
+    s = first ? static_cast<S>(terms[i]) : static_cast<S>(factors[i]) * s + static_cast<S>(terms[i]);
     y[i] = static_cast<T>(s);
   });
 }
@@ -70,21 +69,18 @@ template <class T>
 void cumulative_extreme(const Lines& lines, bool largest, const T* x, std::int64_t* places) {
   const std::int64_t n = lines.size, step = lines.inner;
   if (n == 0) return;
-  parallel_for(lines.count(),
-               std::max<std::int64_t>(1, kGrain / n),
-               [=](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t line = begin; line < end; ++line) {
-                   const std::int64_t base = lines.start(line);
-                   std::int64_t best = 0;
-                   T top = x[base];
-                   for (std::int64_t i = 0; i < n; ++i) {
-                     const T v = x[base + i * step];
-                     if (v != v || (top == top && (largest ? v >= top : v <= top)))
-                       best = i, top = v;
-                     places[base + i * step] = best;
-                   }
-                 }
-               });
+  parallel_for(lines.count(), std::max<std::int64_t>(1, kGrain / n), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t line = begin; line < end; ++line) {
+      const std::int64_t base = lines.start(line);
+      std::int64_t best = 0;
+      T top = x[base];
+      for (std::int64_t i = 0; i < n; ++i) {
+        const T v = x[base + i * step];
+        if (v != v || (top == top && (largest ? v >= top : v <= top))) best = i, top = v;
+        places[base + i * step] = best;
+      }
+    }
+  });
 }
 
 #define GRADUS_SCANS(T)                                                                      \

@@ -41,13 +41,11 @@ template <class T>
 
 Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) {
   Tensor y = empty(a.shape(), a.dtype());
-  const Loops<4> loops(
-      y.rank(),
-      y.raw()->sizes(),
-      {y.raw()->strides(), condition.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
+  const Loops<4> loops(y.rank(),
+                       y.raw()->sizes(),
+                       {y.raw()->strides(), condition.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
   const std::int64_t n = loops.inner_size();
-  const std::int64_t r = loops.inner_stride(1), s = loops.inner_stride(2),
-                     t = loops.inner_stride(3);
+  const std::int64_t r = loops.inner_stride(1), s = loops.inner_stride(2), t = loops.inner_stride(3);
   const auto* c = reinterpret_cast<const unsigned char*>(condition.data<bool>());
   dispatch(a.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
@@ -57,9 +55,7 @@ Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) {
         choose(out + begin, c + begin * r, p + begin * s, q + begin * t, end - begin, r, s, t);
       });
     } else {
-      loops.for_each_row([&](const auto& at) {
-        choose(out + at[0], c + at[1], p + at[2], q + at[3], n, r, s, t);
-      });
+      loops.for_each_row([&](const auto& at) { choose(out + at[0], c + at[1], p + at[2], q + at[3], n, r, s, t); });
     }
   });
   return y;

@@ -25,14 +25,12 @@ inline constexpr std::int64_t kLanes = 128;
 template <class F>
 void for_each_group(const Lines& at, F f) {
   const std::int64_t groups = (at.inner + kLanes - 1) / kLanes;
-  parallel_for(at.outer * groups,
-               1 + kGrain / (4 * at.size * kLanes),
-               [=](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t i = begin; i < end; ++i) {
-                   const std::int64_t lane = i % groups * kLanes;
-                   f(i / groups * at.size * at.inner + lane, std::min(kLanes, at.inner - lane));
-                 }
-               });
+  parallel_for(at.outer * groups, 1 + kGrain / (4 * at.size * kLanes), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t lane = i % groups * kLanes;
+      f(i / groups * at.size * at.inner + lane, std::min(kLanes, at.inner - lane));
+    }
+  });
 }
 
 /// Calls `f(first, last)` for runs of neighbouring rows, where inner is 1; a run of short rows is long enough

@@ -32,12 +32,7 @@ void sort_row(const T* row, std::int64_t count, bool descending, std::vector<std
 }  // namespace
 
 template <class T>
-void argsort(std::int64_t rows,
-             std::int64_t n,
-             std::int64_t count,
-             bool descending,
-             const T* x,
-             std::int64_t* order) {
+void argsort(std::int64_t rows, std::int64_t n, std::int64_t count, bool descending, const T* x, std::int64_t* order) {
   if (n == 0) return;
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 32 / n);
   parallel_for(rows, grain, [=](std::int64_t begin, std::int64_t end) {
@@ -52,8 +47,7 @@ void argsort(std::int64_t rows,
 template <class T>
 DifferentRows different_rows(std::int64_t rows, std::int64_t n, const T* x) {
   const auto before = [=](std::int64_t i, std::int64_t j) {
-    return std::lexicographical_compare(
-        x + i * n, x + (i + 1) * n, x + j * n, x + (j + 1) * n, comes_before<T>);
+    return std::lexicographical_compare(x + i * n, x + (i + 1) * n, x + j * n, x + (j + 1) * n, comes_before<T>);
   };
   std::vector<std::int64_t> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), std::int64_t{0});
@@ -71,9 +65,8 @@ DifferentRows different_rows(std::int64_t rows, std::int64_t n, const T* x) {
   return all;
 }
 
-#define GRADUS_SORT(T)                                                          \
-  template GRADUS_EXPORT void argsort(                                          \
-      std::int64_t, std::int64_t, std::int64_t, bool, const T*, std::int64_t*); \
+#define GRADUS_SORT(T)                                                                                          \
+  template GRADUS_EXPORT void argsort(std::int64_t, std::int64_t, std::int64_t, bool, const T*, std::int64_t*); \
   template GRADUS_EXPORT DifferentRows different_rows(std::int64_t, std::int64_t, const T*);
 GRADUS_SORT(float)
 GRADUS_SORT(double)

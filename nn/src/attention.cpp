@@ -32,11 +32,9 @@ MultiheadAttention::MultiheadAttention(std::int64_t embed_dim,
   if (embed_dim < 1 || num_heads < 1 || embed_dim % num_heads != 0)
     fail<ArgumentError>(
         "multihead_attention",
-        fmt::format(
-            "expected features that the heads divide, got {} and {} heads", embed_dim, num_heads));
+        fmt::format("expected features that the heads divide, got {} and {} heads", embed_dim, num_heads));
   if (!(options.dropout >= 0 && options.dropout <= 1))
-    fail<ArgumentError>("multihead_attention",
-                        fmt::format("expected dropout in [0, 1], got {}", options.dropout));
+    fail<ArgumentError>("multihead_attention", fmt::format("expected dropout in [0, 1], got {}", options.dropout));
   Tensor weight = empty({3 * embed_dim, embed_dim}, options.dtype);
   in_proj_weight = init::xavier_uniform(weight, 1, generator);
   if (!options.bias) return;
@@ -49,8 +47,7 @@ namespace {
 /// `sizes` are N, L and S.
 void check_mask(const AttentionMask& mask, Arg query, const Shape& sizes) {
   const std::int64_t n = sizes[0], rows = sizes[1], keys = sizes[2];
-  if (mask.key_padding.defined() &&
-      (mask.key_padding.shape() != Shape{n, keys} || mask.key_padding.dtype() != boolean))
+  if (mask.key_padding.defined() && (mask.key_padding.shape() != Shape{n, keys} || mask.key_padding.dtype() != boolean))
     fail<ShapeError>("multihead_attention",
                      fmt::format("expected key_padding of bool [{}, {}], got {} {}",
                                  n,
@@ -59,8 +56,7 @@ void check_mask(const AttentionMask& mask, Arg query, const Shape& sizes) {
                                  gradus::to_string(mask.key_padding.shape())),
                      query.site);
   if (!mask.mask.defined()) return;
-  gradus::detail::check_attention_mask(
-      "multihead_attention", mask.mask, query->dtype(), query.site);
+  gradus::detail::check_attention_mask("multihead_attention", mask.mask, query->dtype(), query.site);
   if (mask.mask.shape() != Shape{rows, keys} && mask.mask.shape() != Shape{n, 1, rows, keys})
     fail<ShapeError>("multihead_attention",
                      fmt::format("expected a mask [{0}, {1}] or [{2}, 1, {0}, {1}], got {3}",
@@ -86,14 +82,12 @@ Attended MultiheadAttention::forward(Arg query,
       key.size(1 - batch_axis) != value.size(1 - batch_axis))
     fail<ShapeError>("multihead_attention",
                      fmt::format("expected query, key and value {}, got {}, {} and {}",
-                                 options_.batch_first ? fmt::format("[N, *, {}]", e)
-                                                      : fmt::format("[*, N, {}]", e),
+                                 options_.batch_first ? fmt::format("[N, *, {}]", e) : fmt::format("[*, N, {}]", e),
                                  gradus::to_string(query->shape()),
                                  gradus::to_string(key.shape()),
                                  gradus::to_string(value.shape())),
                      query.site);
-  const std::int64_t n = query->size(batch_axis), rows = query->size(1 - batch_axis),
-                     keys = key.size(1 - batch_axis);
+  const std::int64_t n = query->size(batch_axis), rows = query->size(1 - batch_axis), keys = key.size(1 - batch_axis);
   check_mask(mask, query, Shape{n, rows, keys});
   const gradus::detail::SitePin pin(query.site);
 
@@ -118,31 +112,26 @@ Attended MultiheadAttention::forward(Arg query,
   Tensor scores = matmul(heads(mul(q, scale)), transpose(heads(k)));
   if (mask.causal) scores = where(tril(ones({rows, keys}, boolean)), scores, nowhere);
   if (mask.mask.defined())
-    scores =
-        mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores) : add(scores, mask.mask);
-  if (mask.key_padding.defined())
-    scores = where(reshape(mask.key_padding, {n, 1, 1, keys}), nowhere, scores);
+    scores = mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores) : add(scores, mask.mask);
+  if (mask.key_padding.defined()) scores = where(reshape(mask.key_padding, {n, 1, 1, keys}), nowhere, scores);
   const bool masked = mask.mask.defined() || mask.key_padding.defined();
   const Tensor weights = masked ? gradus::detail::attention_weights(scores) : softmax(scores, -1);
   const Tensor seen = matmul(dropout(weights, options_.dropout, training), heads(v));
-  const Tensor joined = reshape(
-      permute(seen, options_.batch_first ? Shape{0, 2, 1, 3} : Shape{2, 0, 1, 3}), query->shape());
+  const Tensor joined =
+      reshape(permute(seen, options_.batch_first ? Shape{0, 2, 1, 3} : Shape{2, 0, 1, 3}), query->shape());
   return {out_proj(joined), mask.weights ? mean(weights, 1) : Tensor()};
 }
 
-std::string MultiheadAttention::describe() const {
-  return fmt::format("{}, {} heads", in_proj_weight.size(1), heads_);
-}
+std::string MultiheadAttention::describe() const { return fmt::format("{}, {} heads", in_proj_weight.size(1), heads_); }
 
 TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model,
                                                  std::int64_t nhead,
                                                  TransformerEncoderLayerOptions options,
                                                  Generator& generator)
-    : self_attn(
-          d_model,
-          nhead,
-          {.dropout = options.dropout, .batch_first = options.batch_first, .dtype = options.dtype},
-          generator),
+    : self_attn(d_model,
+                nhead,
+                {.dropout = options.dropout, .batch_first = options.batch_first, .dtype = options.dtype},
+                generator),
       linear1(d_model, options.dim_feedforward, {.dtype = options.dtype}, generator),
       linear2(options.dim_feedforward, d_model, {.dtype = options.dtype}, generator),
       norm1(d_model, {.eps = options.layer_norm_eps, .dtype = options.dtype}),
@@ -152,9 +141,7 @@ TransformerEncoderLayer::TransformerEncoderLayer(std::int64_t d_model,
 Tensor TransformerEncoderLayer::forward(Arg x, const AttentionMask& mask) const {
   const auto drop = [&](const Tensor& y) { return dropout(y, options_.dropout, training); };
   const auto attend = [&](const Tensor& y) { return drop(self_attn(y, mask).y); };
-  const auto feed = [&](const Tensor& y) {
-    return drop(linear2(drop(options_.activation(linear1(y)))));
-  };
+  const auto feed = [&](const Tensor& y) { return drop(linear2(drop(options_.activation(linear1(y))))); };
   if (options_.norm_first) {
     const Tensor y = x.tensor + attend(norm1(x));
     return y + feed(norm2(y));

@@ -47,14 +47,11 @@ std::string scope_name(ModuleRef module) {
   const std::string type = module.describe();
   const std::string_view word = std::string_view(type).substr(0, type.find_first_of("< "));
   const auto is_upper = [&](std::size_t i) { return word[i] >= 'A' && word[i] <= 'Z'; };
-  const auto is_lower = [&](std::size_t i) {
-    return i < word.size() && word[i] >= 'a' && word[i] <= 'z';
-  };
+  const auto is_lower = [&](std::size_t i) { return i < word.size() && word[i] >= 'a' && word[i] <= 'z'; };
   std::string name;
   for (std::size_t i = 0; i < word.size(); ++i) {
     // A word begins behind a small letter, and where the last capital of several has one behind it.
-    if (i > 0 && is_upper(i) && word[i - 1] != '_' && (is_lower(i - 1) || is_lower(i + 1)))
-      name += '_';
+    if (i > 0 && is_upper(i) && word[i - 1] != '_' && (is_lower(i - 1) || is_lower(i + 1))) name += '_';
     name += is_upper(i) ? static_cast<char>(word[i] - 'A' + 'a') : word[i];
   }
   return name;
@@ -75,8 +72,7 @@ void label_parameters(ModuleRef model) {
   const std::string root = scope_name(model);
   for (const NamedParameter& named : named_parameters(model))
     if (is_leaf(named.parameter))
-      static_cast<Leaf*>(node_of(named.parameter))->label =
-          root.empty() ? named.name : root + '.' + named.name;
+      static_cast<Leaf*>(node_of(named.parameter))->label = root.empty() ? named.name : root + '.' + named.name;
 }
 
 /// The first parameter of a model that has a node.
@@ -126,11 +122,11 @@ const graph::Scope* Call::find_scope() const {
                           reinterpret_cast<std::uintptr_t>(outer_->module_.object());
     fixed = indexed || place < parent->size;
   }
-  const std::size_t hash = (reinterpret_cast<std::uintptr_t>(around) >> 4) ^
-                           (reinterpret_cast<std::uintptr_t>(type) >> 3) ^ (place * 5 / 8);
+  const std::size_t hash =
+      (reinterpret_cast<std::uintptr_t>(around) >> 4) ^ (reinterpret_cast<std::uintptr_t>(type) >> 3) ^ (place * 5 / 8);
   KnownScope& known = known_scopes[(hash ^ (hash >> 7)) % known_scopes.size()];
-  if (fixed && known.scope != nullptr && known.around == around && known.parent == parent &&
-      known.child == type && known.place == place)
+  if (fixed && known.scope != nullptr && known.around == around && known.parent == parent && known.child == type &&
+      known.place == place)
     return known.scope;
 
   thread_local std::string name;

@@ -10,12 +10,11 @@ namespace gradus::nn {
 Tensor Residual::forward(Arg x) const {
   const Tensor y = module(x), around = shortcut ? shortcut(x) : x.tensor;
   if (y.shape() != around.shape())
-    gradus::detail::fail<ShapeError>(
-        "residual",
-        fmt::format("expected a result {} like the path around, got {}",
-                    gradus::to_string(around.shape()),
-                    gradus::to_string(y.shape())),
-        x.site);
+    gradus::detail::fail<ShapeError>("residual",
+                                     fmt::format("expected a result {} like the path around, got {}",
+                                                 gradus::to_string(around.shape()),
+                                                 gradus::to_string(y.shape())),
+                                     x.site);
   return add(Arg(y, x.site), around);
 }
 

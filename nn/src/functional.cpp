@@ -25,44 +25,31 @@ class Fields final : public Visitor {
   std::unordered_set<Tensor*> all;
 };
 
-[[noreturn]] void fail_name(const std::string& name,
-                            const std::map<std::string, Tensor>& known,
-                            CallSite site) {
+[[noreturn]] void fail_name(const std::string& name, const std::map<std::string, Tensor>& known, CallSite site) {
   std::vector<std::string_view> names;
   for (const auto& [other, x] : known) names.emplace_back(other);
-  fail<ArgumentError>(
-      kOp,
-      known.empty()
-          ? fmt::format("expected a model with parameters, got '{}' for one without", name)
-          : gradus::detail::unknown_word("the name of a parameter or buffer",
-                                         name,
-                                         std::span<const std::string_view>(names)),
-      site);
+  fail<ArgumentError>(kOp,
+                      known.empty()
+                          ? fmt::format("expected a model with parameters, got '{}' for one without", name)
+                          : gradus::detail::unknown_word(
+                                "the name of a parameter or buffer", name, std::span<const std::string_view>(names)),
+                      site);
 }
 
 void check(const std::string& name, const Tensor& own, const Tensor& given, CallSite site) {
   if (!given.defined())
-    fail<ArgumentError>(
-        kOp, fmt::format("expected a tensor for {}, got an undefined one", name), site);
+    fail<ArgumentError>(kOp, fmt::format("expected a tensor for {}, got an undefined one", name), site);
   if (given.shape() != own.shape())
     fail<ShapeError>(
-        kOp,
-        fmt::format(
-            "expected {} {}, got {}", name, to_string(own.shape()), to_string(given.shape())),
-        site);
+        kOp, fmt::format("expected {} {}, got {}", name, to_string(own.shape()), to_string(given.shape())), site);
   if (given.dtype() != own.dtype())
     fail<DTypeError>(
-        kOp,
-        fmt::format(
-            "expected {} {}, got {}", name, to_string(own.dtype()), to_string(given.dtype())),
-        site);
+        kOp, fmt::format("expected {} {}, got {}", name, to_string(own.dtype()), to_string(given.dtype())), site);
 }
 
 }  // namespace
 
-Substitution::Substitution(ModuleRef model,
-                           const std::map<std::string, Tensor>& tensors,
-                           CallSite site) {
+Substitution::Substitution(ModuleRef model, const std::map<std::string, Tensor>& tensors, CallSite site) {
   std::map<std::string, Tensor> known;
   for (const NamedParameter& p : named_parameters(model)) known[p.name] = p.parameter;
   for (const NamedBuffer& b : named_buffers(model)) known[b.name] = b.buffer;

@@ -44,14 +44,12 @@ void replace(Tensor& x, Tensor by) {
 void watch_gradient(Tensor& x,
                     CallSite site,
                     const std::vector<std::shared_ptr<HookEntry>>& entries,
-                    Hook<Tensor> Hooks::*which) {
+                    Hook<Tensor> Hooks::* which) {
   bool own = false;
   for (const auto& entry : entries) {
     if (!(entry->hooks.*which) || !is_recording() || !requires_grad(x)) continue;
     if (!std::exchange(own, true)) x = scale_gradient(Arg(x, site), 1);
-    on_gradient(x, [entry, which](const Tensor& g) {
-      return entry->active ? (entry->hooks.*which)(g) : Tensor();
-    });
+    on_gradient(x, [entry, which](const Tensor& g) { return entry->active ? (entry->hooks.*which)(g) : Tensor(); });
   }
 }
 
@@ -75,9 +73,7 @@ Tensor call_hooked(ModuleRef module, Arg x, const std::function<Tensor(const Ten
 void refuse_hooks(ModuleRef module) {
   if (!hooks_of(module).empty())
     gradus::detail::fail<ArgumentError>(
-        "hook",
-        fmt::format("expected a module that takes a tensor and gives one, got {}",
-                    module.describe()));
+        "hook", fmt::format("expected a module that takes a tensor and gives one, got {}", module.describe()));
 }
 
 }  // namespace detail
@@ -94,8 +90,7 @@ void HookHandle::remove() noexcept {
 }
 
 HookHandle hook(ModuleRef module, Hooks hooks) {
-  if (!module.is_module())
-    gradus::detail::fail<ArgumentError>("hook", "expected a module, got a container");
+  if (!module.is_module()) gradus::detail::fail<ArgumentError>("hook", "expected a module, got a container");
   auto entry = std::make_shared<detail::HookEntry>(module, std::move(hooks));
   {
     const std::scoped_lock lock(detail::table().mutex);

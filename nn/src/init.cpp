@@ -77,8 +77,7 @@ Tensor& dirac(Target target, std::int64_t groups) {
   check_dimensions(weight, 3, 5, "a kernel of 3 to 5 dimensions");
   const std::int64_t out = weight.size(0), in = weight.size(1);
   if (groups < 1 || out % groups != 0)
-    fail<ArgumentError>(
-        "init", fmt::format("expected groups that divide {} channels, got {}", out, groups));
+    fail<ArgumentError>("init", fmt::format("expected groups that divide {} channels, got {}", out, groups));
   std::int64_t field = 1, middle = 0;
   for (int d = 2; d < weight.rank(); ++d) {
     field *= weight.size(d);
@@ -106,13 +105,10 @@ Tensor& uniform(Target target, double low, double high, Generator& generator) {
   return weight;
 }
 
-Tensor& truncated_normal(
-    Target target, double mean, double std, double low, double high, Generator& generator) {
+Tensor& truncated_normal(Target target, double mean, double std, double low, double high, Generator& generator) {
   Tensor& weight = target.tensor;
   const SitePin pin(target.site);
-  copy_into(
-      weight,
-      gradus::truncated_normal(weight.shape(), mean, std, low, high, weight.dtype(), generator));
+  copy_into(weight, gradus::truncated_normal(weight.shape(), mean, std, low, high, weight.dtype(), generator));
   return weight;
 }
 
@@ -140,8 +136,7 @@ Tensor& xavier_normal(Target target, double gain, Generator& generator) {
 
 static double he_std(const Tensor& weight, const HeOptions& options) {
   const auto [in, out] = fans(weight);
-  return gain(options.nonlinearity, options.slope) /
-         std::sqrt(static_cast<double>(options.fan == Fan::in ? in : out));
+  return gain(options.nonlinearity, options.slope) / std::sqrt(static_cast<double>(options.fan == Fan::in ? in : out));
 }
 
 Tensor& he_uniform(Target target, HeOptions options, Generator& generator) {
@@ -165,8 +160,7 @@ Tensor& orthogonal(Target target, double gain, Generator& generator) {
   Tensor& weight = target.tensor;
   const SitePin pin(target.site);
   const auto [in, out] = fans(weight);
-  const std::int64_t rows = weight.size(0), rest = in, many = std::max(rows, rest),
-                     few = std::min(rows, rest);
+  const std::int64_t rows = weight.size(0), rest = in, many = std::max(rows, rest), few = std::min(rows, rest);
   if (few == 0 || out == 0) return weight;
   no_grad([&] {
     const auto [q, r] = qr(gradus::normal({many, few}, 0, 1, float64, generator));
@@ -183,10 +177,8 @@ Tensor& sparse(Target target, double sparsity, double std, Generator& generator)
   if (!(sparsity >= 0 && sparsity <= 1))
     fail<ArgumentError>("init", fmt::format("expected a sparsity in [0, 1], got {}", sparsity));
   const std::int64_t rest = fans(weight).first, rows = weight.size(0),
-                     none =
-                         static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
-  std::vector<double> values =
-      gradus::normal(weight.shape(), 0, std, float64, generator).to_vector();
+                     none = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
+  std::vector<double> values = gradus::normal(weight.shape(), 0, std, float64, generator).to_vector();
   for (std::int64_t column = 0; column < rest; ++column) {
     const auto order = permutation(rows, generator);
     for (std::int64_t i = 0; i < none; ++i)

@@ -25,25 +25,12 @@ bool is_one_of(ModuleRef module) {
 }
 
 bool stays(ModuleRef module) {
-  return is_one_of<Embedding,
-                   EmbeddingBag,
-                   PReLU,
-                   BatchNorm,
-                   LayerNorm,
-                   RMSNorm,
-                   GroupNorm,
-                   InstanceNorm>(module);
+  return is_one_of<Embedding, EmbeddingBag, PReLU, BatchNorm, LayerNorm, RMSNorm, GroupNorm, InstanceNorm>(module);
 }
 /// Linear in its weight as long as it has no bias, up to maxima.
 bool is_scaled(ModuleRef module) {
-  return is_one_of<Linear,
-                   MaxoutLinear,
-                   Conv1d,
-                   Conv2d,
-                   Conv3d,
-                   ConvTranspose1d,
-                   ConvTranspose2d,
-                   ConvTranspose3d>(module);
+  return is_one_of<Linear, MaxoutLinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d>(
+      module);
 }
 
 bool all_equal(const Tensor& x) {
@@ -54,8 +41,7 @@ bool all_equal(const Tensor& x) {
 /// Fills the parameters, each once.
 class Filler final : public Visitor {
  public:
-  Filler(const gradus::init::Policy& policy, Generator& generator)
-      : policy_(policy), generator_(generator) {}
+  Filler(const gradus::init::Policy& policy, Generator& generator) : policy_(policy), generator_(generator) {}
 
   void parameter(std::string_view name, Parameter& p) override {
     if (name == "weight_g") {
@@ -126,10 +112,7 @@ void init(ModuleRef model, const gradus::init::Policy& policy, Generator& genera
         "ones, such as init::he()");
 }
 
-void init(ModuleRef model,
-          const gradus::init::Lsuv&,
-          const std::function<void()>& run,
-          Generator& generator) {
+void init(ModuleRef model, const gradus::init::Lsuv&, const std::function<void()>& run, Generator& generator) {
   init(model, gradus::init::orthogonal(), generator);
   const NoGrad guard;
   std::vector<HookHandle> handles;
@@ -142,9 +125,8 @@ void init(ModuleRef model,
       if (!(variance > 0 && std::isfinite(variance)))
         gradus::detail::fail<ArgumentError>(
             "init",
-            fmt::format("expected results of a finite variance above 0, got {} in {}",
-                        variance,
-                        named.module.describe()));
+            fmt::format(
+                "expected results of a finite variance above 0, got {} in {}", variance, named.module.describe()));
       const double factor = 1 / std::sqrt(variance);
       class Scale final : public Visitor {
        public:

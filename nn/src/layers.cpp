@@ -15,8 +15,7 @@ namespace {
 
 void check_sizes(const char* op, std::initializer_list<std::int64_t> sizes) {
   for (std::int64_t size : sizes)
-    if (size < 1)
-      gradus::detail::fail<ArgumentError>(op, fmt::format("expected sizes >= 1, got {}", size));
+    if (size < 1) gradus::detail::fail<ArgumentError>(op, fmt::format("expected sizes >= 1, got {}", size));
 }
 
 }  // namespace
@@ -31,19 +30,16 @@ Linear::Linear(std::int64_t in, std::int64_t out, LinearOptions options, Generat
 Tensor Linear::forward(Arg x) const { return linear(x, weight, bias); }
 
 std::string Linear::describe() const {
-  return fmt::format(
-      "{} → {}{}", weight.size(1), weight.size(0), bias.defined() ? "" : ", no bias");
+  return fmt::format("{} → {}{}", weight.size(1), weight.size(0), bias.defined() ? "" : ", no bias");
 }
 
-BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
-    : features_(features), options_(options) {
+BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options) : features_(features), options_(options) {
   check_sizes("batch_norm", {features});
   if (!(options.eps >= 0))
-    gradus::detail::fail<ArgumentError>("batch_norm",
-                                        fmt::format("expected eps >= 0, got {}", options.eps));
+    gradus::detail::fail<ArgumentError>("batch_norm", fmt::format("expected eps >= 0, got {}", options.eps));
   if (options.momentum && !(*options.momentum >= 0 && *options.momentum <= 1))
-    gradus::detail::fail<ArgumentError>(
-        "batch_norm", fmt::format("expected a momentum in [0, 1], got {}", *options.momentum));
+    gradus::detail::fail<ArgumentError>("batch_norm",
+                                        fmt::format("expected a momentum in [0, 1], got {}", *options.momentum));
   if (options.affine) {
     weight = ones({features}, options.dtype);
     bias = zeros({features}, options.dtype);
@@ -57,17 +53,14 @@ BatchNorm::BatchNorm(std::int64_t features, BatchNormOptions options)
 
 Tensor BatchNorm::forward(Arg x) {
   if (x->rank() < 2 || x->size(1) != features_)
-    gradus::detail::fail<ShapeError>("batch_norm",
-                                     fmt::format("expected input [N, {}] or [N, {}, *], got {}",
-                                                 features_,
-                                                 features_,
-                                                 to_string(x->shape())),
-                                     x.site);
+    gradus::detail::fail<ShapeError>(
+        "batch_norm",
+        fmt::format("expected input [N, {}] or [N, {}, *], got {}", features_, features_, to_string(x->shape())),
+        x.site);
   if (!training && running_mean.defined())
     return batch_norm_eval(x, running_mean, running_var, weight, bias, options_.eps);
   BatchNormResult result = batch_norm(x, weight, bias, options_.eps);
-  if (training && running_mean.defined() && !is_recomputing())
-    update_statistics(result.mean, result.var);
+  if (training && running_mean.defined() && !is_recomputing()) update_statistics(result.mean, result.var);
   return std::move(result.y);
 }
 
@@ -95,17 +88,12 @@ void check_dropout(double p) {
     gradus::detail::fail<ArgumentError>("dropout", fmt::format("expected p in [0, 1], got {}", p));
 }
 std::string describe_dropout(double p) { return fmt::format("p {}", p); }
-std::string spell_numbers(std::initializer_list<double> numbers) {
-  return fmt::format("{}", fmt::join(numbers, ", "));
-}
+std::string spell_numbers(std::initializer_list<double> numbers) { return fmt::format("{}", fmt::join(numbers, ", ")); }
 
 }  // namespace detail
 
-Bilinear::Bilinear(std::int64_t in1,
-                   std::int64_t in2,
-                   std::int64_t out,
-                   BilinearOptions options,
-                   Generator& generator) {
+Bilinear::Bilinear(
+    std::int64_t in1, std::int64_t in2, std::int64_t out, BilinearOptions options, Generator& generator) {
   check_sizes("bilinear", {in1, in2, out});
   const double bound = 1 / std::sqrt(static_cast<double>(in1));
   weight = uniform({out, in1, in2}, -bound, bound, options.dtype, generator);
@@ -116,17 +104,14 @@ std::string Bilinear::describe() const {
   return fmt::format("{}, {} → {}", weight.size(1), weight.size(2), weight.size(0));
 }
 
-Embedding::Embedding(std::int64_t count,
-                     std::int64_t dim,
-                     EmbeddingOptions options,
-                     Generator& generator)
+Embedding::Embedding(std::int64_t count, std::int64_t dim, EmbeddingOptions options, Generator& generator)
     : padding_(options.padding) {
   check_sizes("embedding", {count, dim});
   Tensor table = normal({count, dim}, 0, 1, options.dtype, generator);
   if (padding_) {
     if (*padding_ < -count || *padding_ >= count)
-      gradus::detail::fail<IndexError>(
-          "embedding", fmt::format("expected a padding row below {}, got {}", count, *padding_));
+      gradus::detail::fail<IndexError>("embedding",
+                                       fmt::format("expected a padding row below {}, got {}", count, *padding_));
     Tensor row = select(table, 0, *padding_);
     copy_into(row, zeros_like(row));
   }
@@ -138,10 +123,7 @@ static std::string describe_table(const Tensor& weight) {
 }
 std::string Embedding::describe() const { return describe_table(weight); }
 
-EmbeddingBag::EmbeddingBag(std::int64_t count,
-                           std::int64_t dim,
-                           EmbeddingBagOptions options,
-                           Generator& generator)
+EmbeddingBag::EmbeddingBag(std::int64_t count, std::int64_t dim, EmbeddingBagOptions options, Generator& generator)
     : mode_(options.mode) {
   check_sizes("embedding_bag", {count, dim});
   weight = normal({count, dim}, 0, 1, options.dtype, generator);
@@ -151,8 +133,7 @@ std::string EmbeddingBag::describe() const { return describe_table(weight); }
 
 Upsample::Upsample(double factor, InterpolateOptions options_) : options(std::move(options_)) {
   if (!(factor > 0 && std::isfinite(factor)))
-    gradus::detail::fail<ArgumentError>("upsample",
-                                        fmt::format("expected a factor above 0, got {}", factor));
+    gradus::detail::fail<ArgumentError>("upsample", fmt::format("expected a factor above 0, got {}", factor));
   options.scale = {factor};
 }
 
@@ -161,11 +142,8 @@ PReLU::PReLU(std::int64_t channels, double start, DType dtype) {
   weight = full({channels}, start, dtype);
 }
 
-MaxoutLinear::MaxoutLinear(std::int64_t in,
-                           std::int64_t out,
-                           std::int64_t pieces,
-                           MaxoutLinearOptions options,
-                           Generator& generator)
+MaxoutLinear::MaxoutLinear(
+    std::int64_t in, std::int64_t out, std::int64_t pieces, MaxoutLinearOptions options, Generator& generator)
     : pieces_(pieces) {
   check_sizes("maxout", {in, out, pieces});
   const double bound = 1 / std::sqrt(static_cast<double>(in));

@@ -10,8 +10,7 @@ namespace gradus::nn::detail {
 
 Tensor penalty(ModuleRef model, double strength, int power, PenaltyOptions options) {
   using gradus::detail::fail;
-  if (!(strength >= 0))
-    fail<ArgumentError>("penalty", fmt::format("expected a strength >= 0, got {}", strength));
+  if (!(strength >= 0)) fail<ArgumentError>("penalty", fmt::format("expected a strength >= 0, got {}", strength));
   Tensor total;
   for (const Parameter& p : parameters(model)) {
     if (p.rank() < 2 && !options.vectors) continue;

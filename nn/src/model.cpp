@@ -28,8 +28,7 @@ class Inventory final : public Visitor {
     const std::size_t length = path_.size();
     path_ = join(name);
     const auto known = [&](const NamedModule& named) { return named.module == child; };
-    if (child.is_module() && std::none_of(modules.begin(), modules.end(), known))
-      modules.push_back({path_, child});
+    if (child.is_module() && std::none_of(modules.begin(), modules.end(), known)) modules.push_back({path_, child});
     child.visit(*this);
     path_.resize(length);
   }
@@ -48,9 +47,7 @@ class Inventory final : public Visitor {
     std::string path = join(name);
     if (!names_.insert(path).second)
       gradus::detail::fail<ArgumentError>(
-          "nn",
-          fmt::format("expected a name of its own for each tensor of a model, got two called '{}'",
-                      path));
+          "nn", fmt::format("expected a name of its own for each tensor of a model, got two called '{}'", path));
     return path;
   }
 
@@ -61,15 +58,9 @@ class Inventory final : public Visitor {
 
 }  // namespace
 
-std::vector<NamedParameter> named_parameters(ModuleRef model) {
-  return std::move(Inventory(model).parameters);
-}
-std::vector<NamedBuffer> named_buffers(ModuleRef model) {
-  return std::move(Inventory(model).buffers);
-}
-std::vector<NamedModule> named_modules(ModuleRef model) {
-  return std::move(Inventory(model).modules);
-}
+std::vector<NamedParameter> named_parameters(ModuleRef model) { return std::move(Inventory(model).parameters); }
+std::vector<NamedBuffer> named_buffers(ModuleRef model) { return std::move(Inventory(model).buffers); }
+std::vector<NamedModule> named_modules(ModuleRef model) { return std::move(Inventory(model).modules); }
 
 std::vector<Parameter> parameters(ModuleRef model) {
   std::vector<Parameter> list;
@@ -139,8 +130,8 @@ void convert_tensor(Tensor& x, const Tensor& converted) {
 
 void convert(ModuleRef model, DType dtype) {
   if (!is_floating(dtype))
-    gradus::detail::fail<DTypeError>(
-        "to", fmt::format("expected float32 or float64, got {}", gradus::to_string(dtype)));
+    gradus::detail::fail<DTypeError>("to",
+                                     fmt::format("expected float32 or float64, got {}", gradus::to_string(dtype)));
   std::vector<std::pair<Tensor, Tensor>> conversions;
   const auto plan = [&](const Tensor& x) {
     if (is_floating(x.dtype()) && x.dtype() != dtype) conversions.emplace_back(x, cast(x, dtype));
@@ -215,8 +206,7 @@ std::vector<UnreachableParameter> unreachable_parameters(ModuleRef model, const 
 }  // namespace detail
 
 std::string to_string(const UnreachableParameter& parameter) {
-  std::string text =
-      fmt::format("a parameter {} used by {}", to_string(parameter.shape), parameter.op);
+  std::string text = fmt::format("a parameter {} used by {}", to_string(parameter.shape), parameter.op);
   if (!parameter.scope.empty()) text += " in " + parameter.scope;
   if (parameter.site.file != nullptr) text += " at " + to_string(parameter.site);
   return text;

@@ -66,20 +66,15 @@ class Numbers {
   double number(std::size_t i) const {
     const std::string_view text = item_.arguments[i + 1];
     double value = 0;
-    const auto [end, error] =
-        gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value))
-      wrong("a number");
+    const auto [end, error] = gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) wrong("a number");
     return value;
   }
   [[noreturn]] void wrong(const std::string& expected) const {
-    refuse(item_,
-           fmt::format("expected {} for '{}', got '{}'", expected, usage_of(word_), spell(item_)));
+    refuse(item_, fmt::format("expected {} for '{}', got '{}'", expected, usage_of(word_), spell(item_)));
   }
   [[noreturn]] void wrong_shape(const std::string& expected, const Shape& shape) const {
-    refuse(item_,
-           fmt::format(
-               "expected rows of {} for '{}', got {}", expected, spell(item_), to_string(shape)));
+    refuse(item_, fmt::format("expected rows of {} for '{}', got {}", expected, spell(item_), to_string(shape)));
   }
 
  private:
@@ -125,10 +120,8 @@ void convolution(Build& b, const Numbers& n) {
   const std::int64_t out = n.whole(0, 1), kernel = n.has(1) ? n.whole(1, 1) : 3;
   settle(b, Nonlinearity::linear);
   if (b.shape.rank() != 3 || b.shape.numel() < 1) n.wrong_shape("images [C, H, W]", b.shape);
-  if (kernel > 1024 || out > kMostWeights / (b.shape[0] * kernel * kernel))
-    n.wrong("a layer that fits in memory");
-  Conv2d& layer =
-      b.add(Conv2d(b.shape[0], out, {.kernel = kernel, .padding = Padding::same}, b.generator));
+  if (kernel > 1024 || out > kMostWeights / (b.shape[0] * kernel * kernel)) n.wrong("a layer that fits in memory");
+  Conv2d& layer = b.add(Conv2d(b.shape[0], out, {.kernel = kernel, .padding = Padding::same}, b.generator));
   init::zeros(layer.bias);
   b.unset = &layer.weight;
   b.shape[0] = out;
@@ -170,8 +163,7 @@ void group_norm(Build& b, const Numbers& n) {
 void upsample(Build& b, const Numbers& n) {
   const std::int64_t factor = n.has(0) ? n.whole(0, 1) : 2;
   if (b.shape.rank() != 3) n.wrong_shape("images [C, H, W]", b.shape);
-  if (factor > 1024 || b.shape.numel() > kMostWeights / (factor * factor))
-    n.wrong("images that fit in memory");
+  if (factor > 1024 || b.shape.numel() > kMostWeights / (factor * factor)) n.wrong("images that fit in memory");
   b.add(Upsample(static_cast<double>(factor)));
   b.shape[1] *= factor;
   b.shape[2] *= factor;
@@ -200,7 +192,7 @@ void plain(Build& b, const Numbers&) {
 }
 
 /// A layer with one option that may be left out.
-template <class M, double M::*option>
+template <class M, double M::* option>
 void with_option(Build& b, const Numbers& n) {
   M module;
   if (n.has(0)) module.*option = n.number(0);
@@ -240,8 +232,7 @@ constexpr Word kWords[] = {
 // clang-format on
 
 std::string usage_of(const Word& word) {
-  return word.numbers.empty() ? std::string(word.name)
-                              : fmt::format("{} {}", word.name, word.numbers);
+  return word.numbers.empty() ? std::string(word.name) : fmt::format("{} {}", word.name, word.numbers);
 }
 
 const Word& find_word(const Item& item) {
@@ -256,8 +247,7 @@ void check_count(const Word& word, const Item& item) {
   };
   const std::size_t most = word.numbers.empty() ? 0 : 1 + count(' '), least = most - count('[');
   const std::size_t got = item.arguments.size() - 1;
-  if (got < least || got > most)
-    refuse(item, fmt::format("expected '{}', got '{}'", usage_of(word), spell(item)));
+  if (got < least || got > most) refuse(item, fmt::format("expected '{}', got '{}'", usage_of(word), spell(item)));
 }
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -283,8 +273,7 @@ std::vector<Item> split_text(std::string_view text) {
   for (const Item& item : items)
     if (item.word.empty())
       gradus::detail::fail<ArgumentError>(
-          "model",
-          fmt::format("expected a layer at position {} of '{}', got none", item.at + 1, text));
+          "model", fmt::format("expected a layer at position {} of '{}', got none", item.at + 1, text));
   return items;
 }
 

@@ -26,22 +26,19 @@ void check_normalized(const char* op, const Shape& normalized, double eps) {
   bool positive = normalized.rank() > 0;
   for (std::int64_t size : normalized) positive = positive && size > 0;
   if (!positive)
-    fail<ArgumentError>(
-        op, fmt::format("expected sizes >= 1 to normalise, got {}", to_string(normalized)));
+    fail<ArgumentError>(op, fmt::format("expected sizes >= 1 to normalise, got {}", to_string(normalized)));
 }
 
 }  // namespace
 
-LayerNorm::LayerNorm(const Shape& normalized, NormOptions options)
-    : normalized_(normalized), eps_(options.eps) {
+LayerNorm::LayerNorm(const Shape& normalized, NormOptions options) : normalized_(normalized), eps_(options.eps) {
   check_normalized("layer_norm", normalized, options.eps);
   if (!options.affine) return;
   weight = ones(normalized, options.dtype);
   bias = zeros(normalized, options.dtype);
 }
 
-RMSNorm::RMSNorm(const Shape& normalized, NormOptions options)
-    : normalized_(normalized), eps_(options.eps) {
+RMSNorm::RMSNorm(const Shape& normalized, NormOptions options) : normalized_(normalized), eps_(options.eps) {
   check_normalized("rms_norm", normalized, options.eps);
   if (options.affine) weight = ones(normalized, options.dtype);
 }
@@ -50,10 +47,8 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, NormOptions opt
     : groups_(groups), channels_(channels), eps_(options.eps) {
   check_eps("group_norm", options.eps);
   if (groups < 1 || channels < 1 || channels % groups != 0)
-    fail<ArgumentError>(
-        "group_norm",
-        fmt::format(
-            "expected channels that the groups divide, got {} in {} groups", channels, groups));
+    fail<ArgumentError>("group_norm",
+                        fmt::format("expected channels that the groups divide, got {} in {} groups", channels, groups));
   if (!options.affine) return;
   weight = ones({channels}, options.dtype);
   bias = zeros({channels}, options.dtype);
@@ -61,10 +56,9 @@ GroupNorm::GroupNorm(std::int64_t groups, std::int64_t channels, NormOptions opt
 
 Tensor GroupNorm::forward(Arg x) const {
   if (x->rank() < 2 || x->size(1) != channels_)
-    fail<ShapeError>(
-        "group_norm",
-        fmt::format("expected input [N, {}, *], got {}", channels_, gradus::to_string(x->shape())),
-        x.site);
+    fail<ShapeError>("group_norm",
+                     fmt::format("expected input [N, {}, *], got {}", channels_, gradus::to_string(x->shape())),
+                     x.site);
   return group_norm(x, groups_, weight, bias, eps_);
 }
 
@@ -122,13 +116,10 @@ Tensor divide_by_spectral_norm(const Tensor& weight, const Tensor& u, const Tens
 
 Folded fold(const Tensor& weight, const Tensor& bias, const BatchNorm& norm) {
   const Tensor &mean = norm.running_mean, &var = norm.running_var;
-  if (!mean.defined())
-    fail<ArgumentError>("fold", "expected a batch norm with running statistics, got one without");
+  if (!mean.defined()) fail<ArgumentError>("fold", "expected a batch norm with running statistics, got one without");
   if (mean.size(0) != weight.size(0))
-    fail<ShapeError>(
-        "fold",
-        fmt::format(
-            "expected a batch norm of {} features, got one of {}", weight.size(0), mean.size(0)));
+    fail<ShapeError>("fold",
+                     fmt::format("expected a batch norm of {} features, got one of {}", weight.size(0), mean.size(0)));
   return no_grad([&] {
     // In float64: the result is rounded once.
     const auto wide = [](const Tensor& x) { return cast(detach(x), float64); };
@@ -139,8 +130,7 @@ Folded fold(const Tensor& weight, const Tensor& bias, const BatchNorm& norm) {
     if (norm.bias.defined()) shift = add(shift, wide(norm.bias));
     Shape rows(weight.shape());
     for (int d = 1; d < rows.rank(); ++d) rows[d] = 1;
-    return Folded{cast(mul(wide(weight), reshape(scale, rows)), weight.dtype()),
-                  cast(shift, weight.dtype())};
+    return Folded{cast(mul(wide(weight), reshape(scale, rows)), weight.dtype()), cast(shift, weight.dtype())};
   });
 }
 
@@ -164,8 +154,8 @@ Sequential fold(const Sequential& net) {
     const BatchNorm* norm = module.get_if<BatchNorm>();
     if (norm != nullptr && norm->running_mean.defined() && !folded.empty()) {
       AnyModule& before = folded[folded.size() - 1];
-      if (fold_if<Linear>(before, *norm) || fold_if<Conv1d>(before, *norm) ||
-          fold_if<Conv2d>(before, *norm) || fold_if<Conv3d>(before, *norm))
+      if (fold_if<Linear>(before, *norm) || fold_if<Conv1d>(before, *norm) || fold_if<Conv2d>(before, *norm) ||
+          fold_if<Conv3d>(before, *norm))
         continue;
     }
     const Sequential* inner = module.get_if<Sequential>();

@@ -31,13 +31,11 @@ class Printer final : public Visitor {
     child.visit(*this);
     --depth_;
     tensors_ = outer;
-    if (!child.is_module() && lines_.size() == before + 1 && depth_ > 0)
-      lines_.pop_back();  // holds nothing
+    if (!child.is_module() && lines_.size() == before + 1 && depth_ > 0) lines_.pop_back();  // holds nothing
   }
 
   std::string text() const {
-    const std::size_t digits =
-        with_commas(lines_.front().count).size();  // none has more than the whole
+    const std::size_t digits = with_commas(lines_.front().count).size();  // none has more than the whole
     std::size_t width = 0;
     for (const Line& line : lines_) width = std::max(width, columns(line.text) + 2 + digits);
     std::string all;

@@ -20,8 +20,8 @@ namespace {
 
 // What a step does with its gates, as one op for each tensor that it makes.
 const auto rnn_tanh = elementwise("rnn_tanh", [](auto a, auto b) { return tanh(a + b); });
-const auto lstm_c = elementwise(
-    "lstm_c", [](auto i, auto f, auto g, auto c) { return sigmoid(f) * c + sigmoid(i) * tanh(g); });
+const auto lstm_c =
+    elementwise("lstm_c", [](auto i, auto f, auto g, auto c) { return sigmoid(f) * c + sigmoid(i) * tanh(g); });
 const auto lstm_h = elementwise("lstm_h", [](auto o, auto c) { return sigmoid(o) * tanh(c); });
 const auto gru_gate = elementwise("gru_gate", [](auto a, auto b) { return sigmoid(a + b); });
 const auto gru_h = elementwise("gru_h", [](auto r, auto z, auto a, auto b, auto h) {
@@ -33,12 +33,8 @@ const auto gru_h_before = elementwise("gru_h_before", [](auto z, auto a, auto b,
   return n + z * (h - n);
 });
 
-constexpr const char* name_of(Cell cell) {
-  return cell == Cell::rnn ? "rnn" : cell == Cell::lstm ? "lstm" : "gru";
-}
-constexpr std::int64_t gates_of(Cell cell) {
-  return cell == Cell::rnn ? 1 : cell == Cell::lstm ? 4 : 3;
-}
+constexpr const char* name_of(Cell cell) { return cell == Cell::rnn ? "rnn" : cell == Cell::lstm ? "lstm" : "gru"; }
+constexpr std::int64_t gates_of(Cell cell) { return cell == Cell::rnn ? 1 : cell == Cell::lstm ? 4 : 3; }
 
 /// One layer in one direction.
 struct Direction {
@@ -53,11 +49,9 @@ struct Direction {
     return linear(x, w_ih, sums ? add(b_ih, b_hh) : b_ih);
   }
   CellState step(const Tensor& from_input, const CellState& state) const {
-    if (cell == Cell::gru)
-      return {reset_after ? gru_after(from_input, state.h) : gru_before(from_input, state.h), {}};
+    if (cell == Cell::gru) return {reset_after ? gru_after(from_input, state.h) : gru_before(from_input, state.h), {}};
     const Tensor from_h = linear(state.h, w_hh);
-    if (cell == Cell::rnn)
-      return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
+    if (cell == Cell::rnn) return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
     const auto gates = split(add(from_input, from_h), hidden, 1);
     const Tensor &in = gates[0], &forget = gates[1], &candidate = gates[2], &out = gates[3];
     const Tensor c = lstm_c(in, forget, candidate, state.c);
@@ -81,28 +75,20 @@ struct Direction {
 };
 
 void check_options(const char* op, Cell cell, bool relu, bool reset_after) {
-  if (relu && cell != Cell::rnn)
-    fail<ArgumentError>(op, "expected relu for an RNN only, got it for another layer");
+  if (relu && cell != Cell::rnn) fail<ArgumentError>(op, "expected relu for an RNN only, got it for another layer");
   if (!reset_after && cell != Cell::gru)
-    fail<ArgumentError>(op,
-                        "expected reset_after = false for a GRU only, got it for another layer");
+    fail<ArgumentError>(op, "expected reset_after = false for a GRU only, got it for another layer");
 }
 
 }  // namespace
 
-Recurrence::Recurrence(Cell cell_,
-                       std::int64_t input_,
-                       std::int64_t hidden_,
-                       const RecurrentOptions& options_,
-                       Generator& generator)
+Recurrence::Recurrence(
+    Cell cell_, std::int64_t input_, std::int64_t hidden_, const RecurrentOptions& options_, Generator& generator)
     : cell(cell_), input(input_), hidden(hidden_), options(options_) {
   const char* op = name_of(cell);
   if (input < 1 || hidden < 1 || options.num_layers < 1)
-    fail<ArgumentError>(op,
-                        fmt::format("expected sizes and layers >= 1, got {}, {} and {}",
-                                    input,
-                                    hidden,
-                                    options.num_layers));
+    fail<ArgumentError>(
+        op, fmt::format("expected sizes and layers >= 1, got {}, {} and {}", input, hidden, options.num_layers));
   if (!(options.dropout >= 0 && options.dropout <= 1))
     fail<ArgumentError>(op, fmt::format("expected dropout in [0, 1], got {}", options.dropout));
   check_options(op, cell, options.relu, options.reset_after);
@@ -137,15 +123,13 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
                      x.site);
   const std::int64_t n = x->size(options.batch_first ? 0 : 1);
   const Shape states{options.num_layers * directions, n, hidden};
-  if (c0.defined() && cell != Cell::lstm)
-    fail<ArgumentError>(op, "expected no c0, got one", x.site);
+  if (c0.defined() && cell != Cell::lstm) fail<ArgumentError>(op, "expected no c0, got one", x.site);
   for (const Tensor* given : {&h0, &c0})
     if (given->defined() && given->shape() != states)
-      fail<ShapeError>(op,
-                       fmt::format("expected h0 and c0 {}, got {}",
-                                   gradus::to_string(states),
-                                   gradus::to_string(given->shape())),
-                       x.site);
+      fail<ShapeError>(
+          op,
+          fmt::format("expected h0 and c0 {}, got {}", gradus::to_string(states), gradus::to_string(given->shape())),
+          x.site);
   const gradus::detail::SitePin pin(x.site);
   const Tensor none = zeros({n, hidden}, x->dtype());
   std::vector<Tensor> h_last, c_last;
@@ -158,8 +142,7 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
       Direction direction{cell, options.relu, options.reset_after, hidden, next(), next(), {}, {}};
       if (options.bias) direction.b_ih = next(), direction.b_hh = next();
       const std::int64_t at = layer * directions + way;
-      CellState state{h0.defined() ? select(h0, 0, at) : none,
-                      c0.defined() ? select(c0, 0, at) : none};
+      CellState state{h0.defined() ? select(h0, 0, at) : none, c0.defined() ? select(c0, 0, at) : none};
       const std::vector<Tensor> inputs = unbind(direction.from_inputs(y), 0);
       std::vector<Tensor> results(inputs.size());
       for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -172,12 +155,9 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
       c_last.push_back(state.c);
     }
     y = directions == 1 ? ways[0] : concat(ways, 2);
-    if (layer + 1 < options.num_layers && options.dropout > 0)
-      y = dropout(y, options.dropout, training);
+    if (layer + 1 < options.num_layers && options.dropout > 0) y = dropout(y, options.dropout, training);
   }
-  return {options.batch_first ? transpose(y, 0, 1) : y,
-          stack(h_last),
-          cell == Cell::lstm ? stack(c_last) : Tensor()};
+  return {options.batch_first ? transpose(y, 0, 1) : y, stack(h_last), cell == Cell::lstm ? stack(c_last) : Tensor()};
 }
 
 std::string Recurrence::describe() const {
@@ -193,11 +173,7 @@ static constexpr const char* cell_name(Cell cell) {
   return cell == Cell::rnn ? "rnn_cell" : cell == Cell::lstm ? "lstm_cell" : "gru_cell";
 }
 
-Step::Step(Cell cell,
-           std::int64_t input,
-           std::int64_t hidden,
-           const CellOptions& options,
-           Generator& generator)
+Step::Step(Cell cell, std::int64_t input, std::int64_t hidden, const CellOptions& options, Generator& generator)
     : kind_(cell), options_(options) {
   const char* op = cell_name(cell);
   if (input < 1 || hidden < 1)
@@ -216,36 +192,27 @@ CellState Step::run(Arg x, const Tensor& h, const Tensor& c) const {
   const std::int64_t input = weight_ih.size(1), hidden = weight_hh.size(1);
   const bool one = x->rank() == 1;
   if ((!one && x->rank() != 2) || x->size(-1) != input)
-    fail<ShapeError>(
-        cell_name(kind_),
-        fmt::format(
-            "expected input [N, {0}] or [{0}], got {1}", input, gradus::to_string(x->shape())),
-        x.site);
+    fail<ShapeError>(cell_name(kind_),
+                     fmt::format("expected input [N, {0}] or [{0}], got {1}", input, gradus::to_string(x->shape())),
+                     x.site);
   const Shape states = one ? Shape{hidden} : Shape{x->size(0), hidden};
   for (const Tensor* given : {&h, &c})
     if (given->defined() && given->shape() != states)
-      fail<ShapeError>(cell_name(kind_),
-                       fmt::format("expected a state {}, got {}",
-                                   gradus::to_string(states),
-                                   gradus::to_string(given->shape())),
-                       x.site);
+      fail<ShapeError>(
+          cell_name(kind_),
+          fmt::format("expected a state {}, got {}", gradus::to_string(states), gradus::to_string(given->shape())),
+          x.site);
   const gradus::detail::SitePin pin(x.site);
   const auto batch = [&](const Tensor& state) {
-    return state.defined() ? reshape(state, {-1, hidden})
-                           : zeros({one ? 1 : x->size(0), hidden}, x->dtype());
+    return state.defined() ? reshape(state, {-1, hidden}) : zeros({one ? 1 : x->size(0), hidden}, x->dtype());
   };
-  const Direction direction{
-      kind_, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
+  const Direction direction{kind_, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
   const CellState next = direction.step(direction.from_inputs(one ? unsqueeze(x, 0) : x.tensor),
                                         {batch(h), kind_ == Cell::lstm ? batch(c) : Tensor()});
-  const auto given_back = [&](const Tensor& state) {
-    return one && state.defined() ? squeeze(state, 0) : state;
-  };
+  const auto given_back = [&](const Tensor& state) { return one && state.defined() ? squeeze(state, 0) : state; };
   return {given_back(next.h), given_back(next.c)};
 }
 
-std::string Step::describe() const {
-  return fmt::format("{} → {}", weight_ih.size(1), weight_hh.size(1));
-}
+std::string Step::describe() const { return fmt::format("{} → {}", weight_ih.size(1), weight_hh.size(1)); }
 
 }  // namespace gradus::nn::detail

@@ -46,16 +46,14 @@ constexpr Stored kStored[] = {{"F32", 4, float32},
                               {"U8", 1, int64}};
 
 std::string_view name_of(DType dtype) {
-  return std::find_if(std::begin(kStored),
-                      std::end(kStored),
-                      [&](const Stored& stored) { return stored.dtype == dtype; })
+  return std::find_if(
+             std::begin(kStored), std::end(kStored), [&](const Stored& stored) { return stored.dtype == dtype; })
       ->name;
 }
 
 Json entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, std::uint64_t to) {
-  return {{"dtype", dtype},
-          {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())},
-          {"data_offsets", {from, to}}};
+  return {
+      {"dtype", dtype}, {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())}, {"data_offsets", {from, to}}};
 }
 
 /// CRC-32 of what is said of a tensor, then its values, in hexadecimal digits.
@@ -114,8 +112,7 @@ Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shap
 /// A file of the format: eight bytes of header length, the header, the values without a gap.
 class Reader {
  public:
-  explicit Reader(const std::string& path)
-      : path_(path), bytes_(gradus::detail::read_file("load", path)) {
+  explicit Reader(const std::string& path) : path_(path), bytes_(gradus::detail::read_file("load", path)) {
     std::uint64_t length = 0;
     if (bytes_.size() < sizeof(length)) fail(0, "expected 8 bytes of header length, got fewer");
     std::memcpy(&length, bytes_.data(), sizeof(length));
@@ -135,11 +132,9 @@ class Reader {
     std::map<std::string, Tensor> tensors;
     for (const Entry& e : entries) {
       const std::string_view bytes = values_.substr(e.from, e.to - e.from);
-      if (!checksums.empty() &&
-          checksums.value(std::string(kChecksum) + e.name, "") !=
-              checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
-        fail(start_ + e.from,
-             fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
+      if (!checksums.empty() && checksums.value(std::string(kChecksum) + e.name, "") !=
+                                    checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
+        fail(start_ + e.from, fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
       tensors[e.name] = to_tensor(bytes, *e.stored, e.shape);
     }
     return tensors;
@@ -154,12 +149,9 @@ class Reader {
   };
 
   [[noreturn]] void fail(std::uint64_t offset, const std::string& message) const {
-    gradus::detail::fail<IoError>("load",
-                                  fmt::format("{} in {} at byte {}", message, path_, offset));
+    gradus::detail::fail<IoError>("load", fmt::format("{} in {} at byte {}", message, path_, offset));
   }
-  [[noreturn]] void fail_header(const std::string& message) const {
-    fail(sizeof(std::uint64_t), message);
-  }
+  [[noreturn]] void fail_header(const std::string& message) const { fail(sizeof(std::uint64_t), message); }
 
   void parse(std::string_view text) {
     constexpr std::size_t kDeepest = 8;  // a header has 3 levels
@@ -172,10 +164,9 @@ class Reader {
         if (keys.size() > kDeepest) fail_header("expected a flat header, got a deep one");
       } else if (event == Event::object_end || event == Event::array_end) {
         keys.pop_back();
-      } else if (event == Event::key &&
-                 !keys.back().insert(value.get_ref<const std::string&>()).second) {
-        fail_header(fmt::format("expected each name once, got {} twice",
-                                in_quotes(value.get_ref<const std::string&>())));
+      } else if (event == Event::key && !keys.back().insert(value.get_ref<const std::string&>()).second) {
+        fail_header(
+            fmt::format("expected each name once, got {} twice", in_quotes(value.get_ref<const std::string&>())));
       }
       return true;
     });
@@ -192,9 +183,7 @@ class Reader {
     const Json &sizes = entry.at("shape"), &offsets = entry.at("data_offsets");
     const std::string dtype = entry.at("dtype").get<std::string>();
     const Stored* const stored =
-        std::find_if(std::begin(kStored), std::end(kStored), [&](const Stored& known) {
-          return known.name == dtype;
-        });
+        std::find_if(std::begin(kStored), std::end(kStored), [&](const Stored& known) { return known.name == dtype; });
     if (stored == std::end(kStored))
       fail_header(
           fmt::format("expected dtype F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32 or BOOL "
@@ -253,8 +242,7 @@ class Reader {
     if (!metadata.is_object()) fail_header("expected an object as metadata, got another value");
     for (const auto& [key, value] : metadata.items()) {
       if (!value.is_string())
-        fail_header(
-            fmt::format("expected text as metadata, got another value for {}", in_quotes(key)));
+        fail_header(fmt::format("expected text as metadata, got another value for {}", in_quotes(key)));
       if (key.starts_with(kChecksum)) checksums[key] = value;
     }
     if (!checksums.empty() && checksums.size() != tensors)
@@ -278,18 +266,14 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
     if (name == kMetadata || !gradus::detail::is_utf8(name))
       gradus::detail::fail<ArgumentError>(
           "save",
-          fmt::format("expected names in UTF-8 other than {} for {}, got {}",
-                      kMetadata,
-                      path,
-                      in_quotes(name)));
+          fmt::format("expected names in UTF-8 other than {} for {}, got {}", kMetadata, path, in_quotes(name)));
     const Tensor x = contiguous(given);
     const std::size_t bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
     header[name] = entry_of(name_of(x.dtype()), x.shape(), at, at + bytes);
     dispatch(x.dtype(), [&]<class T>() {
       if (bytes > 0) values.append(reinterpret_cast<const char*>(x.data<T>()), bytes);
     });
-    metadata[std::string(kChecksum) + name] =
-        checksum(header[name], std::string_view(values).substr(at, bytes));
+    metadata[std::string(kChecksum) + name] = checksum(header[name], std::string_view(values).substr(at, bytes));
     at += bytes;
   }
   header[std::string(kMetadata)] = std::move(metadata);
@@ -307,10 +291,7 @@ std::map<std::string, Tensor> load_tensors(const std::string& path) {
       return Reader(path).tensors();
     } catch (const Json::exception& error) {
       gradus::detail::fail<IoError>(
-          "load",
-          fmt::format("expected a safetensors header, got one with {} in {} at byte 8",
-                      error.what(),
-                      path));
+          "load", fmt::format("expected a safetensors header, got one with {} in {} at byte 8", error.what(), path));
     }
   });
 }
@@ -329,23 +310,17 @@ void set_state(ModuleRef model, std::map<std::string, Tensor> given, const std::
   const auto take = [&](const std::string& name, const Tensor& own) {
     const auto at = given.find(name);
     if (at == given.end())
-      gradus::detail::fail<ArgumentError>(
-          "load", fmt::format("expected {} in {}, got nothing of that name", name, from));
+      gradus::detail::fail<ArgumentError>("load",
+                                          fmt::format("expected {} in {}, got nothing of that name", name, from));
     const Tensor& x = at->second;
     if (x.shape() != own.shape())
-      gradus::detail::fail<ShapeError>("load",
-                                       fmt::format("expected {} {}, got {} in {}",
-                                                   name,
-                                                   to_string(own.shape()),
-                                                   to_string(x.shape()),
-                                                   from));
+      gradus::detail::fail<ShapeError>(
+          "load",
+          fmt::format("expected {} {}, got {} in {}", name, to_string(own.shape()), to_string(x.shape()), from));
     if (x.dtype() != own.dtype())
-      gradus::detail::fail<DTypeError>("load",
-                                       fmt::format("expected {} {}, got {} in {}",
-                                                   name,
-                                                   to_string(own.dtype()),
-                                                   to_string(x.dtype()),
-                                                   from));
+      gradus::detail::fail<DTypeError>(
+          "load",
+          fmt::format("expected {} {}, got {} in {}", name, to_string(own.dtype()), to_string(x.dtype()), from));
     copies.emplace_back(own, x);
     given.erase(at);
   };
@@ -353,8 +328,7 @@ void set_state(ModuleRef model, std::map<std::string, Tensor> given, const std::
   for (const NamedBuffer& b : named_buffers(model)) take(b.name, b.buffer);
   if (!given.empty())
     gradus::detail::fail<ArgumentError>(
-        "load",
-        fmt::format("expected only what the model has, got {} in {}", given.begin()->first, from));
+        "load", fmt::format("expected only what the model has, got {} in {}", given.begin()->first, from));
   for (auto& [to, values] : copies) copy_into(to, values);
 }
 

@@ -8,9 +8,7 @@ using gradus::detail::fail;
 
 namespace detail {
 
-void fail_null_module() {
-  fail<ArgumentError>("AnyModule", "expected a module, got a null pointer");
-}
+void fail_null_module() { fail<ArgumentError>("AnyModule", "expected a module, got a null pointer"); }
 
 }  // namespace detail
 
@@ -18,14 +16,12 @@ AnyModule::AnyModule(const AnyModule& other) {
   if (!other) return;
   held_ = other.held_->copy();
   if (!held_)
-    fail<ArgumentError>(
-        "AnyModule",
-        fmt::format("expected a module that can be copied, got {}", other.held().describe()));
+    fail<ArgumentError>("AnyModule",
+                        fmt::format("expected a module that can be copied, got {}", other.held().describe()));
 }
 
 Tensor AnyModule::operator()(Arg x) const {
-  if (!held_)
-    fail<ArgumentError>("AnyModule", "expected a module to call, got an empty AnyModule", x.site);
+  if (!held_) fail<ArgumentError>("AnyModule", "expected a module to call, got an empty AnyModule", x.site);
   return held_->call(x);
 }
 
@@ -44,8 +40,7 @@ Tensor Sequential::forward(Arg x) const {
 }
 
 static void check_index(std::size_t i, std::size_t size) {
-  if (i >= size)
-    fail<IndexError>("Sequential", fmt::format("expected an index below {}, got {}", size, i));
+  if (i >= size) fail<IndexError>("Sequential", fmt::format("expected an index below {}, got {}", size, i));
 }
 
 AnyModule& Sequential::operator[](std::size_t i) {

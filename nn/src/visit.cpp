@@ -26,10 +26,9 @@ void Visitor::enter(const ModuleRef& module) {
     if (open->module == module)
       gradus::detail::fail<ArgumentError>(
           "nn",
-          fmt::format(
-              "expected a model without cycles, got a {} that holds itself: make the pointer "
-              "that leads back a std::weak_ptr or a plain pointer",
-              module.type_name()));
+          fmt::format("expected a model without cycles, got a {} that holds itself: make the pointer "
+                      "that leads back a std::weak_ptr or a plain pointer",
+                      module.type_name()));
   const Open here{module, open_};
   open_ = &here;
   module.type().visit(const_cast<void*>(module.object()), *this);
@@ -55,13 +54,10 @@ bool same_type(const TypeInfo& a, const TypeInfo& b) {
 #endif
 }
 
-void fail_no_model() {
-  gradus::detail::fail<ArgumentError>("nn", "expected a model, got a null pointer");
-}
+void fail_no_model() { gradus::detail::fail<ArgumentError>("nn", "expected a model, got a null pointer"); }
 
 IndexName::IndexName(std::size_t index)
-    : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr -
-                                       text_)) {}
+    : length_(static_cast<std::size_t>(std::to_chars(text_, text_ + sizeof text_, index).ptr - text_)) {}
 
 namespace {
 
@@ -83,10 +79,9 @@ void refuse_module(std::string_view name, const std::type_info& held) {
   if (!remembered_modules().contains(held)) return;
   gradus::detail::fail<ArgumentError>(
       "nn",
-      fmt::format(
-          "expected modules where they can be seen, got one in a std::function or std::any, "
-          "the field '{}': hold it in an nn::AnyModule",
-          name));
+      fmt::format("expected modules where they can be seen, got one in a std::function or std::any, "
+                  "the field '{}': hold it in an nn::AnyModule",
+                  name));
 }
 
 }  // namespace detail

@@ -13,8 +13,7 @@ inline std::uint32_t axis_mask(const char* op, Arg x, const Shape& axes) {
   std::uint32_t mask = 0;
   for (std::int64_t axis : axes) {
     const std::uint32_t bit = 1U << check_axis(op, x, axis, x->rank());
-    if ((mask & bit) != 0)
-      fail<IndexError>(op, "expected each axis once, got " + to_string(axes), x.site);
+    if ((mask & bit) != 0) fail<IndexError>(op, "expected each axis once, got " + to_string(axes), x.site);
     mask |= bit;
   }
   return mask;
@@ -30,10 +29,7 @@ inline Shape axes_of(std::uint32_t mask) {
 /// ShapeError if there is no room for one more dimension.
 inline void check_room(const char* op, const Shape& shape, CallSite site) {
   if (shape.rank() == kMaxRank)
-    fail<ShapeError>(
-        op,
-        fmt::format("expected at most {} dimensions, got {}", kMaxRank - 1, to_string(shape)),
-        site);
+    fail<ShapeError>(op, fmt::format("expected at most {} dimensions, got {}", kMaxRank - 1, to_string(shape)), site);
 }
 
 }  // namespace gradus::detail

@@ -39,8 +39,7 @@ template <const auto& rows>
 std::vector<OpEntry> entries() {
   return []<std::size_t... i>(std::index_sequence<i...>) {
     return std::vector<OpEntry>{{rows[i].name, nullptr, rows[i].formula, examples_of<rows, i>}...};
-  }
-  (std::make_index_sequence<std::size(rows)>());
+  }(std::make_index_sequence<std::size(rows)>());
 }
 
 }  // namespace gradus::detail

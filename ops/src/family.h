@@ -24,28 +24,24 @@ using namespace kernels;
 
 inline void check_floating(const char* op, Arg x) {
   if (!is_floating(x->dtype()))
-    fail<DTypeError>(
-        op, fmt::format("expected float32 or float64, got {}", to_string(x->dtype())), x.site);
+    fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(x->dtype())), x.site);
 }
 
 /// For what a rule alone hands over.
 inline void check_shape(const char* op, const Tensor& x, const Shape& shape) {
   if (x.shape() != shape)
-    fail<ShapeError>(
-        op, fmt::format("expected shape {}, got {}", to_string(shape), to_string(x.shape())));
+    fail<ShapeError>(op, fmt::format("expected shape {}, got {}", to_string(shape), to_string(x.shape())));
 }
 inline void check_rank(const char* op, const Tensor& x, int rank) {
-  if (x.rank() != rank)
-    fail<ShapeError>(op, fmt::format("expected {} axes, got {}", rank, to_string(x.shape())));
+  if (x.rank() != rank) fail<ShapeError>(op, fmt::format("expected {} axes, got {}", rank, to_string(x.shape())));
 }
 
 inline void check_same_dtype(const char* op, Arg a, const Tensor& b) {
   if (a->dtype() != b.dtype())
-    fail<DTypeError>(op,
-                     fmt::format("expected tensors of one dtype, got {} and {}",
-                                 to_string(a->dtype()),
-                                 to_string(b.dtype())),
-                     a.site);
+    fail<DTypeError>(
+        op,
+        fmt::format("expected tensors of one dtype, got {} and {}", to_string(a->dtype()), to_string(b.dtype())),
+        a.site);
 }
 
 /// normalize_axis with the caller's line.
@@ -96,26 +92,23 @@ OpEntry unary_entry(Formula formula) {
 template <class O, BinaryFunction function, Sample::Kind kind = Sample::Kind::real>
 OpEntry binary_entry(Formula formula) {
   return {O::info.name, &op_class<O>, formula, [] {
-            return std::vector<Example>{
-                {"",
-                 {{{2, 3}, O::info.domain, kind}, {{2, 3}, O::info.domain, kind}},
-                 [](std::span<const Tensor> in) { return function(in[0], in[1]); },
-                 true,
-                 O::info.differentiable}};
+            return std::vector<Example>{{"",
+                                         {{{2, 3}, O::info.domain, kind}, {{2, 3}, O::info.domain, kind}},
+                                         [](std::span<const Tensor> in) { return function(in[0], in[1]); },
+                                         true,
+                                         O::info.differentiable}};
           }};
 }
 
 /// The entries, each with the type among Ops that has its name (without one, it is made of other ops),
 /// then those that are complete.
 template <class... Ops>
-std::vector<OpEntry> typed(std::vector<OpEntry> entries,
-                           std::initializer_list<OpEntry> complete = {}) {
+std::vector<OpEntry> typed(std::vector<OpEntry> entries, std::initializer_list<OpEntry> complete = {}) {
   for (const OpClass* op : std::initializer_list<const OpClass*>{&op_class<Ops>...}) {
     const auto row = std::find_if(entries.begin(), entries.end(), [&](const OpEntry& entry) {
       return entry.name == std::string_view(op->info.name);
     });
-    if (row == entries.end())
-      fail<ArgumentError>(op->info.name, "expected examples of the op, got none");
+    if (row == entries.end()) fail<ArgumentError>(op->info.name, "expected examples of the op, got none");
     row->op = op;
   }
   entries.insert(entries.end(), complete);

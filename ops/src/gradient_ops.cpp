@@ -64,24 +64,21 @@ Tensor stop_gradient(Arg x) {
 Tensor scale_gradient(Arg x, double factor) {
   detail::check_floating("scale_gradient", x);
   if (!std::isfinite(factor))
-    detail::fail<ArgumentError>(
-        "scale_gradient", fmt::format("expected a finite factor, got {}", factor), x.site);
+    detail::fail<ArgumentError>("scale_gradient", fmt::format("expected a finite factor, got {}", factor), x.site);
   return apply(ScaleGradient{{}, factor}, x);
 }
 
 Tensor clip_gradient(Arg x, double low, double high) {
   detail::check_floating("clip_gradient", x);
   if (!(low <= high))
-    detail::fail<ArgumentError>(
-        "clip_gradient", fmt::format("expected low <= high, got {} and {}", low, high), x.site);
+    detail::fail<ArgumentError>("clip_gradient", fmt::format("expected low <= high, got {} and {}", low, high), x.site);
   return apply(ClipGradient{{}, low, high}, x);
 }
 
 Tensor clip_gradient_norm(Arg x, double max_norm) {
   detail::check_floating("clip_gradient_norm", x);
   if (!(max_norm > 0))
-    detail::fail<ArgumentError>(
-        "clip_gradient_norm", fmt::format("expected max_norm > 0, got {}", max_norm), x.site);
+    detail::fail<ArgumentError>("clip_gradient_norm", fmt::format("expected max_norm > 0, got {}", max_norm), x.site);
   return apply(ClipGradientNorm{{}, max_norm}, x);
 }
 
@@ -90,8 +87,7 @@ namespace detail {
 std::span<const OpEntry> gradient_ops() {
   using In = std::span<const Tensor>;
   static constexpr auto examples = [](Tensor (*call)(In), bool elementwise = true) {
-    return std::vector<Example>{{"", {{{2, 3}}}, call, elementwise, false},
-                                {"rank 0", {{{}}}, call, false, false}};
+    return std::vector<Example>{{"", {{{2, 3}}}, call, elementwise, false}, {"rank 0", {{{}}}, call, false, false}};
   };
   static const OpEntry table[] = {
       {"stop_gradient",

@@ -22,8 +22,7 @@ namespace {
 /// The two moments of Adam and its relatives.
 template <class T>
 struct Moments {
-  explicit Moments(const auto& o)
-      : b1(T(o.beta1)), c1(T(1 - o.beta1)), b2(T(o.beta2)), c2(T(1 - o.beta2)) {}
+  explicit Moments(const auto& o) : b1(T(o.beta1)), c1(T(1 - o.beta1)), b2(T(o.beta2)), c2(T(1 - o.beta2)) {}
   void operator()(T g, T& m, T& v) const {
     m = b1 * m + c1 * g;
     v = b2 * v + c2 * g * g;
@@ -34,8 +33,7 @@ struct Moments {
 double power(double base, std::int64_t n) { return std::pow(base, static_cast<double>(n)); }
 
 /// Adam; `keep` is what weight decay leaves of a parameter beforehand.
-void adam(
-    const AdamOptions& o, double keep, Tensor& parameter, const Tensor& gradient, auto& slot) {
+void adam(const AdamOptions& o, double keep, Tensor& parameter, const Tensor& gradient, auto& slot) {
   const double scale = o.lr / (1 - power(o.beta1, slot.steps));
   const double root = 1 / std::sqrt(1 - power(o.beta2, slot.steps));
   const auto run = [&](auto&... sums) {
@@ -43,12 +41,8 @@ void adam(
         parameter,
         gradient,
         [&]<class T>() {
-          return [slope = Slope<T>(o),
-                  moments = Moments<T>(o),
-                  k = T(keep),
-                  a = T(scale),
-                  r = T(root),
-                  eps = T(o.eps)](T& p, T g, T& m, T& v, auto&... largest) {
+          return [slope = Slope<T>(o), moments = Moments<T>(o), k = T(keep), a = T(scale), r = T(root), eps = T(o.eps)](
+                     T& p, T g, T& m, T& v, auto&... largest) {
             p *= k;
             moments(slope(g, p), m, v);
             T size = v;
@@ -73,12 +67,8 @@ void Adam::update(const AdamOptions& o, Tensor& parameter, const Tensor& gradien
 }
 
 void AdamW::update(const AdamWOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
-  const AdamOptions plain{.lr = o.lr,
-                          .beta1 = o.beta1,
-                          .beta2 = o.beta2,
-                          .eps = o.eps,
-                          .amsgrad = o.amsgrad,
-                          .maximize = o.maximize};
+  const AdamOptions plain{
+      .lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .amsgrad = o.amsgrad, .maximize = o.maximize};
   adam(plain, 1 - o.lr * o.weight_decay, parameter, gradient, slot);
 }
 
@@ -95,12 +85,8 @@ void NAdam::update(const NAdamOptions& o, Tensor& parameter, const Tensor& gradi
       parameter,
       gradient,
       [&]<class T>() {
-        return [slope = Slope<T>(o),
-                moments = Moments<T>(o),
-                a = T(of_g),
-                b = T(of_m),
-                r = T(root),
-                eps = T(o.eps)](T& p, T g, T& m, T& v) {
+        return [slope = Slope<T>(o), moments = Moments<T>(o), a = T(of_g), b = T(of_m), r = T(root), eps = T(o.eps)](
+                   T& p, T g, T& m, T& v) {
           const T s = slope(g, p);
           moments(s, m, v);
           p -= (a * s + b * m) / (std::sqrt(v) * r + eps);
@@ -138,17 +124,14 @@ void Adamax::update(const AdamaxOptions& o, Tensor& parameter, const Tensor& gra
       parameter,
       gradient,
       [&]<class T>() {
-        return [slope = Slope<T>(o),
-                b1 = T(o.beta1),
-                c1 = T(1 - o.beta1),
-                b2 = T(o.beta2),
-                a = T(scale),
-                eps = T(o.eps)](T& p, T g, T& m, T& u) {
-          const T s = slope(g, p);
-          m = b1 * m + c1 * s;
-          u = std::max(std::abs(s) + eps, b2 * u);
-          p -= a * m / u;
-        };
+        return
+            [slope = Slope<T>(o), b1 = T(o.beta1), c1 = T(1 - o.beta1), b2 = T(o.beta2), a = T(scale), eps = T(o.eps)](
+                T& p, T g, T& m, T& u) {
+              const T s = slope(g, p);
+              m = b1 * m + c1 * s;
+              u = std::max(std::abs(s) + eps, b2 * u);
+              p -= a * m / u;
+            };
       },
       ready(slot.first, gradient),
       ready(slot.second, gradient));

@@ -15,10 +15,7 @@ void check(const AdagradOptions& o) {
   check_factor("adagrad", "initial_accumulator_value", o.initial_accumulator_value);
 }
 
-void Adagrad::update(const AdagradOptions& o,
-                     Tensor& parameter,
-                     const Tensor& gradient,
-                     Slot& slot) {
+void Adagrad::update(const AdagradOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   const double rate = o.lr / (1 + static_cast<double>(slot.steps - 1) * o.lr_decay);
   sweep(
       parameter,
@@ -38,19 +35,13 @@ void check(const AdadeltaOptions& o) {
   check_range("adadelta", "rho", o.rho, o.rho >= 0 && o.rho <= 1, "in [0, 1]");
 }
 
-void Adadelta::update(const AdadeltaOptions& o,
-                      Tensor& parameter,
-                      const Tensor& gradient,
-                      Slot& slot) {
+void Adadelta::update(const AdadeltaOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   sweep(
       parameter,
       gradient,
       [&]<class T>() {
-        return [slope = Slope<T>(o),
-                lr = T(o.lr),
-                rho = T(o.rho),
-                rest = T(1 - o.rho),
-                eps = T(o.eps)](T& p, T g, T& v, T& u) {
+        return [slope = Slope<T>(o), lr = T(o.lr), rho = T(o.rho), rest = T(1 - o.rho), eps = T(o.eps)](
+                   T& p, T g, T& v, T& u) {
           const T s = slope(g, p);
           v = rho * v + rest * s * s;
           const T d = std::sqrt(u + eps) / std::sqrt(v + eps) * s;
@@ -93,7 +84,7 @@ void rmsprop(const RmspropOptions& o, Tensor& parameter, const Tensor& gradient,
           }
           T d = s / (std::sqrt(size) + eps);
           if constexpr (gathers) {
-            T& b = std::get < centered ? 1 : 0 > (more);
+            T& b = std::get<centered ? 1 : 0>(more);
             d = b = mu * b + d;
           }
           p -= lr * d;
@@ -105,10 +96,7 @@ void rmsprop(const RmspropOptions& o, Tensor& parameter, const Tensor& gradient,
 
 }  // namespace
 
-void Rmsprop::update(const RmspropOptions& o,
-                     Tensor& parameter,
-                     const Tensor& gradient,
-                     Slot& slot) {
+void Rmsprop::update(const RmspropOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {
   Tensor& v = ready(slot.first, gradient);
   if (o.centered) ready(slot.second, gradient);
   if (o.momentum > 0) ready(slot.third, gradient);
@@ -125,14 +113,9 @@ void Rmsprop::update(const RmspropOptions& o,
 void check(const RpropOptions& o) {
   check_common("rprop", o);
   check_range("rprop", "eta_minus", o.eta_minus, o.eta_minus > 0 && o.eta_minus < 1, "in (0, 1)");
-  check_range(
-      "rprop", "eta_plus", o.eta_plus, o.eta_plus > 1 && std::isfinite(o.eta_plus), "above 1");
+  check_range("rprop", "eta_plus", o.eta_plus, o.eta_plus > 1 && std::isfinite(o.eta_plus), "above 1");
   check_factor("rprop", "min_step", o.min_step);
-  check_range("rprop",
-              "max_step",
-              o.max_step,
-              o.max_step >= o.min_step && std::isfinite(o.max_step),
-              ">= min_step");
+  check_range("rprop", "max_step", o.max_step, o.max_step >= o.min_step && std::isfinite(o.max_step), ">= min_step");
 }
 
 void Rprop::update(const RpropOptions& o, Tensor& parameter, const Tensor& gradient, Slot& slot) {

@@ -11,16 +11,15 @@ namespace gradus::optim {
 Average::Average(std::vector<Parameter> parameters, Share share)
     : parameters_(std::move(parameters)), share_(std::move(share)) {
   for (const Parameter& p : parameters_) {
-    if (!p.defined())
-      gradus::detail::fail<ArgumentError>("average", "expected parameters, got an undefined one");
+    if (!p.defined()) gradus::detail::fail<ArgumentError>("average", "expected parameters, got an undefined one");
     values_.push_back(clone(p));
   }
 }
 
 void Average::refuse_swapped(const char* what) const {
   if (swapped_)
-    gradus::detail::fail<ArgumentError>(
-        "average", fmt::format("expected {} of averages not swapped in, got swapped ones", what));
+    gradus::detail::fail<ArgumentError>("average",
+                                        fmt::format("expected {} of averages not swapped in, got swapped ones", what));
 }
 
 void Average::update() {

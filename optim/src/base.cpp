@@ -18,13 +18,11 @@ void detail::fail_number(const std::string& name, double value) {
 }
 
 void Optimizer::add_parameters(std::vector<Parameter> parameters) {
-  if (parameters.empty())
-    fail<ArgumentError>("optimizer", "expected at least one parameter, got none");
+  if (parameters.empty()) fail<ArgumentError>("optimizer", "expected at least one parameter, got none");
   std::vector<const void*> seen;
   for (const auto* list : {&parameters_, &parameters})
     for (const Parameter& p : *list) {
-      if (!p.defined())
-        fail<ArgumentError>("optimizer", "expected parameters, got an undefined one");
+      if (!p.defined()) fail<ArgumentError>("optimizer", "expected parameters, got an undefined one");
       seen.push_back(p.raw());
     }
   std::sort(seen.begin(), seen.end());
@@ -37,8 +35,7 @@ void Optimizer::add_parameters(std::vector<Parameter> parameters) {
 
 int Optimizer::checked(int group) const {
   if (group < 0 || group >= groups())
-    fail<IndexError>("optimizer",
-                     fmt::format("expected a group below {}, got {}", groups(), group));
+    fail<IndexError>("optimizer", fmt::format("expected a group below {}, got {}", groups(), group));
   return group;
 }
 
@@ -54,8 +51,7 @@ void Optimizer::set_lr(double lr, CallSite site) {
 
 double Optimizer::momentum(int group, CallSite site) const {
   const SitePin pin(site);
-  if (!has_momentum())
-    fail<ArgumentError>("optimizer", "expected an optimizer with momentum, got one without");
+  if (!has_momentum()) fail<ArgumentError>("optimizer", "expected an optimizer with momentum, got one without");
   return *self().momentum_option(checked(group));
 }
 
@@ -105,23 +101,20 @@ static void check_kind(const State& state, std::string_view kind) {
   std::string got = "a state without a kind";
   for (const auto& [name, x] : state)
     if (name.starts_with(key)) got = name.substr(key.size());
-  if (got != kind)
-    fail<ArgumentError>("optimizer", fmt::format("expected the state of {}, got {}", kind, got));
+  if (got != kind) fail<ArgumentError>("optimizer", fmt::format("expected the state of {}, got {}", kind, got));
 }
 
 State Optimizer::state() const {
   State state{{fmt::format("kind.{}", kind()), number(true)}, {"steps", number(steps_)}};
   for (int group = 0; group < groups(); ++group)
-    for (const auto& [name, value] : numbers(group))
-      state[fmt::format("groups.{}.{}", group, name)] = number(value);
+    for (const auto& [name, value] : numbers(group)) state[fmt::format("groups.{}.{}", group, name)] = number(value);
   for (std::size_t i = 0; i < slots_.size(); ++i) {
     const Slot& slot = slots_[i];
     if (slot.steps == 0) continue;
     state[fmt::format("{}.steps", i)] = number(slot.steps);
     state[fmt::format("{}.product", i)] = number(slot.product);
-    for (const auto& [name, sum] : {std::pair("first", &slot.first),
-                                    std::pair("second", &slot.second),
-                                    std::pair("third", &slot.third)})
+    for (const auto& [name, sum] :
+         {std::pair("first", &slot.first), std::pair("second", &slot.second), std::pair("third", &slot.third)})
       if (sum->defined()) state[fmt::format("{}.{}", i, name)] = clone(*sum);
   }
   return state;
@@ -135,8 +128,7 @@ void Optimizer::set_state(const State& state) {
   std::vector<Numbers> options;
   for (int group = 0; group < groups(); ++group) {
     options.push_back(numbers(group));
-    for (auto& [name, value] : options.back())
-      value = in.get<double>(fmt::format("groups.{}.{}", group, name));
+    for (auto& [name, value] : options.back()) value = in.get<double>(fmt::format("groups.{}.{}", group, name));
   }
   std::vector<Slot> slots(slots_.size());
   for (std::size_t i = 0; i < slots.size(); ++i) {

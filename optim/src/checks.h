@@ -9,15 +9,9 @@
 namespace gradus::optim {
 
 /// ArgumentError unless `ok`: "sgd: expected momentum >= 0, got -1".
-inline void check_range(const char* op,
-                        const char* name,
-                        double value,
-                        bool ok,
-                        const char* range,
-                        CallSite site = {}) {
-  if (!ok)
-    gradus::detail::fail<ArgumentError>(
-        op, fmt::format("expected {} {}, got {}", name, range, value), site);
+inline void check_range(
+    const char* op, const char* name, double value, bool ok, const char* range, CallSite site = {}) {
+  if (!ok) gradus::detail::fail<ArgumentError>(op, fmt::format("expected {} {}, got {}", name, range, value), site);
 }
 
 inline void check_share(const char* op, const char* name, double value) {

@@ -22,8 +22,8 @@ template <class F>
 double sum(const Tensor& x, F f) {
   return dispatch_floating(x.dtype(), [&]<class T>() {
     const T* const in = x.data<T>();
-    return kernels::parallel_block_sum<double>(
-        x.numel(), [=](std::int64_t i) { return f(static_cast<double>(in[i])); });
+    return kernels::parallel_block_sum<double>(x.numel(),
+                                               [=](std::int64_t i) { return f(static_cast<double>(in[i])); });
   });
 }
 
@@ -59,12 +59,10 @@ double norm(const std::vector<Parameter>& parameters, double p) {
   if (p != kInfinity) {
     const double sum = power_sum(parameters, p, [](double v) { return v; });
     // Powers of huge or tiny numbers overflow or vanish: again in units of the largest.
-    if (std::isnan(sum) || (sum > std::numeric_limits<double>::min() && sum < kInfinity))
-      return std::pow(sum, 1 / p);
+    if (std::isnan(sum) || (sum > std::numeric_limits<double>::min() && sum < kInfinity)) return std::pow(sum, 1 / p);
   }
   double most = 0;
-  for_each_gradient(parameters,
-                    [&](const Parameter&, const Tensor& g) { most = larger(most, largest(g)); });
+  for_each_gradient(parameters, [&](const Parameter&, const Tensor& g) { most = larger(most, largest(g)); });
   if (p == kInfinity || !(most > 0 && most < kInfinity)) return most;
   const double sum = power_sum(parameters, p, [=](double v) { return v / most; });
   return most * std::pow(sum, 1 / p);
@@ -74,9 +72,7 @@ double norm(const std::vector<Parameter>& parameters, double p) {
 template <class F>
 void replace(const std::vector<Parameter>& parameters, F f) {
   for_each_gradient(parameters, [&](const Parameter& p, const Tensor& from) {
-    set_gradient(p, dispatch_floating(from.dtype(), [&]<class T>() {
-                   return kernels::map_dense<T>(from, f);
-                 }));
+    set_gradient(p, dispatch_floating(from.dtype(), [&]<class T>() { return kernels::map_dense<T>(from, f); }));
   });
 }
 
@@ -91,11 +87,9 @@ double clip_grad_norm(const std::vector<Parameter>& parameters,
   check_range(op, "max_norm", max_norm, max_norm >= 0, ">= 0", site);
   check_range(op, "norm_type", norm_type, norm_type > 0, "above 0", site);
   const double total = norm(parameters, norm_type);
-  if (error_if_nonfinite)
-    check_range(op, "gradients with a norm", total, std::isfinite(total), "that is finite", site);
+  if (error_if_nonfinite) check_range(op, "gradients with a norm", total, std::isfinite(total), "that is finite", site);
   const double scale = max_norm / (total + 1e-6);
-  if (!(scale >= 1))
-    replace(parameters, [scale]<class T>(T g) { return g * static_cast<T>(scale); });
+  if (!(scale >= 1)) replace(parameters, [scale]<class T>(T g) { return g * static_cast<T>(scale); });
   return total;
 }
 

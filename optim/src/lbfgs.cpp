@@ -101,12 +101,9 @@ class Lbfgs::Search {
   /// best one seen.
   Point wolfe(const Point& origin, double t, double tolerance, int limit) {
     const auto too_high = [&](const Point& p, const Point& low) {
-      return !(p.loss <= origin.loss + kDecrease * p.t * origin.slope && std::isfinite(p.slope)) ||
-             p.loss >= low.loss;
+      return !(p.loss <= origin.loss + kDecrease * p.t * origin.slope && std::isfinite(p.slope)) || p.loss >= low.loss;
     };
-    const auto flat = [&](const Point& p) {
-      return std::abs(p.slope) <= -kCurvature * origin.slope;
-    };
+    const auto flat = [&](const Point& p) { return std::abs(p.slope) <= -kCurvature * origin.slope; };
     Point low = origin, high = origin;
     for (bool bracketed = false; !bracketed;) {
       if (evaluations_ >= limit) return low;
@@ -157,9 +154,7 @@ class Lbfgs::Search {
   Tensor direction_, origin_;
 };
 
-void Lbfgs::step() {
-  gradus::detail::fail<ArgumentError>("lbfgs", "expected step(closure), got step()");
-}
+void Lbfgs::step() { gradus::detail::fail<ArgumentError>("lbfgs", "expected step(closure), got step()"); }
 
 /// Algorithm 7.4: minus the approximate inverse Hessian times the gradient.
 Tensor Lbfgs::direction(const Tensor& gradient) const {
@@ -194,11 +189,9 @@ double Lbfgs::step(const Closure& closure) {
     now.slope = inner(now.gradient, d);
     if (!(now.slope <= -o.tolerance_change)) break;
     // Without a history the gradient says nothing of the scale.
-    const double t =
-        pairs_.empty() ? std::min(1.0, 1 / sum(abs(now.gradient)).item()) * o.lr : o.lr;
+    const double t = pairs_.empty() ? std::min(1.0, 1 / sum(abs(now.gradient)).item()) * o.lr : o.lr;
     search.start(d);
-    Point next =
-        o.strong_wolfe ? search.wolfe(now, t, o.tolerance_change, o.max_evaluations) : search.at(t);
+    Point next = o.strong_wolfe ? search.wolfe(now, t, o.tolerance_change, o.max_evaluations) : search.at(t);
     search.go(next.t);
     if (next.t == 0) break;
     Pair pair{d * next.t, next.gradient - now.gradient};
@@ -206,8 +199,7 @@ double Lbfgs::step(const Closure& closure) {
       if (static_cast<int>(pairs_.size()) == o.history) pairs_.pop_front();
       pairs_.push_back(pair);
     }
-    const bool still = largest(pair.s) <= o.tolerance_change ||
-                       std::abs(next.loss - now.loss) < o.tolerance_change;
+    const bool still = largest(pair.s) <= o.tolerance_change || std::abs(next.loss - now.loss) < o.tolerance_change;
     now = std::move(next);
     if (still) break;
   }
@@ -230,8 +222,7 @@ void Lbfgs::set_state(const State& state) {
   StateReader in("lbfgs", state);
   std::deque<Pair> pairs;
   for (int i = 0; in.has(fmt::format("pairs.{}.s", i)); ++i)
-    pairs.push_back({in.like(fmt::format("pairs.{}.s", i), model),
-                     in.like(fmt::format("pairs.{}.y", i), model, true)});
+    pairs.push_back({in.like(fmt::format("pairs.{}.s", i), model), in.like(fmt::format("pairs.{}.y", i), model, true)});
   State rest = state;
   std::erase_if(rest, [](const auto& item) { return item.first.starts_with("pairs."); });
   OptimizerOf::set_state(rest);

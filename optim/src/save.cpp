@@ -31,24 +31,22 @@ void load(const std::string& path, const std::vector<Stateful>& parts) {
   for (auto& [name, x] : nn::load_tensors(path)) {
     const std::size_t slash = name.rfind('/');
     if (slash == std::string::npos)
-      gradus::detail::fail<ArgumentError>("load",
-                                          fmt::format("expected states in {}, got {}", path, name));
+      gradus::detail::fail<ArgumentError>("load", fmt::format("expected states in {}, got {}", path, name));
     states[name.substr(0, slash)][name.substr(slash + 1)] = x;
   }
   std::vector<State> given, before;
   for (const Stateful& part : parts) {
     const auto at = states.find(part.name);
     if (at == states.end())
-      gradus::detail::fail<ArgumentError>(
-          "load", fmt::format("expected {} in {}, got a file without it", part.name, path));
+      gradus::detail::fail<ArgumentError>("load",
+                                          fmt::format("expected {} in {}, got a file without it", part.name, path));
     given.push_back(std::move(at->second));
     states.erase(at);
     before.push_back(part.get());
   }
   if (!states.empty())
     gradus::detail::fail<ArgumentError>(
-        "load",
-        fmt::format("expected only what is asked for, got {} in {}", states.begin()->first, path));
+        "load", fmt::format("expected only what is asked for, got {} in {}", states.begin()->first, path));
   try {
     for (std::size_t i = 0; i < parts.size(); ++i) parts[i].set(given[i]);
   } catch (...) {

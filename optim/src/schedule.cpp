@@ -24,9 +24,7 @@ void check_length(const char* op, const char* name, double value) {
 Curve Curve::then(double start, Curve next, CallSite site) const {
   const SitePin pin(site);
   check_length("then", "start", start);
-  return [first = *this, start, next = std::move(next)](double t) {
-    return t < start ? first(t) : next(t - start);
-  };
+  return [first = *this, start, next = std::move(next)](double t) { return t < start ? first(t) : next(t - start); };
 }
 
 Curve constant(double factor, double length, CallSite site) {
@@ -164,8 +162,7 @@ Schedule::Schedule(Optimizer& optimizer, RateAndMomentum curves, CallSite site)
     : optimizer_(&optimizer), curves_(std::move(curves)), moves_momentum_(true) {
   const SitePin pin(site);
   if (!optimizer.has_momentum())
-    gradus::detail::fail<ArgumentError>("schedule",
-                                        "expected an optimizer with momentum, got one without");
+    gradus::detail::fail<ArgumentError>("schedule", "expected an optimizer with momentum, got one without");
   for (int group = 0; group < optimizer.groups(); ++group) bases_.push_back(optimizer.lr(group));
   set_time(0, site);
 }
@@ -182,8 +179,7 @@ void Schedule::set_time(double t, CallSite site) {
 
 State Schedule::state() const {
   State state{{"time", number(time_)}};
-  for (std::size_t i = 0; i < bases_.size(); ++i)
-    state[fmt::format("base.{}", i)] = number(bases_[i]);
+  for (std::size_t i = 0; i < bases_.size(); ++i) state[fmt::format("base.{}", i)] = number(bases_[i]);
   return state;
 }
 
@@ -191,8 +187,7 @@ void Schedule::set_state(const State& state) {
   StateReader in("schedule", state);
   const auto time = in.get<double>("time");
   std::vector<double> bases;
-  for (std::size_t i = 0; i < bases_.size(); ++i)
-    bases.push_back(in.get<double>(fmt::format("base.{}", i)));
+  for (std::size_t i = 0; i < bases_.size(); ++i) bases.push_back(in.get<double>(fmt::format("base.{}", i)));
   in.finish();
   bases_ = std::move(bases);
   time_ = time;
@@ -201,8 +196,7 @@ void Schedule::set_state(const State& state) {
 ReduceOnPlateau::ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options, CallSite site)
     : optimizer_(&optimizer),
       options_(options),
-      best_(options.maximize ? -std::numeric_limits<double>::infinity()
-                             : std::numeric_limits<double>::infinity()) {
+      best_(options.maximize ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::infinity()) {
   const SitePin pin(site);
   const char* const op = "reduce_on_plateau";
   check_share(op, "factor", options.factor);

@@ -30,8 +30,7 @@ void Sgd::update(const SgdOptions& o, Tensor& parameter, const Tensor& gradient,
       gradient,
       [&]<class T>() {
         const T own = o.nesterov ? T(1) : T(0), ahead = o.nesterov ? T(o.momentum) : T(1);
-        return [=, slope = Slope<T>(o), lr = T(o.lr), mu = T(o.momentum), share = T(take)](
-                   T& p, T g, T& v) {
+        return [=, slope = Slope<T>(o), lr = T(o.lr), mu = T(o.momentum), share = T(take)](T& p, T g, T& v) {
           const T s = slope(g, p);
           v = mu * v + share * s;
           p -= lr * (own * s + ahead * v);

@@ -40,11 +40,9 @@ class StateReader {
     if (!needed && !has(name)) return {};
     const Tensor& x = find(name);
     if (x.shape() != model.shape())
-      refuse<ShapeError>(fmt::format(
-          "expected {} {}, got {}", name, to_string(model.shape()), to_string(x.shape())));
+      refuse<ShapeError>(fmt::format("expected {} {}, got {}", name, to_string(model.shape()), to_string(x.shape())));
     if (x.dtype() != model.dtype())
-      refuse<DTypeError>(fmt::format(
-          "expected {} {}, got {}", name, to_string(model.dtype()), to_string(x.dtype())));
+      refuse<DTypeError>(fmt::format("expected {} {}, got {}", name, to_string(model.dtype()), to_string(x.dtype())));
     return clone(x);
   }
 
@@ -61,8 +59,7 @@ class StateReader {
   }
   const Tensor& find(const std::string& name) {
     const auto at = state_.find(name);
-    if (at == state_.end())
-      refuse<ArgumentError>(fmt::format("expected a state with {}, got one without", name));
+    if (at == state_.end()) refuse<ArgumentError>(fmt::format("expected a state with {}, got one without", name));
     used_.insert(name);
     return at->second;
   }

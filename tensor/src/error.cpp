@@ -13,10 +13,7 @@ std::string to_string(CallSite site) {
   return fmt::format("{}:{}", path.substr(path.find_last_of('/') + 1), site.line);
 }
 
-static std::string compose(const std::string& op,
-                           const std::string& message,
-                           const std::string& scope,
-                           CallSite site) {
+static std::string compose(const std::string& op, const std::string& message, const std::string& scope, CallSite site) {
   std::string text = op + ": " + message;
   if (!scope.empty() || site.file != nullptr) text += "\n ";
   if (!scope.empty()) text += " in " + scope;
@@ -49,8 +46,7 @@ constinit std::atomic<ScopeText> scope_text = nullptr;
 template <class E>
 void fail(std::string_view op, const std::string& message, CallSite site) {
   std::string scope;
-  if (const ScopeText text = scope_text; text != nullptr && context.scope != nullptr)
-    scope = text(context.scope);
+  if (const ScopeText text = scope_text; text != nullptr && context.scope != nullptr) scope = text(context.scope);
   std::string name(op);
   if (context.backward_of != nullptr && name != context.backward_of)
     name = fmt::format("{} (backward of {})", op, context.backward_of);
@@ -66,8 +62,7 @@ template GRADUS_EXPORT void fail<GradientError>(std::string_view, const std::str
 template GRADUS_EXPORT void fail<IoError>(std::string_view, const std::string&, CallSite);
 
 void fail_dtype(const char* op, DType expected, DType got, CallSite site) {
-  fail<DTypeError>(
-      op, fmt::format("expected {}, got {}", to_string(expected), to_string(got)), site);
+  fail<DTypeError>(op, fmt::format("expected {}, got {}", to_string(expected), to_string(got)), site);
 }
 
 void fail_undefined(const char* op) {

@@ -21,8 +21,7 @@ namespace fs = std::filesystem;
 int write_all(const std::string& path, std::string_view bytes) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return errno;
-  const bool written =
-      bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
+  const bool written = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   const int error = errno;
   const bool closed = std::fclose(file) == 0;
   return !written ? error : closed ? 0 : errno;
@@ -34,8 +33,7 @@ struct Target {
 };
 
 [[noreturn]] void refuse(const char* op, const std::string& path, const std::error_code& error) {
-  fail<IoError>(
-      op, fmt::format("expected a file that can be written, got '{}' ({})", path, error.message()));
+  fail<IoError>(op, fmt::format("expected a file that can be written, got '{}' ({})", path, error.message()));
 }
 
 Target target_of(const char* op, const std::string& path) {
@@ -57,16 +55,13 @@ Target target_of(const char* op, const std::string& path) {
 std::string read_file(const char* op, const std::string& path) {
   const auto check = [&](bool well) {
     if (well) return;
-    fail<IoError>(
-        op, fmt::format("expected a readable file, got \"{}\" for {}", std::strerror(errno), path));
+    fail<IoError>(op, fmt::format("expected a readable file, got \"{}\" for {}", std::strerror(errno), path));
   };
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   check(file != nullptr);
   std::string bytes;
   std::vector<char> buffer(std::size_t{1} << 20);
-  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), file.get()))
-    bytes.append(buffer.data(), n);
+  while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), file.get())) bytes.append(buffer.data(), n);
   check(std::ferror(file.get()) == 0);
   return bytes;
 }

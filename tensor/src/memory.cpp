@@ -23,11 +23,10 @@ constexpr bool kCaching = true;
 #endif
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kSmallest = 64;            // the finest step of size classes
-constexpr std::size_t kSmallLimit = 256 * 1024;  // above: the shared pool
-constexpr std::size_t kChunk = 256 * 1024;       // small blocks are cut from chunks of this size
-constexpr std::size_t kThreadLimit =
-    1024 * 1024;  // bytes of one class that a thread keeps for itself
+constexpr std::size_t kSmallest = 64;              // the finest step of size classes
+constexpr std::size_t kSmallLimit = 256 * 1024;    // above: the shared pool
+constexpr std::size_t kChunk = 256 * 1024;         // small blocks are cut from chunks of this size
+constexpr std::size_t kThreadLimit = 1024 * 1024;  // bytes of one class that a thread keeps for itself
 constexpr int kClasses = 160;
 
 /// Multiples of 64 up to 576, then four classes for each power of two, and 64 for the header of a storage, so
@@ -43,8 +42,7 @@ int class_of(std::size_t bytes) {
 std::size_t class_size(int index) {
   if (index < 9) return static_cast<std::size_t>(index + 1) * kSmallest;
   const int log = (index - 9) / 4 + 9, quarter = (index - 9) % 4;
-  return kSmallest + (std::size_t{1} << log) +
-         ((std::size_t{1} << (log - 2)) * static_cast<std::size_t>(quarter + 1));
+  return kSmallest + (std::size_t{1} << log) + ((std::size_t{1} << (log - 2)) * static_cast<std::size_t>(quarter + 1));
 }
 
 struct Free {
@@ -144,8 +142,7 @@ constinit thread_local ThreadLists own{};
 
 void give_to_pool() {
   const std::scoped_lock lock(pool().mutex);
-  for (std::size_t c = 0; c < own.lists.size(); ++c)
-    pool().lists[c].append(std::move(own.lists[c]));
+  for (std::size_t c = 0; c < own.lists.size(); ++c) pool().lists[c].append(std::move(own.lists[c]));
 }
 
 struct Farewell {
@@ -182,8 +179,7 @@ void refill(int index) {
     const std::scoped_lock lock(pool().mutex);
     pool().chunks.push_back({begin, size});
   }
-  for (std::size_t at = bytes; at >= size; at -= size)
-    own.lists[c].push(reinterpret_cast<Free*>(begin + at - size));
+  for (std::size_t at = bytes; at >= size; at -= size) own.lists[c].push(reinterpret_cast<Free*>(begin + at - size));
 }
 
 void* allocate_large(int index) {
@@ -276,8 +272,7 @@ void release_cached_memory() {
       const auto first = std::lower_bound(blocks.begin(), blocks.end(), chunk.begin);
       const auto last = std::lower_bound(first, blocks.end(), chunk.begin + bytes);
       if (static_cast<std::size_t>(last - first) != bytes / size) return false;
-      std::fill(
-          gone.begin() + (first - blocks.begin()), gone.begin() + (last - blocks.begin()), true);
+      std::fill(gone.begin() + (first - blocks.begin()), gone.begin() + (last - blocks.begin()), true);
       system_free(chunk.begin, bytes);
       return true;
     });

@@ -35,8 +35,7 @@ Decimal parse(std::string_view text) {
 template <class T>
 Decimal shortest(T value) {
   char buffer[64];
-  const auto end =
-      std::to_chars(buffer, buffer + sizeof buffer - 1, value, std::chars_format::scientific);
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer - 1, value, std::chars_format::scientific);
   *end.ptr = '\0';
   return parse(buffer);
 }
@@ -64,8 +63,7 @@ Parts plain(const Decimal& d, double value, int precision) {
 
 Parts scientific(const Decimal& shortest_digits, double value, int precision) {
   Decimal d = shortest_digits;
-  if (static_cast<int>(d.digits.size()) - 1 > precision)
-    d = parse(fmt::format("{:.{}e}", value, precision));
+  if (static_cast<int>(d.digits.size()) - 1 > precision) d = parse(fmt::format("{:.{}e}", value, precision));
   return {d.sign() + d.digits.substr(0, 1),
           d.digits.substr(1),
           fmt::format("{}{:02}", d.exponent < 0 ? '-' : '+', std::abs(d.exponent))};
@@ -104,8 +102,7 @@ class Printer {
   void visit(int axis, std::int64_t offset, F&& f) const {
     if (axis == x_.rank()) return f(offset);
     const std::int64_t step = x_.strides()[axis];
-    for_each_shown(
-        x_.size(axis), [&](std::int64_t i) { visit(axis + 1, offset + i * step, f); }, [] {});
+    for_each_shown(x_.size(axis), [&](std::int64_t i) { visit(axis + 1, offset + i * step, f); }, [] {});
   }
 
   double value(std::int64_t i) const {
@@ -115,9 +112,7 @@ class Printer {
     return x_.dtype() == float64 ? shortest(x_.data<double>()[i]) : shortest(x_.data<float>()[i]);
   }
 
-  Parts parts(std::int64_t i) const {
-    return (scientific_ ? scientific : plain)(decimal(i), value(i), precision_);
-  }
+  Parts parts(std::int64_t i) const { return (scientific_ ? scientific : plain)(decimal(i), value(i), precision_); }
 
   void choose_format() {
     if (!is_floating(x_.dtype())) {
@@ -190,32 +185,27 @@ class Printer {
     const std::int64_t n = x_.size(axis), step = x_.strides()[axis];
     const std::string indent(static_cast<std::size_t>(axis) + 1, ' ');
     if (axis == x_.rank() - 1) return row(n, offset, indent);
-    const std::string gap =
-        std::string(static_cast<std::size_t>(x_.rank() - axis - 1), '\n') + indent;
+    const std::string gap = std::string(static_cast<std::size_t>(x_.rank() - axis - 1), '\n') + indent;
     std::string out;
     const auto add = [&](const std::string& item) { out += (out.empty() ? "" : gap) + item; };
-    for_each_shown(
-        n, [&](std::int64_t i) { add(block(axis + 1, offset + i * step)); }, [&] { add("..."); });
+    for_each_shown(n, [&](std::int64_t i) { add(block(axis + 1, offset + i * step)); }, [&] { add("..."); });
     return fmt::format("[{}]", out);
   }
 
   /// The numbers of the last dimension, in lines.
   std::string row(std::int64_t n, std::int64_t offset, const std::string& indent) const {
-    const auto limit =
-        static_cast<std::int64_t>(line_width_) - static_cast<std::int64_t>(indent.size());
+    const auto limit = static_cast<std::int64_t>(line_width_) - static_cast<std::int64_t>(indent.size());
     std::string out, line = indent;
     const auto add = [&](const std::string& item) {
       if (line.size() > indent.size()) line += ' ';
-      if (line.size() > indent.size() &&
-          static_cast<std::int64_t>(line.size() + item.size()) > limit) {
+      if (line.size() > indent.size() && static_cast<std::int64_t>(line.size() + item.size()) > limit) {
         line.erase(line.find_last_not_of(' ') + 1);
         out += line + "\n";
         line = indent;
       }
       line += item;
     };
-    for_each_shown(
-        n, [&](std::int64_t i) { add(number(offset + i)); }, [&] { add("..."); });
+    for_each_shown(n, [&](std::int64_t i) { add(number(offset + i)); }, [&] { add("..."); });
     out += line;
     return fmt::format("[{}]", out.substr(indent.size()));
   }

@@ -32,10 +32,9 @@ inline Words rounds(Words c, std::uint32_t k0, std::uint32_t k1) {
 }
 
 Words philox(std::uint64_t counter, std::uint64_t key) {
-  return rounds(
-      {static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 0, 0},
-      static_cast<std::uint32_t>(key),
-      static_cast<std::uint32_t>(key >> 32));
+  return rounds({static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32), 0, 0},
+                static_cast<std::uint32_t>(key),
+                static_cast<std::uint32_t>(key >> 32));
 }
 
 /// 53 random bits as a number in [0, 1).
@@ -57,8 +56,7 @@ double normal_quantile(double p) {
   if (p <= 0) return -std::numeric_limits<double>::infinity();
   if (p >= 1) return std::numeric_limits<double>::infinity();
   const auto tail = [](double q) {
-    return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e+00) *
-                  q -
+    return (((((-7.784894002430293e-03 * q - 3.223964580411365e-01) * q - 2.400758277161838e+00) * q -
               2.549732539343734e+00) *
                  q +
              4.374664141464968e+00) *
@@ -99,18 +97,12 @@ double normal_probability(double x) { return 0.5 * std::erfc(-x / std::numbers::
 
 void check_floating(const char* op, DType dtype, CallSite site) {
   if (!is_floating(dtype))
-    detail::fail<DTypeError>(
-        op, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
+    detail::fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
 }
 
 /// Fills a tensor with `make(words)`, two values for each block of four words.
 template <class Make>
-Tensor fill_pairs(const char* op,
-                  const Shape& shape,
-                  DType dtype,
-                  Generator& generator,
-                  CallSite site,
-                  Make&& make) {
+Tensor fill_pairs(const char* op, const Shape& shape, DType dtype, Generator& generator, CallSite site, Make&& make) {
   Tensor result = detail::make_tensor(op, shape, dtype, site);
   const std::int64_t n = result.numel(), blocks = (n + 1) / 2;
   const std::uint64_t first = generator.reserve(static_cast<std::uint64_t>(blocks));
@@ -130,14 +122,11 @@ Tensor fill_pairs(const char* op,
 
 }  // namespace
 
-std::array<std::uint32_t, 4> detail::philox(std::array<std::uint32_t, 4> counter,
-                                            std::array<std::uint32_t, 2> key) {
+std::array<std::uint32_t, 4> detail::philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
   return rounds(counter, key[0], key[1]);
 }
 
-std::array<std::uint32_t, 4> Generator::block(std::uint64_t position) const {
-  return philox(position, seed_);
-}
+std::array<std::uint32_t, 4> Generator::block(std::uint64_t position) const { return philox(position, seed_); }
 
 std::uint64_t Generator::next() {
   const Words words = block(reserve(1));
@@ -170,36 +159,28 @@ Generator& default_generator() {
 
 void manual_seed(std::uint64_t seed) { default_generator().seed(seed); }
 
-Tensor uniform(
-    const Shape& shape, double low, double high, DType dtype, Generator& generator, CallSite site) {
+Tensor uniform(const Shape& shape, double low, double high, DType dtype, Generator& generator, CallSite site) {
   check_floating("uniform", dtype, site);
   if (!(low <= high) || !std::isfinite(high - low))
     detail::fail<ArgumentError>(
-        "uniform",
-        fmt::format("expected low <= high, both finite, got {} and {}", low, high),
-        site);
+        "uniform", fmt::format("expected low <= high, both finite, got {} and {}", low, high), site);
   // The largest value below `high` in the dtype: rounding to float may otherwise reach it.
-  const double below =
-      dtype == float64
-          ? std::nextafter(high, low)
-          : static_cast<double>(std::nextafter(static_cast<float>(high), static_cast<float>(low)));
-  return fill_pairs(
-      "uniform", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
-        return {std::min(low + (high - low) * unit(w[0], w[1]), below),
-                std::min(low + (high - low) * unit(w[2], w[3]), below)};
-      });
+  const double below = dtype == float64
+                           ? std::nextafter(high, low)
+                           : static_cast<double>(std::nextafter(static_cast<float>(high), static_cast<float>(low)));
+  return fill_pairs("uniform", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+    return {std::min(low + (high - low) * unit(w[0], w[1]), below),
+            std::min(low + (high - low) * unit(w[2], w[3]), below)};
+  });
 }
 
-Tensor normal(
-    const Shape& shape, double mean, double std, DType dtype, Generator& generator, CallSite site) {
+Tensor normal(const Shape& shape, double mean, double std, DType dtype, Generator& generator, CallSite site) {
   check_floating("normal", dtype, site);
-  if (!(std >= 0))
-    detail::fail<ArgumentError>("normal", fmt::format("expected std >= 0, got {}", std), site);
-  return fill_pairs(
-      "normal", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
-        const auto z = box_muller(unit(w[0], w[1]), unit(w[2], w[3]));
-        return {mean + std * z[0], mean + std * z[1]};
-      });
+  if (!(std >= 0)) detail::fail<ArgumentError>("normal", fmt::format("expected std >= 0, got {}", std), site);
+  return fill_pairs("normal", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+    const auto z = box_muller(unit(w[0], w[1]), unit(w[2], w[3]));
+    return {mean + std * z[0], mean + std * z[1]};
+  });
 }
 
 Tensor truncated_normal(const Shape& shape,
@@ -218,44 +199,33 @@ Tensor truncated_normal(const Shape& shape,
         site);
   // In the upper tail distribution values round to 1; there the mirror image is drawn.
   const bool mirror = low > mean;
-  const double a = (mirror ? mean - high : low - mean) / std,
-               b = (mirror ? mean - low : high - mean) / std;
+  const double a = (mirror ? mean - high : low - mean) / std, b = (mirror ? mean - low : high - mean) / std;
   const double pa = normal_probability(a), pb = normal_probability(b);
   if (!(pb > pa))
     detail::fail<ArgumentError>(
         "truncated_normal",
-        fmt::format("expected an interval of some probability, got [{}, {}] for mean {} and std {}",
-                    low,
-                    high,
-                    mean,
-                    std),
+        fmt::format(
+            "expected an interval of some probability, got [{}, {}] for mean {} and std {}", low, high, mean, std),
         site);
   const auto draw = [=](double u) {
     const double z = std::clamp(normal_quantile(pa + (pb - pa) * u), a, b);
     return std::clamp(mean + (mirror ? -z : z) * std, low, high);
   };
-  return fill_pairs("truncated_normal",
-                    shape,
-                    dtype,
-                    generator,
-                    site,
-                    [=](const Words& w) -> std::array<double, 2> {
-                      return {draw(unit(w[0], w[1])), draw(unit(w[2], w[3]))};
-                    });
+  return fill_pairs("truncated_normal", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+    return {draw(unit(w[0], w[1])), draw(unit(w[2], w[3]))};
+  });
 }
 
 Tensor bernoulli(const Shape& shape, double p, DType dtype, Generator& generator, CallSite site) {
   if (!(p >= 0 && p <= 1))
     detail::fail<ArgumentError>("bernoulli", fmt::format("expected 0 <= p <= 1, got {}", p), site);
-  return fill_pairs(
-      "bernoulli", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
-        return {unit(w[0], w[1]) < p ? 1.0 : 0.0, unit(w[2], w[3]) < p ? 1.0 : 0.0};
-      });
+  return fill_pairs("bernoulli", shape, dtype, generator, site, [=](const Words& w) -> std::array<double, 2> {
+    return {unit(w[0], w[1]) < p ? 1.0 : 0.0, unit(w[2], w[3]) < p ? 1.0 : 0.0};
+  });
 }
 
 Tensor permutation(std::int64_t n, Generator& generator, CallSite site) {
-  if (n < 0)
-    detail::fail<ArgumentError>("permutation", fmt::format("expected n >= 0, got {}", n), site);
+  if (n < 0) detail::fail<ArgumentError>("permutation", fmt::format("expected n >= 0, got {}", n), site);
   Tensor result = arange(n, int64, site);
   auto* values = result.mutable_data<std::int64_t>();
   for (std::int64_t i = n - 1; i > 0; --i) std::swap(values[i], values[generator.below(i + 1)]);

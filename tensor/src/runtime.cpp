@@ -33,8 +33,7 @@ bool in_parallel() { return inside_parallel; }
 }  // namespace
 
 void set_num_threads(int n) {
-  if (n < 1)
-    detail::fail<ArgumentError>("set_num_threads", "expected n >= 1, got " + std::to_string(n));
+  if (n < 1) detail::fail<ArgumentError>("set_num_threads", "expected n >= 1, got " + std::to_string(n));
   threads = n;
 #ifdef _OPENMP
   omp_set_num_threads(n);
@@ -64,13 +63,9 @@ void become_worker() {
 #endif
 }
 
-void parallel_for(std::int64_t n,
-                  std::int64_t grain,
-                  void (*body)(void*, std::int64_t, std::int64_t),
-                  void* closure) {
+void parallel_for(std::int64_t n, std::int64_t grain, void (*body)(void*, std::int64_t, std::int64_t), void* closure) {
   const std::int64_t most = std::max<std::int64_t>(1, (n + grain - 1) / grain);
-  const std::int64_t parts =
-      is_deterministic() ? most : std::min<std::int64_t>(most, num_threads());
+  const std::int64_t parts = is_deterministic() ? most : std::min<std::int64_t>(most, num_threads());
   const auto run = [&](std::int64_t i) { body(closure, n * i / parts, n * (i + 1) / parts); };
   if (parts == 1 || num_threads() == 1 || in_parallel()) {
     for (std::int64_t i = 0; i < parts; ++i) run(i);

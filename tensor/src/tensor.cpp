@@ -55,10 +55,7 @@ static void give_storage(TensorImpl& impl, const char* op, CallSite site) {
   } catch (const std::bad_alloc&) {
     const Shape shape(std::span(impl.sizes(), impl.rank));
     fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected a shape that memory can hold, got {} ({} bytes)", to_string(shape), bytes),
-        site);
+        op, fmt::format("expected a shape that memory can hold, got {} ({} bytes)", to_string(shape), bytes), site);
   }
   impl.data = impl.storage->data;
 }
@@ -86,15 +83,11 @@ Tensor make_tensor(const char* op, const Shape& shape, DType dtype, CallSite sit
 }
 
 /// A tensor of equal elements; ArgumentError if an int64 does not hold the value.
-static Tensor make_full(
-    const char* op, const Shape& shape, double value, DType dtype, CallSite site) {
+static Tensor make_full(const char* op, const Shape& shape, double value, DType dtype, CallSite site) {
   if (dtype == int64 && !(value >= -0x1p63 && value < 0x1p63))
-    fail<ArgumentError>(
-        op, fmt::format("expected a value that int64 can hold, got {}", value), site);
+    fail<ArgumentError>(op, fmt::format("expected a value that int64 can hold, got {}", value), site);
   Tensor result = make_tensor(op, shape, dtype, site);
-  dispatch(dtype, [&]<class T>() {
-    std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value));
-  });
+  dispatch(dtype, [&]<class T>() { std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value)); });
   return result;
 }
 
@@ -113,8 +106,7 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
         return;
       }
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
-      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0),
-                         b = loops.inner_stride(1);
+      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
       loops.for_each_row([&](const auto& offset) {
         To* row = out + offset[0];
         const From* values = in + offset[1];
@@ -145,8 +137,7 @@ std::int64_t Tensor::size(std::int64_t axis, CallSite site) const {
 
 template <class T>
 T Tensor::item(CallSite site) const {
-  if (numel() != 1)
-    fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()), site);
+  if (numel() != 1) fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()), site);
   return dispatch(dtype(), [&]<class From>() { return static_cast<T>(*data<From>()); });
 }
 
@@ -188,9 +179,7 @@ Tensor full(const Shape& shape, double value, DType dtype, CallSite site) {
 Tensor zeros(const Shape& shape, DType dtype, CallSite site) {
   return detail::make_full("zeros", shape, 0, dtype, site);
 }
-Tensor ones(const Shape& shape, DType dtype, CallSite site) {
-  return detail::make_full("ones", shape, 1, dtype, site);
-}
+Tensor ones(const Shape& shape, DType dtype, CallSite site) { return detail::make_full("ones", shape, 1, dtype, site); }
 Tensor zeros_like(const Tensor& x) { return full(x.shape(), 0, x.dtype()); }
 Tensor ones_like(const Tensor& x) { return full(x.shape(), 1, x.dtype()); }
 Tensor full_like(const Tensor& x, double value) { return full(x.shape(), value, x.dtype()); }
@@ -200,21 +189,16 @@ Tensor arange(double start, double stop, double step, DType dtype, CallSite site
   if (step == 0 || !std::isfinite(step) || !std::isfinite(start) || !std::isfinite(stop))
     fail<ArgumentError>(
         "arange",
-        fmt::format(
-            "expected finite bounds and a step other than 0, got {}, {}, {}", start, stop, step),
+        fmt::format("expected finite bounds and a step other than 0, got {}, {}, {}", start, stop, step),
         site);
   if (dtype == int64 && std::max(std::abs(start), std::abs(stop)) >= 0x1p63)
-    fail<ArgumentError>("arange",
-                        fmt::format("expected bounds that int64 can hold, got {}, {}", start, stop),
-                        site);
+    fail<ArgumentError>("arange", fmt::format("expected bounds that int64 can hold, got {}, {}", start, stop), site);
   const double count = std::max(0.0, std::ceil((stop - start) / step));
-  if (count > 1e15)
-    fail<ArgumentError>("arange", fmt::format("expected fewer values, got {}", count), site);
+  if (count > 1e15) fail<ArgumentError>("arange", fmt::format("expected fewer values, got {}", count), site);
   Tensor result = detail::make_tensor("arange", {static_cast<std::int64_t>(count)}, dtype, site);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
-    for (std::int64_t i = 0; i < result.numel(); ++i)
-      out[i] = static_cast<T>(start + step * static_cast<double>(i));
+    for (std::int64_t i = 0; i < result.numel(); ++i) out[i] = static_cast<T>(start + step * static_cast<double>(i));
   });
   return result;
 }
@@ -227,9 +211,7 @@ Tensor linspace(double start, double stop, std::int64_t n, DType dtype, CallSite
   if (n < 0) fail<ArgumentError>("linspace", fmt::format("expected values >= 0, got {}", n), site);
   if (dtype == int64 && !(std::max(std::abs(start), std::abs(stop)) < 0x1p63))
     fail<ArgumentError>(
-        "linspace",
-        fmt::format("expected bounds that int64 can hold, got {} and {}", start, stop),
-        site);
+        "linspace", fmt::format("expected bounds that int64 can hold, got {} and {}", start, stop), site);
   Tensor result = detail::make_tensor("linspace", {n}, dtype, site);
   dispatch(dtype, [&]<class T>() {
     T* out = result.mutable_data<T>();
@@ -252,20 +234,17 @@ Tensor eye(std::int64_t n, std::int64_t m, DType dtype, CallSite site) {
 }
 
 template <class T>
-  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
-                                            const Shape& shape,
-                                            CallSite site) {
-    Tensor result = detail::make_tensor("from_vector", shape, dtype_of<T>, site);
-    if (result.numel() != static_cast<std::int64_t>(values.size()))
-      fail<ShapeError>("from_vector",
-                       fmt::format("expected {} values for shape {}, got {}",
-                                   result.numel(),
-                                   to_string(shape),
-                                   values.size()),
-                       site);
-    std::copy(values.begin(), values.end(), result.mutable_data<T>());
-    return result;
-  }
+  requires is_element<T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, CallSite site) {
+  Tensor result = detail::make_tensor("from_vector", shape, dtype_of<T>, site);
+  if (result.numel() != static_cast<std::int64_t>(values.size()))
+    fail<ShapeError>(
+        "from_vector",
+        fmt::format("expected {} values for shape {}, got {}", result.numel(), to_string(shape), values.size()),
+        site);
+  std::copy(values.begin(), values.end(), result.mutable_data<T>());
+  return result;
+}
 template GRADUS_EXPORT Tensor from_vector(const std::vector<float>&, const Shape&, CallSite);
 template GRADUS_EXPORT Tensor from_vector(const std::vector<double>&, const Shape&, CallSite);
 template GRADUS_EXPORT Tensor from_vector(const std::vector<std::int64_t>&, const Shape&, CallSite);
@@ -301,8 +280,7 @@ Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site) {
   Shape shape;
   for (const Nested* level = &values; level->is_list_; level = &level->items_.front()) {
     if (shape.rank() == kMaxRank)
-      fail<ShapeError>(
-          "tensor", fmt::format("expected at most {} levels of braces, got more", kMaxRank), site);
+      fail<ShapeError>("tensor", fmt::format("expected at most {} levels of braces, got more", kMaxRank), site);
     shape.push_back(static_cast<std::int64_t>(level->items_.size()));
     if (level->items_.empty()) break;
   }
@@ -327,8 +305,7 @@ Tensor view_as(const Tensor& x, const Shape& sizes, const Shape& strides, std::i
   impl->numel = 1;
   for (std::int64_t size : sizes)
     if (__builtin_mul_overflow(impl->numel, size, &impl->numel))
-      fail<ShapeError>("view",
-                       "expected a shape whose elements can be counted, got " + to_string(sizes));
+      fail<ShapeError>("view", "expected a shape whose elements can be counted, got " + to_string(sizes));
   std::copy(sizes.begin(), sizes.end(), impl->sizes());
   std::copy(strides.begin(), strides.end(), impl->strides());
   impl->contiguous = detail::is_row_major(sizes, strides);
@@ -365,9 +342,7 @@ Tensor cast(const Tensor& x, DType dtype) {
 void copy_into(Tensor& target, const Tensor& source, CallSite site) {
   if (target.shape() != source.shape())
     fail<ShapeError>(
-        "copy_into",
-        fmt::format("expected {}, got {}", to_string(target.shape()), to_string(source.shape())),
-        site);
+        "copy_into", fmt::format("expected {}, got {}", to_string(target.shape()), to_string(source.shape())), site);
   ++target.impl()->storage->version;
   const bool overlap = target.raw()->storage == source.raw()->storage;
   detail::copy_elements(*target.raw(), *(overlap ? clone(source) : source).raw());

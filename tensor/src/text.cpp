@@ -29,16 +29,14 @@ std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShown = 24;
   std::string shown;
   for (const char c : text.substr(0, kShown)) {
-    const bool plain =
-        static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f;
+    const bool plain = static_cast<unsigned char>(c) >= 0x20 && static_cast<unsigned char>(c) < 0x7f;
     shown += plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
   return fmt::format("\"{}{}\"", shown, text.size() > kShown ? "…" : "");
 }
 
 std::size_t columns(std::string_view text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 std::string with_commas(std::int64_t n) {
@@ -47,9 +45,7 @@ std::string with_commas(std::int64_t n) {
   return digits;
 }
 
-std::string unknown_word(std::string_view what,
-                         std::string_view word,
-                         std::span<const std::string_view> known) {
+std::string unknown_word(std::string_view what, std::string_view word, std::span<const std::string_view> known) {
   constexpr std::size_t kShown = 64;
   std::string lower(word);
   for (char& c : lower)

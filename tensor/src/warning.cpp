@@ -12,9 +12,7 @@ namespace {
 std::mutex mutex;
 
 WarningHandler& handler() {
-  static WarningHandler current = [](const std::string& text) {
-    fmt::print(stderr, "gradus: warning: {}\n", text);
-  };
+  static WarningHandler current = [](const std::string& text) { fmt::print(stderr, "gradus: warning: {}\n", text); };
   return current;
 }
 

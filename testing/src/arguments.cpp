@@ -55,8 +55,7 @@ class Arguments {
   Arguments(const Subject& subject, Failures& failures)
       : failures_(failures), point_(draw(subject)), f_(function_at(subject, point_)) {
     e_.xs = pick(point_.inputs, point_.real);
-    for (const Tensor& x : e_.xs)
-      e_.vs.push_back(draw_cotangent(x.shape(), x.dtype(), 7 + e_.vs.size()));
+    for (const Tensor& x : e_.xs) e_.vs.push_back(draw_cotangent(x.shape(), x.dtype(), 7 + e_.vs.size()));
     auto [y, jv] = jvp(f_, e_.xs, e_.vs);
     e_.y = y[0];
     e_.jv = jv[0];
@@ -65,8 +64,7 @@ class Arguments {
     e_.hv = hvp([&](std::span<const Tensor> in) { return dot(f_(in)[0], e_.c); }, e_.xs, e_.vs);
     e_.vhv = dot(e_.hv, e_.vs).item();
     e_.size = dot(abs(e_.jv), abs(e_.c)).item();
-    for (std::size_t k = 0; k < e_.hv.size(); ++k)
-      e_.size += dot(abs(e_.hv[k]), abs(e_.vs[k])).item();
+    for (std::size_t k = 0; k < e_.hv.size(); ++k) e_.size += dot(abs(e_.hv[k]), abs(e_.vs[k])).item();
     t_ = leaf(zeros({}, float64));
     zs_ = on_tape(e_.xs, e_.vs, t_);
   }
@@ -92,14 +90,10 @@ class Arguments {
   /// J^T c and J v as functions of c and v.
   void check_cotangents() {
     const Tensor c = leaf(clone(e_.c));
-    same("the derivative of a vjp by its cotangent",
-         derivatives(dot(vjp(f_, e_.xs, c).second, e_.vs), {c}),
-         {e_.jv});
+    same("the derivative of a vjp by its cotangent", derivatives(dot(vjp(f_, e_.xs, c).second, e_.vs), {c}), {e_.jv});
     List vs;
     for (const Tensor& v : e_.vs) vs.push_back(leaf(clone(v)));
-    same("the derivative of a jvp by its direction",
-         derivatives(dot(jvp(f_, e_.xs, vs).second[0], e_.c), vs),
-         e_.jc);
+    same("the derivative of a jvp by its direction", derivatives(dot(jvp(f_, e_.xs, vs).second[0], e_.c), vs), e_.jc);
   }
 
   /// The rule itself, with inputs made from each other.
@@ -126,12 +120,11 @@ class Arguments {
   void flows(const char* what, const Tensor& y, double expected) {
     const double got = derivatives(y, {t_})[0].item();
     if (!(std::abs(got - expected) <= 1e-9 * e_.size))
-      fail(
-          failures_,
-          "the derivative of {} by what its arguments are made from: expected {:.12g}, got {:.12g}",
-          what,
-          expected,
-          got);
+      fail(failures_,
+           "the derivative of {} by what its arguments are made from: expected {:.12g}, got {:.12g}",
+           what,
+           expected,
+           got);
   }
 
   Failures& failures_;

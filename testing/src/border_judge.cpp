@@ -33,8 +33,7 @@ int rough(double x, double least) {
 
 class Judge {
  public:
-  Judge(const Place& at, Views& views, Failures& failures)
-      : at_(at), v_(views), failures_(failures) {
+  Judge(const Place& at, Views& views, Failures& failures) : at_(at), v_(views), failures_(failures) {
     for (const Tensor& x : at.inputs) inputs_.push_back(x.to_vector());
   }
 
@@ -47,12 +46,9 @@ class Judge {
       for (std::size_t i = 0; i < line.elements.size(); ++i) {
         const double w = want->elements[i], g = line.elements[i];
         if (!settled(line.order, i, narrow) || (std::isnan(w) && leaves_out(i)) ||
-            close(g, w, slack(*want, i, narrow, size), narrow) ||
-            (narrow && overflows(line, *want, i)))
+            close(g, w, slack(*want, i, narrow, size), narrow) || (narrow && overflows(line, *want, i)))
           continue;
-        say(line,
-            i,
-            fmt::format("expected {:.9g}, got {:.9g} in {}", w, g, narrow ? "float32" : "float64"));
+        say(line, i, fmt::format("expected {:.9g}, got {:.9g} in {}", w, g, narrow ? "float32" : "float64"));
         break;
       }
     }
@@ -63,15 +59,12 @@ class Judge {
     for (const Line& line : v_.here)
       for (std::size_t i = 0; i < line.elements.size(); ++i) {
         const double got = line.elements[i];
-        if (any_input(i, [](double x) { return std::isnan(x); }) ||
-            !settled(line.order, i, false) || !concerns(line))
+        if (any_input(i, [](double x) { return std::isnan(x); }) || !settled(line.order, i, false) || !concerns(line))
           continue;
         const std::optional<double> limit = limit_of(line, i);
-        const bool asked =
-            line.order == 1 || (line.order == 2 && (at_.subject.library || !at_infinity(i)));
+        const bool asked = line.order == 1 || (line.order == 2 && (at_.subject.library || !at_infinity(i)));
         const bool undefined = asked && std::isnan(got) && !std::isnan(element(v_.beside, line, i));
-        const bool off =
-            limit && !(std::abs(got - *limit) <= 1e-6 * std::max(1., std::abs(*limit)));
+        const bool off = limit && !(std::abs(got - *limit) <= 1e-6 * std::max(1., std::abs(*limit)));
         if (!undefined && !off) continue;
         say(line,
             i,
@@ -167,11 +160,9 @@ class Judge {
   bool overflows(const Line& line, const Line& want, std::size_t i) const {
     const double got = line.elements[i], w = want.elements[i];
     const bool extreme = any_input(i, [&](double x) { return is_extreme(x, line.order); });
-    if (at_.subject.library && at_.elementwise() && line.order < 2 && !extreme && std::isfinite(w))
-      return false;
+    if (at_.subject.library && at_.elementwise() && line.order < 2 && !extreme && std::isfinite(w)) return false;
     const double twin = element(v_.twin, line, i);
-    if (!at_.elementwise() && extreme)
-      return line.order == 2 || !std::isnan(got) || std::isnan(twin);
+    if (!at_.elementwise() && extreme) return line.order == 2 || !std::isnan(got) || std::isnan(twin);
     return rough(got, static_cast<double>(Float::min())) == rough(twin, Double::min());
   }
 
@@ -179,8 +170,8 @@ class Judge {
   /// of one number.
   std::optional<double> limit_of(const Line& line, std::size_t i) const {
     if (line.order > 1 || !at_infinity(i)) return {};
-    const double got = line.elements[i], a = element(v_.large, line, i),
-                 b = element(v_.larger, line, i), c = element(v_.huge, line, i);
+    const double got = line.elements[i], a = element(v_.large, line, i), b = element(v_.larger, line, i),
+                 c = element(v_.huge, line, i);
     const auto near = [](double x, double y, double part) {
       return std::abs(x - y) <= part * std::max(1., std::abs(y));
     };
@@ -191,9 +182,7 @@ class Judge {
     }
     const Line& value = v_.here[0];
     for (std::size_t k = 0; k < value.elements.size(); ++k)
-      if ((!at_.elementwise() || k == i) &&
-          !near(value.elements[k], element(v_.huge, value, k), 1e-6))
-        return {};
+      if ((!at_.elementwise() || k == i) && !near(value.elements[k], element(v_.huge, value, k), 1e-6)) return {};
     return c;
   }
 
@@ -203,11 +192,7 @@ class Judge {
       const Row& x = inputs_[k];
       const std::size_t n = at_.elementwise() ? 1 : std::min<std::size_t>(x.size(), 6);
       for (std::size_t j = 0; j < n; ++j)
-        where += fmt::format("{}{:.9g}",
-                             j > 0   ? ", "
-                             : k > 0 ? "; "
-                                     : "",
-                             x[at_.elementwise() ? i : j]);
+        where += fmt::format("{}{:.9g}", j > 0 ? ", " : k > 0 ? "; " : "", x[at_.elementwise() ? i : j]);
     }
     fail(failures_, "{}{} at ({}): {}", line.what, line.way, where, text);
   }
@@ -224,8 +209,6 @@ void compare(const Place& at, Views& views, const Lines& got, bool narrow, Failu
   Judge(at, views, failures).compare(got, narrow);
 }
 
-void compare_limits(const Place& at, Views& views, Failures& failures) {
-  Judge(at, views, failures).compare_limits();
-}
+void compare_limits(const Place& at, Views& views, Failures& failures) { Judge(at, views, failures).compare_limits(); }
 
 }  // namespace gradus::op_suite

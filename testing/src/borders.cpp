@@ -28,11 +28,8 @@ struct Border {
 std::vector<Border> borders_of(const Domain& domain, bool elementwise) {
   std::vector<Border> all{{kNaN, kNaN}};
   const auto add = [&](double here, double twin) {
-    const auto same = [=](const Border& b) {
-      return b.here == here && std::signbit(b.here) == std::signbit(here);
-    };
-    if (!std::isnan(here) && std::none_of(all.begin(), all.end(), same))
-      all.push_back({here, twin});
+    const auto same = [=](const Border& b) { return b.here == here && std::signbit(b.here) == std::signbit(here); };
+    if (!std::isnan(here) && std::none_of(all.begin(), all.end(), same)) all.push_back({here, twin});
   };
   const int reach = elementwise ? 100 : 60;
   const double most = elementwise ? 1 : 0x1p-10;  // sums of a few don't overflow
@@ -65,8 +62,7 @@ void add_forward(const Place& at, std::size_t k, Lines& lines) {
   const List x = pick(at.inputs, one.real);
   const auto along = jvp(function_at(at.subject, one), x, {at.weights(x[0], 5)});
   const char* what = at.elementwise() ? "gradient" : "jvp";
-  lines.push_back(
-      {fmt::format("{} {}", what, k), 1, at.real[k], " by jvp", along.second[0].to_vector()});
+  lines.push_back({fmt::format("{} {}", what, k), 1, at.real[k], " by jvp", along.second[0].to_vector()});
 }
 
 /// All derivatives to second order; throws as the op does.
@@ -87,11 +83,9 @@ Lines derive(const Place& at) {
   }
   for (std::size_t k = 0; k < n; ++k) {
     if (!requires_grad(composed[k])) continue;
-    const List second =
-        grad(composed[k], r.leaves, at.weights(composed[k], 7 + k), {.retain_graph = true});
+    const List second = grad(composed[k], r.leaves, at.weights(composed[k], 7 + k), {.retain_graph = true});
     for (std::size_t j = 0; j < n; ++j)
-      lines.push_back(
-          {fmt::format("second derivative {} {}", k, j), 2, at.real[j], "", second[j].to_vector()});
+      lines.push_back({fmt::format("second derivative {} {}", k, j), 2, at.real[j], "", second[j].to_vector()});
   }
   return lines;
 }
@@ -129,8 +123,7 @@ void judge(const Place& at, const Numbers& numbers, Failures& failures) {
   if (!wide) return;
   const auto view = [&](double (*change)(double)) {
     return View([&, change] {
-      return try_derive(
-          with(at, numbers, float64, [=](const Border& b) { return change(b.here); }));
+      return try_derive(with(at, numbers, float64, [=](const Border& b) { return change(b.here); }));
     });
   };
   const auto twin = [](const Border& b) { return b.twin; };
@@ -143,21 +136,17 @@ void judge(const Place& at, const Numbers& numbers, Failures& failures) {
   const Place place = with(at, numbers, float64, here);
   compare(place, views, views.here, false, failures);
   compare_limits(place, views, failures);
-  if (const auto narrow = try_derive(with(at, numbers, float32, here)))
-    compare(place, views, *narrow, true, failures);
+  if (const auto narrow = try_derive(with(at, numbers, float32, here))) compare(place, views, *narrow, true, failures);
 }
 
-bool takes_borders(const Sample& s) {
-  return s.kind != Sample::Kind::index && s.kind != Sample::Kind::flag;
-}
+bool takes_borders(const Sample& s) { return s.kind != Sample::Kind::index && s.kind != Sample::Kind::flag; }
 
 /// Those to be tried: of a user's op finite ones only within the domain that it is declared for.
 std::vector<Border> borders_of(const Subject& subject, const Sample& sample) {
   std::vector<Border> all = borders_of(sample.domain, subject.example.elementwise);
   if (!subject.library)
     std::erase_if(all, [&](const Border& b) {
-      return std::isfinite(b.here) &&
-             !(b.here >= sample.domain.low && b.here <= sample.domain.high);
+      return std::isfinite(b.here) && !(b.here >= sample.domain.low && b.here <= sample.domain.high);
     });
   return all;
 }
@@ -181,8 +170,7 @@ void check_elements(const Subject& subject, Failures& failures) {
     std::int64_t code = e;
     for (std::size_t k = 0; k < samples.size(); ++k) {
       const auto count = static_cast<std::int64_t>(borders[k].size());
-      numbers[k].push_back(
-          borders[k][static_cast<std::size_t>(all ? code % count : random.below(count))]);
+      numbers[k].push_back(borders[k][static_cast<std::size_t>(all ? code % count : random.below(count))]);
       code /= count;
     }
   }
@@ -217,8 +205,7 @@ void check_one_by_one(const Subject& subject, Failures& failures) {
 }  // namespace
 
 void check_borders(const Subject& subject, Failures& failures) {
-  subject.example.elementwise ? check_elements(subject, failures)
-                              : check_one_by_one(subject, failures);
+  subject.example.elementwise ? check_elements(subject, failures) : check_one_by_one(subject, failures);
 }
 
 }  // namespace gradus::op_suite

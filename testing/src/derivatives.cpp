@@ -11,16 +11,10 @@ namespace {
 
 constexpr double kAccepted = 1e-7;
 
-void check_order(int order,
-                 const Subject& subject,
-                 const CheckOptions& options,
-                 Failures& failures) {
+void check_order(int order, const Subject& subject, const CheckOptions& options, Failures& failures) {
   const Point point = draw(subject);
-  const Report report = gradus::detail::check_derivative(order,
-                                                         function_at(subject, point),
-                                                         pick(point.inputs, point.real),
-                                                         options,
-                                                         CallSite::here());
+  const Report report = gradus::detail::check_derivative(
+      order, function_at(subject, point), pick(point.inputs, point.real), options, CallSite::here());
   if (!report) failures.push_back(to_string(report));
 }
 
@@ -56,8 +50,7 @@ void check_second_order(const Subject& subject, Failures& failures) {
 }
 
 void check_third_order(const Subject& subject, Failures& failures) {
-  if (has_derivative(subject))
-    check_order(3, subject, {.rtol = kAccepted, .directions = 2, .entries = 0}, failures);
+  if (has_derivative(subject)) check_order(3, subject, {.rtol = kAccepted, .directions = 2, .entries = 0}, failures);
 }
 
 /// J v against a fourth-order difference of values, then against J^T c; and a rule is linear in c.
@@ -78,14 +71,13 @@ void check_forward_mode(const Subject& subject, Failures& failures) {
 
   const double h = 1e-3;
   const auto near = [&](double t) { return no_grad([&] { return f(shifted(xs, vs, t))[0]; }); };
-  const Tensor numeric = no_grad(
-      [&] { return ((near(h) - near(-h)) * 8.0 - (near(2 * h) - near(-2 * h))) / (12 * h); });
+  const Tensor numeric =
+      no_grad([&] { return ((near(h) - near(-h)) * 8.0 - (near(2 * h) - near(-2 * h))) / (12 * h); });
   const double size = std::max(largest(numeric), 1e-5 * largest(y));
   if (difference(dy, numeric, 1e-6) && largest(no_grad([&] { return dy - numeric; })) > 1e-6 * size)
     fail(failures, "jvp beside differences of values: {}", *difference(dy, numeric, 1e-6));
 
-  const Tensor c = draw_cotangent(y.shape(), y.dtype()),
-               d = draw_cotangent(y.shape(), y.dtype(), 4);
+  const Tensor c = draw_cotangent(y.shape(), y.dtype()), d = draw_cotangent(y.shape(), y.dtype(), 4);
   const auto pull = [&](const Tensor& cotangent) { return vjp(f, xs, cotangent).second; };
   const List gc = pull(c), gd = pull(d), both = pull(no_grad([&] { return 2.0 * c - 3.0 * d; }));
   double backward = 0, terms = 0;

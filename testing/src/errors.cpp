@@ -9,11 +9,8 @@ namespace {
 /// Calls the op on wrong inputs: it may take them, or refuse with an error of the library that names an op and
 /// a line; and leaves them as they were. True if it refused.
 template <class E = Error>
-bool refuses(const Subject& subject,
-             const List& inputs,
-             const std::string& what,
-             Failures& failures,
-             bool with_line = true) {
+bool refuses(
+    const Subject& subject, const List& inputs, const std::string& what, Failures& failures, bool with_line = true) {
   List before;
   for (const Tensor& x : inputs) before.push_back(x.defined() ? clone(x) : Tensor());
   bool refused = false;
@@ -22,8 +19,7 @@ bool refuses(const Subject& subject,
   } catch (const E& e) {
     refused = true;
     if (e.op().empty()) fail(failures, "{}: the error names no op: {}", what, e.what());
-    if (with_line && e.site().file == nullptr)
-      fail(failures, "{}: the error names no line: {}", what, e.what());
+    if (with_line && e.site().file == nullptr) fail(failures, "{}: the error names no line: {}", what, e.what());
   } catch (const std::exception& e) {
     fail(failures, "{}: an error of the wrong type: {}", what, e.what());
     refused = true;
@@ -43,13 +39,11 @@ void check_shapes(const Subject& subject, Failures& failures) {
     shapes[i] = {2, 4};
     const std::string what = fmt::format("input {} is [2, 4] beside [2, 3]", i);
     const List inputs = draw(subject, float64, shapes).inputs;
-    if (!refuses<ShapeError>(subject, inputs, what, failures))
-      fail(failures, "{}: no ShapeError", what);
+    if (!refuses<ShapeError>(subject, inputs, what, failures)) fail(failures, "{}: no ShapeError", what);
     try {
       call(subject, inputs);
     } catch (const Error& e) {
-      const bool named =
-          e.op() == subject.name || (subject.op != nullptr && e.op() == subject.op->info.name);
+      const bool named = e.op() == subject.name || (subject.op != nullptr && e.op() == subject.op->info.name);
       if (!named) fail(failures, "{}: the error names {}, not {}", what, e.op(), subject.name);
     }
   }
@@ -57,8 +51,7 @@ void check_shapes(const Subject& subject, Failures& failures) {
 
 /// The tensor in shapes near its own.
 std::vector<Tensor> reshaped(const Tensor& x) {
-  std::vector<Tensor> all{
-      zeros({}, x.dtype()), zeros({0}, x.dtype()), zeros({3, 1, 2, 1, 2}, x.dtype())};
+  std::vector<Tensor> all{zeros({}, x.dtype()), zeros({0}, x.dtype()), zeros({3, 1, 2, 1, 2}, x.dtype())};
   const Shape shape = x.shape();
   for (int d = 0; d < shape.rank(); ++d) {
     Shape other = shape;
@@ -84,8 +77,7 @@ void check_purity(const Subject& subject, Failures& failures) {
     const Outcome first = run(subject, point), second = run(subject, point);
     compare(failures, fmt::format("the same in {} again", to_string(dtype)), second, first, 0);
     for (std::size_t i = 0; i < versions.size(); ++i)
-      if (point.inputs[i].version() != versions[i] ||
-          !equal(point.inputs[i], untouched.inputs[i], true))
+      if (point.inputs[i].version() != versions[i] || !equal(point.inputs[i], untouched.inputs[i], true))
         fail(failures, "input {} was changed in place", i);
   }
 }
@@ -103,8 +95,7 @@ void check_wrong_inputs(const Subject& subject, Failures& failures) {
     for (const Tensor& x : reshaped(right[i])) attempt(x, "of shape " + to_string(x.shape()));
     for (DType dtype : {float32, float64, int64, boolean}) {
       const std::string what = fmt::format("of dtype {}", to_string(dtype));
-      if (!subject.example
-               .elementwise) {  // the type may say what the tensor means, and so its shape
+      if (!subject.example.elementwise) {  // the type may say what the tensor means, and so its shape
         attempt(cast(right[i], dtype), what);
         continue;
       }
@@ -133,8 +124,7 @@ void check_not_differentiable(const Subject& subject, Failures& failures) {
   if (subject.op != nullptr && subject.op->info.differentiable) return;  // a matter of the example
   const Point point = draw(subject);
   const Recorded r = record(subject, point.inputs, point.real);
-  if (requires_grad(r.y))
-    fail(failures, "there is no derivative, but the result requires a gradient");
+  if (requires_grad(r.y)) fail(failures, "there is no derivative, but the result requires a gradient");
   try {
     backward(r.y, is_floating(r.y.dtype()) ? ones_like(r.y) : Tensor());
     fail(failures, "there is no derivative, but a backward pass gives no GradientError");

@@ -18,11 +18,9 @@ class PropertyTest : public ::testing::Test {
       for (const Subject& subject : (*make_)())
         for (const std::string& failure : failures(property_, subject))
           ADD_FAILURE_AT(site_.file, static_cast<int>(site_.line))
-              << subject.name << (subject.example.label.empty() ? "" : " ") << subject.example.label
-              << ": " << failure;
+              << subject.name << (subject.example.label.empty() ? "" : " ") << subject.example.label << ": " << failure;
     } catch (const Error& error) {
-      ADD_FAILURE_AT(site_.file, static_cast<int>(site_.line))
-          << error.op() << ": " << error.message();
+      ADD_FAILURE_AT(site_.file, static_cast<int>(site_.line)) << error.op() << ": " << error.message();
     }
   }
 
@@ -40,16 +38,15 @@ bool register_tests(const char* text, Make make, const char* file, int line) {
     if (!std::isalnum(static_cast<unsigned char>(c))) c = '_';
   const auto shared = std::make_shared<Make>(std::move(make));
   for (const Property& property : properties())
-    ::testing::RegisterTest(
-        name.c_str(),
-        property.name,
-        nullptr,
-        nullptr,
-        file,
-        line,
-        [&property, shared, file, line]() -> ::testing::Test* {
-          return new PropertyTest(property, shared, {file, static_cast<std::uint32_t>(line)});
-        });
+    ::testing::RegisterTest(name.c_str(),
+                            property.name,
+                            nullptr,
+                            nullptr,
+                            file,
+                            line,
+                            [&property, shared, file, line]() -> ::testing::Test* {
+                              return new PropertyTest(property, shared, {file, static_cast<std::uint32_t>(line)});
+                            });
   return true;
 }
 

@@ -45,8 +45,7 @@ bool takes(const Subject& subject, const Point& point, const List& small, Failur
   for (std::size_t k = 0; k < wide.size(); ++k)
     if (is_floating(point.inputs[k].dtype())) wide[k] = cast(small[k], float64);
   if (const std::optional<Tensor> want = attempt(subject, wide))
-    if (const auto d = difference(
-            cast(*got, float64), cast(*want, float64), is_floating(got->dtype()) ? 1e-6 : 0))
+    if (const auto d = difference(cast(*got, float64), cast(*want, float64), is_floating(got->dtype()) ? 1e-6 : 0))
       fail(failures, "of int64: {}", *d);
   return true;
 }
@@ -61,8 +60,7 @@ void check_integers(const Subject& subject, Failures& failures) {
   };
   const auto any = [&](double v, std::size_t, std::size_t) { return small(v); };
   const auto positive = [&](double v, std::size_t, std::size_t) { return std::abs(small(v)); };
-  if (!takes(subject, point, whole(point, any), failures) &&
-      !takes(subject, point, whole(point, positive), failures))
+  if (!takes(subject, point, whole(point, any), failures) && !takes(subject, point, whole(point, positive), failures))
     return;
   // Neighbours, and elements of two inputs that belong together, are each pair of ends once.
   for (std::size_t start = 0; start < kEnds.size(); ++start)

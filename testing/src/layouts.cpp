@@ -47,9 +47,7 @@ Tensor with_gaps(const Tensor& x) {
 Tensor reversed(const Tensor& x) {
   Shape strides = contiguous_strides(x.shape());
   for (std::int64_t& s : strides) s = -s;
-  return x.rank() == 0
-             ? Tensor()
-             : laid_out(x, 2 * x.numel() + 1, strides, std::max<std::int64_t>(x.numel() - 1, 0));
+  return x.rank() == 0 ? Tensor() : laid_out(x, 2 * x.numel() + 1, strides, std::max<std::int64_t>(x.numel() - 1, 0));
 }
 
 constexpr Layout kLayouts[] = {
@@ -75,8 +73,7 @@ bool may_repeat(const Subject& subject, const Point& point) {
     if (s.kind == Sample::Kind::distinct) return false;
   try {
     const Outcome outcome = run(subject, point);
-    return is_finite(outcome.y) &&
-           std::all_of(outcome.gradients.begin(), outcome.gradients.end(), is_finite);
+    return is_finite(outcome.y) && std::all_of(outcome.gradients.begin(), outcome.gradients.end(), is_finite);
   } catch (const Error&) {
     return false;
   }
@@ -93,17 +90,14 @@ void check_float32(const Subject& subject, Failures& failures) {
   for (Tensor& x : twice.inputs)
     if (x.dtype() == float32) x = cast(x, float64);
   const Outcome expected = run(subject, twice);
-  const Tensor c =
-      is_floating(expected.y.dtype()) ? draw_cotangent(expected.y.shape(), float32) : Tensor();
+  const Tensor c = is_floating(expected.y.dtype()) ? draw_cotangent(expected.y.shape(), float32) : Tensor();
   Outcome got = run(subject, single, c);
   const Outcome wide = c.defined() ? run(subject, twice, cast(c, expected.y.dtype())) : expected;
   if (is_floating(got.y.dtype()) != is_floating(expected.y.dtype()) ||
-      (got.y.dtype() == float64 && expected.y.dtype() != float32 &&
-       !subject.example.inputs.empty()))
+      (got.y.dtype() == float64 && expected.y.dtype() != float32 && !subject.example.inputs.empty()))
     fail(failures, "float32 inputs give {}", to_string(got.y.dtype()));
   for (std::size_t k = 0; k < got.gradients.size(); ++k)
-    if (got.gradients[k].dtype() != float32)
-      fail(failures, "gradient {} of a float32 input is float64", k);
+    if (got.gradients[k].dtype() != float32) fail(failures, "gradient {} of a float32 input is float64", k);
   if (is_floating(got.y.dtype())) got.y = cast(got.y, expected.y.dtype());
   for (Tensor& g : got.gradients) g = cast(g, float64);
   compare(failures, "float32 beside float64", got, wide, 2e-5);
@@ -141,8 +135,7 @@ void check_broadcasting(const Subject& subject, Failures& failures) {
     if (const auto d = difference(run(subject, point).y, run(subject, expanded).y, 1e-14))
       fail(failures, "{}: {}", where, *d);
     if (!has_derivative(subject)) continue;
-    const Report report =
-        gradcheck(function_at(subject, point), pick(point.inputs, point.real), {.rtol = 1e-7});
+    const Report report = gradcheck(function_at(subject, point), pick(point.inputs, point.real), {.rtol = 1e-7});
     if (!report) fail(failures, "{}: {}", where, to_string(report));
   }
 }
@@ -157,12 +150,10 @@ void check_sizes(const Subject& subject, Failures& failures) {
       const std::string where = fmt::format("{} {}", to_string(dtype), to_string(shape));
       const Point point = draw(subject, dtype, std::vector<Shape>(arity, shape));
       const Outcome all = run(subject, point);
-      if (all.y.shape() != shape)
-        fail(failures, "{}: got a result {}", where, to_string(all.y.shape()));
+      if (all.y.shape() != shape) fail(failures, "{}: got a result {}", where, to_string(all.y.shape()));
       if (all.y.shape() != shape) continue;
       for (const Tensor& g : all.gradients)
-        if (g.shape() != shape)
-          fail(failures, "{}: got a gradient {}", where, to_string(g.shape()));
+        if (g.shape() != shape) fail(failures, "{}: got a gradient {}", where, to_string(g.shape()));
       const Tensor c = draw_cotangent(shape, all.y.dtype());
       const Tensor y = contiguous(all.y);
       for (std::int64_t i = 0; i < shape.numel(); i += shape.numel() < 80 ? 1 : 37) {
@@ -192,19 +183,13 @@ void check_strides(const Subject& subject, Failures& failures) {
       if (!x.defined()) continue;
       Point one = point;
       one.inputs[i] = all.inputs[i] = x;
-      compare(
-          failures, fmt::format("input {} {}", i, layout.name), run(subject, one), expected, 1e-13);
+      compare(failures, fmt::format("input {} {}", i, layout.name), run(subject, one), expected, 1e-13);
     }
-    compare(
-        failures, fmt::format("all inputs {}", layout.name), run(subject, all), expected, 1e-13);
+    compare(failures, fmt::format("all inputs {}", layout.name), run(subject, all), expected, 1e-13);
     if (expected.gradients.empty()) continue;
     const Tensor c = layout.make(draw_cotangent(expected.y.shape(), expected.y.dtype()));
     if (c.defined())
-      compare(failures,
-              fmt::format("the cotangent {}", layout.name),
-              run(subject, point, c),
-              expected,
-              1e-13);
+      compare(failures, fmt::format("the cotangent {}", layout.name), run(subject, point, c), expected, 1e-13);
   }
   for (std::size_t i = 0; i < point.inputs.size(); ++i) {
     const auto [view, full] = repeated(point.inputs[i]);
@@ -213,20 +198,12 @@ void check_strides(const Subject& subject, Failures& failures) {
     a.inputs[i] = view;
     b.inputs[i] = full;
     if (may_repeat(subject, b))
-      compare(failures,
-              fmt::format("input {} with stride 0", i),
-              run(subject, a),
-              run(subject, b),
-              1e-13);
+      compare(failures, fmt::format("input {} with stride 0", i), run(subject, a), run(subject, b), 1e-13);
   }
   if (expected.gradients.empty()) return;
   const auto [view, full] = repeated(draw_cotangent(expected.y.shape(), expected.y.dtype()));
   if (view.defined())
-    compare(failures,
-            "the cotangent with stride 0",
-            run(subject, point, view),
-            run(subject, point, full),
-            1e-13);
+    compare(failures, "the cotangent with stride 0", run(subject, point, view), run(subject, point, full), 1e-13);
 }
 
 }  // namespace gradus::op_suite

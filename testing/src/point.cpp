@@ -13,9 +13,8 @@ constexpr double kGap = 0.05;
 
 bool near_kink(const Domain& domain, double x) {
   const double margin = std::min(kGap, 0.02 * (domain.high - domain.low));
-  return std::any_of(domain.kinks.begin(), domain.kinks.end(), [&](double kink) {
-    return std::abs(x - kink) < margin;
-  });
+  return std::any_of(
+      domain.kinks.begin(), domain.kinks.end(), [&](double kink) { return std::abs(x - kink) < margin; });
 }
 
 double draw_real(const Domain& domain, Generator& random) {
@@ -35,8 +34,7 @@ std::vector<double> draw_distinct(const Domain& domain, std::int64_t n, Generato
     if (!near_kink(domain, x)) values.push_back(x);
   }
   for (std::size_t i = values.size(); i > 1; --i)
-    std::swap(values[i - 1],
-              values[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
+    std::swap(values[i - 1], values[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(i)))]);
   return values;
 }
 
@@ -50,9 +48,7 @@ Tensor draw_sample(const Sample& sample, const Shape& shape, DType dtype, Genera
     case Sample::Kind::index: {
       const auto low = static_cast<std::int64_t>(sample.domain.low);
       const auto high = static_cast<std::int64_t>(sample.domain.high);
-      fill([&] {
-        return static_cast<double>(low + random.below(std::max<std::int64_t>(high - low, 1)));
-      });
+      fill([&] { return static_cast<double>(low + random.below(std::max<std::int64_t>(high - low, 1))); });
       return cast(from_vector(values, shape), int64);
     }
     default: fill([&] { return draw_real(sample.domain, random); });
@@ -65,9 +61,7 @@ Tensor draw_sample(const Sample& sample, const Shape& shape, DType dtype, Genera
 Point draw(const Subject& subject, DType dtype, std::span<const Shape> shapes) {
   Generator random(2);
   const std::vector<Sample>& samples = subject.example.inputs;
-  const auto shape_of = [&](std::size_t i) {
-    return shapes.empty() ? samples[i].shape : shapes[i];
-  };
+  const auto shape_of = [&](std::size_t i) { return shapes.empty() ? samples[i].shape : shapes[i]; };
   std::int64_t distinct = 0;
   const Domain* domain = nullptr;
   for (std::size_t i = 0; i < samples.size(); ++i) {
@@ -131,13 +125,10 @@ bool has_derivative(const Subject& subject) {
   if (!subject.example.differentiable) return false;
   if (subject.op != nullptr && !subject.op->info.differentiable) return false;
   const std::vector<Sample>& samples = subject.example.inputs;
-  return std::any_of(
-      samples.begin(), samples.end(), [](const Sample& s) { return s.takes_gradient(); });
+  return std::any_of(samples.begin(), samples.end(), [](const Sample& s) { return s.takes_gradient(); });
 }
 
-Recorded record(const Subject& subject,
-                std::span<const Tensor> inputs,
-                const std::vector<std::size_t>& real) {
+Recorded record(const Subject& subject, std::span<const Tensor> inputs, const std::vector<std::size_t>& real) {
   Recorded r;
   r.inputs.assign(inputs.begin(), inputs.end());
   for (std::size_t i : real) r.leaves.push_back(r.inputs[i] = leaf(detach(inputs[i])));
@@ -166,28 +157,16 @@ std::optional<std::string> difference(const Tensor& got, const Tensor& expected,
   for (double v : b)
     if (std::isfinite(v)) size = std::max(size, std::abs(v));
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])) ||
-        std::abs(a[i] - b[i]) <= rtol * size)
-      continue;
-    return fmt::format(
-        "expected {:.9g} at place {} of {}, got {:.9g}", b[i], i, describe(expected), a[i]);
+    if (a[i] == b[i] || (std::isnan(a[i]) && std::isnan(b[i])) || std::abs(a[i] - b[i]) <= rtol * size) continue;
+    return fmt::format("expected {:.9g} at place {} of {}, got {:.9g}", b[i], i, describe(expected), a[i]);
   }
   return {};
 }
 
-void compare(Failures& failures,
-             const std::string& where,
-             const Outcome& got,
-             const Outcome& expected,
-             double rtol) {
-  if (const auto d = difference(got.y, expected.y, rtol))
-    fail(failures, "{}: value: {}", where, *d);
+void compare(Failures& failures, const std::string& where, const Outcome& got, const Outcome& expected, double rtol) {
+  if (const auto d = difference(got.y, expected.y, rtol)) fail(failures, "{}: value: {}", where, *d);
   if (got.gradients.size() != expected.gradients.size()) {
-    fail(failures,
-         "{}: expected {} gradients, got {}",
-         where,
-         expected.gradients.size(),
-         got.gradients.size());
+    fail(failures, "{}: expected {} gradients, got {}", where, expected.gradients.size(), got.gradients.size());
     return;
   }
   for (std::size_t k = 0; k < got.gradients.size(); ++k)

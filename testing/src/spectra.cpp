@@ -21,8 +21,7 @@ Tensor reflection(std::int64_t n) {
 /// Matrices [*, m, n] with singular values `values`, which are the eigenvalues if m = n.
 Tensor with_values(const Shape& shape, const std::vector<double>& values) {
   const std::int64_t m = shape[shape.rank() - 2], n = shape.back(), k = std::min(m, n);
-  const Tensor s = from_vector(values), u = narrow(reflection(m), 1, 0, k),
-               v = narrow(reflection(n), 1, 0, k);
+  const Tensor s = from_vector(values), u = narrow(reflection(m), 1, 0, k), v = narrow(reflection(n), 1, 0, k);
   return contiguous(broadcast_to(matmul(u * s, transpose(v)), shape));
 }
 
@@ -44,8 +43,7 @@ using Field = std::function<Tensor(const Tensor&)>;
 
 /// Checks `derivative()` against the number, unless it is a GradientError.
 template <class F>
-void check(
-    Failures& failures, const std::string& where, double numeric, double accepted, F derivative) {
+void check(Failures& failures, const std::string& where, double numeric, double accepted, F derivative) {
   double got = 0;
   try {
     got = derivative();
@@ -58,12 +56,8 @@ void check(
 
 /// Derivatives of f along v against differences of values. A function that is made of vectors loses digits as
 /// its gaps close, rounding / gap, and in the second order rounding / gap^2: these are not wrong.
-void check_along(Failures& failures,
-                 const std::string& where,
-                 const Field& f,
-                 const Tensor& x,
-                 const Tensor& v,
-                 double gap) {
+void check_along(
+    Failures& failures, const std::string& where, const Field& f, const Tensor& x, const Tensor& v, double gap) {
   const double h = 5e-3, rounding = 64 * std::numeric_limits<double>::epsilon();
   double values[5], size = 0;
   double* const at = values + 2;  // i h along v, i from -2 to 2
@@ -79,14 +73,10 @@ void check_along(Failures& failures,
   const auto gradient = [&](const Tensor& z) { return grad(f, z); };
   const auto dot = [](const Tensor& a, const Tensor& b) { return sum(a * b).item<double>(); };
   check(failures, where + ": gradient", first, in_first, [&] { return dot(gradient(x), v); });
-  check(failures, where + ": jvp", first, in_first, [&] {
-    return jvp(f, x, v).second.item<double>();
-  });
+  check(failures, where + ": jvp", first, in_first, [&] { return jvp(f, x, v).second.item<double>(); });
+  check(failures, where + ": second order", second, in_second, [&] { return dot(hvp(f, x, v), v); });
   check(
-      failures, where + ": second order", second, in_second, [&] { return dot(hvp(f, x, v), v); });
-  check(failures, where + ": jvp of the gradient", second, in_second, [&] {
-    return dot(jvp(gradient, x, v).second, v);
-  });
+      failures, where + ": jvp of the gradient", second, in_second, [&] { return dot(jvp(gradient, x, v).second, v); });
 }
 
 }  // namespace
@@ -108,13 +98,12 @@ void check_equal_values(const Subject& subject, Failures& failures) {
       const Tensor c = draw_cotangent(result(x).shape(), float64);
       const Field f = [&](const Tensor& z) { return sum(result(z) * c); };
       for (const std::uint64_t seed : {8U, 9U})
-        check_along(
-            failures,
-            fmt::format("singular values 1 to {}: {:.17g} and {:.17g}", k, values[0], values[1]),
-            f,
-            x,
-            draw_cotangent(x.shape(), float64, seed),
-            values[1] - values[0]);
+        check_along(failures,
+                    fmt::format("singular values 1 to {}: {:.17g} and {:.17g}", k, values[0], values[1]),
+                    f,
+                    x,
+                    draw_cotangent(x.shape(), float64, seed),
+                    values[1] - values[0]);
     }
   }
 }

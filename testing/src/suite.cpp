@@ -10,9 +10,7 @@ namespace gradus::op_suite {
 std::span<const Property> properties() {
   static constexpr Property table[] = {
       {"gradient", "the vjp agrees with differences of values", check_gradient},
-      {"second_order",
-       "the vjp of the vjp agrees with differences of gradients",
-       check_second_order},
+      {"second_order", "the vjp of the vjp agrees with differences of gradients", check_second_order},
       {"third_order", "so does the next one", check_third_order},
       {"forward_mode", "J v agrees with differences of values and with J^T", check_forward_mode},
       {"arguments",
@@ -30,23 +28,17 @@ std::span<const Property> properties() {
       {"integers",
        "whole numbers give in int64 what they give in float64, and no end of int64 is too much",
        check_integers},
-      {"broadcasting",
-       "inputs broadcast against each other, gradients are summed",
-       check_broadcasting},
+      {"broadcasting", "inputs broadcast against each other, gradients are summed", check_broadcasting},
       {"sizes", "any number of elements, none included, gives each its own result", check_sizes},
       {"strides", "inputs and cotangents of any layout give the same results", check_strides},
       {"subsets", "a gradient for some inputs is the same as for all", check_subsets},
-      {"saved",
-       "what the rule uses is guarded against change, and nothing else is kept",
-       check_saved},
+      {"saved", "what the rule uses is guarded against change, and nothing else is kept", check_saved},
       {"twice", "a second pass works where retained, and fails otherwise", check_twice},
       {"replay", "forward can be called again with nothing but the node", check_replay},
       {"tape", "all that is recorded is a public op with attributes, line and place", check_tape},
       {"memory", "nothing stays in use", check_memory},
       {"purity", "results depend on inputs alone, which stay as they are", check_purity},
-      {"wrong_inputs",
-       "wrong shapes, dtypes and indices give the right errors",
-       check_wrong_inputs},
+      {"wrong_inputs", "wrong shapes, dtypes and indices give the right errors", check_wrong_inputs},
       {"not_differentiable", "where there is no derivative, none is had", check_not_differentiable},
   };
   return table;
@@ -65,8 +57,7 @@ std::vector<std::string> failures(const Property& property, const Subject& subje
 std::vector<std::string> failures(const Subject& subject) {
   Failures result;
   for (const Property& property : properties())
-    for (const std::string& f : failures(property, subject))
-      fail(result, "{}: {}", property.name, f);
+    for (const std::string& f : failures(property, subject)) fail(result, "{}: {}", property.name, f);
   return result;
 }
 
@@ -78,8 +69,7 @@ Tensor detail::join(std::span<const Tensor> results) {
 
 std::vector<Subject> subjects(const OpEntry& entry) {
   std::vector<Subject> result;
-  for (Example& example : entry.examples())
-    result.push_back({entry.name, entry.op, std::move(example), true});
+  for (Example& example : entry.examples()) result.push_back({entry.name, entry.op, std::move(example), true});
   return result;
 }
 

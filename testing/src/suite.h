@@ -51,9 +51,7 @@ struct Recorded {
   List inputs;  // the real ones are leaves that share the storage of the given ones
   List leaves;  // those
 };
-Recorded record(const Subject& subject,
-                std::span<const Tensor> inputs,
-                const std::vector<std::size_t>& real);
+Recorded record(const Subject& subject, std::span<const Tensor> inputs, const std::vector<std::size_t>& real);
 
 /// Value, and gradients for the real inputs (none if the result takes none).
 struct Outcome {
@@ -67,11 +65,7 @@ Outcome run(const Subject& subject, const Point& point, const Tensor& cotangent 
 /// rtol times the largest one.
 std::optional<std::string> difference(const Tensor& got, const Tensor& expected, double rtol);
 /// Appends a failure where outcomes differ.
-void compare(Failures& failures,
-             const std::string& where,
-             const Outcome& got,
-             const Outcome& expected,
-             double rtol);
+void compare(Failures& failures, const std::string& where, const Outcome& got, const Outcome& expected, double rtol);
 
 /// The nodes behind some tensors in tape order.
 std::vector<Node*> tape_of(std::span<const Tensor> ys);

@@ -70,8 +70,7 @@ Values replay(std::span<const Tensor> ys,
   Values values;
   for (const Tensor& x : leaves) values[{node_of(x), 0}] = detach(x);
   const std::vector<Node*> tape = tape_of(ys);
-  const auto ops =
-      std::count_if(tape.begin(), tape.end(), [](Node* node) { return !node->is_leaf(); });
+  const auto ops = std::count_if(tape.begin(), tape.end(), [](Node* node) { return !node->is_leaf(); });
   for (Node* node : tape) {
     if (node->is_leaf()) continue;
     const auto inputs = inputs_of(*node, values, ops == 1 ? given : std::span<const Tensor>());
@@ -89,10 +88,7 @@ Tensors forward_of(const Node& node, std::span<const Tensor> inputs) {
 // ---- linearity -----------------------------------------------------------------------------------
 
 /// f(x + y) - f(x) - f(y) + f(0) = 0 and f(3 x) - 3 f(x) + 2 f(0) = 0, for the inputs in `moved`.
-void check_affine(const Node& node,
-                  const List& inputs,
-                  const std::vector<std::size_t>& moved,
-                  Failures& failures) {
+void check_affine(const Node& node, const List& inputs, const std::vector<std::size_t>& moved, Failures& failures) {
   List x = inputs, y = inputs, sum = inputs, triple = inputs, zero = inputs;
   for (std::size_t i : moved) {
     const std::vector<double> a = draw_cotangent(inputs[i].shape(), float64, 6 + 2 * i).to_vector();
@@ -112,14 +108,12 @@ void check_affine(const Node& node,
     zero[i] = zeros_like(inputs[i]);
   }
   const auto values = [&](const List& in) { return forward_of(node, in)[0].to_vector(); };
-  const auto fx = values(x), fy = values(y), fsum = values(sum), ftriple = values(triple),
-             f0 = values(zero);
+  const auto fx = values(x), fy = values(y), fsum = values(sum), ftriple = values(triple), f0 = values(zero);
   const double accepted = inputs[moved[0]].dtype() == float32 ? 1e-4 : 1e-11;
   double size = 1;
   for (double v : fsum) size = std::max(size, std::abs(v));
   for (std::size_t k = 0; k < fx.size(); ++k) {
-    const double sums = fsum[k] - fx[k] - fy[k] + f0[k],
-                 multiples = ftriple[k] - 3 * fx[k] + 2 * f0[k];
+    const double sums = fsum[k] - fx[k] - fy[k] + f0[k], multiples = ftriple[k] - 3 * fx[k] + 2 * f0[k];
     if (std::abs(sums) <= accepted * size && std::abs(multiples) <= accepted * size) continue;
     fail(failures,
          "{} is declared {}, but f(x + y) - f(x) - f(y) + f(0) is {:.3g} and f(3x) - 3f(x) + 2f(0) "
@@ -170,8 +164,7 @@ void check_linearity(const Subject& subject, Failures& failures) {
     std::vector<std::size_t> floating;
     for (std::size_t i = 0; i < inputs.size(); ++i)
       if (is_floating(inputs[i].dtype())) floating.push_back(i);
-    if (linearity == Linearity::linear && !floating.empty())
-      check_affine(node, inputs, floating, failures);
+    if (linearity == Linearity::linear && !floating.empty()) check_affine(node, inputs, floating, failures);
     if (linearity == Linearity::bilinear)
       for (std::size_t i : floating) check_affine(node, inputs, {i}, failures);
     return forward_of(node, inputs);
@@ -188,8 +181,7 @@ void check_replay(const Subject& subject, Failures& failures) {
       if (!requires_grad(y) || node_of(y)->is_leaf()) continue;
       const auto at = values.find({node_of(y), y.raw()->output});
       if (at == values.end()) continue;
-      if (const auto d = difference(at->second, y, 0))
-        fail(failures, "{} computed again from its nodes: {}", what, *d);
+      if (const auto d = difference(at->second, y, 0)) fail(failures, "{} computed again from its nodes: {}", what, *d);
     }
   };
   compare_all("the result", {r.y}, r.leaves);
@@ -214,27 +206,18 @@ void check_tape(const Subject& subject, Failures& failures) {
       const OpClass& op = node->op();
       if (subject.library && !known.contains(&op) && &op != subject.op)
         fail(failures, "{} uses {}, which is not in all_ops()", where, node->name());
-      if (op.info.name == nullptr || *op.info.name == '\0')
-        fail(failures, "{} uses an op without a name", where);
+      if (op.info.name == nullptr || *op.info.name == '\0') fail(failures, "{} uses an op without a name", where);
       if (op.attribute_bytes > 0 && op.visit == nullptr)
         fail(failures, "{} has attributes, but no visit() that shows them", node->name());
-      if (node->site().file == nullptr)
-        fail(failures, "{}: no call site on {}", where, describe(*node));
+      if (node->site().file == nullptr) fail(failures, "{}: no call site on {}", where, describe(*node));
       for (const Edge& edge : node->inputs())
         if (edge.node != nullptr && edge.node->id() >= node->id())
-          fail(failures,
-               "{} uses {}, which is not before it on the tape",
-               describe(*node),
-               describe(*edge.node));
+          fail(failures, "{} uses {}, which is not before it on the tape", describe(*node), describe(*edge.node));
     }
   };
   check_nodes("the op", {r.y});
-  if (node_of(r.y)->shape(r.y.raw()->output) != r.y.shape() ||
-      node_of(r.y)->dtype(r.y.raw()->output) != r.y.dtype())
-    fail(failures,
-         "the node says {}, the result is {}",
-         to_string(node_of(r.y)->shape()),
-         to_string(r.y.shape()));
+  if (node_of(r.y)->shape(r.y.raw()->output) != r.y.shape() || node_of(r.y)->dtype(r.y.raw()->output) != r.y.dtype())
+    fail(failures, "the node says {}, the result is {}", to_string(node_of(r.y)->shape()), to_string(r.y.shape()));
   if (has_derivative(subject)) {
     List gradients = pull(r, {.create_graph = true});
     std::erase_if(gradients, [](const Tensor& g) { return !requires_grad(g); });
@@ -250,8 +233,7 @@ void check_subsets(const Subject& subject, Failures& failures) {
     List inputs = point.inputs;
     for (std::size_t i : point.real) inputs[i] = leaf(detach(inputs[i]));
     const Tensor y = call(subject, inputs);
-    const bool itself =
-        std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& x) { return x.is_same(y); });
+    const bool itself = std::any_of(inputs.begin(), inputs.end(), [&](const Tensor& x) { return x.is_same(y); });
     if (requires_grad(y) && !itself) fail(failures, "the result requires a gradient under NoGrad");
   }
   if (requires_grad(record(subject, point.inputs, {}).y))
@@ -299,8 +281,7 @@ void check_saved(const Subject& subject, Failures& failures) {
         fail(failures, "{} is saved, but the rule does not use it", what);
       }
     } catch (const GradientError& e) {
-      if (!saved)
-        fail(failures, "{} is not saved, but a change of it is an error: {}", what, e.what());
+      if (!saved) fail(failures, "{} is not saved, but a change of it is an error: {}", what, e.what());
       if (e.op().empty() || e.site().file == nullptr)
         fail(failures, "the error of a changed {} names no op or no line: {}", what, e.what());
     }
@@ -314,12 +295,10 @@ void check_twice(const Subject& subject, Failures& failures) {
   const bool saves = !saved_storages(r.y).empty();
   const List first = pull(r, {.retain_graph = true}), second = pull(r);
   for (std::size_t k = 0; k < first.size(); ++k)
-    if (const auto d = difference(second[k], first[k], 0))
-      fail(failures, "a second pass: gradient {}: {}", k, *d);
+    if (const auto d = difference(second[k], first[k], 0)) fail(failures, "a second pass: gradient {}: {}", k, *d);
   try {
     pull(r);
-    if (saves && !several_results(r))
-      fail(failures, "a pass over a graph that was used up gives no error");
+    if (saves && !several_results(r)) fail(failures, "a pass over a graph that was used up gives no error");
   } catch (const GradientError& e) {
     if (!saves) fail(failures, "a second pass needs nothing saved, but fails: {}", e.what());
   }
@@ -332,15 +311,13 @@ void check_memory(const Subject& subject, Failures& failures) {
     if (!has_derivative(subject)) return;
     List gradients = pull(r, {.create_graph = true});
     std::erase_if(gradients, [](const Tensor& g) { return !requires_grad(g); });
-    if (!gradients.empty())
-      grad(gradients[0], r.leaves, draw_cotangent(gradients[0].shape(), float64));
+    if (!gradients.empty()) grad(gradients[0], r.leaves, draw_cotangent(gradients[0].shape(), float64));
   };
   once();
   const std::int64_t before = memory_stats().live;
   once();
   const std::int64_t kept = memory_stats().live - before;
-  if (kept != 0)
-    fail(failures, "{} bytes stay in use after the last handle is gone (a cycle?)", kept);
+  if (kept != 0) fail(failures, "{} bytes stay in use after the last handle is gone (a cycle?)", kept);
 }
 
 }  // namespace gradus::op_suite

@@ -69,15 +69,12 @@ TEST(Arguments, AreToldFromTheSameTensorUsedBesides) {
   const auto f = [&](const Tensor& a) { return sum(a * x); };
   expect_close(grad(f)(x), vector({3.0}));
   expect_close(grad(sum(grad(f)(x)), x), vector({1.0}));
-  expect_close(hvp([&](const Tensor& a) { return sum(a * a * x); }, x, vector({1.0})),
-               vector({6.0}));
+  expect_close(hvp([&](const Tensor& a) { return sum(a * a * x); }, x, vector({1.0})), vector({6.0}));
 }
 
 TEST(Arguments, DoNotConfuseNestedDerivatives) {
   // x d(x y)/dy = x^2.
-  const auto nested = [](const Tensor& x) {
-    return x * grad([&](const Tensor& y) { return x * y; })(x);
-  };
+  const auto nested = [](const Tensor& x) { return x * grad([&](const Tensor& y) { return x * y; })(x); };
   expect_close(grad(nested)(number(3)), number(6));
   expect_close(grad(nested)(leaf(number(3))), number(6));
   expect_close(grad(grad(nested))(number(3)), number(2));
@@ -144,14 +141,11 @@ TEST(Arguments, MayHaveHooks) {
 
 // ---- implicit layers -----------------------------------------------------------------------------
 
-const auto step = [](const Tensor& z, const Tensor& x, const Tensor& w) {
-  return tanh(matmul(w, z) + x);
-};
+const auto step = [](const Tensor& z, const Tensor& x, const Tensor& w) { return tanh(matmul(w, z) + x); };
 
 /// z = tanh(W z + x), by iteration. Its derivatives solve u = g + J^T u with J = dstep/dz.
 struct FixedPoint : Op {
-  static constexpr OpInfo info{
-      .name = "fixed_point", .arity = 2, .saves = Saves::inputs | Saves::output};
+  static constexpr OpInfo info{.name = "fixed_point", .arity = 2, .saves = Saves::inputs | Saves::output};
   Tensor forward(const Tensor& x, const Tensor& w) const {
     Tensor z = zeros_like(x);
     for (int i = 0; i < 100; ++i) z = step(z, x, w);
@@ -192,8 +186,8 @@ void check_fixed_point() {
   const std::vector<Tensor> at{x, w};
   EXPECT_TRUE(gradcheck(f, at)) << gradcheck(f, at);
   EXPECT_TRUE(gradgradcheck(f, at)) << gradgradcheck(f, at);
-  const auto third = detail::check_derivative(
-      3, detail::function_of(f), at, {.directions = 2, .entries = 0}, CallSite::here());
+  const auto third =
+      detail::check_derivative(3, detail::function_of(f), at, {.directions = 2, .entries = 0}, CallSite::here());
   EXPECT_TRUE(third) << third;
   // One layer on another, both on the tape.
   const auto two = [&](const Tensor& a, const Tensor& b) { return f(f(a, b), b * 0.5); };
@@ -219,9 +213,7 @@ TEST(ImplicitLayer, OfOneNumberHasTheDerivativesOfItsEquation) {
 
 TEST(GradientChecks, TakeFunctionsThatDifferentiate) {
   const Tensor x = vector({0.3, -0.8});
-  const auto slope = [](const Tensor& a) {
-    return grad(sum(sin(a * a)), a, {}, {.create_graph = true});
-  };
+  const auto slope = [](const Tensor& a) { return grad(sum(sin(a * a)), a, {}, {.create_graph = true}); };
   EXPECT_TRUE(gradcheck(slope, x)) << gradcheck(slope, x);
   EXPECT_TRUE(gradgradcheck(slope, x)) << gradgradcheck(slope, x);
   EXPECT_TRUE(gradcheck(slope, leaf(x))) << gradcheck(slope, leaf(x));

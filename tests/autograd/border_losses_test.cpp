@@ -29,8 +29,7 @@ void expect_row(const Tensor& got, const Row& want, const std::string& what) {
 }
 
 /// Losses of elements: their values, and the gradients of x and target, with and without recording.
-void expect_loss(
-    const Loss& f, const Row& x, const Row& target, const Row& y, const Row& dx, const Row& dt) {
+void expect_loss(const Loss& f, const Row& x, const Row& target, const Row& y, const Row& dx, const Row& dt) {
   for (const DType dtype : {float32, float64}) {
     const Tensor a = leaf(cast(from_vector(x), dtype)), t = leaf(cast(from_vector(target), dtype));
     const Tensor out = f(a, t);
@@ -46,9 +45,7 @@ void expect_loss(
 }
 
 TEST(BorderLosses, KlDivergenceOfWhatIsImpossible) {
-  const auto plain = [](const Tensor& x, const Tensor& t) {
-    return kl_div(x, t, {.reduction = kNone});
-  };
+  const auto plain = [](const Tensor& x, const Tensor& t) { return kl_div(x, t, {.reduction = kNone}); };
   expect_loss(plain, {-1, -kInfinity, 0}, {0, 0, 1}, {0, 0, 0}, {0, 0, -1}, {0, 0, 1});
   const auto logs = [](const Tensor& x, const Tensor& t) {
     return kl_div(x, t, {.log_target = true, .reduction = kNone});
@@ -58,9 +55,7 @@ TEST(BorderLosses, KlDivergenceOfWhatIsImpossible) {
 }
 
 TEST(BorderLosses, PoissonOfNoEvents) {
-  const auto logs = [](const Tensor& x, const Tensor& t) {
-    return poisson_nll_loss(x, t, {.reduction = kNone});
-  };
+  const auto logs = [](const Tensor& x, const Tensor& t) { return poisson_nll_loss(x, t, {.reduction = kNone}); };
   expect_loss(logs, {-kInfinity, 0}, {0, 0}, {0, 1}, {0, 1}, {0, 0});
   const auto rates = [](const Tensor& x, const Tensor& t) {
     return poisson_nll_loss(x, t, {.log_input = false, .eps = 0, .reduction = kNone});
@@ -70,9 +65,7 @@ TEST(BorderLosses, PoissonOfNoEvents) {
 
 TEST(BorderLosses, LogitsThatAreSure) {
   const Row x{kInfinity, -kInfinity}, right{1, 0}, none{0, 0};
-  const auto plain = [](const Tensor& v, const Tensor& t) {
-    return bce_with_logits(v, t, {.reduction = kNone});
-  };
+  const auto plain = [](const Tensor& v, const Tensor& t) { return bce_with_logits(v, t, {.reduction = kNone}); };
   expect_loss(plain, x, right, none, none, {-kInfinity, kInfinity});
   const auto weighed = [](const Tensor& v, const Tensor& t) {
     const Tensor w = full({2}, 3, v.dtype());
@@ -110,8 +103,8 @@ TEST(BorderLosses, CrossEntropyWithMaskedClasses) {
     }
     // A class of weight 0, both as the label and as one that smoothing spreads to.
     const Tensor weight = cast(from_vector(Row{1, 0, 1}), dtype);
-    const Tensor y = cross_entropy(
-        x, tensor({0}), {.weight = weight, .label_smoothing = 0.5, .reduction = Reduction::sum});
+    const Tensor y =
+        cross_entropy(x, tensor({0}), {.weight = weight, .label_smoothing = 0.5, .reduction = Reduction::sum});
     expect_row(y, {two * (0.5 + 0.5 / 3 + 0.5 / 3)}, "weight");
     const Tensor logs = cast(from_vector(Row{-kInfinity, -1}, {1, 2}), dtype);
     const Tensor w = cast(from_vector(Row{0, 1}), dtype);
@@ -121,12 +114,9 @@ TEST(BorderLosses, CrossEntropyWithMaskedClasses) {
 }
 
 TEST(BorderLosses, ProbabilitiesAtTheirEnds) {
-  const auto f = [](const Tensor& x, const Tensor& t) {
-    return bce_loss(x, t, {.reduction = kNone});
-  };
+  const auto f = [](const Tensor& x, const Tensor& t) { return bce_loss(x, t, {.reduction = kNone}); };
   // As its value is: of a logarithm that is cut off 0, elsewhere -t / x and (1 - t) / (1 - x), however large.
-  expect_loss(
-      f, {0, 1, 0, 1}, {0, 1, 1, 0}, {0, 0, 100, 100}, {1, -1, 0, 0}, {100, -100, 100, -100});
+  expect_loss(f, {0, 1, 0, 1}, {0, 1, 1, 0}, {0, 0, 100, 100}, {1, -1, 0, 0}, {100, -100, 100, -100});
   const Tensor x = leaf(cast(from_vector(Row{1e-20}), float32));
   const Tensor t = cast(from_vector(Row{1}), float32);
   for (const bool recorded : {false, true})

@@ -63,27 +63,18 @@ TEST(Borders, ErrorFunctionsAndGeluAtZeroOfEitherSign) {
 }
 
 TEST(Borders, ActivationsAtInfinity) {
-  const auto check =
-      [](const char* what, const Function& f, double low, double high, double right) {
-        for (const DType dtype : {float32, float64})
-          expect_row(f(row({-kInfinity, kInfinity}, dtype)), {low, high}, what);
-        expect_slopes(f, {-kInfinity, kInfinity}, {0, right}, what);
-        expect_higher(2, f, {-kInfinity, kInfinity}, {0, 0});
-      };
-  check(
-      "silu", [](const Tensor& x) { return silu(x); }, 0, kInfinity, 1);
-  check(
-      "mish", [](const Tensor& x) { return mish(x); }, 0, kInfinity, 1);
-  check(
-      "gelu", [](const Tensor& x) { return gelu(x); }, 0, kInfinity, 1);
-  check(
-      "gelu by tanh", [](const Tensor& x) { return gelu(x, Approximate::tanh); }, 0, kInfinity, 1);
-  check(
-      "softsign", [](const Tensor& x) { return softsign(x); }, -1, 1, 0);
-  check(
-      "erf", [](const Tensor& x) { return erf(x); }, -1, 1, 0);
-  check(
-      "atan", [](const Tensor& x) { return atan(x); }, -std::acos(0), std::acos(0), 0);
+  const auto check = [](const char* what, const Function& f, double low, double high, double right) {
+    for (const DType dtype : {float32, float64}) expect_row(f(row({-kInfinity, kInfinity}, dtype)), {low, high}, what);
+    expect_slopes(f, {-kInfinity, kInfinity}, {0, right}, what);
+    expect_higher(2, f, {-kInfinity, kInfinity}, {0, 0});
+  };
+  check("silu", [](const Tensor& x) { return silu(x); }, 0, kInfinity, 1);
+  check("mish", [](const Tensor& x) { return mish(x); }, 0, kInfinity, 1);
+  check("gelu", [](const Tensor& x) { return gelu(x); }, 0, kInfinity, 1);
+  check("gelu by tanh", [](const Tensor& x) { return gelu(x, Approximate::tanh); }, 0, kInfinity, 1);
+  check("softsign", [](const Tensor& x) { return softsign(x); }, -1, 1, 0);
+  check("erf", [](const Tensor& x) { return erf(x); }, -1, 1, 0);
+  check("atan", [](const Tensor& x) { return atan(x); }, -std::acos(0), std::acos(0), 0);
 }
 
 TEST(Borders, PowersOfZero) {
@@ -121,10 +112,8 @@ TEST(Borders, LogarithmsUnderAZero) {
     return Function([a](const Tensor& b) { return xlogy(full({b.numel()}, a, b.dtype()), b); });
   };
   expect_slopes(with(0), {0, 2}, {0, 0}, "xlogy(0, b)");
-  expect_slopes([](const Tensor& a) { return xlogy(a, full({a.numel()}, 2, a.dtype())); },
-                {0},
-                {std::log(2)},
-                "xlogy(a, 2)");
+  expect_slopes(
+      [](const Tensor& a) { return xlogy(a, full({a.numel()}, 2, a.dtype())); }, {0}, {std::log(2)}, "xlogy(a, 2)");
   const auto sum_with = [](double a) {
     return Function([a](const Tensor& b) { return logaddexp(full({b.numel()}, a, b.dtype()), b); });
   };

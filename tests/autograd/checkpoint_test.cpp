@@ -37,8 +37,7 @@ TEST(Checkpoint, OfAnMlpTakesAQuarterAndGivesTheSameBits) {
   for (int i = 0; i < kLayers; ++i) weights.push_back(leaf(normal({kWidth, kWidth}, 0, 0.15)));
   const Tensor x = normal({2048, kWidth});
   const auto layers = [&](Tensor h, int from) {
-    for (int i = from; i < from + kSegment; ++i)
-      h = sin(matmul(h, weights[static_cast<std::size_t>(i)]));
+    for (int i = from; i < from + kSegment; ++i) h = sin(matmul(h, weights[static_cast<std::size_t>(i)]));
     return h;
   };
   const auto run = [&](bool checkpointed) {
@@ -46,8 +45,7 @@ TEST(Checkpoint, OfAnMlpTakesAQuarterAndGivesTheSameBits) {
     reset_peak_memory();
     Tensor h = x;
     for (int i = 0; i < kLayers; i += kSegment)
-      h = checkpointed ? checkpoint([&layers, i](const Tensor& at) { return layers(at, i); }, h)
-                       : layers(h, i);
+      h = checkpointed ? checkpoint([&layers, i](const Tensor& at) { return layers(at, i); }, h) : layers(h, i);
     std::vector<Tensor> results = grad(sum(h), weights);
     const std::int64_t peak = memory_stats().peak - before;
     results.push_back(h);
@@ -69,14 +67,11 @@ TEST(Checkpoint, KeepsItsInputsOnly) {
 TEST(Checkpoint, GradientsReachInputsAndWhatIsCaptured) {
   const Tensor x = leaf(draw({3})), w = leaf(draw({3})), h = w * 2.0;
   const auto f = [&](const Tensor& a, const Tensor& b) { return exp(a * w) * h + b * x; };
-  const auto gradients = [&](const Tensor& y) {
-    return grad(sum(y), {x, w, h}, {}, {.retain_graph = true});
-  };
+  const auto gradients = [&](const Tensor& y) { return grad(sum(y), {x, w, h}, {}, {.retain_graph = true}); };
   const auto expected = gradients(f(tanh(x), x));
   const Tensor y = checkpoint(f, tanh(x), x);
   const auto got = gradients(y);
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    EXPECT_TRUE(all_close(got[i], expected[i], 1e-13, 1e-13)) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(all_close(got[i], expected[i], 1e-13, 1e-13)) << i;
   expect_same(gradients(y), got);  // kept for another pass
   backward(sum(y));
   expect_same({gradient(w)}, {got[1]});
@@ -86,19 +81,15 @@ TEST(Checkpoint, GradientsReachInputsAndWhatIsCaptured) {
 TEST(Checkpoint, NestsAndDifferentiatesTwice) {
   const Tensor x = leaf(draw({3})), w = leaf(draw({3})), h = w * x;
   const auto f = [&](const Tensor& a) { return exp(a * w) * h; };
-  const auto g = [&](const Tensor& a, bool nested) {
-    return sum((nested ? checkpoint(f, tanh(a)) : f(tanh(a))) * a);
-  };
+  const auto g = [&](const Tensor& a, bool nested) { return sum((nested ? checkpoint(f, tanh(a)) : f(tanh(a))) * a); };
   const auto derivatives = [&](const Tensor& y) {
     std::vector<Tensor> all = grad(y, {x, w}, {}, {.create_graph = true});
-    for (const Tensor& second : grad(sum(all[0] * all[1]), {x, w}, {}, {.retain_graph = true}))
-      all.push_back(second);
+    for (const Tensor& second : grad(sum(all[0] * all[1]), {x, w}, {}, {.retain_graph = true})) all.push_back(second);
     return all;
   };
   const auto expected = derivatives(g(x, false));
   const auto got = derivatives(checkpoint([&](const Tensor& a) { return g(a, true); }, x));
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    EXPECT_TRUE(all_close(got[i], expected[i], 1e-12, 1e-12)) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(all_close(got[i], expected[i], 1e-12, 1e-12)) << i;
 }
 
 TEST(Checkpoint, HasTheRandomNumbersOfTheFirstCall) {
@@ -119,31 +110,24 @@ TEST(Checkpoint, HasTheRandomNumbersOfTheFirstCall) {
 
 TEST(Checkpoint, MayDifferentiateItself) {
   const Tensor x = leaf(draw({3})), w = leaf(draw({3}));
-  const auto f = [&](const Tensor& a) {
-    return grad(sum(sin(a * w)), a, {}, {.create_graph = true}) * a;
-  };
+  const auto f = [&](const Tensor& a) { return grad(sum(sin(a * w)), a, {}, {.create_graph = true}) * a; };
   expect_same(grad(sum(checkpoint(f, x)), {x, w}), grad(sum(f(x)), {x, w}));
   const Tensor u = sum(sin(x * w));
   EXPECT_TRUE(message([&] {
                 checkpoint(
-                    [&](const Tensor& a) {
-                      return a * grad(u, x, {}, {.retain_graph = true, .create_graph = true});
-                    },
+                    [&](const Tensor& a) { return a * grad(u, x, {}, {.retain_graph = true, .create_graph = true}); },
                     x);
               }).find("checkpoint: expected a function that uses tensors") == 0);
 }
 
 TEST(Checkpoint, GivesSeveralResults) {
   const Tensor x = leaf(draw({3})), w = leaf(draw({3}));
-  const auto f = [&](std::span<const Tensor> in) {
-    return std::vector<Tensor>{in[0] * in[1], w, in[1]};
-  };
+  const auto f = [&](std::span<const Tensor> in) { return std::vector<Tensor>{in[0] * in[1], w, in[1]}; };
   const Tensor c = draw({3}), xs[] = {x, exp(x)};
   const auto ys = f(xs), zs = checkpoint(f, xs);
   expect_same(zs, ys);
   for (std::size_t k = 0; k < ys.size(); ++k)
-    expect_same(grad(zs[k], {x, w}, c, {.retain_graph = true}),
-                grad(ys[k], {x, w}, c, {.retain_graph = true}));
+    expect_same(grad(zs[k], {x, w}, c, {.retain_graph = true}), grad(ys[k], {x, w}, c, {.retain_graph = true}));
   EXPECT_FALSE(requires_grad(checkpoint([](const Tensor& a) { return exp(a); }, c)));
   EXPECT_FALSE(no_grad([&] { return requires_grad(checkpoint(f, xs)[0]); }));
 }

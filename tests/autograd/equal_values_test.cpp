@@ -66,9 +66,7 @@ TEST(EqualEigenvalues, VectorsAreRefused) {
     expect_refused("eigh", [&] { return hvp(f, a, kC); });
   }
   // log 1 = 0: nothing comes back to the vectors, and still it depends on them.
-  expect_refused("eigh", [] {
-    return grad([](const Tensor& x) { return through_vectors(x, log); }, identity(3));
-  });
+  expect_refused("eigh", [] { return grad([](const Tensor& x) { return through_vectors(x, log); }, identity(3)); });
 }
 
 TEST(EqualEigenvalues, TheErrorNamesThem) {
@@ -94,9 +92,7 @@ TEST(EqualEigenvalues, ValuesHaveFirstDerivatives) {
 /// logdet's Hessian along v is -a^-1 v a^-1.
 TEST(EqualEigenvalues, SecondDerivativesOfValuesAreRightOrRefused) {
   const Scalar f = [](const Tensor& x) { return sum(log(eigh(symmetric(x)).values)); };
-  const Scalar squares = [](const Tensor& x) {
-    return sum(square(eigh(symmetric(x)).values - 1.0));
-  };
+  const Scalar squares = [](const Tensor& x) { return sum(square(eigh(symmetric(x)).values - 1.0)); };
   const Tensor v = symmetric(drawn({3, 3}, 4));
   for (const Tensor& a : {identity(3), diagonal_of({1, 1, 2}), rotated({1, 1, 2})}) {
     expect_refused("eigh", [&] { return hvp(f, a, v); });
@@ -113,16 +109,11 @@ TEST(EqualEigenvalues, SecondDerivativesOfValuesAreRightOrRefused) {
 TEST(EqualEigenvalues, OtherVectorsAreFree) {
   const Tensor a = diagonal_of({1, 1, 3});
   const auto projection = [](const Tensor& v) { return matmul(v, transpose(v)); };
-  const Scalar top = [&](const Tensor& x) {
-    return sum(projection(narrow(eigh(symmetric(x)).vectors, 1, 2, 1)) * kC);
-  };
+  const Scalar top = [&](const Tensor& x) { return sum(projection(narrow(eigh(symmetric(x)).vectors, 1, 2, 1)) * kC); };
   const Tensor c = symmetric(kC);
-  const auto at = [&](std::int64_t i, std::int64_t j) {
-    return c.to_vector()[static_cast<std::size_t>(3 * i + j)];
-  };
+  const auto at = [&](std::int64_t i, std::int64_t j) { return c.to_vector()[static_cast<std::size_t>(3 * i + j)]; };
   const double d0 = at(0, 2) / 2, d1 = at(1, 2) / 2;
-  const Tensor want =
-      reshape(from_vector(std::vector<double>{0, 0, d0, 0, 0, d1, d0, d1, 0}), {3, 3});
+  const Tensor want = reshape(from_vector(std::vector<double>{0, 0, d0, 0, 0, d1, d0, d1, 0}), {3, 3});
   expect_close(grad(top, a), want);
   // The space of the two others, by the option: 1 - P.
   const Scalar rest = [&](const Tensor& x) {
@@ -177,15 +168,13 @@ TEST(EqualSingularValues, ZerosOfRectangularMatrices) {
     // u v^T of the first: du = (1 - u u^T) da v / s.
     const Scalar first = [](const Tensor& x) {
       const SvdResult r = svd(x);
-      return sum(matmul(narrow(r.u, 1, 0, 1), narrow(r.vh, 0, 0, 1)) *
-                 drawn({x.size(0), x.size(1)}, 3));
+      return sum(matmul(narrow(r.u, 1, 0, 1), narrow(r.vh, 0, 0, 1)) * drawn({x.size(0), x.size(1)}, 3));
     };
     const Tensor d = grad(first, a);
     for (const double v : d.to_vector()) EXPECT_TRUE(std::isfinite(v));
     const double h = 1e-5;
     const Tensor v = drawn(a.shape(), 6);
-    const double numeric =
-        (first(a + h * v).item<double>() - first(a - h * v).item<double>()) / (2 * h);
+    const double numeric = (first(a + h * v).item<double>() - first(a - h * v).item<double>()) / (2 * h);
     EXPECT_NEAR(sum(d * v).item<double>(), numeric, 1e-8);
   }
 }

@@ -46,10 +46,8 @@ TEST(Functional, JacobianHasTheShapesOfBoth) {
   const Tensor x = vector({{1.0, 2.0}, {3.0, 4.0}});
   const Tensor j = jacobian([](const Tensor& t) { return sum(t * t, {0}); })(x);
   expect_close(j, vector({{{2.0, 0.0}, {6.0, 0.0}}, {{0.0, 4.0}, {0.0, 8.0}}}));
-  EXPECT_EQ(jacobian([](const Tensor& t) { return slice(t, 0, 0, 0); })(x).shape(),
-            (Shape{0, 2, 2, 2}));
-  expect_close(jacobian([](const Tensor& t) { return detach(t); })(x),
-               zeros({2, 2, 2, 2}, float64));
+  EXPECT_EQ(jacobian([](const Tensor& t) { return slice(t, 0, 0, 0); })(x).shape(), (Shape{0, 2, 2, 2}));
+  expect_close(jacobian([](const Tensor& t) { return detach(t); })(x), zeros({2, 2, 2, 2}, float64));
 }
 
 TEST(Functional, TakesSeveralInputs) {
@@ -62,9 +60,7 @@ TEST(Functional, TakesSeveralInputs) {
   expect_close(dx[0], 2.0 * a * b * va);
   expect_close(dx[1], a * a * va);
   EXPECT_FALSE(dx[2].defined());
-  const auto h = hvp([&](std::span<const Tensor> in) { return sum(f(in)); },
-                     std::vector{a, b},
-                     std::vector{va, vb});
+  const auto h = hvp([&](std::span<const Tensor> in) { return sum(f(in)); }, std::vector{a, b}, std::vector{va, vb});
   expect_close(h[0], 2.0 * b * va + 2.0 * a * vb);
   expect_close(h[1], 2.0 * a * va);
 }
@@ -83,8 +79,7 @@ TEST(Functional, CanBeDifferentiatedFurther) {
   expect_close(grad(sum(jvp(cube_sum, x, v).second), x), 6.0 * detach(x) * v);
   expect_close(grad(sum(hvp(cube_sum, x, v)), x), 6.0 * v);
   expect_close(grad(sum(hessian(cube_sum)(x)), x), full({3}, 6, float64));
-  expect_close(grad(grad(grad([](const Tensor& t) { return pow(t, 4); })))(scalar(2, float64)),
-               scalar(48, float64));
+  expect_close(grad(grad(grad([](const Tensor& t) { return pow(t, 4); })))(scalar(2, float64)), scalar(48, float64));
 }
 
 TEST(Functional, CanBeDifferentiatedByWhatTheFunctionUses) {
@@ -125,17 +120,14 @@ TEST(Functional, GivesSeveralResults) {
   expect_close(j[1][1], zeros({2}, float64));
   const std::vector<Tensor> column = jacobian([&](const Tensor& x) { return f(x, b); })(a);
   expect_close(column[0], diag(b));
-  const std::vector<Tensor> row =
-      jacobian([](const Tensor& x, const Tensor& y) { return x * y; })(std::vector{a, b});
+  const std::vector<Tensor> row = jacobian([](const Tensor& x, const Tensor& y) { return x * y; })(std::vector{a, b});
   expect_close(row[1], diag(a));
 }
 
 TEST(Functional, OfSecondOrderInSeveralInputs) {
   const Tensor a = vector({1.0, 2.0}), b = vector({3.0, 5.0, 7.0}), m = ones({2, 3}, float64);
   // f = a^T M b + |a|^2: blocks 2 I, M, M^T, 0.
-  const auto f = [&](const Tensor& x, const Tensor& y) {
-    return sum(x * matmul(m, y)) + sum(x * x);
-  };
+  const auto f = [&](const Tensor& x, const Tensor& y) { return sum(x * matmul(m, y)) + sum(x * x); };
   const auto h = hessian(f)({a, b});
   expect_close(h[0][0], diag(full({2}, 2, float64)));
   expect_close(h[0][1], m);
@@ -185,41 +177,28 @@ TEST(Functional, OfWhatAFunctionOfNothingUses) {
 
 TEST(Functional, ErrorsNameFunctionAndLine) {
   const Tensor x = vector({1.0, 2.0});
-  const auto contains = [](const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
-  };
+  const auto contains = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
   const std::string shape = message_of<ShapeError>([&] { jvp(cube_sum, x, ones({3}, float64)); });
   EXPECT_TRUE(contains(shape, "jvp: expected a direction [2], got [3]")) << shape;
   EXPECT_TRUE(contains(shape, "functional_test.cpp")) << shape;
-  EXPECT_TRUE(contains(message_of<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }),
-                       "expected float64, got float32"));
-  EXPECT_TRUE(contains(message_of<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }),
-                       "vjp: expected a cotangent []"));
+  EXPECT_TRUE(contains(message_of<DTypeError>([&] { jvp(cube_sum, x, ones({2})); }), "expected float64, got float32"));
   EXPECT_TRUE(
-      contains(message_of<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
-               "hvp: expected a function with one element"));
-  EXPECT_TRUE(contains(message_of<DTypeError>([&] {
-                         jvp(cube_sum, tensor({1, 2}), tensor({1, 2}));
-                       }),
+      contains(message_of<ShapeError>([&] { vjp(cube_sum, x, ones({2}, float64)); }), "vjp: expected a cotangent []"));
+  EXPECT_TRUE(contains(message_of<ShapeError>([&] { hvp([](const Tensor& t) { return t * t; }, x, x); }),
+                       "hvp: expected a function with one element"));
+  EXPECT_TRUE(contains(message_of<DTypeError>([&] { jvp(cube_sum, tensor({1, 2}), tensor({1, 2})); }),
                        "expected an input of float32 or float64"));
   EXPECT_TRUE(contains(message_of<GradientError>([&] { grad([&] { return cube_sum(x); }, x); }),
                        "grad: expected tensors that require a gradient, got number 0"));
-  EXPECT_TRUE(contains(message_of<ArgumentError>([&] {
-                         vjp(cube_sum, x, {x, x});
-                       }),
-                       "vjp: expected 1 cotangents, got 2"));
-  EXPECT_TRUE(contains(message_of<ArgumentError>([&] {
-                         jvp(cube_sum, x, {x, x});
-                       }),
-                       "jvp: expected 1 directions, got 2"));
-  EXPECT_TRUE(contains(message_of<ArgumentError>(
-                           [&] { hvp([](const Tensor& t) { return std::pair(t, t); }, x, x); }),
-                       "hvp: expected a function with one result, got 2"));
   EXPECT_TRUE(
-      contains(message_of<ShapeError>([&] {
-                 jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64));
-               }),
-               "jacobian"))
+      contains(message_of<ArgumentError>([&] { vjp(cube_sum, x, {x, x}); }), "vjp: expected 1 cotangents, got 2"));
+  EXPECT_TRUE(
+      contains(message_of<ArgumentError>([&] { jvp(cube_sum, x, {x, x}); }), "jvp: expected 1 directions, got 2"));
+  EXPECT_TRUE(contains(message_of<ArgumentError>([&] { hvp([](const Tensor& t) { return std::pair(t, t); }, x, x); }),
+                       "hvp: expected a function with one result, got 2"));
+  EXPECT_TRUE(contains(
+      message_of<ShapeError>([&] { jacobian([](const Tensor& t) { return t * t; })(zeros({1, 1, 1, 1, 1}, float64)); }),
+      "jacobian"))
       << "more than eight dimensions";
 }
 

@@ -18,9 +18,7 @@ namespace {
 
 Tensor cube_sum(const Tensor& x) { return sum(pow(x, 3)); }
 
-bool mentions(const Report& r, const std::string& text) {
-  return to_string(r).find(text) != std::string::npos;
-}
+bool mentions(const Report& r, const std::string& text) { return to_string(r).find(text) != std::string::npos; }
 
 /// y = x^3 whose rule is given as an argument.
 struct Cube : Op {
@@ -43,8 +41,7 @@ Tensor draw(const Shape& shape, double low = 0.5, double high = 2) {
 }
 
 TEST(Gradcheck, AcceptsRightRulesToManyDigits) {
-  const Report first = gradcheck(cube_sum, draw({2, 3})),
-               second = gradgradcheck(cube_sum, draw({2, 3}));
+  const Report first = gradcheck(cube_sum, draw({2, 3})), second = gradgradcheck(cube_sum, draw({2, 3}));
   EXPECT_TRUE(first) << first;
   EXPECT_TRUE(second) << second;
   EXPECT_LT(first.max_relative_error, 1e-9);
@@ -54,9 +51,7 @@ TEST(Gradcheck, AcceptsRightRulesToManyDigits) {
 }
 
 TEST(Gradcheck, TakesSeveralInputsAndGivesSeveralResults) {
-  const auto f = [](const Tensor& a, const Tensor& b) {
-    return std::pair(a * b, matmul(a, transpose(b)));
-  };
+  const auto f = [](const Tensor& a, const Tensor& b) { return std::pair(a * b, matmul(a, transpose(b))); };
   EXPECT_TRUE(gradcheck(f, {draw({2, 3}), draw({2, 3}, -1, 1)}));
   EXPECT_TRUE(gradgradcheck(f, {draw({2, 3}), draw({2, 3}, -1, 1)}));
   const auto g = [](std::span<const Tensor> in) { return in[0] * in[1] / in[2]; };
@@ -80,8 +75,7 @@ TEST(Gradcheck, ConvertsFloat32) {
 
 TEST(Gradcheck, HandlesEveryScale) {
   // Inputs from 1e-4 to 1e6, results and derivatives far from 1.
-  EXPECT_TRUE(
-      gradcheck([](const Tensor& x) { return 1.0 / x; }, tensor({1e-4, 0.3, 20.0, 1e6}, float64)));
+  EXPECT_TRUE(gradcheck([](const Tensor& x) { return 1.0 / x; }, tensor({1e-4, 0.3, 20.0, 1e6}, float64)));
   EXPECT_TRUE(gradcheck([](const Tensor& x) { return x * x * 1e-12; }, draw({3})));
   EXPECT_TRUE(gradcheck([](const Tensor& x) { return x * x * 1e+12; }, draw({3})));
   EXPECT_TRUE(gradcheck([](const Tensor& x) { return sin(x); }, tensor({1000.0, 1.0}, float64)));
@@ -113,14 +107,12 @@ TEST(Gradcheck, RejectsARuleThatIsSlightlyOff) {
   for (double factor : {1.001, 0.999, 1.00001, -1.0, 0.0}) {
     static double scale = 0;
     scale = factor;
-    const auto f =
-        cube([](const Pullback& p) { return Cotangents{p.g * p.in(0) * p.in(0) * (3 * scale)}; });
+    const auto f = cube([](const Pullback& p) { return Cotangents{p.g * p.in(0) * p.in(0) * (3 * scale)}; });
     for (const Shape& shape : {Shape{2, 3}, {100}, {5000}}) {
       const Report r = gradcheck(f, draw(shape));
       EXPECT_FALSE(r) << factor << " " << r;
-      EXPECT_NEAR(r.max_relative_error,
-                  std::abs(factor - 1) / std::max(1.0, std::abs(factor)),
-                  1e-3 * std::abs(factor - 1))
+      EXPECT_NEAR(
+          r.max_relative_error, std::abs(factor - 1) / std::max(1.0, std::abs(factor)), 1e-3 * std::abs(factor - 1))
           << r;
     }
   }
@@ -153,8 +145,7 @@ TEST(Gradcheck, RejectsWhatIsWrongAtSecondOrderOnly) {
   EXPECT_FALSE(r);
   EXPECT_TRUE(mentions(r, "d gradient")) << r;
 
-  const auto unlinked =
-      cube([](const Pullback& p) { return Cotangents{detach(p.g) * p.in(0) * p.in(0) * 3.0}; });
+  const auto unlinked = cube([](const Pullback& p) { return Cotangents{detach(p.g) * p.in(0) * p.in(0) * 3.0}; });
   EXPECT_TRUE(gradcheck(unlinked, draw({3})));
   const Report c = gradgradcheck(unlinked, draw({3}));
   EXPECT_FALSE(c);
@@ -182,8 +173,7 @@ TEST(Gradcheck, SaysWhereAFunctionIsNotDifferentiable) {
   EXPECT_FALSE(kink);
   EXPECT_EQ(kink.worst.input_at, (Shape{1}));
   EXPECT_TRUE(mentions(kink, "not differentiable here?")) << kink;
-  const Report jump =
-      gradcheck([](const Tensor& x) { return where(x >= 0, x, x - 1.0); }, tensor({0.0}, float64));
+  const Report jump = gradcheck([](const Tensor& x) { return where(x >= 0, x, x - 1.0); }, tensor({0.0}, float64));
   EXPECT_FALSE(jump);
   EXPECT_TRUE(mentions(jump, "not differentiable here?")) << jump;
   const Report wrong = gradcheck([](const Tensor& x) { return x * detach(x); }, draw({2}));
@@ -203,17 +193,14 @@ TEST(Gradcheck, RejectsWhatItCouldNotJudge) {
   EXPECT_FALSE(r);
   EXPECT_TRUE(mentions(r, "nothing can be said")) << r;
   // float32 inside.
-  EXPECT_FALSE(
-      gradcheck([](const Tensor& x) { return to(pow(to(x, float32), 3), float64); }, draw({2})));
+  EXPECT_FALSE(gradcheck([](const Tensor& x) { return to(pow(to(x, float32), 3), float64); }, draw({2})));
 }
 
 TEST(Gradcheck, RejectsRandomValuesAndGradients) {
-  const Report value =
-      gradcheck([](const Tensor& x) { return x * uniform({3}, 0, 1, float64); }, draw({3}));
+  const Report value = gradcheck([](const Tensor& x) { return x * uniform({3}, 0, 1, float64); }, draw({3}));
   EXPECT_FALSE(value);
   EXPECT_TRUE(mentions(value, "result differs from run to run")) << value;
-  const auto f =
-      cube([](const Pullback& p) { return Cotangents{p.g * uniform({3}, 0, 1, float64)}; });
+  const auto f = cube([](const Pullback& p) { return Cotangents{p.g * uniform({3}, 0, 1, float64)}; });
   const Report gradient = gradcheck(f, draw({3}));
   EXPECT_FALSE(gradient);
   EXPECT_TRUE(mentions(gradient, "derivative of the result differs from run to run")) << gradient;
@@ -248,8 +235,7 @@ TEST(Gradcheck, ErrorsNameTheCaller) {
     EXPECT_NE(std::string(e.what()).find("gradcheck_test.cpp"), std::string::npos);
   }
   EXPECT_THROW(gradcheck([](const Tensor& x) { return x > 1; }, draw({2})), DTypeError);
-  EXPECT_THROW(gradcheck([](const Tensor& a, const Tensor&) { return a; }, draw({2})),
-               ArgumentError);
+  EXPECT_THROW(gradcheck([](const Tensor& a, const Tensor&) { return a; }, draw({2})), ArgumentError);
 }
 
 }  // namespace

@@ -46,8 +46,7 @@ TEST(GradientOps, OfHigherOrder) {
     };
   };
   for (double max_norm : {1.0, 100.0})
-    EXPECT_TRUE(
-        gradcheck(back([=](const Tensor& t) { return clip_gradient_norm(t, max_norm); }), x));
+    EXPECT_TRUE(gradcheck(back([=](const Tensor& t) { return clip_gradient_norm(t, max_norm); }), x));
   EXPECT_TRUE(gradcheck(back([](const Tensor& t) { return clip_gradient(t, -1, 0.7); }), x));
   EXPECT_TRUE(gradcheck(back([](const Tensor& t) { return scale_gradient(t, 3); }), x));
   const auto h = hvp([](const Tensor& t) { return sum(pow(scale_gradient(t, 2), 3)); }, x, x);
@@ -62,12 +61,10 @@ TEST(GradientOps, OfSpecialCotangents) {
   const Tensor back = grad(y, x, g, {.create_graph = true});
   expect_close(grad(sum(back), g), ones({2}));  // at a norm of 0 too
   const double large = 1e30;                    // squares overflow a float
-  EXPECT_TRUE(all_close(grad(clip_gradient_norm(x, large), x, full({2}, large)),
-                        full({2}, large / std::sqrt(2.0)),
-                        1e-6));
-  EXPECT_TRUE(std::isnan(
-      sum(grad(clip_gradient(x, -1, 1), x, full({2}, std::numeric_limits<double>::quiet_NaN())))
-          .item()));
+  EXPECT_TRUE(
+      all_close(grad(clip_gradient_norm(x, large), x, full({2}, large)), full({2}, large / std::sqrt(2.0)), 1e-6));
+  EXPECT_TRUE(
+      std::isnan(sum(grad(clip_gradient(x, -1, 1), x, full({2}, std::numeric_limits<double>::quiet_NaN()))).item()));
 }
 
 TEST(GradientOps, Refuse) {

@@ -41,14 +41,10 @@ TEST(NanGuard, NamesTheOpThatMadeIt) {
   const Tensor x = vector({{1.0, 2.0}, {-1.0, 0.0}});
   const int line = __LINE__ + 1;
   const auto f = [](const Tensor& t) { return exp(log(t) * 2.0); };
-  EXPECT_EQ(
-      account<ArgumentError>([&] { f(x); }),
-      "log: expected a finite result of finite inputs, got nan at [1, 0] | net.fc | " + here(line));
-  EXPECT_EQ(
-      account<ArgumentError>([&] {
-        f(vector({3.0, 0.0}));
-      }),
-      "log: expected a finite result of finite inputs, got -inf at [1] | net.fc | " + here(line));
+  EXPECT_EQ(account<ArgumentError>([&] { f(x); }),
+            "log: expected a finite result of finite inputs, got nan at [1, 0] | net.fc | " + here(line));
+  EXPECT_EQ(account<ArgumentError>([&] { f(vector({3.0, 0.0})); }),
+            "log: expected a finite result of finite inputs, got -inf at [1] | net.fc | " + here(line));
   EXPECT_EQ(account<ArgumentError>([&] { sum(x, {1}) / 0.0; }).substr(0, 10), "div_scalar");
 }
 

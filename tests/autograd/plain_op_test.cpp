@@ -22,9 +22,7 @@ const auto cube = make_op(
 const auto outer = make_op(
     "outer",
     [](const Tensor& a, const Tensor& b) { return matmul(unsqueeze(a, 1), unsqueeze(b, 0)); },
-    [](const Pullback& p) -> Cotangents {
-      return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))};
-    },
+    [](const Pullback& p) -> Cotangents { return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))}; },
     {.saves = Saves::inputs, .linearity = Linearity::bilinear});
 
 const auto total = make_op(
@@ -65,9 +63,7 @@ TEST(PlainOp, TakesAListAndGivesSeveral) {
   EXPECT_TRUE(equal(grad(sum(total(xs)), x), vector({3.0, 3.0})));
   const auto both = make_op(
       "both",
-      [](const Tensor& a) {
-        return Tensors{a + 1.0, a * 2.0};
-      },
+      [](const Tensor& a) { return Tensors{a + 1.0, a * 2.0}; },
       [](const Pullback& p) -> Cotangents { return {p.all[1] * 2.0}; },
       {.outputs = 2});
   const Tensors ys = both(x);
@@ -91,10 +87,8 @@ TEST(PlainOp, HoldsWhatItsFunctionsHold) {
 }
 
 TEST(PlainOp, ErrorsNameIt) {
-  const auto faulty = make_op(
-      "faulty",
-      [](const Tensor& x) { return x * 2.0; },
-      [](const Pullback&) -> Cotangents { return {}; });
+  const auto faulty =
+      make_op("faulty", [](const Tensor& x) { return x * 2.0; }, [](const Pullback&) -> Cotangents { return {}; });
   const Tensor x = leaf(vector({1.0, -2.0}));
   try {
     backward(sum(faulty(x)));

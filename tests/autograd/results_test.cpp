@@ -26,8 +26,7 @@ void expect_own(std::vector<Tensor> results, const std::vector<Tensor>& kept) {
     const std::vector<double> before = g.to_vector();
     g.mutable_data<double>()[0] += 100;
     const std::vector<double> after = g.to_vector();
-    for (std::size_t i = 0; i < after.size(); ++i)
-      EXPECT_EQ(after[i], before[i] + (i == 0 ? 100 : 0));
+    for (std::size_t i = 0; i < after.size(); ++i) EXPECT_EQ(after[i], before[i] + (i == 0 ? 100 : 0));
   }
 }
 
@@ -52,8 +51,7 @@ TEST(Results, OfFunctionsHaveMemoryOfTheirOwn) {
   expect_own(vjp(plus, {a, a}, c).second, {a, c});
   expect_own({jvp(copy, a, c).second}, {a, c});
   expect_own(grad([](const Tensor& x, const Tensor& y) { return sum(x + y); }, {a, a}), {a});
-  expect_own(hvp([](const Tensor& x, const Tensor& y) { return sum(x * y); }, {a, a}, {c, c}),
-             {a, c});
+  expect_own(hvp([](const Tensor& x, const Tensor& y) { return sum(x * y); }, {a, a}, {c, c}), {a, c});
 }
 
 TEST(Results, OfBackwardHaveMemoryOfTheirOwn) {
@@ -87,8 +85,7 @@ TEST(Many, ResultsThanThereIsRoomForAreAnError) {
     checkpoint(f, x);
     FAIL() << "no error";
   } catch (const ArgumentError& e) {
-    EXPECT_NE(std::string(e.what()).find(
-                  "checkpoint: expected a function with at most 65535 results, got 65536"),
+    EXPECT_NE(std::string(e.what()).find("checkpoint: expected a function with at most 65535 results, got 65536"),
               std::string::npos)
         << e.what();
   }

@@ -119,17 +119,15 @@ TEST(SavedTensorHooks, ErrorsLeaveEverythingAsItWas) {
   const Tensor x = leaf(draw({3})), h = x * 2.0;
   const std::int64_t before = memory_stats().live;
   {
-    const SavedTensorHooks hooks(
-        [](const Tensor&) -> Tensor { throw std::runtime_error("disk full"); },
-        [](const Tensor& p) { return p; });
+    const SavedTensorHooks hooks([](const Tensor&) -> Tensor { throw std::runtime_error("disk full"); },
+                                 [](const Tensor& p) { return p; });
     EXPECT_THROW(sin(h), std::runtime_error);
     EXPECT_THROW(sin(h), std::runtime_error);
   }
   EXPECT_EQ(memory_stats().live, before);
   Tensor y;
   {
-    const SavedTensorHooks hooks([](const Tensor& t) { return to(t, float32); },
-                                 [](const Tensor& p) { return p; });
+    const SavedTensorHooks hooks([](const Tensor& t) { return to(t, float32); }, [](const Tensor& p) { return p; });
     y = sin(h);
   }
   const int line = __LINE__ - 2;
@@ -138,8 +136,7 @@ TEST(SavedTensorHooks, ErrorsLeaveEverythingAsItWas) {
     FAIL() << "no error";
   } catch (const GradientError& e) {
     const std::string text = e.what();
-    EXPECT_NE(text.find("expected unpack to give float64 [3], got float32 [3]"), std::string::npos)
-        << text;
+    EXPECT_NE(text.find("expected unpack to give float64 [3], got float32 [3]"), std::string::npos) << text;
     EXPECT_NE(text.find("backward of sin"), std::string::npos) << text;
     EXPECT_NE(text.find("saved_hooks_test.cpp:" + std::to_string(line)), std::string::npos) << text;
   }

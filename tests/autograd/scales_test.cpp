@@ -42,9 +42,7 @@ TEST(LongScans, OfFloatsAreAsExactAsSums) {
   const float step = 0.1F, factor = 1 + 0x1p-20F;
   const double s = step, q = factor, n = kLong;
   for (const bool rows : {true, false}) {  // neighbours along the scan, or far apart
-    const auto along = [&](double value) {
-      return rows ? full({kLong}, value) : full({kLong, 1}, value);
-    };
+    const auto along = [&](double value) { return rows ? full({kLong}, value) : full({kLong, 1}, value); };
     const auto sums = [](const Tensor& x) { return cumsum(x, 0); };
     const auto products = [](const Tensor& x) { return cumprod(x, 0); };
     const auto logs = [](const Tensor& x) { return logcumsumexp(x, 0); };
@@ -52,16 +50,15 @@ TEST(LongScans, OfFloatsAreAsExactAsSums) {
     EXPECT_LT(worst(gradient_of(sums, along(s)), [&](double i) { return n - i; }), 1e-6);
     EXPECT_LT(worst(products(along(q)), [&](double i) { return std::pow(q, i + 1); }), 1e-6);
     // sum over j >= i of q^j
-    EXPECT_LT(worst(gradient_of(products, along(q)),
-                    [&](double i) { return (std::pow(q, n) - std::pow(q, i)) / (q - 1); }),
-              1e-6);
+    EXPECT_LT(
+        worst(gradient_of(products, along(q)), [&](double i) { return (std::pow(q, n) - std::pow(q, i)) / (q - 1); }),
+        1e-6);
     EXPECT_LT(worst(logs(add(along(0), 1)), [&](double i) { return 1 + std::log(i + 1); }), 1e-6);
     // sum over j >= i of 1 / (j + 1), by Euler's constant and the series behind it
     const auto harmonic = [](double k) {
       return k < 1   ? 0
              : k < 2 ? 1
-                     : std::log(k) + std::numbers::egamma + 1 / (2 * k) - 1 / (12 * k * k) +
-                           1 / (120 * k * k * k * k);
+                     : std::log(k) + std::numbers::egamma + 1 / (2 * k) - 1 / (12 * k * k) + 1 / (120 * k * k * k * k);
     };
     EXPECT_LT(worst(slice(gradient_of(logs, along(0)), 0, 20, kLong - 1000),
                     [&](double i) { return harmonic(n) - harmonic(i + 20); }),
@@ -78,8 +75,7 @@ TEST(LongScans, RecurrencesOfFloatsDoNotDrift) {
   EXPECT_LT(worst(linear_recurrence(factors, terms, 0), y_at), 1e-6);
   const auto of_terms = [&](const Tensor& t) { return linear_recurrence(factors, t, 0); };
   const double n = kLong;
-  EXPECT_LT(worst(gradient_of(of_terms, terms),
-                  [&](double i) { return y_at(n - 1 - i) / static_cast<double>(b); }),
+  EXPECT_LT(worst(gradient_of(of_terms, terms), [&](double i) { return y_at(n - 1 - i) / static_cast<double>(b); }),
             1e-6);
 }
 
@@ -103,42 +99,24 @@ void expect_scaled(const char* what, int k, const Unary& f, const Row& x, const 
 TEST(HugeAndTiny, LengthsOfFloats) {
   const Row x{3, -4, 12, 0.5, 2, -1};
   const Shape shape{2, 3};
+  expect_scaled("norm", 1, [](const Tensor& v) { return norm(v, 2, 1); }, x, shape);
+  expect_scaled("norm, p 3", 1, [](const Tensor& v) { return norm(v, 3, 1); }, x, shape);
+  expect_scaled("norm, p 0.5", 1, [](const Tensor& v) { return norm(v, 0.5, 1); }, x, shape);
+  expect_scaled("norm, p -1.5", 1, [](const Tensor& v) { return norm(v, -1.5, 1); }, x, shape);
+  expect_scaled("stddev", 1, [](const Tensor& v) { return stddev(v, 1); }, x, shape);
+  const auto other = [](const Tensor& v) { return cast(from_vector(Row{1, 2, 3, -2, 1, 4}, {2, 3}), v.dtype()); };
+  expect_scaled("normalize", 0, [](const Tensor& v) { return normalize(v, 2, 1, 0); }, x, shape);
   expect_scaled(
-      "norm", 1, [](const Tensor& v) { return norm(v, 2, 1); }, x, shape);
+      "cosine_similarity", 0, [&](const Tensor& v) { return cosine_similarity(v, other(v), 1, 0); }, x, shape);
   expect_scaled(
-      "norm, p 3", 1, [](const Tensor& v) { return norm(v, 3, 1); }, x, shape);
-  expect_scaled(
-      "norm, p 0.5", 1, [](const Tensor& v) { return norm(v, 0.5, 1); }, x, shape);
-  expect_scaled(
-      "norm, p -1.5", 1, [](const Tensor& v) { return norm(v, -1.5, 1); }, x, shape);
-  expect_scaled(
-      "stddev", 1, [](const Tensor& v) { return stddev(v, 1); }, x, shape);
-  const auto other = [](const Tensor& v) {
-    return cast(from_vector(Row{1, 2, 3, -2, 1, 4}, {2, 3}), v.dtype());
-  };
-  expect_scaled(
-      "normalize", 0, [](const Tensor& v) { return normalize(v, 2, 1, 0); }, x, shape);
-  expect_scaled(
-      "cosine_similarity",
-      0,
-      [&](const Tensor& v) { return cosine_similarity(v, other(v), 1, 0); },
-      x,
-      shape);
-  expect_scaled(
-      "pairwise_distance",
-      1,
-      [](const Tensor& v) { return pairwise_distance(v, zeros_like(v), 2, 0); },
-      x,
-      shape);
+      "pairwise_distance", 1, [](const Tensor& v) { return pairwise_distance(v, zeros_like(v), 2, 0); }, x, shape);
 }
 
 TEST(HugeAndTiny, AnglesOfFloats) {
   const auto half = [](const Tensor& v, int i) { return select(v, 0, i); };
   const Row x{3, -4, 12, 0.5};
-  expect_scaled(
-      "hypot", 1, [&](const Tensor& v) { return hypot(half(v, 0), half(v, 1)); }, x, {2, 2});
-  expect_scaled(
-      "atan2", 0, [&](const Tensor& v) { return atan2(half(v, 0), half(v, 1)); }, x, {2, 2});
+  expect_scaled("hypot", 1, [&](const Tensor& v) { return hypot(half(v, 0), half(v, 1)); }, x, {2, 2});
+  expect_scaled("atan2", 0, [&](const Tensor& v) { return atan2(half(v, 0), half(v, 1)); }, x, {2, 2});
 }
 
 TEST(HugeAndTiny, HyperbolicInverses) {

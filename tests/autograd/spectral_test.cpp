@@ -41,8 +41,7 @@ void expect_close(const Tensor& got, const Tensor& want, double accepted) {
 
 /// I, cI, 0 and others with equal eigenvalues, and with one gap from 1e-16 to 1.
 std::vector<Tensor> points(bool zero) {
-  std::vector<Tensor> all{
-      identity(3), 2.5 * identity(3), 1e-20 * identity(3), with_values({1, 1, 2})};
+  std::vector<Tensor> all{identity(3), 2.5 * identity(3), 1e-20 * identity(3), with_values({1, 1, 2})};
   if (zero) all.push_back(zeros({3, 3}, float64));
   for (int e = -16; e <= 0; ++e) {
     all.push_back(with_values({1, 1 + std::pow(10, e), 2}));
@@ -164,9 +163,7 @@ TEST(Spectral, Kinks) {
 
 TEST(Spectral, Single) {
   const Tensor a = with_values({1, 1, 2}), e = drawn({3, 3}, 2);
-  const auto of = [](const Tensor& c) {
-    return [c](const Tensor& x) { return sum(matrix_log(x) * c); };
-  };
+  const auto of = [](const Tensor& c) { return [c](const Tensor& x) { return sum(matrix_log(x) * c); }; };
   const Tensor single = grad(of(cast(e, float32)), cast(a, float32));
   EXPECT_EQ(single.dtype(), float32);
   expect_close(cast(single, float64), grad(of(e), a), 1e-6);
@@ -190,9 +187,8 @@ TEST(MatrixExp, NearlyEqualEigenvalues) {
   for (const double h : {0.0, 1e-16, 1e-8, 1e-3, 1.0}) {
     const double quotient = h == 0 ? 1 : std::expm1(h) / h;
     const Tensor a = reshape(from_vector(std::vector<double>{0, 3, 0, h}), {2, 2});
-    expect_close(matrix_exp(a),
-                 reshape(from_vector(std::vector<double>{1, 3 * quotient, 0, std::exp(h)}), {2, 2}),
-                 1e-14);
+    expect_close(
+        matrix_exp(a), reshape(from_vector(std::vector<double>{1, 3 * quotient, 0, std::exp(h)}), {2, 2}), 1e-14);
   }
   // e^(a + t) = e^a e^t for all orders along the identity.
   const Tensor a = drawn({3, 3}, 1);

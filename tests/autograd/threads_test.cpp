@@ -46,13 +46,9 @@ TEST(Threads, GraphsOfTheirOwnWithSharedConstants) {
     return detach(w1);
   };
   std::vector<Tensor> results(kThreads);
-  on_threads([&](int i) {
-    results[static_cast<std::size_t>(i)] = train(static_cast<std::uint64_t>(i % 2));
-  });
+  on_threads([&](int i) { results[static_cast<std::size_t>(i)] = train(static_cast<std::uint64_t>(i % 2)); });
   for (int i = 0; i < kThreads; ++i)
-    EXPECT_TRUE(
-        equal(results[static_cast<std::size_t>(i)], train(static_cast<std::uint64_t>(i % 2))))
-        << i;
+    EXPECT_TRUE(equal(results[static_cast<std::size_t>(i)], train(static_cast<std::uint64_t>(i % 2)))) << i;
 }
 
 TEST(Threads, GraphsMadeOnOneAreUsedOnAnother) {

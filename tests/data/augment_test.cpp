@@ -14,8 +14,7 @@
 namespace gradus::data {
 namespace {
 
-Tensor images(
-    std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w, DType dtype = float32) {
+Tensor images(std::int64_t n, std::int64_t c, std::int64_t h, std::int64_t w, DType dtype = float32) {
   Generator generator(3);
   return uniform({n, c, h, w}, 0, 1, dtype, generator);
 }
@@ -32,8 +31,8 @@ std::vector<double> flipped(const Tensor& x, std::int64_t i, bool vertical) {
   for (std::int64_t p = 0; p < c; ++p)
     for (std::int64_t y = 0; y < h; ++y)
       for (std::int64_t k = 0; k < w; ++k)
-        out.push_back(v[static_cast<std::size_t>(
-            ((i * c + p) * h + (vertical ? h - 1 - y : y)) * w + (vertical ? k : w - 1 - k))]);
+        out.push_back(v[static_cast<std::size_t>(((i * c + p) * h + (vertical ? h - 1 - y : y)) * w +
+                                                 (vertical ? k : w - 1 - k))]);
   return out;
 }
 
@@ -88,8 +87,7 @@ TEST(Augment, ResizesAWindow) {
   // A plane a + b y + c x stays one under bilinear resizing.
   Tensor x = empty({20, 1, 9, 12}, float64);
   for (std::int64_t i = 0; i < x.numel(); ++i)
-    x.mutable_data<double>()[i] =
-        static_cast<double>(i / 12 % 9) + 100.0 * static_cast<double>(i % 12);
+    x.mutable_data<double>()[i] = static_cast<double>(i / 12 % 9) + 100.0 * static_cast<double>(i % 12);
   // All of the image in a shape of 1 : 1 does not fit, so it is taken as it is.
   EXPECT_TRUE(equal(run(random_resized_crop({.least = 1, .ratio = 1.0}), x), x));
   const Tensor y = run(random_resized_crop({.least = 0.2, .most = 0.5, .size = 6}), x);
@@ -114,8 +112,7 @@ TEST(Augment, TurnsAboutTheMiddle) {
   const Tensor x = images(60, 2, 5, 5, float64);
   EXPECT_TRUE(equal(run(random_rotation(0), x), x));
   const Tensor y = run(random_rotation(180), x);
-  for (std::int64_t i = 0; i < 60; ++i)
-    EXPECT_NEAR(image(y, i)[12], image(x, i)[12], 1e-12);  // the middle stays
+  for (std::int64_t i = 0; i < 60; ++i) EXPECT_NEAR(image(y, i)[12], image(x, i)[12], 1e-12);  // the middle stays
   // A plane b y + c x turned about its middle by the angle t is the plane turned by t.
   Tensor plane = empty({40, 1, 31, 31}, float64);
   for (std::int64_t i = 0; i < plane.numel(); ++i)
@@ -186,15 +183,13 @@ TEST(Augment, ChangesBrightnessAndContrastOfGreyImages) {
   const Tensor dim = run(color_jitter({1, 0, 0, 0}), grey);
   for (std::int64_t i = 0; i < 30; ++i) {
     const auto a = image(grey, i), b = image(dim, i);
-    const std::size_t least =
-        static_cast<std::size_t>(std::min_element(a.begin(), a.end()) - a.begin());
+    const std::size_t least = static_cast<std::size_t>(std::min_element(a.begin(), a.end()) - a.begin());
     const double times = b[least] / a[least];
     for (std::size_t k = 0; k < 16; ++k) EXPECT_NEAR(b[k], std::min(1.0, a[k] * times), 1e-9);
   }
   // Contrast keeps the mean of grey images where nothing is cut off.
   Tensor soft = images(10, 1, 8, 8, float64);
-  for (std::int64_t i = 0; i < soft.numel(); ++i)
-    soft.mutable_data<double>()[i] = 0.4 + 0.2 * soft.data<double>()[i];
+  for (std::int64_t i = 0; i < soft.numel(); ++i) soft.mutable_data<double>()[i] = 0.4 + 0.2 * soft.data<double>()[i];
   const Tensor hard = run(color_jitter({0, 0.9, 0, 0}), soft);
   for (std::int64_t i = 0; i < 10; ++i) {
     const auto a = image(soft, i), b = image(hard, i);
@@ -292,26 +287,20 @@ TEST(Augment, MixesRowsAndTheirTargets) {
   }
   const Batch values = mixup()({x, x, {}}, Generator(4));
   EXPECT_TRUE(equal(values.targets, values.inputs));
-  expect_error<ArgumentError>([&] { mixup()(batch, Generator(1)); },
-                              {"mixup: expected the number of classes"});
+  expect_error<ArgumentError>([&] { mixup()(batch, Generator(1)); }, {"mixup: expected the number of classes"});
   EXPECT_THROW(mixup()(batch, Generator(1), 200), IndexError);
   EXPECT_THROW(mixup(0), ArgumentError);
 }
 
 TEST(Augment, GivesEachRowItsOwnRandomNumbers) {
   const Tensor x = images(64, 3, 8, 8);
-  const Augmentation all{horizontal_flip(),
-                         random_crop(),
-                         random_rotation(),
-                         color_jitter(),
-                         lighting(),
-                         random_erasing()};
+  const Augmentation all{
+      horizontal_flip(), random_crop(), random_rotation(), color_jitter(), lighting(), random_erasing()};
   const Tensor y = run(all, x);
   // Rows 20 … 29 alone, with their generators, become the same.
   std::vector<Generator> generators;
   for (std::uint64_t i = 20; i < 30; ++i) generators.push_back(Generator(1).split(i));
-  const Dataset part = Dataset{x, {}, {}, {}}.slice(20, 30),
-                expected = Dataset{y, {}, {}, {}}.slice(20, 30);
+  const Dataset part = Dataset{x, {}, {}, {}}.slice(20, 30), expected = Dataset{y, {}, {}, {}}.slice(20, 30);
   EXPECT_TRUE(equal(all({part.inputs, {}, {}}, generators).inputs, expected.inputs));
   const int before = num_threads();
   set_num_threads(1);
@@ -349,8 +338,7 @@ TEST(Augment, IsReadFromText) {
   same(" flip 0.3 ,\tcrop 2 ", {horizontal_flip(0.3), random_crop({.padding = 2})});
   same("vflip, resized_crop 0.5, rotate 30",
        {vertical_flip(), random_resized_crop({.least = 0.5}), random_rotation(30)});
-  same("color 0.2, lighting, erase 1",
-       {color_jitter({0.2, 0.2, 0.2, 0.05}), lighting(), random_erasing({.p = 1})});
+  same("color 0.2, lighting, erase 1", {color_jitter({0.2, 0.2, 0.2, 0.05}), lighting(), random_erasing({.p = 1})});
   same("mixup 1", mixup(1));
   EXPECT_FALSE(augmentation(""));
   const auto refusal = [](const char* text) -> std::string {
@@ -361,15 +349,12 @@ TEST(Augment, IsReadFromText) {
     }
     return "";
   };
-  EXPECT_EQ(
-      refusal("flip, flop"),
-      "expected an augmentation, got 'flop' (did you mean 'flip'?) at position 7 of 'flip, flop'");
+  EXPECT_EQ(refusal("flip, flop"),
+            "expected an augmentation, got 'flop' (did you mean 'flip'?) at position 7 of 'flip, flop'");
   EXPECT_EQ(refusal("crop x"), "expected 'crop [PADDING]', got 'crop x' at position 6 of 'crop x'");
-  EXPECT_EQ(refusal("crop 1.5"),
-            "expected 'crop [PADDING]', got 'crop 1.5' at position 6 of 'crop 1.5'");
+  EXPECT_EQ(refusal("crop 1.5"), "expected 'crop [PADDING]', got 'crop 1.5' at position 6 of 'crop 1.5'");
   EXPECT_EQ(refusal("flip 1 2"), "expected 'flip [P]', got 'flip 1 2' at position 8 of 'flip 1 2'");
-  EXPECT_EQ(refusal("crop, flip 2"),
-            "expected a probability in [0, 1], got 2 at position 7 of 'crop, flip 2'");
+  EXPECT_EQ(refusal("crop, flip 2"), "expected a probability in [0, 1], got 2 at position 7 of 'crop, flip 2'");
   EXPECT_EQ(refusal("flip,"), "expected a word, got none at position 6 of 'flip,'");
   EXPECT_EQ(refusal(",flip"), "expected a word, got none at position 1 of ',flip'");
 }

@@ -16,9 +16,7 @@ Dataset read(const std::string& text, const CsvOptions& options = {}) {
   return csv(folder.write("table.csv", text), options);
 }
 
-void expect_bad(const std::string& text,
-                std::vector<std::string> parts,
-                const CsvOptions& options = {}) {
+void expect_bad(const std::string& text, std::vector<std::string> parts, const CsvOptions& options = {}) {
   const TempFolder folder;
   parts.push_back(folder.write("bad.csv", text));
   expect_error<IoError>([&] { csv(folder.path("bad.csv"), options); }, parts);
@@ -46,16 +44,14 @@ TEST(CsvNumbers, SmallNumbersAreZeroAndLargeOnesAnError) {
             (std::vector<double>{static_cast<double>(3.4028234e38f), 0, 0}));
   for (const char* large : {"1e39", "-1e39", "1e400", "1000000e395", "0.001e400"})
     expect_bad(std::string("1,") + large + "\n",
-               {"expected a number, got \"" + std::string(large) + "\", which overflows float32",
-                "line 1, column 2"},
+               {"expected a number, got \"" + std::string(large) + "\", which overflows float32", "line 1, column 2"},
                {.label = {}});
   expect_bad("1,1e39\n", {"overflows float32"}, {.regression = true});
   expect_bad("1,1e400\n", {"expected a class"});
 }
 
 TEST(CsvNumbers, RefusesWhatIsNoNumber) {
-  for (const char* text :
-       {"+-1", "++1", "-+1", "+", "-", "1e", "0x10", "inf", "nan", "1,5", "1 2", "+-1e-400"})
+  for (const char* text : {"+-1", "++1", "-+1", "+", "-", "1e", "0x10", "inf", "nan", "1,5", "1 2", "+-1e-400"})
     expect_bad(std::string("1;2\n1;") + text + "\n",
                {"expected a number, got \"", "line 2, column 2"},
                {.delimiter = ';', .label = {}});
@@ -70,9 +66,8 @@ TEST(CsvNumbers, TakesADecimalComma) {
   EXPECT_EQ(x.targets.to_vector<std::int64_t>(), (Ints{1, 0}));
   EXPECT_EQ(x.feature_names, (Names{"a", "b"}));
   expect_bad("1.5;2\n", {"expected a number, got \"1.5\""}, comma);
-  expect_bad("1,5,5;2\n",
-             {"expected a number, got \"1,5,5\""},
-             {.header = CsvHeader::none, .delimiter = ';', .decimal = ','});
+  expect_bad(
+      "1,5,5;2\n", {"expected a number, got \"1,5,5\""}, {.header = CsvHeader::none, .delimiter = ';', .decimal = ','});
   EXPECT_THROW(read("1\n", {.decimal = ','}), ArgumentError);
   EXPECT_THROW(read("1\n", {.decimal = 'x'}), ArgumentError);
 }
@@ -126,8 +121,7 @@ TEST(CsvText, IsUtf8OrAnError) {
 
 TEST(CsvText, MayComeFromWindows) {
   const Dataset x =
-      read("\xEF\xBB\xBF\"width\",\"the \"\"kind\"\"\"\r\n\"1,000\",\"a\r\nb\"\r\n2,c\r\n\r\n",
-           {.missing = {"1,000"}});
+      read("\xEF\xBB\xBF\"width\",\"the \"\"kind\"\"\"\r\n\"1,000\",\"a\r\nb\"\r\n2,c\r\n\r\n", {.missing = {"1,000"}});
   EXPECT_EQ(x.feature_names, Names{"width"});
   EXPECT_TRUE(std::isnan(x.inputs.data<float>()[0]));
   EXPECT_EQ(x.inputs.data<float>()[1], 2);

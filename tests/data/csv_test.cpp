@@ -9,9 +9,7 @@ namespace gradus::data {
 namespace {
 
 /// The message of the error must name the place.
-void expect_bad(const std::string& text,
-                const std::vector<std::string>& parts,
-                const CsvOptions& options = {}) {
+void expect_bad(const std::string& text, const std::vector<std::string>& parts, const CsvOptions& options = {}) {
   const TempFolder folder;
   auto all = parts;
   all.push_back("bad.csv");
@@ -24,9 +22,7 @@ Dataset read(const std::string& text, const CsvOptions& options = {}) {
   return csv(folder.write("table.csv", text), options);
 }
 
-std::vector<std::int64_t> classes(const Dataset& table) {
-  return table.targets.to_vector<std::int64_t>();
-}
+std::vector<std::int64_t> classes(const Dataset& table) { return table.targets.to_vector<std::int64_t>(); }
 using Names = std::vector<std::string>;
 using Ints = std::vector<std::int64_t>;
 
@@ -59,8 +55,7 @@ TEST(Csv, ReadsTheTablesOfScikitLearn) {
 
 TEST(Csv, ReadsATableForRegressionInTwoFiles) {
   GRADUS_SHARED_OR_SKIP(folder, "data/tabular");
-  const Dataset inputs =
-      csv(folder + "/diabetes_data_raw.csv.gz", {.delimiter = ' ', .label = std::nullopt});
+  const Dataset inputs = csv(folder + "/diabetes_data_raw.csv.gz", {.delimiter = ' ', .label = std::nullopt});
   const Dataset target = csv(folder + "/diabetes_target.csv.gz", {.label = std::nullopt});
   EXPECT_EQ(inputs.inputs.shape(), Shape({442, 10}));
   EXPECT_FALSE(inputs.targets.defined());
@@ -80,13 +75,11 @@ TEST(Csv, FindsAHeaderOfNames) {
 TEST(Csv, TakesTheHeaderAsTold) {
   EXPECT_EQ(read("1,2\n3,4\n").size(), 2);
   EXPECT_EQ(read("1,2\n3,4\n", {.header = CsvHeader::names}).feature_names, Names{"1"});
-  EXPECT_EQ(read("2,1,x,y\n3,0\n4,1\n", {.header = CsvHeader::counts}).class_names,
-            (Names{"x", "y"}));
+  EXPECT_EQ(read("2,1,x,y\n3,0\n4,1\n", {.header = CsvHeader::counts}).class_names, (Names{"x", "y"}));
   // Not taken for counts: the label of the second line is no class of the first.
   EXPECT_EQ(read("2,2,a\n1,5,b\n").size(), 2);
   expect_bad("2,1,x,y\n", {"rows after the header"});
-  expect_bad(
-      "a,b\n1,2\n", {"a number", "\"a\"", "line 1", "column 1"}, {.header = CsvHeader::none});
+  expect_bad("a,b\n1,2\n", {"a number", "\"a\"", "line 1", "column 1"}, {.header = CsvHeader::none});
   expect_bad("a,1\n1,2\n", {"a number", "\"a\"", "line 1", "column 1"});
   expect_bad("a,b\n1,2\n", {"rows, features"}, {.header = CsvHeader::counts});
 }
@@ -110,8 +103,7 @@ TEST(Csv, TakesTheLabelFromAnyColumn) {
 }
 
 TEST(Csv, TurnsLabelsIntoClasses) {
-  EXPECT_EQ(classes(read("0,3\n0,1\n0,1.0\n")),
-            (Ints{3, 1, 1}));  // whole numbers stand as they are
+  EXPECT_EQ(classes(read("0,3\n0,1\n0,1.0\n")), (Ints{3, 1, 1}));  // whole numbers stand as they are
   const Dataset signs = read("0,1\n0,-1\n0,1.0\n");
   EXPECT_EQ(classes(signs), (Ints{1, 0, 1}));
   EXPECT_EQ(signs.class_names.size(), 2);
@@ -161,13 +153,9 @@ TEST(Csv, NamesThePlaceOfAMistake) {
 TEST(Csv, SurvivesDamagedFiles) {
   GRADUS_SHARED_OR_SKIP(shared, "data/tabular");
   const TempFolder folder;
-  const std::string iris = read_bytes(shared + "/iris.csv"),
-                    packed = read_bytes(shared + "/digits.csv.gz");
-  std::vector<std::string> variants{iris.substr(0, 10),
-                                    iris.substr(0, 1000),
-                                    iris + iris,
-                                    iris + random_bytes(100, 1),
-                                    random_bytes(3000, 2)};
+  const std::string iris = read_bytes(shared + "/iris.csv"), packed = read_bytes(shared + "/digits.csv.gz");
+  std::vector<std::string> variants{
+      iris.substr(0, 10), iris.substr(0, 1000), iris + iris, iris + random_bytes(100, 1), random_bytes(3000, 2)};
   for (const std::size_t n : {1U, 2U, 12U, 1000U, 57522U}) variants.push_back(packed.substr(0, n));
   variants.push_back(packed + "x");
   variants.push_back(packed + packed.substr(0, 100));
@@ -194,8 +182,7 @@ TEST(Csv, ReadsMissingValuesAsNaN) {
   EXPECT_TRUE(equal(all.inputs, tensor({{1.0, none}, {none, 4.0}, {none, 6.0}}, float32), true));
   EXPECT_TRUE(equal(all.targets, tensor({1, 0, 1})));
   EXPECT_EQ(all.feature_names, (std::vector<std::string>{"a", "b"}));
-  expect_error<IoError>([&] { csv(path, {.label = "kind"}); },
-                        {"expected a number, got \"?\"", "line 2"});
+  expect_error<IoError>([&] { csv(path, {.label = "kind"}); }, {"expected a number, got \"?\"", "line 2"});
   // A label is never missing.
   folder.write("x.csv", "a,b,kind\n1,2,\n");
   EXPECT_THROW(csv(path, options), IoError);
@@ -203,8 +190,8 @@ TEST(Csv, ReadsMissingValuesAsNaN) {
 
 TEST(Csv, ReadsFieldsOverSeveralLines) {
   const TempFolder folder;
-  const std::string path = folder.write(
-      "x.csv", "\"first\ncolumn\",kind\n1,\"red\n\nand \"\"blue\"\"\"\n2,green\nx,green\n");
+  const std::string path =
+      folder.write("x.csv", "\"first\ncolumn\",kind\n1,\"red\n\nand \"\"blue\"\"\"\n2,green\nx,green\n");
   expect_error<IoError>([&] { csv(path); }, {"got \"x\"", "line 7, column 1"});
   folder.write("x.csv", "\"first\ncolumn\",kind\n1,\"red\n\nand \"\"blue\"\"\"\n2,green\n");
   const Dataset all = csv(path);
@@ -236,8 +223,7 @@ TEST(Csv, SurvivesDamagedRealFiles) {
   const Dataset whole = csv(path);
   const auto differences = [](const auto& x, const auto& y) {
     return x.size() == y.size()
-               ? std::inner_product(
-                     x.begin(), x.end(), y.begin(), 0, std::plus<>(), std::not_equal_to<>())
+               ? std::inner_product(x.begin(), x.end(), y.begin(), 0, std::plus<>(), std::not_equal_to<>())
                : 2;
   };
   int changed = 0, refused = 0;
@@ -248,8 +234,7 @@ TEST(Csv, SurvivesDamagedRealFiles) {
     try {
       const Dataset other = csv(path);
       const int n = differences(other.inputs.to_vector(), whole.inputs.to_vector()) +
-                    differences(classes(other), classes(whole)) +
-                    differences(other.class_names, whole.class_names);
+                    differences(classes(other), classes(whole)) + differences(other.class_names, whole.class_names);
       EXPECT_LE(n, 1) << "byte " << i;
       changed += n;
     } catch (const IoError& error) {

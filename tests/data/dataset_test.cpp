@@ -81,8 +81,7 @@ TEST(Split, EachRowGoesToOnePart) {
   const Dataset all = numbered(103);
   for (const bool stratified : {false, true}) {
     Generator generator(3);
-    const Splits parts =
-        split(all, {.validation = 0.2, .test = 0.1, .stratified = stratified}, generator);
+    const Splits parts = split(all, {.validation = 0.2, .test = 0.1, .stratified = stratified}, generator);
     EXPECT_EQ(parts.validation.size(), 21);
     EXPECT_EQ(parts.test.size(), 10);
     auto rows = row_numbers(parts.train);
@@ -119,14 +118,12 @@ TEST(Split, WithoutShufflingGivesViewsInOrder) {
 TEST(Split, StratifiedPartsHaveTheSharesOfEachClass) {
   // 400 rows of class 0, 80 of class 1, 20 of class 2.
   Dataset all{zeros({500, 1}), zeros({500}, int64), {}, {}};
-  for (std::int64_t i = 0; i < 100; ++i)
-    all.targets.mutable_data<std::int64_t>()[5 * i] = i < 80 ? 1 : 2;
+  for (std::int64_t i = 0; i < 100; ++i) all.targets.mutable_data<std::int64_t>()[5 * i] = i < 80 ? 1 : 2;
   Generator generator(5);
   const Splits parts = split(all, {.validation = 0.2, .test = 0.1, .stratified = true}, generator);
   const auto counts = [](const Dataset& part) {
     std::vector<int> count(3);
-    for (const auto label : part.targets.to_vector<std::int64_t>())
-      ++count[static_cast<std::size_t>(label)];
+    for (const auto label : part.targets.to_vector<std::int64_t>()) ++count[static_cast<std::size_t>(label)];
     return count;
   };
   EXPECT_EQ(counts(parts.test), (std::vector<int>{40, 8, 2}));

@@ -31,8 +31,7 @@ TEST(Spiral, NoiseTurnsButKeepsTheRadius) {
   for (std::size_t i = 1; i < 1000; ++i) {
     const double r = static_cast<double>(i) / 999;
     ASSERT_NEAR(std::hypot(xy[2 * i], xy[2 * i + 1]), r, 1e-6);
-    const double turn =
-        std::remainder(std::atan2(xy[2 * i], xy[2 * i + 1]) - 4 * r, 2 * std::acos(-1));
+    const double turn = std::remainder(std::atan2(xy[2 * i], xy[2 * i + 1]) - 4 * r, 2 * std::acos(-1));
     sum += turn;
     squares += turn * turn;
   }
@@ -42,10 +41,8 @@ TEST(Spiral, NoiseTurnsButKeepsTheRadius) {
 
 TEST(TwoMoons, FollowItsFormula) {
   const Dataset moons = two_moons({.points = 3, .noise = 0});
-  EXPECT_TRUE(all_close(moons.inputs,
-                        tensor({{1, 0}, {0, 1}, {-1, 0}, {0, 0.5}, {1, -0.5}, {2, 0.5}}, float32),
-                        0,
-                        1e-6));
+  EXPECT_TRUE(
+      all_close(moons.inputs, tensor({{1, 0}, {0, 1}, {-1, 0}, {0, 0.5}, {1, -0.5}, {2, 0.5}}, float32), 0, 1e-6));
   EXPECT_EQ(moons.targets.to_vector<std::int64_t>(), (std::vector<std::int64_t>{0, 0, 0, 1, 1, 1}));
 }
 
@@ -54,9 +51,8 @@ TEST(Generated, OneSeedGivesOneResultOnAnyNumberOfThreads) {
     const int before = num_threads();
     set_num_threads(threads);
     Generator generator(seed);
-    std::vector<Tensor> all{spiral({}, generator).inputs,
-                            two_moons({}, generator).inputs,
-                            drawn_digits({.count = 300}, generator).inputs};
+    std::vector<Tensor> all{
+        spiral({}, generator).inputs, two_moons({}, generator).inputs, drawn_digits({.count = 300}, generator).inputs};
     set_num_threads(before);
     return all;
   };

@@ -45,13 +45,11 @@ TEST(Image, ReadsJpeg) {
     ASSERT_EQ(x.shape(), Shape({channels, 19, 26}));
     for (int k = 0; k < 19 * 26; ++k)
       for (int c = 0; c < channels; ++c)
-        EXPECT_NEAR(x.data<float>()[c * 19 * 26 + k],
-                    static_cast<float>(static_cast<unsigned char>(
-                        pixels[static_cast<std::size_t>(k * channels + c)])) /
-                        255.0f,
-                    0.02);
-    EXPECT_EQ(read_image(folder.path("x.jpg"), 4 - channels).shape(),
-              Shape({4 - channels, 19, 26}));
+        EXPECT_NEAR(
+            x.data<float>()[c * 19 * 26 + k],
+            static_cast<float>(static_cast<unsigned char>(pixels[static_cast<std::size_t>(k * channels + c)])) / 255.0f,
+            0.02);
+    EXPECT_EQ(read_image(folder.path("x.jpg"), 4 - channels).shape(), Shape({4 - channels, 19, 26}));
   }
 }
 
@@ -60,8 +58,7 @@ TEST(Image, RejectsDamagedFiles) {
   const std::string path = folder.path("x");
   const std::string noise = random_bytes(24 * 24 * 3, 7);
   for (const bool is_png : {true, false}) {
-    const std::string good =
-        is_png ? png(24, 24, 2, noise) : jpeg(24, 24, 3, noise, {.quality = 80});
+    const std::string good = is_png ? png(24, 24, 2, noise) : jpeg(24, 24, 3, noise, {.quality = 80});
     EXPECT_EQ(read_image(folder.write("x", good)).shape(), Shape({3, 24, 24}));
     const auto expect_bad = [&](const std::string& bytes) {
       folder.write("x", bytes);
@@ -91,8 +88,7 @@ TEST(Image, RejectsDamagedFiles) {
     folder.write("x", bytes);
     reset_peak_memory();
     const std::int64_t before = memory_stats().live;
-    expect_error<IoError>([&] { read_image(path); },
-                          {"a size that the file can hold", "at byte ", path});
+    expect_error<IoError>([&] { read_image(path); }, {"a size that the file can hold", "at byte ", path});
     EXPECT_LT(memory_stats().peak - before, 1000);
   };
   expect_huge(png(0x7fffffff, 0x7fffffff, 2, ""));
@@ -147,43 +143,34 @@ TEST(ImageFolder, ResizesWhatDiffers) {
                  for (int i = 0; i < 128; ++i) pixels += static_cast<char>(10 * (i % 16));
                  return pixels;
                }()));
-  expect_error<IoError>(
-      [&] { image_folder(folder.path()); },
-      {"an image of shape [3, 2, 2]", "got [3, 8, 16]", folder.path("dogs/c.jpeg")});
+  expect_error<IoError>([&] { image_folder(folder.path()); },
+                        {"an image of shape [3, 2, 2]", "got [3, 8, 16]", folder.path("dogs/c.jpeg")});
   const Dataset all = image_folder(folder.path(), {.channels = 1, .height = 4, .width = 8});
   ASSERT_EQ(all.inputs.shape(), Shape({3, 1, 4, 8}));
   for (int i = 0; i < 32; ++i) EXPECT_NEAR(all.inputs.data<float>()[i], 1, 1e-6);
   for (int y = 0; y < 4; ++y)
-    for (int x = 1; x < 7; ++x)
-      EXPECT_NEAR(all.inputs.data<float>()[64 + 8 * y + x] * 255, 20 * x + 5, 1e-3);
+    for (int x = 1; x < 7; ++x) EXPECT_NEAR(all.inputs.data<float>()[64 + 8 * y + x] * 255, 20 * x + 5, 1e-3);
 }
 
 TEST(ImageFolder, RejectsBadFolders) {
   const TempFolder folder;
-  expect_error<IoError>([&] { image_folder(folder.path("none")); },
-                        {"a readable folder", folder.path("none")});
-  expect_error<IoError>([&] { image_folder(folder.path()); },
-                        {"a folder for each class", folder.path()});
+  expect_error<IoError>([&] { image_folder(folder.path("none")); }, {"a readable folder", folder.path("none")});
+  expect_error<IoError>([&] { image_folder(folder.path()); }, {"a folder for each class", folder.path()});
   write_folder(folder);
   EXPECT_THROW(image_folder(folder.path(), {.channels = 2}), ArgumentError);
   EXPECT_THROW(image_folder(folder.path(), {.height = 5}), ArgumentError);
   std::filesystem::create_directories(folder.path("empty"));
-  expect_error<IoError>([&] { image_folder(folder.path()); },
-                        {"PNG or JPEG files", folder.path("empty")});
+  expect_error<IoError>([&] { image_folder(folder.path()); }, {"PNG or JPEG files", folder.path("empty")});
   folder.write("empty/x.png", "");
-  expect_error<IoError>([&] { image_folder(folder.path()); },
-                        {"byte 0", folder.path("empty/x.png")});
+  expect_error<IoError>([&] { image_folder(folder.path()); }, {"byte 0", folder.path("empty/x.png")});
 }
 
 TEST(Cifar100, ReadsFineAndCoarseLabels) {
   const TempFolder folder;
-  const auto record = [](char coarse, char fine) {
-    return std::string{coarse, fine} + random_bytes(3072, 3);
-  };
+  const auto record = [](char coarse, char fine) { return std::string{coarse, fine} + random_bytes(3072, 3); };
   folder.write("train.bin.gz", gzipped(record(19, 99) + record(0, 50) + record(3, 7)));
   folder.write("test.bin", record(4, 8));
-  const Splits fine = cifar100(folder.path(), {.validation = 1}),
-               coarse = cifar100(folder.path(), {.coarse = true});
+  const Splits fine = cifar100(folder.path(), {.validation = 1}), coarse = cifar100(folder.path(), {.coarse = true});
   EXPECT_TRUE(equal(fine.train.targets, tensor({99, 50})));
   EXPECT_TRUE(equal(fine.validation.targets, tensor({7})));
   EXPECT_TRUE(equal(coarse.train.targets, tensor({19, 0, 3})));

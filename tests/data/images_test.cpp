@@ -15,9 +15,7 @@ std::string big_endian(std::uint32_t value) {
   return bytes;
 }
 
-std::string idx(std::uint32_t magic,
-                const std::vector<std::uint32_t>& sizes,
-                const std::string& values) {
+std::string idx(std::uint32_t magic, const std::vector<std::uint32_t>& sizes, const std::string& values) {
   std::string bytes = big_endian(magic);
   for (const auto size : sizes) bytes += big_endian(size);
   return bytes + values;
@@ -42,16 +40,13 @@ TEST(Idx, ReadsEveryElementType) {
   for (const DType dtype : {float32, float64, int64}) {
     EXPECT_TRUE(equal(read(0x08, {'\x00', '\xff'}, dtype), tensor({{0, 255}}, dtype)));
     EXPECT_TRUE(equal(read(0x09, {'\x7f', '\xff'}, dtype), tensor({{127, -1}}, dtype)));
-    EXPECT_TRUE(
-        equal(read(0x0B, {'\x01', '\x02', '\xff', '\xfe'}, dtype), tensor({{258, -2}}, dtype)));
-    EXPECT_TRUE(equal(read(0x0C, big_endian(70000) + big_endian(~0U), dtype),
-                      tensor({{70000, -1}}, dtype)));
+    EXPECT_TRUE(equal(read(0x0B, {'\x01', '\x02', '\xff', '\xfe'}, dtype), tensor({{258, -2}}, dtype)));
+    EXPECT_TRUE(equal(read(0x0C, big_endian(70000) + big_endian(~0U), dtype), tensor({{70000, -1}}, dtype)));
   }
   EXPECT_TRUE(equal(read(0x0D, bits(1.5f) + bits(-2), float32), tensor({{1.5, -2.0}}, float32)));
   const auto high = static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(0.75) >> 32);
-  EXPECT_TRUE(
-      equal(read(0x0E, big_endian(high) + big_endian(0) + big_endian(0) + big_endian(0), float64),
-            tensor({{0.75, 0.0}}, float64)));
+  EXPECT_TRUE(equal(read(0x0E, big_endian(high) + big_endian(0) + big_endian(0) + big_endian(0), float64),
+                    tensor({{0.75, 0.0}}, float64)));
   EXPECT_THROW(read(0x0D, bits(1) + bits(2), int64), DTypeError);
   EXPECT_THROW(read(0x08, {'\x00', '\xff'}, boolean), DTypeError);
 }
@@ -116,8 +111,7 @@ TEST(Idx, RejectsBadFilesWithoutAskingForMemory) {
     expect_error<IoError>([&] { read_idx(path); }, parts);
     EXPECT_LT(memory_stats().peak - before, 1000);
   }
-  expect_error<IoError>([&] { read_idx(folder.path("none")); },
-                        {"No such file", folder.path("none")});
+  expect_error<IoError>([&] { read_idx(folder.path("none")); }, {"No such file", folder.path("none")});
 }
 
 TEST(Mnist, ReadsTheFourFilesPackedOrNot) {
@@ -141,34 +135,26 @@ TEST(Mnist, ReadsTheFourFilesPackedOrNot) {
 
 TEST(Mnist, SaysWhatIsWrongWithAFolder) {
   const TempFolder folder;
-  const auto expect_bad =
-      [&](const std::string& name, const std::string& bytes, std::vector<std::string> parts) {
-        SCOPED_TRACE(parts[0]);
-        write_small(folder);
-        folder.write(name, bytes);
-        parts.push_back(folder.path(name));
-        expect_error<IoError>([&] { mnist(folder.path()); }, parts);
-      };
+  const auto expect_bad = [&](const std::string& name, const std::string& bytes, std::vector<std::string> parts) {
+    SCOPED_TRACE(parts[0]);
+    write_small(folder);
+    folder.write(name, bytes);
+    parts.push_back(folder.path(name));
+    expect_error<IoError>([&] { mnist(folder.path()); }, parts);
+  };
   const std::string images = "train-images-idx3-ubyte", labels = "train-labels-idx1-ubyte.gz";
   expect_bad(images, idx(2049, {4}, "abcd"), {"2051 (images), got 2049", "byte 0"});
   expect_bad(labels, gzipped(idx(2051, {1, 2, 2}, "abcd")), {"2049 (labels), got 2051"});
-  expect_bad(
-      labels, gzipped(idx(2049, {4}, {1, 2, 10, 3})), {"a label below 10, got 10", "byte 10"});
-  expect_bad(
-      labels, gzipped(idx(2049, {4}, {1, 2, '\xff', 3})), {"a label below 10, got 255", "byte 10"});
-  expect_bad(images,
-             idx(2051, {3, 2, 2}, "abcdefghijkl"),
-             {"4 images, one for each label", "got 3", "byte 4"});
+  expect_bad(labels, gzipped(idx(2049, {4}, {1, 2, 10, 3})), {"a label below 10, got 10", "byte 10"});
+  expect_bad(labels, gzipped(idx(2049, {4}, {1, 2, '\xff', 3})), {"a label below 10, got 255", "byte 10"});
+  expect_bad(images, idx(2051, {3, 2, 2}, "abcdefghijkl"), {"4 images, one for each label", "got 3", "byte 4"});
   expect_bad(images, idx(2051, {4, 1, 2}, "abcdefgh"), {"images of one size", "[4, 1, 1, 2]"});
-  expect_bad(
-      images, idx(2051, {4, 0xffffffff, 0xffffffff}, "abcdefgh"), {"sizes that a file can hold"});
+  expect_bad(images, idx(2051, {4, 0xffffffff, 0xffffffff}, "abcdefgh"), {"sizes that a file can hold"});
 
   write_small(folder);
   std::filesystem::remove(folder.path(labels));
-  expect_error<IoError>([&] { mnist(folder.path()); },
-                        {"train-labels-idx1-ubyte", folder.path(), "neither"});
-  expect_error<IoError>([&] { mnist(folder.path("none")); },
-                        {folder.path("none"), "no such folder"});
+  expect_error<IoError>([&] { mnist(folder.path()); }, {"train-labels-idx1-ubyte", folder.path(), "neither"});
+  expect_error<IoError>([&] { mnist(folder.path("none")); }, {folder.path("none"), "no such folder"});
 }
 
 TEST(Mnist, IsTheRealThingAndInMemoryOnce) {
@@ -182,9 +168,7 @@ TEST(Mnist, IsTheRealThingAndInMemoryOnce) {
   EXPECT_EQ(data.train.inputs.shape(), Shape({55000, 1, 28, 28}));
   EXPECT_EQ(data.validation.size(), 5000);
   EXPECT_EQ(data.test.inputs.shape(), Shape({10000, 1, 28, 28}));
-  const auto first = [](const Dataset& part) {
-    return part.slice(0, 5).targets.to_vector<std::int64_t>();
-  };
+  const auto first = [](const Dataset& part) { return part.slice(0, 5).targets.to_vector<std::int64_t>(); };
   EXPECT_EQ(first(data.train), (std::vector<std::int64_t>{5, 0, 4, 1, 9}));
   EXPECT_EQ(first(data.test), (std::vector<std::int64_t>{7, 2, 1, 0, 4}));
   double sum = 0, squares = 0;
@@ -214,8 +198,7 @@ TEST(Mnist, SurvivesDamagedRealFiles) {
                            "train-labels-idx1-ubyte.gz",
                            "t10k-images-idx3-ubyte.gz",
                            "t10k-labels-idx1-ubyte.gz"}) {
-    const std::string good = read_bytes(shared + "/" + name),
-                      unpacked = gunzipped(shared + "/" + name);
+    const std::string good = read_bytes(shared + "/" + name), unpacked = gunzipped(shared + "/" + name);
     std::string huge = unpacked, wrong = unpacked, flipped = good;
     huge.replace(4, 4, "\x7f\xff\xff\xff");
     wrong[3] = '\x02';
@@ -231,9 +214,8 @@ TEST(Mnist, SurvivesDamagedRealFiles) {
                                    unpacked.substr(0, unpacked.size() - 1),
                                    random_bytes(good.size(), 5)}) {
       for (const auto& entry : std::filesystem::directory_iterator(shared))
-        std::filesystem::copy_file(entry.path(),
-                                   folder.path(entry.path().filename()),
-                                   std::filesystem::copy_options::overwrite_existing);
+        std::filesystem::copy_file(
+            entry.path(), folder.path(entry.path().filename()), std::filesystem::copy_options::overwrite_existing);
       std::filesystem::permissions(folder.path(name), std::filesystem::perms::owner_all);
       folder.write(name, bad);
       reset_peak_memory();
@@ -273,20 +255,16 @@ TEST(Cifar10, RejectsBadFolders) {
   };
   write_good();
   EXPECT_EQ(cifar10(folder.path()).train.size(), 3);
-  const auto expect_bad =
-      [&](const std::string& name, const std::string& bytes, std::vector<std::string> parts) {
-        write_good();
-        folder.write(name, bytes);
-        parts.push_back(folder.path(name));
-        expect_error<IoError>([&] { cifar10(folder.path()); }, parts);
-      };
-  expect_bad(
-      "data_batch_1.bin", record.substr(0, 3000), {"records of 3073 bytes, got 3000", "byte 0"});
+  const auto expect_bad = [&](const std::string& name, const std::string& bytes, std::vector<std::string> parts) {
+    write_good();
+    folder.write(name, bytes);
+    parts.push_back(folder.path(name));
+    expect_error<IoError>([&] { cifar10(folder.path()); }, parts);
+  };
+  expect_bad("data_batch_1.bin", record.substr(0, 3000), {"records of 3073 bytes, got 3000", "byte 0"});
   expect_bad("data_batch_1.bin", record + "x", {"got 1 bytes in the last", "byte 3073"});
   expect_bad("test_batch.bin", "", {"records of 3073 bytes"});
-  expect_bad("test_batch.bin",
-             record + "\x0a" + record.substr(1),
-             {"a label below 10, got 10", "byte 3073"});
+  expect_bad("test_batch.bin", record + "\x0a" + record.substr(1), {"a label below 10, got 10", "byte 3073"});
   expect_bad("data_batch_3.bin.gz", gzipped(record).substr(0, 1000), {"gzip"});
   expect_bad("batches.meta.txt", "one\ntwo\n", {"10 names, got 2"});
   std::filesystem::remove(folder.path("test_batch.bin"));

@@ -30,8 +30,7 @@ Rows pass(Loader& loader) {
     EXPECT_EQ(x.shape(), Shape({y.size(0), 1, 3}));
     for (std::int64_t i = 0; i < y.size(0); ++i) {
       const auto row = y.data<std::int64_t>()[i];
-      for (std::int64_t k = 0; k < 3; ++k)
-        EXPECT_EQ(x.data<float>()[3 * i + k], static_cast<float>(10 * row + k));
+      for (std::int64_t k = 0; k < 3; ++k) EXPECT_EQ(x.data<float>()[3 * i + k], static_cast<float>(10 * row + k));
       rows.push_back(row);
     }
   }
@@ -112,8 +111,7 @@ TEST(Loader, MayDropTheLastBatch) {
 TEST(Loader, UsesOnlyTheRowsListed) {
   Loader loader(numbered(10), {.batch = 2, .indices = tensor({7, 1, 7})});
   EXPECT_EQ(pass(loader), (Rows{7, 1, 7}));
-  Loader shuffled(numbered(10),
-                  {.batch = 2, .shuffle = true, .seed = 3, .indices = tensor({2, 4, 6, 8})});
+  Loader shuffled(numbered(10), {.batch = 2, .shuffle = true, .seed = 3, .indices = tensor({2, 4, 6, 8})});
   EXPECT_EQ(sorted(pass(shuffled)), (Rows{2, 4, 6, 8}));
 }
 
@@ -198,11 +196,7 @@ TEST(Loader, RejectsWhatMakesNoSense) {
   EXPECT_THROW(Loader(numbered(3), {.batch = 0}), ArgumentError);
   EXPECT_THROW(Loader(numbered(3), {.indices = tensor({3})}), IndexError);
   EXPECT_THROW(Loader(numbered(3), {.indices = tensor({1.0})}), DTypeError);
-  expect_error<ShapeError>(
-      [] {
-        Loader(Dataset{zeros({3, 2}), zeros({4}), {}, {}});
-      },
-      {"loader", "[3, …]", "[4]"});
+  expect_error<ShapeError>([] { Loader(Dataset{zeros({3, 2}), zeros({4}), {}, {}}); }, {"loader", "[3, …]", "[4]"});
 }
 
 TEST(Loader, ErrorsNameTheLineOfTheUser) {
@@ -232,8 +226,7 @@ TEST(Loader, AsksTheSystemForNothingOnceWarm) {
   GTEST_SKIP() << "no block is cached under AddressSanitizer";
 #endif
   const Dataset all{zeros({1000, 784}), arange(1000), {}, {}};
-  Loader loader(all,
-                {.batch = 128, .shuffle = true, .transform = Standardize().fit(zeros({2, 784}))});
+  Loader loader(all, {.batch = 128, .shuffle = true, .transform = Standardize().fit(zeros({2, 784}))});
   for (auto [x, y] : loader) EXPECT_TRUE(x.defined());
   const auto before = memory_stats().system_calls;
   for (int i = 0; i < 3; ++i)

@@ -16,23 +16,18 @@ std::string npy(const std::string& header, const std::string& values, int versio
   std::string bytes = "\x93NUMPY";
   bytes += static_cast<char>(version);
   bytes += '\0';
-  for (int i = 0; i < (version == 1 ? 2 : 4); ++i)
-    bytes += static_cast<char>(header.size() >> (8 * i) & 0xff);
+  for (int i = 0; i < (version == 1 ? 2 : 4); ++i) bytes += static_cast<char>(header.size() >> (8 * i) & 0xff);
   return bytes + header + values;
 }
-std::string npy(const std::string& type,
-                const std::string& shape,
-                const std::string& values,
-                bool fortran) {
-  return npy("{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") +
-                 ", 'shape': " + shape + ", }\n",
-             values);
+std::string npy(const std::string& type, const std::string& shape, const std::string& values, bool fortran) {
+  return npy(
+      "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n",
+      values);
 }
 
 std::string bytes_of(std::uint64_t value, int size, bool big = false) {
   std::string bytes;
-  for (int i = 0; i < size; ++i)
-    bytes += static_cast<char>(value >> (8 * (big ? size - 1 - i : i)) & 0xff);
+  for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * (big ? size - 1 - i : i)) & 0xff);
   return bytes;
 }
 
@@ -44,16 +39,14 @@ TEST(Npy, ReadsEveryElementType) {
   for (const int size : {1, 2, 4, 8}) {
     for (const bool big : {false, true}) {
       const std::string order = big ? ">" : size == 1 ? "|" : "<";
-      const std::string values =
-          bytes_of(100, size, big) + bytes_of(static_cast<std::uint64_t>(-3), size, big);
+      const std::string values = bytes_of(100, size, big) + bytes_of(static_cast<std::uint64_t>(-3), size, big);
       EXPECT_TRUE(equal(read(order + "i" + std::to_string(size), values), tensor({100, -3})));
-      const Tensor x = read(order + "u" + std::to_string(size),
-                            bytes_of(100, size, big) + bytes_of(200, size, big));
+      const Tensor x = read(order + "u" + std::to_string(size), bytes_of(100, size, big) + bytes_of(200, size, big));
       EXPECT_TRUE(equal(x, tensor({100, 200})));
     }
   }
-  const std::string floats = bytes_of(std::bit_cast<std::uint32_t>(1.5f), 4) +
-                             bytes_of(std::bit_cast<std::uint32_t>(-INFINITY), 4);
+  const std::string floats =
+      bytes_of(std::bit_cast<std::uint32_t>(1.5f), 4) + bytes_of(std::bit_cast<std::uint32_t>(-INFINITY), 4);
   EXPECT_TRUE(equal(read("<f4", floats), tensor({1.5, -INFINITY}, float32)));
   EXPECT_TRUE(equal(read(">f8",
                          bytes_of(std::bit_cast<std::uint64_t>(0.1), 8, true) +
@@ -61,20 +54,15 @@ TEST(Npy, ReadsEveryElementType) {
                     tensor({0.1, -2.0}, float64)));
   EXPECT_TRUE(equal(read("|b1", {'\x00', '\x01'}), tensor({false, true})));
   // Halves: 1.5, the smallest subnormal, the largest, minus infinity.
-  EXPECT_TRUE(equal(read("<f2", bytes_of(0x3e00, 2) + bytes_of(0x0001, 2)),
-                    tensor({1.5, 0x1p-24}, float32)));
-  EXPECT_TRUE(equal(read("<f2", bytes_of(0x7bff, 2) + bytes_of(0xfc00, 2)),
-                    tensor({65504.0, -INFINITY}, float32)));
-  expect_error<IoError>(
-      [&] { read("<u8", bytes_of(1, 8) + bytes_of(~0ULL, 8)); },
-      {"integers that int64 holds, got 18446744073709551615", folder.path("x.npy")});
+  EXPECT_TRUE(equal(read("<f2", bytes_of(0x3e00, 2) + bytes_of(0x0001, 2)), tensor({1.5, 0x1p-24}, float32)));
+  EXPECT_TRUE(equal(read("<f2", bytes_of(0x7bff, 2) + bytes_of(0xfc00, 2)), tensor({65504.0, -INFINITY}, float32)));
+  expect_error<IoError>([&] { read("<u8", bytes_of(1, 8) + bytes_of(~0ULL, 8)); },
+                        {"integers that int64 holds, got 18446744073709551615", folder.path("x.npy")});
 }
 
 TEST(Npy, ReadsShapesOrdersAndVersions) {
   const TempFolder folder;
-  const auto read = [&](const std::string& bytes) {
-    return read_npy(folder.write("x.npy", bytes));
-  };
+  const auto read = [&](const std::string& bytes) { return read_npy(folder.write("x.npy", bytes)); };
   const std::string six{'\x01', '\x02', '\x03', '\x04', '\x05', '\x06'};
   EXPECT_TRUE(equal(read(npy("|u1", "(2, 3)", six, false)), tensor({{1, 2, 3}, {4, 5, 6}})));
   EXPECT_TRUE(equal(read(npy("|u1", "(2, 3)", six, true)), tensor({{1, 3, 5}, {2, 4, 6}})));
@@ -84,10 +72,7 @@ TEST(Npy, ReadsShapesOrdersAndVersions) {
   EXPECT_EQ(read(npy("|u1", "(3, 0)", "", false)).shape(), Shape({3, 0}));
   EXPECT_TRUE(equal(read(gzipped(npy("|u1", "(6,)", six, false))), tensor({1, 2, 3, 4, 5, 6})));
   for (const int version : {2, 3})
-    EXPECT_EQ(
-        read(npy("{'shape':(1,),'fortran_order':False,'descr':'<i2'}", {'\x02', '\x01'}, version))
-            .item(),
-        258);
+    EXPECT_EQ(read(npy("{'shape':(1,),'fortran_order':False,'descr':'<i2'}", {'\x02', '\x01'}, version)).item(), 258);
 }
 
 TEST(Npy, RejectsBadFiles) {
@@ -106,8 +91,7 @@ TEST(Npy, RejectsBadFiles) {
            {"\x94" + good.substr(1), {"a .npy file", "byte 0"}},
            {npy("{}", "", 4), {"version 1, 2 or 3", "got 4", "byte 6"}},
            {npy("{}", ""), {"the key 'fortran_order'"}},
-           {npy("{'descr': '<i4', 'fortran_order': Maybe, 'shape': (), }", "abcd"),
-            {"True or False"}},
+           {npy("{'descr': '<i4', 'fortran_order': Maybe, 'shape': (), }", "abcd"), {"True or False"}},
            {npy("<c8", "()", "abcdefgh", false), {"numbers of 1 to 8 bytes or bool"}},
            {npy("|O", "()", "abcdefgh", false), {"numbers of 1 to 8 bytes or bool"}},
            {npy("<f16", "()", "abcdefgh", false), {"numbers of 1 to 8 bytes or bool"}},
@@ -118,10 +102,8 @@ TEST(Npy, RejectsBadFiles) {
            {npy("<i4", "(-2,)", "abcdefgh", false), {"a shape of numbers"}},
            {npy("<i4", "(1,1,1,1,1,1,1,1,1,2)", "abcdefgh", false), {"at most 8 dimensions"}},
            {npy("<i4", "(99999999999999999999999,)", "abcdefgh", false), {"that a file can hold"}},
-           {npy("<i4", "(281474976710656, 281474976710656, 0)", "", false),
-            {"that a file can hold"}},
-           {npy("<i4", "(1000000000,)", "abcdefgh", false),
-            {"4000000000 bytes of values", "got 8"}},
+           {npy("<i4", "(281474976710656, 281474976710656, 0)", "", false), {"that a file can hold"}},
+           {npy("<i4", "(1000000000,)", "abcdefgh", false), {"4000000000 bytes of values", "got 8"}},
            {random_bytes(500, 3), {"a .npy file"}},
        }) {
     SCOPED_TRACE(c.parts[0]);
@@ -168,13 +150,12 @@ TEST(Npz, GivesBackWhatWasWritten) {
 std::string zipped(const std::string& name, const std::string& bytes, std::size_t size) {
   const std::string packed = deflated(bytes, -15);
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-  const std::string common = bytes_of(20, 2) + bytes_of(0, 2) + bytes_of(8, 2) + bytes_of(0, 4) +
-                             bytes_of(crc, 4) + bytes_of(packed.size(), 4) + bytes_of(size, 4) +
-                             bytes_of(name.size(), 2) + bytes_of(0, 2);
+  const std::string common = bytes_of(20, 2) + bytes_of(0, 2) + bytes_of(8, 2) + bytes_of(0, 4) + bytes_of(crc, 4) +
+                             bytes_of(packed.size(), 4) + bytes_of(size, 4) + bytes_of(name.size(), 2) + bytes_of(0, 2);
   const std::string local = "PK\x03\x04" + common + name + packed;
   const std::string entry = "PK\x01\x02" + bytes_of(20, 2) + common + std::string(14, '\0') + name;
-  return local + entry + "PK\x05\x06" + bytes_of(0, 4) + bytes_of(1, 2) + bytes_of(1, 2) +
-         bytes_of(entry.size(), 4) + bytes_of(local.size(), 4) + bytes_of(0, 2);
+  return local + entry + "PK\x05\x06" + bytes_of(0, 4) + bytes_of(1, 2) + bytes_of(1, 2) + bytes_of(entry.size(), 4) +
+         bytes_of(local.size(), 4) + bytes_of(0, 2);
 }
 
 TEST(Npz, ReadsDeflatedMembers) {
@@ -184,11 +165,9 @@ TEST(Npz, ReadsDeflatedMembers) {
   const Arrays got = read_npz(folder.write("x.npz", zipped("a.npy", member, member.size())));
   EXPECT_TRUE(equal(got.at("a"), full({100'000}, 5, int64)));
   // A size that isn't true costs no memory.
-  for (const std::size_t size :
-       {std::size_t{0}, member.size() - 1, member.size() + 1, std::size_t{0xfffffffe}})
-    expect_error<IoError>(
-        [&] { read_npz(folder.write("x.npz", zipped("a.npy", member, size))); },
-        {"a deflated member of " + std::to_string(size), "byte", folder.path("x.npz")});
+  for (const std::size_t size : {std::size_t{0}, member.size() - 1, member.size() + 1, std::size_t{0xfffffffe}})
+    expect_error<IoError>([&] { read_npz(folder.write("x.npz", zipped("a.npy", member, size))); },
+                          {"a deflated member of " + std::to_string(size), "byte", folder.path("x.npz")});
 }
 
 TEST(Npz, RejectsBadFiles) {
@@ -226,19 +205,17 @@ TEST(Npz, RejectsBadFiles) {
   expect_bad(with(directory + 24, "\xff\xff\xff\xff"), {"64-bit sizes"});
   expect_bad(with(directory + 42, "\xff\xff\xff\x7f"), {"a member (30 bytes)"});
   expect_bad(with(good.find("NUMPY"), "numpy"), {"the checksum"});
-  expect_bad(
-      with(directory + 46, std::string(good.find(".npy", directory) - directory - 46 + 4, 'a')),
-      {"names ending in .npy"});
+  expect_bad(with(directory + 46, std::string(good.find(".npy", directory) - directory - 46 + 4, 'a')),
+             {"names ending in .npy"});
   expect_bad(random_bytes(2000, 4), {"the end record"});
 
   // Members that share their bytes: many entries for one.
-  const std::string one =
-      zipped("a.npy", npy("|u1", "(5000,)", std::string(5000, '\0'), false), 5070);
+  const std::string one = zipped("a.npy", npy("|u1", "(5000,)", std::string(5000, '\0'), false), 5070);
   const std::size_t entry = one.find("PK\x01\x02"), tail = one.size() - 22;
   std::string many = one.substr(0, entry);
   for (int i = 0; i < 1000; ++i) many += one.substr(entry, tail - entry);
-  many += "PK\x05\x06" + bytes_of(0, 4) + bytes_of(1000, 2) + bytes_of(1000, 2) +
-          bytes_of(1000 * (tail - entry), 4) + bytes_of(entry, 4) + bytes_of(0, 2);
+  many += "PK\x05\x06" + bytes_of(0, 4) + bytes_of(1000, 2) + bytes_of(1000, 2) + bytes_of(1000 * (tail - entry), 4) +
+          bytes_of(entry, 4) + bytes_of(0, 2);
   expect_bad(many, {"expected"});
 }
 

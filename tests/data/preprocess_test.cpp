@@ -38,33 +38,27 @@ TEST(Pca, FindsTheAxesOfAnEllipse) {
   EXPECT_TRUE(all_close(pca.mean(), tensor({1, 1}, float64)));
   EXPECT_TRUE(all_close(pca.eigenvalues(), tensor({4, 1}, float64)));
   EXPECT_TRUE(all_close(pca.eigenvectors(), tensor({{h, h}, {h, -h}}, float64)));
-  EXPECT_TRUE(all_close(pca(x),
-                        tensor({{4 * h, 0.0}, {-4 * h, 0.0}, {0.0, 2 * h}, {0.0, -2 * h}}, float64),
-                        1e-12,
-                        1e-12));
-  EXPECT_TRUE(all_close(pca.inverse(pca(x)), x, 1e-12, 1e-12));
   EXPECT_TRUE(
-      all_close(Pca({.ddof = 1}).fit(x).eigenvalues(), tensor({16.0 / 3, 4.0 / 3}, float64)));
+      all_close(pca(x), tensor({{4 * h, 0.0}, {-4 * h, 0.0}, {0.0, 2 * h}, {0.0, -2 * h}}, float64), 1e-12, 1e-12));
+  EXPECT_TRUE(all_close(pca.inverse(pca(x)), x, 1e-12, 1e-12));
+  EXPECT_TRUE(all_close(Pca({.ddof = 1}).fit(x).eigenvalues(), tensor({16.0 / 3, 4.0 / 3}, float64)));
 
   const auto one = Pca({.components = 1}).fit(x);
   EXPECT_EQ(one(x).shape(), Shape({4, 1}));
   EXPECT_NEAR(one.variance_kept(), 0.8, 1e-12);
-  EXPECT_TRUE(all_close(
-      one.inverse(one(x)), tensor({{3, 3}, {-1, -1}, {1, 1}, {1, 1}}, float64), 1e-12, 1e-12));
+  EXPECT_TRUE(all_close(one.inverse(one(x)), tensor({{3, 3}, {-1, -1}, {1, 1}, {1, 1}}, float64), 1e-12, 1e-12));
   EXPECT_EQ(Pca({.variance = 0.79}).fit(x).eigenvalues().numel(), 1);
   EXPECT_EQ(Pca({.variance = 0.81}).fit(x).eigenvalues().numel(), 2);
 }
 
 TEST(Pca, AgreesWithReferenceValues) {
   GRADUS_SHARED_OR_SKIP(folder, "oracle");
-  const Arrays pca_arrays = read_npz(folder + "/pca.npz"),
-               zca_arrays = read_npz(folder + "/zca_whiten.npz");
+  const Arrays pca_arrays = read_npz(folder + "/pca.npz"), zca_arrays = read_npz(folder + "/zca_whiten.npz");
   const auto pca = Pca().fit(pca_arrays.at("pca.b/X"));
   EXPECT_TRUE(all_close(pca.eigenvalues(), pca_arrays.at("pca.b/eigenvalues"), 1e-9, 1e-11));
   const auto zca = Pca({.whiten = Whiten::zca}).fit(zca_arrays.at("zca_whiten.a/X"));
   EXPECT_TRUE(all_close(zca.matrix(), zca_arrays.at("zca_whiten.a/W"), 1e-9, 1e-11));
-  EXPECT_TRUE(all_close(
-      zca(zca_arrays.at("zca_whiten.a/Xtest")), zca_arrays.at("zca_whiten.a/Ytest"), 1e-9, 1e-11));
+  EXPECT_TRUE(all_close(zca(zca_arrays.at("zca_whiten.a/Xtest")), zca_arrays.at("zca_whiten.a/Ytest"), 1e-9, 1e-11));
 }
 
 TEST(Pca, WhitensWhatItWasFittedTo) {
@@ -130,11 +124,7 @@ TEST(Pca, RejectsWhatItCannotDo) {
   EXPECT_THROW(Pca().fit(full({3, 2}, std::nan(""))), ArgumentError);
   EXPECT_THROW(Pca().fit(zeros({3, 2}, int64)), DTypeError);
   const auto pca = Pca({.components = 2}).fit(x);
-  expect_error<ShapeError>(
-      [&] {
-        pca(zeros({2, 4}));
-      },
-      {"expected rows of shape [3] as in fit, got [2, 4]"});
+  expect_error<ShapeError>([&] { pca(zeros({2, 4})); }, {"expected rows of shape [3] as in fit, got [2, 4]"});
   EXPECT_THROW(pca.inverse(zeros({2, 3})), ShapeError);
 }
 
@@ -158,8 +148,7 @@ TEST(LabelEncode, NumbersTheValues) {
 TEST(OneHot, HasAColumnForEachValue) {
   const auto classes = OneHot().fit(tensor({4, 1, 9}));
   EXPECT_TRUE(equal(classes(tensor({9, 4})), tensor({{0, 0, 1}, {0, 1, 0}}, float32)));
-  EXPECT_TRUE(
-      equal(classes.inverse(tensor({{0.1, 0.7, 0.2}, {0.5, 0.2, 0.3}}, float32)), tensor({4, 1})));
+  EXPECT_TRUE(equal(classes.inverse(tensor({{0.1, 0.7, 0.2}, {0.5, 0.2, 0.3}}, float32)), tensor({4, 1})));
   const Tensor x = tensor({{1, 5}, {2, 5}, {1, 6}}, float32);
   const auto features = OneHot().fit(x);
   EXPECT_TRUE(equal(features(x), tensor({{1, 0, 1, 0}, {0, 1, 1, 0}, {1, 0, 0, 1}}, float32)));
@@ -179,8 +168,7 @@ TEST(Pipeline, FitsEachStepToWhatThoseBeforeMake) {
   const auto pca = Pca({.variance = 0.99}).fit(scale(x));
   const auto range = MinMax().fit(pca(scale(x)));
   EXPECT_TRUE(equal(pipeline(x), range(pca(scale(x)))));
-  EXPECT_TRUE(
-      equal(pipeline.inverse(pipeline(x)), scale.inverse(pca.inverse(range.inverse(pipeline(x))))));
+  EXPECT_TRUE(equal(pipeline.inverse(pipeline(x)), scale.inverse(pca.inverse(range.inverse(pipeline(x))))));
   ASSERT_NE(pipeline.step<Pca>(1), nullptr);
   EXPECT_TRUE(equal(pipeline.step<Pca>(1)->eigenvalues(), pca.eigenvalues()));
   EXPECT_EQ(pipeline.step<Pca>(0), nullptr);
@@ -250,8 +238,7 @@ TEST(Steps, AreSavedAndLoadedExactly) {
 TEST(Steps, LoadRejectsWhatIsNotTheirs) {
   const TempFolder folder;
   const std::string path = folder.path("x.npz");
-  const auto expect_bad = [&]<class T>(
-                              const T& step, const Arrays& arrays, std::vector<std::string> parts) {
+  const auto expect_bad = [&]<class T>(const T& step, const Arrays& arrays, std::vector<std::string> parts) {
     SCOPED_TRACE(parts[0]);
     write_npz(path, arrays);
     parts.push_back(path);
@@ -261,19 +248,14 @@ TEST(Steps, LoadRejectsWhatIsNotTheirs) {
   expect_bad(Standardize(), {}, {"an array 'per'"});
   expect_bad(Standardize(), {{"center.per", per}}, {"the arrays of a standardize"});
   expect_bad(Standardize(),
-             {{"standardize.per", scalar(7, int64)},
-              {"standardize.shift", two},
-              {"standardize.scale", two}},
+             {{"standardize.per", scalar(7, int64)}, {"standardize.shift", two}, {"standardize.scale", two}},
              {"'per' from 1 to 3, got 7"});
   expect_bad(Standardize(),
-             {{"standardize.per", per},
-              {"standardize.shift", two},
-              {"standardize.scale", zeros({3}, float64)}},
+             {{"standardize.per", per}, {"standardize.shift", two}, {"standardize.scale", zeros({3}, float64)}},
              {"'scale' of shape [2], got [3]"});
-  expect_bad(
-      Standardize(),
-      {{"standardize.per", per}, {"standardize.shift", zeros({2})}, {"standardize.scale", two}},
-      {"'shift' as float64, got float32 [2]"});
+  expect_bad(Standardize(),
+             {{"standardize.per", per}, {"standardize.shift", zeros({2})}, {"standardize.scale", two}},
+             {"'shift' as float64, got float32 [2]"});
   const Arrays pca{{"pca.mean", two},
                    {"pca.eigenvalues", zeros({1}, float64)},
                    {"pca.eigenvectors", zeros({3, 1}, float64)},
@@ -285,8 +267,7 @@ TEST(Steps, LoadRejectsWhatIsNotTheirs) {
   expect_bad(OneHot(), {{"one_hot.flat", scalar(0, int64)}}, {"'values.0'"});
   expect_bad(Pipeline(), {{"pipeline.0.magic.x", two}}, {"a known kind of step, got 'magic'"});
   expect_bad(Pipeline(), {{"pipeline.1.impute.mean", two}}, {"arrays '0.…', got none"});
-  expect_bad(
-      Pipeline(Pca()), {{"pipeline.0.impute.mean", two}}, {"'0.pca.…', got '0.impute.mean'"});
+  expect_bad(Pipeline(Pca()), {{"pipeline.0.impute.mean", two}}, {"'0.pca.…', got '0.impute.mean'"});
   expect_bad(Pipeline(Impute()),
              {{"pipeline.0.impute.mean", two}, {"pipeline.1.impute.mean", two}},
              {"expected 1 steps, got more"});

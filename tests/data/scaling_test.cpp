@@ -34,10 +34,8 @@ TEST(Standardize, MeasuresByHand) {
   const auto by_feature = Standardize().fit(x);
   EXPECT_EQ(by_feature.per(), Per::feature);
   EXPECT_TRUE(all_close(by_feature.mean(), tensor({4, 20}, float64)));
-  EXPECT_TRUE(
-      all_close(by_feature.std(), tensor({std::sqrt(26.0 / 3), std::sqrt(200.0)}, float64)));
-  EXPECT_TRUE(all_close(Standardize({.ddof = 1}).fit(x).std(),
-                        tensor({std::sqrt(13.0), std::sqrt(300.0)}, float64)));
+  EXPECT_TRUE(all_close(by_feature.std(), tensor({std::sqrt(26.0 / 3), std::sqrt(200.0)}, float64)));
+  EXPECT_TRUE(all_close(Standardize({.ddof = 1}).fit(x).std(), tensor({std::sqrt(13.0), std::sqrt(300.0)}, float64)));
   const auto by_all = Standardize({.per = Per::all}).fit(x);
   EXPECT_EQ(by_all.mean().shape(), Shape());
   EXPECT_NEAR(by_all.mean().item(), 12, 1e-12);
@@ -164,11 +162,7 @@ TEST(Standardize, CanBeMadeFromItsNumbers) {
 }
 
 TEST(Standardize, RejectsWhatItCannotDo) {
-  expect_error<ArgumentError>(
-      [] {
-        Standardize()(zeros({2, 2}));
-      },
-      {"standardize: expected a call of fit"});
+  expect_error<ArgumentError>([] { Standardize()(zeros({2, 2})); }, {"standardize: expected a call of fit"});
   EXPECT_THROW(Standardize().inverse(zeros({2, 2})), ArgumentError);
   const auto scale = Standardize().fit(tensor({{1, 10}, {3, 30}}, float32));
   expect_error<ShapeError>([&] { scale(zeros({2, 3})); }, {"[2]", "[2, 3]"});
@@ -191,30 +185,25 @@ TEST(Standardize, RejectsWhatItCannotDo) {
 }
 
 TEST(Center, ShiftsByFeatureChannelOrMeanImage) {
-  const Tensor images =
-      tensor({{{{1, 2}}, {{3, 4}}}, {{{5, 8}}, {{7, 0}}}}, float64);  // [2, 2, 1, 2]
+  const Tensor images = tensor({{{{1, 2}}, {{3, 4}}}, {{{5, 8}}, {{7, 0}}}}, float64);  // [2, 2, 1, 2]
   EXPECT_TRUE(equal(Center().fit(images).mean(), tensor({4.0, 3.5}, float64)));
-  EXPECT_TRUE(equal(Center({.per = Per::feature}).fit(images).mean(),
-                    tensor({{{3, 5}}, {{5, 2}}}, float64)));
+  EXPECT_TRUE(equal(Center({.per = Per::feature}).fit(images).mean(), tensor({{{3, 5}}, {{5, 2}}}, float64)));
   EXPECT_NEAR(Center({.per = Per::all}).fit(images).mean().item(), 3.75, 1e-15);
   const auto shift = Center({.per = Per::feature}).fit(images);
-  EXPECT_TRUE(
-      equal(shift(images), tensor({{{{-2, -3}}, {{-2, 2}}}, {{{2, 3}}, {{2, -2}}}}, float64)));
+  EXPECT_TRUE(equal(shift(images), tensor({{{{-2, -3}}, {{-2, 2}}}, {{{2, 3}}, {{2, -2}}}}, float64)));
   EXPECT_TRUE(equal(shift.inverse(shift(images)), images));
 }
 
 TEST(MinMax, ReachesBothEnds) {
   const Tensor x = tensor({{1, 5, 7}, {3, 5, -1}, {2, 5, 3}}, float64);
-  EXPECT_TRUE(all_close(MinMax().fit(x)(x),
-                        tensor({{0.0, 0.0, 1.0}, {1.0, 0.0, 0.0}, {0.5, 0.0, 0.5}}, float64)));
+  EXPECT_TRUE(all_close(MinMax().fit(x)(x), tensor({{0.0, 0.0, 1.0}, {1.0, 0.0, 0.0}, {0.5, 0.0, 0.5}}, float64)));
   const auto wide = MinMax({.low = -1, .high = 3}).fit(x);
   EXPECT_TRUE(all_close(wide(x), tensor({{-1, -1, 3}, {3, -1, -1}, {1, -1, 1}}, float64)));
   EXPECT_TRUE(all_close(wide(tensor({{5, 6, 7}}, float64)), tensor({{7, 3, 3}}, float64)));
   EXPECT_TRUE(all_close(wide.inverse(wide(x)), x));
   const auto all = MinMax({.per = Per::all}).fit(x);
   EXPECT_TRUE(all_close(all(tensor({{-1, 3, 7}}, float64)), tensor({{0.0, 0.5, 1.0}}, float64)));
-  expect_error<ArgumentError>([] { MinMax({.low = 1, .high = 1}); },
-                              {"min_max: expected low < high"});
+  expect_error<ArgumentError>([] { MinMax({.low = 1, .high = 1}); }, {"min_max: expected low < high"});
   EXPECT_THROW(MinMax().fit(tensor({{1.0, INFINITY}}, float64)), ArgumentError);
   EXPECT_THROW(MinMax()(x), ArgumentError);
 }
@@ -226,11 +215,7 @@ TEST(Impute, PutsTheMeanWhereNothingIs) {
   EXPECT_TRUE(equal(fill.mean(), tensor({3, 6}, float64)));
   EXPECT_TRUE(equal(fill(x), tensor({{1.0, 6.0}, {3.0, 4.0}, {5.0, 8.0}}, float32)));
   EXPECT_TRUE(equal(fill.inverse(fill(x)), fill(x)));
-  expect_error<ArgumentError>(
-      [&] {
-        Impute().fit(tensor({{1.0, none}}, float32));
-      },
-      {"got none in feature 1"});
+  expect_error<ArgumentError>([&] { Impute().fit(tensor({{1.0, none}}, float32)); }, {"got none in feature 1"});
   EXPECT_THROW(Impute()(x), ArgumentError);
   EXPECT_THROW(fill(zeros({2, 3})), ShapeError);
 }

@@ -34,9 +34,7 @@ constexpr Colour kColours[] = {
     {128, 128, 128, 128},
     {200, 100, 50, 124},
 };
-std::string text(const Colour& c) {
-  return {static_cast<char>(c.r), static_cast<char>(c.g), static_cast<char>(c.b)};
-}
+std::string text(const Colour& c) { return {static_cast<char>(c.r), static_cast<char>(c.g), static_cast<char>(c.b)}; }
 std::string times(const std::string& part, int n) {
   std::string all;
   for (int i = 0; i < n; ++i) all += part;
@@ -125,11 +123,10 @@ TEST(Viewer, FollowsTheOrientation) {
       for (const bool is_png : {false, true}) {
         SCOPED_TRACE(orientation);
         const std::string block = exif_block(orientation, big_endian);
-        const std::string file =
-            is_png ? png(16, 24, 0, pixels, 8, chunk("eXIf", block))
-                   : jpeg(16, 24, 1, pixels, {.exif = std::string("Exif\0\0", 6) + block});
-        const auto& [shape, values] = shown[static_cast<std::size_t>(
-            orientation >= 1 && orientation <= 8 ? orientation - 1 : 0)];
+        const std::string file = is_png ? png(16, 24, 0, pixels, 8, chunk("eXIf", block))
+                                        : jpeg(16, 24, 1, pixels, {.exif = std::string("Exif\0\0", 6) + block});
+        const auto& [shape, values] =
+            shown[static_cast<std::size_t>(orientation >= 1 && orientation <= 8 ? orientation - 1 : 0)];
         for (const std::int64_t channels : {1, 3}) {
           const Tensor x = read_image(folder.write("x", file), channels);
           ASSERT_EQ(x.shape(), Shape({channels, 8 * shape[0], 8 * shape[1]}));

@@ -61,8 +61,7 @@ TEST(Workers, MakeTheSameBatchesHoweverMany) {
     }
   }
   // Nor does the size of the batch matter to a row, if rows are not mixed.
-  LoaderOptions small{.batch = 5, .augment = {random_crop(), random_erasing()}, .seed = 1},
-      large = small;
+  LoaderOptions small{.batch = 5, .augment = {random_crop(), random_erasing()}, .seed = 1}, large = small;
   large.batch = 20;
   Loader fives(pictures(20), small), twenty(pictures(20), large);
   const auto parts = passes(fives, 1), whole = passes(twenty, 1);
@@ -74,8 +73,7 @@ TEST(Workers, MakeTheSameBatchesHoweverMany) {
 TEST(Workers, GoOnFromASavedState) {
   Loader whole(pictures(50), augmented(2));
   const auto expected = passes(whole, 2);
-  for (const std::size_t stop :
-       {std::size_t{0}, std::size_t{1}, std::size_t{5}, std::size_t{8}, std::size_t{11}}) {
+  for (const std::size_t stop : {std::size_t{0}, std::size_t{1}, std::size_t{5}, std::size_t{8}, std::size_t{11}}) {
     std::vector<Batch> batches;
     Loader first(pictures(50), augmented(2));
     LoaderState state = first.state();
@@ -198,17 +196,15 @@ TEST(Source, DrawsFromGeneratorsOfItsRows) {
 
 TEST(Source, StacksOrPadsItsRows) {
   const auto get = [](std::int64_t row) {  // row i has i + 1 steps of 2 numbers
-    return Example{full({row + 1, 2}, static_cast<double>(row)),
-                   scalar(static_cast<double>(row), int64)};
+    return Example{full({row + 1, 2}, static_cast<double>(row)), scalar(static_cast<double>(row), int64)};
   };
   Source source{.size = 4, .get = get, .collate = pad_collate({.value = -1})};
   Loader loader(source, {.batch = 3, .workers = 1});
   const auto batches = passes(loader, 1);
   ASSERT_EQ(batches.size(), 2U);
-  EXPECT_TRUE(equal(
-      batches[0].inputs,
-      tensor({{{0, 0}, {-1, -1}, {-1, -1}}, {{1, 1}, {1, 1}, {-1, -1}}, {{2, 2}, {2, 2}, {2, 2}}},
-             float32)));
+  EXPECT_TRUE(
+      equal(batches[0].inputs,
+            tensor({{{0, 0}, {-1, -1}, {-1, -1}}, {{1, 1}, {1, 1}, {-1, -1}}, {{2, 2}, {2, 2}, {2, 2}}}, float32)));
   EXPECT_TRUE(equal(batches[0].lengths, tensor({1, 2, 3})));
   EXPECT_TRUE(equal(batches[0].targets, tensor({0, 1, 2})));
   EXPECT_EQ(batches[1].inputs.shape(), Shape({1, 4, 2}));
@@ -257,8 +253,7 @@ std::vector<std::int64_t> rows_of(Loader& loader) {
 
 TEST(Sampler, DrawsByWeight) {
   const Tensor weights = tensor({0.0, 1.0, 3.0, 0.0, 4.0}, float64);
-  Loader loader(counting(5),
-                {.batch = 100, .seed = 1, .sampler = weighted_sampler(weights, {.count = 8000})});
+  Loader loader(counting(5), {.batch = 100, .seed = 1, .sampler = weighted_sampler(weights, {.count = 8000})});
   EXPECT_EQ(loader.rows(), 8000);
   EXPECT_EQ(loader.size(), 80);
   std::map<std::int64_t, int> counts;
@@ -270,9 +265,7 @@ TEST(Sampler, DrawsByWeight) {
 
   // Without replacement: each once; the first is drawn like any single draw.
   int first_is_4 = 0, second_is_1 = 0;
-  Loader once(
-      counting(5),
-      {.seed = 2, .sampler = weighted_sampler(weights, {.count = 3, .replacement = false})});
+  Loader once(counting(5), {.seed = 2, .sampler = weighted_sampler(weights, {.count = 3, .replacement = false})});
   for (int i = 0; i < 4000; ++i) {
     const auto rows = rows_of(once);
     ASSERT_EQ(rows.size(), 3U);
@@ -295,16 +288,14 @@ TEST(Sampler, SpreadsTheClassesEvenly) {
   // 60, 30 and 10 rows of three classes, in blocks.
   Tensor classes = zeros({100}, int64);
   for (std::int64_t i = 60; i < 100; ++i) classes.mutable_data<std::int64_t>()[i] = i < 90 ? 1 : 2;
-  Loader loader({arange(100), classes, {}, {}},
-                {.batch = 20, .seed = 3, .sampler = stratified_sampler(classes)});
+  Loader loader({arange(100), classes, {}, {}}, {.batch = 20, .seed = 3, .sampler = stratified_sampler(classes)});
   std::set<std::int64_t> seen;
   std::vector<std::int64_t> first;
   for (const auto& [x, y] : loader) {
     const auto labels = y.to_vector<std::int64_t>();
     const double shares[] = {12, 6, 2};
     for (std::int64_t c = 0; c < 3; ++c)
-      EXPECT_NEAR(
-          static_cast<double>(std::count(labels.begin(), labels.end(), c)), shares[c], 1.001);
+      EXPECT_NEAR(static_cast<double>(std::count(labels.begin(), labels.end(), c)), shares[c], 1.001);
     for (const auto row : x.to_vector<std::int64_t>()) seen.insert(row), first.push_back(row);
   }
   EXPECT_EQ(seen.size(), 100U);
@@ -320,10 +311,9 @@ TEST(Sampler, ChoosesAmongTheIndices) {
   const Tensor indices = tensor({8, 2, 5});
   Loader plain(counting(9), {.indices = indices, .sampler = sequential_sampler()});
   EXPECT_EQ(rows_of(plain), (std::vector<std::int64_t>{8, 2, 5}));
-  Loader drawn(counting(9),
-               {.seed = 1,
-                .indices = indices,
-                .sampler = weighted_sampler(tensor({0.0, 1.0, 0.0}, float64), {.count = 4})});
+  Loader drawn(
+      counting(9),
+      {.seed = 1, .indices = indices, .sampler = weighted_sampler(tensor({0.0, 1.0, 0.0}, float64), {.count = 4})});
   EXPECT_EQ(rows_of(drawn), (std::vector<std::int64_t>{2, 2, 2, 2}));
   Loader shuffled(counting(40), {.batch = 7, .shuffle = true, .seed = 6}),
       same(counting(40), {.batch = 7, .seed = 6, .sampler = random_sampler()});
@@ -332,11 +322,9 @@ TEST(Sampler, ChoosesAmongTheIndices) {
   const Sampler last([](std::int64_t n, Generator&) { return tensor({n - 1, n - 1}); }, 2);
   Loader own(counting(9), {.sampler = last});
   EXPECT_EQ(rows_of(own), (std::vector<std::int64_t>{8, 8}));
-  Loader wrong(counting(9),
-               {.sampler = Sampler([](std::int64_t n, Generator&) { return tensor({n}); }, 1)});
+  Loader wrong(counting(9), {.sampler = Sampler([](std::int64_t n, Generator&) { return tensor({n}); }, 1)});
   EXPECT_THROW(wrong.begin(), IndexError);
-  Loader few(counting(9),
-             {.sampler = Sampler([](std::int64_t, Generator&) { return tensor({0}); })});
+  Loader few(counting(9), {.sampler = Sampler([](std::int64_t, Generator&) { return tensor({0}); })});
   EXPECT_THROW(few.begin(), ShapeError);
   EXPECT_THROW(Loader(counting(9), {.shuffle = true, .sampler = random_sampler()}), ArgumentError);
   EXPECT_THROW(Loader(counting(9), {.workers = -1}), ArgumentError);

@@ -24,7 +24,7 @@ struct Form {
   std::uint64_t size = kLarge, packed = kLarge, local = kLarge;  // kLarge: in the extra field
   std::uint64_t count = 0xffff, start = kLarge;                  // of the last record
   std::string before = "";                                       // another extra field
-  std::uint64_t extra_size = 0;  // what the field says; 0: the truth
+  std::uint64_t extra_size = 0;                                  // what the field says; 0: the truth
 };
 
 /// An archive of the array "a", [1, 2, 3].
@@ -32,14 +32,13 @@ std::string archive(const Form& form) {
   std::string header = "{'descr': '<i8', 'fortran_order': False, 'shape': (3,), }";
   header.append(63 - (10 + header.size()) % 64, ' ');
   header += '\n';
-  const std::string bytes = std::string("\x93NUMPY\x01\x00", 8) + little(header.size(), 2) +
-                            header + little(1, 8) + little(2, 8) + little(3, 8);
+  const std::string bytes = std::string("\x93NUMPY\x01\x00", 8) + little(header.size(), 2) + header + little(1, 8) +
+                            little(2, 8) + little(3, 8);
   const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
   // As NumPy writes it: the local header's sizes are in an extra field of its own.
-  const std::string local = "PK\x03\x04" + little(45, 2) + little(0, 2) + little(0, 2) +
-                            little(0, 4) + little(crc, 4) + little(kLarge, 4) + little(kLarge, 4) +
-                            little(5, 2) + little(20, 2) + "a.npy" + little(1, 2) + little(16, 2) +
-                            little(bytes.size(), 8) + little(bytes.size(), 8) + bytes;
+  const std::string local = "PK\x03\x04" + little(45, 2) + little(0, 2) + little(0, 2) + little(0, 4) + little(crc, 4) +
+                            little(kLarge, 4) + little(kLarge, 4) + little(5, 2) + little(20, 2) + "a.npy" +
+                            little(1, 2) + little(16, 2) + little(bytes.size(), 8) + little(bytes.size(), 8) + bytes;
   std::string field;
   if (form.size == kLarge) field += little(bytes.size(), 8);
   if (form.packed == kLarge) field += little(bytes.size(), 8);
@@ -47,19 +46,15 @@ std::string archive(const Form& form) {
   const auto said = form.extra_size != 0 ? form.extra_size : field.size();
   const std::string extra = form.before + little(1, 2) + little(said, 2) + field;
   const auto or_size = [&](std::uint64_t value) { return value == 0 ? bytes.size() : value; };
-  const std::string entry = "PK\x01\x02" + little(45, 2) + little(45, 2) + little(0, 2) +
-                            little(0, 2) + little(0, 4) + little(crc, 4) +
-                            little(or_size(form.packed), 4) + little(or_size(form.size), 4) +
-                            little(5, 2) + little(extra.size(), 2) + std::string(10, '\0') +
-                            little(form.local, 4) + "a.npy" + extra;
-  const std::string end64 = "PK\x06\x06" + little(44, 8) + little(45, 2) + little(45, 2) +
-                            little(0, 4) + little(0, 4) + little(1, 8) + little(1, 8) +
-                            little(entry.size(), 8) + little(local.size(), 8);
-  const std::string locator =
-      "PK\x06\x07" + little(0, 4) + little(local.size() + entry.size(), 8) + little(1, 4);
-  return local + entry + end64 + locator + "PK\x05\x06" + little(0, 4) + little(form.count, 2) +
-         little(form.count, 2) + little(entry.size(), 4) +
-         little(form.start == 0 ? local.size() : form.start, 4) + little(0, 2);
+  const std::string entry = "PK\x01\x02" + little(45, 2) + little(45, 2) + little(0, 2) + little(0, 2) + little(0, 4) +
+                            little(crc, 4) + little(or_size(form.packed), 4) + little(or_size(form.size), 4) +
+                            little(5, 2) + little(extra.size(), 2) + std::string(10, '\0') + little(form.local, 4) +
+                            "a.npy" + extra;
+  const std::string end64 = "PK\x06\x06" + little(44, 8) + little(45, 2) + little(45, 2) + little(0, 4) + little(0, 4) +
+                            little(1, 8) + little(1, 8) + little(entry.size(), 8) + little(local.size(), 8);
+  const std::string locator = "PK\x06\x07" + little(0, 4) + little(local.size() + entry.size(), 8) + little(1, 4);
+  return local + entry + end64 + locator + "PK\x05\x06" + little(0, 4) + little(form.count, 2) + little(form.count, 2) +
+         little(entry.size(), 4) + little(form.start == 0 ? local.size() : form.start, 4) + little(0, 2);
 }
 
 TEST(Zip64, IsReadInEveryForm) {
@@ -82,8 +77,7 @@ TEST(Zip64, IsReadInEveryForm) {
 TEST(Zip64, RejectsBadFiles) {
   const TempFolder folder;
   const auto refused = [&](const std::string& bytes, const std::string& part) {
-    expect_error<IoError>([&] { read_npz(folder.write("x.npz", bytes)); },
-                          {part, "at byte ", folder.path("x.npz")});
+    expect_error<IoError>([&] { read_npz(folder.write("x.npz", bytes)); }, {part, "at byte ", folder.path("x.npz")});
   };
   const std::string good = archive({});
   const auto with = [&](const std::string& mark, std::size_t offset, const std::string& bytes) {
@@ -109,8 +103,7 @@ TEST(Zip64, RejectsBadFiles) {
 TEST(Zip64, IsWrittenWhereThereAreTooManyMembers) {
   const TempFolder folder;
   Arrays arrays;
-  for (std::int64_t i = 0; i < 65'536; ++i)
-    arrays[fmt::format("x{}", i)] = scalar(1.0 * static_cast<double>(i), int64);
+  for (std::int64_t i = 0; i < 65'536; ++i) arrays[fmt::format("x{}", i)] = scalar(1.0 * static_cast<double>(i), int64);
   write_npz(folder.path("x.npz"), arrays);
   const std::string bytes = read_bytes(folder.path("x.npz"));
   const std::size_t end64 = bytes.size() - 22 - 20 - 56;

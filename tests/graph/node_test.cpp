@@ -36,8 +36,12 @@ TEST(Results, TheLastHandleFreesThem) {
     Tensor kept = small::halves(x)[keep];
     EXPECT_EQ(node_of(kept)->output_count(), 2);
   }
-  { const Tensor y = small::exp(x); }  // keeps its own output
-  { const Tensor y = small::largest(x)[0]; }
+  {
+    const Tensor y = small::exp(x);
+  }  // keeps its own output
+  {
+    const Tensor y = small::largest(x)[0];
+  }
   EXPECT_EQ(memory_stats().live, live);
 }
 
@@ -126,21 +130,11 @@ TEST(Inputs, CanBeLeftOut) {
 
 struct Reader final : AttributeVisitor {
   using AttributeVisitor::operator();
-  void operator()(std::string_view name, double v) override {
-    add(name, "double", std::to_string(v));
-  }
-  void operator()(std::string_view name, std::int64_t v) override {
-    add(name, "int", std::to_string(v));
-  }
-  void operator()(std::string_view name, bool v) override {
-    add(name, "bool", v ? "true" : "false");
-  }
-  void operator()(std::string_view name, std::string_view v) override {
-    add(name, "text", std::string(v));
-  }
-  void operator()(std::string_view name, const Shape& v) override {
-    add(name, "shape", to_string(v));
-  }
+  void operator()(std::string_view name, double v) override { add(name, "double", std::to_string(v)); }
+  void operator()(std::string_view name, std::int64_t v) override { add(name, "int", std::to_string(v)); }
+  void operator()(std::string_view name, bool v) override { add(name, "bool", v ? "true" : "false"); }
+  void operator()(std::string_view name, std::string_view v) override { add(name, "text", std::string(v)); }
+  void operator()(std::string_view name, const Shape& v) override { add(name, "shape", to_string(v)); }
   void add(std::string_view name, const char* type, const std::string& value) {
     text += std::string(name) + ":" + type + "=" + value + " ";
   }
@@ -237,13 +231,11 @@ TEST(Tape, AMillionNodesAreFreedOnASmallStack) {
   on_small_stack([] {
     const Tensor w = one();
     Tensor y = w;
-    for (int i = 0; i < 1'000'000; ++i)
-      y = i % 3 == 0 ? small::exp(small::scale(y, 0.1)) : small::mul(y, w);
+    for (int i = 0; i < 1'000'000; ++i) y = i % 3 == 0 ? small::exp(small::scale(y, 0.1)) : small::mul(y, w);
     y.reset();
     // And where the chain ends in the middle of another's destruction.
     std::vector<Tensor> both(2, w);
-    for (int i = 0; i < 100'000; ++i)
-      both[0] = small::mul(both[0], w), both[1] = small::mul(both[1], both[0]);
+    for (int i = 0; i < 100'000; ++i) both[0] = small::mul(both[0], w), both[1] = small::mul(both[1], both[0]);
     Tensor end = small::join(both);
     both.clear();
     end.reset();

@@ -135,9 +135,7 @@ TEST(Leaves, HoldAGradient) {
   EXPECT_FALSE(gradient(x).defined());
   set_gradient(x, ones({2, 3}));
   EXPECT_EQ(gradient(x).to_vector(), std::vector<double>(6, 1));
-  static_cast<Leaf*>(node_of(x))->update_gradient([](const Tensor& old) {
-    return small::add(old, old);
-  });
+  static_cast<Leaf*>(node_of(x))->update_gradient([](const Tensor& old) { return small::add(old, old); });
   EXPECT_EQ(gradient(x).to_vector(), std::vector<double>(6, 2));
   EXPECT_THROW(set_gradient(x, ones({3, 2})), ShapeError);
   EXPECT_THROW(set_gradient(x, ones({2, 3}, float64)), ShapeError);

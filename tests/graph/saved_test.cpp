@@ -47,7 +47,9 @@ TEST(Saved, ARulePassesThroughTheOutputOnceMore) {
   EXPECT_EQ(node_of(dy)->inputs()[1].node, node_of(y));  // d/dw of exp(w) sees exp(w)
   EXPECT_FALSE(requires_grad(no_grad([&] { return pull(y)[0]; })));
   const std::int64_t live = memory_stats().live;
-  { const Tensor again = pull(y)[0]; }
+  {
+    const Tensor again = pull(y)[0];
+  }
   EXPECT_EQ(memory_stats().live, live);
 }
 
@@ -65,8 +67,7 @@ TEST(Saved, ChangedInPlaceIsAnError) {
             "  in net at saved_test.cpp:" +
                 line);
   z.mutable_data<float>();
-  EXPECT_EQ(error_of([&] { pull(z); }).substr(0, 44),
-            "exp: expected output 0 as it was when record");
+  EXPECT_EQ(error_of([&] { pull(z); }).substr(0, 44), "exp: expected output 0 as it was when record");
   // Through a view as well; and what was not saved may change.
   Tensor v = small::mul(w, x), part = view_as(x, {1}, {1});
   part.mutable_data<float>();

@@ -65,8 +65,7 @@ TEST(Scopes, BelongToAThread) {
   std::vector<const Scope*> found(4);
   for (std::size_t t = 0; t < found.size(); ++t)
     threads.emplace_back([&found, t] {
-      for (int i = 0; i < 200; ++i)
-        found[t] = Scope::child(Scope::child(nullptr, "shared"), std::to_string(i));
+      for (int i = 0; i < 200; ++i) found[t] = Scope::child(Scope::child(nullptr, "shared"), std::to_string(i));
     });
   for (auto& thread : threads) thread.join();
   for (const Scope* scope : found) EXPECT_EQ(scope, found[0]);
@@ -84,8 +83,7 @@ TEST(Scopes, StandInErrorsAndNodes) {
     FAIL();
   } catch (const ShapeError& e) {
     EXPECT_EQ(std::string(e.what()),
-              "mul: expected equal shapes\n  in net.fc (Linear 2 → 3) at scope_test.cpp:" +
-                  std::to_string(line));
+              "mul: expected equal shapes\n  in net.fc (Linear 2 → 3) at scope_test.cpp:" + std::to_string(line));
     EXPECT_EQ(e.scope(), "net.fc (Linear 2 → 3)");
   }
 }

@@ -16,8 +16,7 @@ template <class F>
 Tensor map(const Tensor& a, F&& f) {
   Tensor y = empty_like(a);
   const Tensor x = contiguous(a);
-  for (std::int64_t i = 0; i < x.numel(); ++i)
-    y.mutable_data<float>()[i] = f(x.data<float>()[i], i);
+  for (std::int64_t i = 0; i < x.numel(); ++i) y.mutable_data<float>()[i] = f(x.data<float>()[i], i);
   return y;
 }
 
@@ -31,8 +30,7 @@ struct Add : Op {
 inline const auto add = make_op<Add>();
 
 struct Mul : Op {
-  static constexpr OpInfo info{
-      .name = "mul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  static constexpr OpInfo info{.name = "mul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
   Tensor forward(const Tensor& a, const Tensor& b) const {
     if (a.shape() != b.shape()) detail::fail<ShapeError>("mul", "expected equal shapes");
     return map(a, [&](float v, std::int64_t i) { return v * b.data<float>()[i]; });

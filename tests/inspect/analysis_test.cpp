@@ -33,9 +33,7 @@ struct Costly : Op {
   static constexpr OpInfo info{.name = "costly", .arity = 2, .saves = Saves::input1};
   double each = 10;
   Tensor forward(const Tensor& a, const Tensor&) const { return clone(a); }
-  double flops(const OpShapes& s) const {
-    return each * static_cast<double>(s.in[0].numel() * s.in[1].numel());
-  }
+  double flops(const OpShapes& s) const { return each * static_cast<double>(s.in[0].numel() * s.in[1].numel()); }
 };
 
 struct Moves : Op {
@@ -123,9 +121,7 @@ TEST(Dominators, AreThoseOfLengauerAndTarjan) {
     const auto back = boost::make_reverse_graph(g);
     Places expected(view.size(), kNone);
     lengauer_tarjan_dominator_tree(
-        back,
-        view.size() - 1,
-        make_iterator_property_map(expected.begin(), get(boost::vertex_index, g)));
+        back, view.size() - 1, make_iterator_property_map(expected.begin(), get(boost::vertex_index, g)));
     EXPECT_EQ(graph::dominators(view), expected);
   }
 }
@@ -156,9 +152,8 @@ TEST(MinCut, IsAsLightAsTheBestOfAllCuts) {
   for (int round = 0; round < 20; ++round) {
     std::vector<Tensor> made{one()};
     for (int i = 0; i < 9; ++i)
-      made.push_back(
-          small::add(made[random() % made.size()],
-                     made[made.size() - 1 - random() % std::min<std::size_t>(made.size(), 3)]));
+      made.push_back(small::add(made[random() % made.size()],
+                                made[made.size() - 1 - random() % std::min<std::size_t>(made.size(), 3)]));
     const View view(made.back());
     const std::size_t n = view.size();
     std::vector<double> weight(n);
@@ -189,10 +184,9 @@ TEST(MinCut, IsAsLightAsTheBestOfAllCuts) {
 // ---- what is left out ----------------------------------------------------------------------------
 
 TEST(Unreached, SaysWhereTheWayIsCut) {
-  const Tensor used = weights(3, "used"), unused = weights(3, "unused"),
-               aside = weights(3, "aside"), through_sign = weights(3, "sign"),
-               under_no_grad = weights(3, "no_grad"), detached = weights(3, "detached"),
-               later = weights(3), frozen = ones({3});
+  const Tensor used = weights(3, "used"), unused = weights(3, "unused"), aside = weights(3, "aside"),
+               through_sign = weights(3, "sign"), under_no_grad = weights(3, "no_grad"),
+               detached = weights(3, "detached"), later = weights(3), frozen = ones({3});
   std::uint32_t line = 0;
   const Trace trace;
   const ScopeGuard scope("net");
@@ -204,23 +198,19 @@ TEST(Unreached, SaysWhereTheWayIsCut) {
   Tensor y = small::mul(used, s);
   y = small::add(small::add(y, n), d);
   const View view(y);
-  const std::vector<Tensor> all{
-      used, unused, aside, through_sign, under_no_grad, detached, later, frozen};
+  const std::vector<Tensor> all{used, unused, aside, through_sign, under_no_grad, detached, later, frozen};
   const auto found = unreached_parameters(view, all, &trace);
   ASSERT_EQ(found.size(), 7U);
   const auto at = [&](int offset) {
     return fmt::format(" in net at analysis_test.cpp:{}", static_cast<int>(line) + offset);
   };
   EXPECT_EQ(to_string(found[0]), "unused: never used");
-  EXPECT_EQ(to_string(found[1]),
-            "aside: used by exp" + at(3) + ", but nothing of that goes into the result");
+  EXPECT_EQ(to_string(found[1]), "aside: used by exp" + at(3) + ", but nothing of that goes into the result");
   EXPECT_EQ(to_string(found[2]), "sign: used, but the way to the result is cut by sign" + at(0));
   EXPECT_EQ(found[2].site.line, line);
   EXPECT_STREQ(found[2].op, "sign");
-  EXPECT_EQ(to_string(found[3]),
-            "no_grad: used, but the way to the result is cut by NoGrad around exp" + at(1));
-  EXPECT_EQ(to_string(found[4]),
-            "detached: used, but the way to the result is cut by detach before add" + at(5));
+  EXPECT_EQ(to_string(found[3]), "no_grad: used, but the way to the result is cut by NoGrad around exp" + at(1));
+  EXPECT_EQ(to_string(found[4]), "detached: used, but the way to the result is cut by detach before add" + at(5));
   EXPECT_EQ(to_string(found[5]), "parameter 6: never used");
   EXPECT_EQ(to_string(found[6]), "parameter 7: requires no gradient");
   EXPECT_EQ(found[6].parameter, 7U);
@@ -296,8 +286,7 @@ TEST(Checkpoints, NothingToDo) {
   EXPECT_TRUE(plan.fits);
   EXPECT_TRUE(plan.segments.empty());
   EXPECT_EQ(plan.before, 16 * 800);
-  EXPECT_EQ(to_string(plan),
-            "kept for the backward pass: 12.8 kB, budget 1.0 MB\nfits without checkpoints\n");
+  EXPECT_EQ(to_string(plan), "kept for the backward pass: 12.8 kB, budget 1.0 MB\nfits without checkpoints\n");
   EXPECT_TRUE(graph::suggest_checkpoints(View(), 0).fits);
 }
 
@@ -328,8 +317,7 @@ TEST(Checkpoints, TheLeastPeakOfAChain) {
   EXPECT_NE(to_string(plan).find("does not fit"), std::string::npos);
   // Runs of k layers: 16/k - 1 inputs at most stay, and one run of 2k outputs comes back.
   std::int64_t least = 1 << 30;
-  for (std::int64_t k = 1; k <= 16; ++k)
-    least = std::min(least, ((16 + k - 1) / k - 1) * 400 + 2 * k * 400);
+  for (std::int64_t k = 1; k <= 16; ++k) least = std::min(least, ((16 + k - 1) / k - 1) * 400 + 2 * k * 400);
   EXPECT_LE(plan.peak, least);
   EXPECT_GE(plan.peak, least - 2 * 400);
 }

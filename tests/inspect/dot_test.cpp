@@ -44,8 +44,7 @@ struct Dot {
       } else if (arrow < bracket) {
         edges.emplace_back(line.substr(0, arrow), line.substr(arrow + 4, bracket - arrow - 4));
       } else if (head != "graph" && head != "node" && head != "edge") {
-        balanced =
-            balanced && line.ends_with("];") && nodes.emplace(head, line.substr(bracket)).second;
+        balanced = balanced && line.ends_with("];") && nodes.emplace(head, line.substr(bracket)).second;
         for (std::size_t i = 1; i < open.size(); ++i) clusters[head] += "/" + open[i];
         clusters[head];
       }
@@ -54,9 +53,7 @@ struct Dot {
   }
 };
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 /// True if Graphviz, where it is installed, reads the text without a word.
 void expect_graphviz_reads(const std::string& text) {
@@ -93,9 +90,7 @@ TEST(Dot, EveryNodeAndEdge) {
   EXPECT_EQ(dot.nodes.size(), view.size());
   ASSERT_EQ(dot.edges.size(), view.edges().size());
   for (std::size_t i = 0; i < dot.edges.size(); ++i) {
-    const auto name = [](std::uint32_t node) {
-      return std::string("n").append(std::to_string(node));
-    };
+    const auto name = [](std::uint32_t node) { return std::string("n").append(std::to_string(node)); };
     EXPECT_EQ(dot.edges[i].first, name(view.edges()[i].from));
     EXPECT_EQ(dot.edges[i].second, name(view.edges()[i].to));
   }
@@ -137,19 +132,16 @@ TEST(Dot, Options) {
   EXPECT_FALSE(has(to_dot(view, {.saved = false}), "saves"));
   EXPECT_FALSE(has(to_dot(view, {.data = false}), "d0"));
   const Dot plain(to_dot(view, {.color = false}));
-  for (const auto& [name, attributes] : plain.nodes)
-    EXPECT_TRUE(has(attributes, "fillcolor=\"white\"")) << attributes;
+  for (const auto& [name, attributes] : plain.nodes) EXPECT_TRUE(has(attributes, "fillcolor=\"white\"")) << attributes;
   EXPECT_TRUE(has(to_dot(view, {.title = "A \"net\""}), "label=\"A \\\"net\\\"\""));
   EXPECT_TRUE(has(to_dot(view), "Linear 3 → 3<br/>"));
   EXPECT_TRUE(has(to_dot(view), ">3 parameters<"));
   const auto describe = [](const graph::Scope& s) { return s.name() == "fc" ? "Own & 1" : ""; };
   EXPECT_TRUE(has(to_dot(view, {.describe = describe}), "<b>fc</b>  Own &amp; 1>"));
   EXPECT_TRUE(has(to_dot(view), "12 B\\n3 FLOPs\\nin net.fc"));
-  EXPECT_TRUE(
-      has(to_dot(view.with_seconds([](const auto&) { return 0.002; })), "FLOPs in 2.00 ms"));
-  const Dot heat(to_dot(view, {.heat = [](const graph::NodeInfo& n) {
-                          return std::string(n.op) == "mul" ? 5.0 : 0.0;
-                        }}));
+  EXPECT_TRUE(has(to_dot(view.with_seconds([](const auto&) { return 0.002; })), "FLOPs in 2.00 ms"));
+  const Dot heat(
+      to_dot(view, {.heat = [](const graph::NodeInfo& n) { return std::string(n.op) == "mul" ? 5.0 : 0.0; }}));
   EXPECT_TRUE(has(heat.nodes.at("n1"), "fillcolor=\"#f06e55\""));
   EXPECT_TRUE(has(heat.nodes.at("n2"), "fillcolor=\"#fff7e0\""));
 }
@@ -189,14 +181,8 @@ TEST(Dot, DataIsDrawnOnce) {
   const Tensor x = full({3}, 2), w = leaf(ones({3}));
   const Tensor y = small::add(small::mul(x, w), small::mul(w, x));
   const Dot dot(to_dot(View(y)));
-  EXPECT_EQ(
-      std::count_if(
-          dot.nodes.begin(), dot.nodes.end(), [](const auto& n) { return n.first[0] == 'd'; }),
-      1);
-  EXPECT_EQ(
-      std::count_if(
-          dot.edges.begin(), dot.edges.end(), [](const auto& e) { return e.first[0] == 'd'; }),
-      2);
+  EXPECT_EQ(std::count_if(dot.nodes.begin(), dot.nodes.end(), [](const auto& n) { return n.first[0] == 'd'; }), 1);
+  EXPECT_EQ(std::count_if(dot.edges.begin(), dot.edges.end(), [](const auto& e) { return e.first[0] == 'd'; }), 2);
 }
 
 TEST(Dot, IsWrittenWholeOrNotAtAll) {

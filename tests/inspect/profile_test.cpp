@@ -91,8 +91,7 @@ TEST(Profile, MeasuresTime) {
   EXPECT_GT(view[2].seconds, 0);
   EXPECT_LT(view[2].seconds, 0.019);
   EXPECT_EQ(plain[1].seconds, 0);
-  EXPECT_EQ(graph::critical_path(view, &graph::NodeInfo::seconds).nodes,
-            (std::vector<std::size_t>{0, 1, 2}));
+  EXPECT_EQ(graph::critical_path(view, &graph::NodeInfo::seconds).nodes, (std::vector<std::size_t>{0, 1, 2}));
 }
 
 TEST(Profile, Table) {
@@ -101,15 +100,8 @@ TEST(Profile, Table) {
   apply(Sleep{{}, 2}, w);
   small::exp(w);
   const std::string text = profile.table();
-  for (const char* part : {"op ",
-                           "layer",
-                           "line",
-                           "FLOP/s",
-                           "sleep",
-                           "(in no layer)",
-                           "profile_test.cpp:",
-                           "total",
-                           "by the clock"})
+  for (const char* part :
+       {"op ", "layer", "line", "FLOP/s", "sleep", "(in no layer)", "profile_test.cpp:", "total", "by the clock"})
     EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
   EXPECT_NE(Profile().table().find("total"), std::string::npos);
 }
@@ -121,8 +113,7 @@ TEST(Profile, KeepsSoManyCalls) {
   EXPECT_EQ(profile.total().forward.calls, 5);
   const std::string text = profile.trace();
   std::size_t count = 0;
-  for (std::size_t at = 0; (at = text.find("\"ph\": \"X\"", at)) != std::string::npos; ++at)
-    ++count;
+  for (std::size_t at = 0; (at = text.find("\"ph\": \"X\"", at)) != std::string::npos; ++at) ++count;
   EXPECT_EQ(count, 2U);
 }
 
@@ -179,8 +170,7 @@ class Json {
 
 TEST(Profile, WritesATrace) {
   const Tensor w = leaf(ones({5}));
-  const std::string path =
-      testing::TempDir() + "gradus_trace_" + std::to_string(getpid()) + ".json";
+  const std::string path = testing::TempDir() + "gradus_trace_" + std::to_string(getpid()) + ".json";
   {
     const Profile profile;
     const ScopeGuard odd("a \"quoted\\ \n layer");

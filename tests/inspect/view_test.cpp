@@ -27,8 +27,7 @@ Tensor parameter(const Shape& shape, const std::string& label) {
 
 /// Two layers with a parameter each, a shared one, and a result outside of any layer.
 struct Net {
-  Tensor w1 = parameter({4}, "fc1.weight"), w2 = parameter({4}, "block.fc2.weight"),
-         shared = parameter({4}, "shared");
+  Tensor w1 = parameter({4}, "fc1.weight"), w2 = parameter({4}, "block.fc2.weight"), shared = parameter({4}, "shared");
   Tensor data = ones({4});
   Tensor h1, h2, out;
   std::uint32_t line = 0;
@@ -98,8 +97,7 @@ TEST(View, Edges) {
   for (const auto& e : view.edges()) {
     EXPECT_LT(e.from, e.to);
     EXPECT_EQ(e.bytes, 16);
-    text +=
-        std::to_string(e.from) + ">" + std::to_string(e.to) + "." + std::to_string(e.operand) + " ";
+    text += std::to_string(e.from) + ">" + std::to_string(e.to) + "." + std::to_string(e.operand) + " ";
   }
   // w1 is the second operand of the first mul; the data before it has no node.
   EXPECT_EQ(text, "0>3.1 3>4.0 1>4.1 4>5.0 2>5.1 5>6.0 2>6.1 6>7.0 ");
@@ -156,8 +154,7 @@ TEST(View, AttributesAsText) {
   op.axis = -1;
   op.keep = true;
   op.sizes = {2, 3};
-  EXPECT_EQ(View(apply(op, one()))[1].attributes,
-            "alpha=0.1, axis=-1, keep=true, sizes=[2, 3], mode=same");
+  EXPECT_EQ(View(apply(op, one()))[1].attributes, "alpha=0.1, axis=-1, keep=true, sizes=[2, 3], mode=same");
 }
 
 TEST(View, SavedTensors) {
@@ -169,8 +166,7 @@ TEST(View, SavedTensors) {
     bool first;
   };
   // data*w1 keeps data; h1*w2 both; h*shared both, exp its output.
-  const Row expected[] = {
-      {3, 0, true}, {4, 0, true}, {4, 1, true}, {6, 0, true}, {6, 1, true}, {7, -1, true}};
+  const Row expected[] = {{3, 0, true}, {4, 0, true}, {4, 1, true}, {6, 0, true}, {6, 1, true}, {7, -1, true}};
   ASSERT_EQ(view.saved().size(), std::size(expected));
   for (std::size_t i = 0; i < std::size(expected); ++i) {
     EXPECT_EQ(view.saved()[i].node, expected[i].node);
@@ -250,20 +246,15 @@ TEST(Totals, OfEachLayerIncludeTheLayersInIt) {
   const Net net;
   const auto totals = totals_by_scope(View(net.out));
   ASSERT_EQ(totals.size(), 5U);
-  const auto expect = [&](std::size_t row,
-                          const char* path,
-                          int depth,
-                          int nodes,
-                          int parameters,
-                          int bytes,
-                          int saved) {
-    EXPECT_EQ(totals[row].scope == nullptr ? "" : totals[row].scope->path(), path);
-    EXPECT_EQ(totals[row].depth, depth);
-    EXPECT_EQ(totals[row].nodes, nodes);
-    EXPECT_EQ(totals[row].parameters, parameters);
-    EXPECT_EQ(totals[row].bytes, bytes);
-    EXPECT_EQ(totals[row].saved_bytes, saved);
-  };
+  const auto expect =
+      [&](std::size_t row, const char* path, int depth, int nodes, int parameters, int bytes, int saved) {
+        EXPECT_EQ(totals[row].scope == nullptr ? "" : totals[row].scope->path(), path);
+        EXPECT_EQ(totals[row].depth, depth);
+        EXPECT_EQ(totals[row].nodes, nodes);
+        EXPECT_EQ(totals[row].parameters, parameters);
+        EXPECT_EQ(totals[row].bytes, bytes);
+        EXPECT_EQ(totals[row].saved_bytes, saved);
+      };
   expect(0, "", 0, 8, 12, 80, 96);
   expect(1, "net", 1, 7, 12, 64, 80);
   expect(2, "net.fc1", 2, 2, 4, 16, 16);
@@ -306,9 +297,8 @@ TEST(Boost, CarriesNodesAndEdges) {
   EXPECT_EQ(g[e].operand, 1U);
   EXPECT_EQ(g[boost::graph_bundle].size(), view.size());
   EXPECT_EQ(g[3].flops, 4);
-  EXPECT_EQ(
-      graph::boost_graph(view.with_seconds([](const auto& n) { return double(n.id); }))[3].seconds,
-      double(view[3].id));
+  EXPECT_EQ(graph::boost_graph(view.with_seconds([](const auto& n) { return double(n.id); }))[3].seconds,
+            double(view[3].id));
 }
 
 TEST(Boost, TopologicalSort) {
@@ -327,19 +317,15 @@ TEST(Boost, TopologicalSort) {
 
 TEST(Boost, UsersAlgorithmsRun) {
   const Tensor w = one();
-  const Tensor a = small::exp(w), b = small::scale(a, 1), c = small::scale(a, 2),
-               d = small::add(b, c);
+  const Tensor a = small::exp(w), b = small::scale(a, 1), c = small::scale(a, 2), d = small::add(b, c);
   const graph::BoostGraph g = graph::boost_graph(View(d));
   std::vector<std::size_t> dominator(num_vertices(g), 99);
-  lengauer_tarjan_dominator_tree(
-      g, 0, make_iterator_property_map(dominator.begin(), get(boost::vertex_index, g)));
+  lengauer_tarjan_dominator_tree(g, 0, make_iterator_property_map(dominator.begin(), get(boost::vertex_index, g)));
   EXPECT_EQ(dominator, (std::vector<std::size_t>{99, 0, 1, 1, 1}));
 
   std::ostringstream out;
-  write_graphviz(out,
-                 g,
-                 make_label_writer(get(&graph::NodeInfo::op, g)),
-                 make_label_writer(get(&graph::EdgeInfo::bytes, g)));
+  write_graphviz(
+      out, g, make_label_writer(get(&graph::NodeInfo::op, g)), make_label_writer(get(&graph::EdgeInfo::bytes, g)));
   EXPECT_NE(out.str().find("4[label=add]"), std::string::npos) << out.str();
   EXPECT_NE(out.str().find("0->1 [label=4]"), std::string::npos) << out.str();
 }

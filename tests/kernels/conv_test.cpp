@@ -20,8 +20,7 @@ void for_each_product(const ConvSizes& s, F f) {
       for (std::int64_t c = 0; c < in; ++c)
         for (std::int64_t r = 0; r < volume(s.result); ++r)
           for (std::int64_t k = 0; k < volume(s.kernel); ++k) {
-            std::int64_t at = 0, rest_r = volume(s.result), rest_k = volume(s.kernel), left_r = r,
-                         left_k = k;
+            std::int64_t at = 0, rest_r = volume(s.result), rest_k = volume(s.kernel), left_r = r, left_k = k;
             bool inside = true;
             for (std::size_t axis = 0; axis < 3; ++axis) {
               rest_r /= s.result[axis];
@@ -43,9 +42,7 @@ void for_each_product(const ConvSizes& s, F f) {
 /// With the result's size filled in.
 ConvSizes sized(ConvSizes s) {
   for (std::size_t d = 0; d < 3; ++d)
-    s.result[d] =
-        (s.size[d] + s.low[d] + s.high[d] - s.dilation[d] * (s.kernel[d] - 1) - 1) / s.stride[d] +
-        1;
+    s.result[d] = (s.size[d] + s.low[d] + s.high[d] - s.dilation[d] * (s.kernel[d] - 1) - 1) / s.stride[d] + 1;
   return s;
 }
 
@@ -115,8 +112,7 @@ const std::vector<ConvSizes> kCases{
 /// Each kernel against the sum of products that defines it.
 template <class T>
 void compare(const ConvSizes& s, ConvBackend backend, double tolerance) {
-  const std::int64_t nx = s.batch * s.in * volume(s.size),
-                     nw = s.out * s.in / s.groups * volume(s.kernel),
+  const std::int64_t nx = s.batch * s.in * volume(s.size), nw = s.out * s.in / s.groups * volume(s.kernel),
                      ny = s.batch * s.out * volume(s.result);
   const Numbers x = draw(nx, 1), w = draw(nw, 2), g = draw(ny, 3), bias = draw(s.out, 4);
   Numbers y(at(ny)), dx(at(nx)), dw(at(nw));

@@ -19,8 +19,7 @@ Places collapsed(const Places& path) {
 
 /// f(path, its probability) for each path of `steps` classes that collapses to the labels of sample i.
 template <class F>
-void for_each_path(
-    const Numbers& log_probs, std::int64_t i, std::int64_t steps, const Places& labels, F f) {
+void for_each_path(const Numbers& log_probs, std::int64_t i, std::int64_t steps, const Places& labels, F f) {
   std::int64_t count = 1;
   for (std::int64_t t = 0; t < steps; ++t) count *= kClasses;
   for (std::int64_t code = 0; code < count; ++code) {

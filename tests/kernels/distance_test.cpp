@@ -43,8 +43,7 @@ void check(double p, double tolerance) {
     for (std::int64_t i = 0; i < rows; ++i)
       for (std::int64_t j = 0; j < others; ++j) {
         const double *u = &a[at((n * rows + i) * width)], *v = &b[at((n * others + j) * width)];
-        const std::size_t here = at((n * rows + i) * others + j),
-                          there = at((n * others + j) * rows + i);
+        const std::size_t here = at((n * rows + i) * others + j), there = at((n * others + j) * rows + i);
         y[here] = turned_y[there] = distance(p, u, v, width);
         turned_g[there] = g[here];
         for (std::int64_t k = 0; k < width; ++k)
@@ -69,9 +68,7 @@ TEST_P(Distances, FollowTheDefinition) {
   check<float>(GetParam(), 1e-4);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kernels,
-                         Distances,
-                         testing::Values(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, kInfinity));
+INSTANTIATE_TEST_SUITE_P(Kernels, Distances, testing::Values(0.0, 0.5, 1.0, 1.5, 2.0, 3.0, kInfinity));
 
 TEST(DistanceKernels, StayWithinTheRangeOfNumbers) {
   for (const double unit : {1e-200, 1e200})

@@ -21,23 +21,21 @@ struct Row {
   double ulp;
 };
 
-#define GRADUS_ROW(f, ulp, expression)                      \
-  Row<T> {                                                  \
-#f, [](T x) { return elementary::f(x); },                 \
-        [](elementary::Vector<T> x) { return elementary::f(x); }, \
-        [](long double x) -> long double { return expression; }, ulp \
+#define GRADUS_ROW(f, ulp, expression)                                                                  \
+  Row<T> {                                                                                              \
+    #f, [](T x) { return elementary::f(x); }, [](elementary::Vector<T> x) { return elementary::f(x); }, \
+        [](long double x) -> long double { return expression; }, ulp                                    \
   }
 
 template <class T>
 std::vector<Row<T>> rows() {
-  std::vector<Row<T>> all{
-      GRADUS_ROW(exp, 1, std::exp(x)),
-      GRADUS_ROW(expm1, 2.5, std::expm1(x)),
-      GRADUS_ROW(log, 1.5, std::log(x)),
-      GRADUS_ROW(log1p, 2.5, std::log1p(x)),
-      GRADUS_ROW(tanh, 3, std::tanh(x)),
-      GRADUS_ROW(sigmoid, 3, x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x))),
-      GRADUS_ROW(softplus, 2.5, std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x))))};
+  std::vector<Row<T>> all{GRADUS_ROW(exp, 1, std::exp(x)),
+                          GRADUS_ROW(expm1, 2.5, std::expm1(x)),
+                          GRADUS_ROW(log, 1.5, std::log(x)),
+                          GRADUS_ROW(log1p, 2.5, std::log1p(x)),
+                          GRADUS_ROW(tanh, 3, std::tanh(x)),
+                          GRADUS_ROW(sigmoid, 3, x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x))),
+                          GRADUS_ROW(softplus, 2.5, std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x))))};
   if constexpr (std::is_same_v<T, float>) all.push_back(GRADUS_ROW(erf, 1.5, std::erf(x)));
   return all;
 }
@@ -80,8 +78,7 @@ void check() {
     }
     for (std::size_t i = 0; i < x.size(); ++i) {
       const T number = row.number(x[i]);
-      ASSERT_LE(units_off(number, row.exact(x[i])), row.ulp)
-          << row.name << " of " << x[i] << " gives " << number;
+      ASSERT_LE(units_off(number, row.exact(x[i])), row.ulp) << row.name << " of " << x[i] << " gives " << number;
       if (std::isnan(number) && std::isnan(y[i])) continue;
       ASSERT_EQ(std::bit_cast<Bits>(number), std::bit_cast<Bits>(y[i]))
           << row.name << " of " << x[i] << ": " << number << ", in a register " << y[i];

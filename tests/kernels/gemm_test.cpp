@@ -31,8 +31,7 @@ const std::vector<Size> kSizes{
     {129, 1, 67},
     {130, 140, 70},
 };
-const std::array kBackends{
-    GemmBackend::automatic, GemmBackend::loops, GemmBackend::eigen, GemmBackend::dnnl};
+const std::array kBackends{GemmBackend::automatic, GemmBackend::loops, GemmBackend::eigen, GemmBackend::dnnl};
 
 /// A matrix with unused columns, whose transposition is stored where asked.
 template <class T>
@@ -74,10 +73,8 @@ void compare_backends(double tolerance) {
             T* c = result.mutable_data<T>();
             if (beta == 0)
               for (std::int64_t i = 0; i < m; ++i)
-                for (std::int64_t j = 0; j < n; ++j)
-                  c[i * old.ld + j] = std::numeric_limits<T>::quiet_NaN();
-            gemm<T>(
-                ta, tb, m, n, k, T(2), a.data(), a.ld, b.data(), b.ld, T(beta), c, old.ld, backend);
+                for (std::int64_t j = 0; j < n; ++j) c[i * old.ld + j] = std::numeric_limits<T>::quiet_NaN();
+            gemm<T>(ta, tb, m, n, k, T(2), a.data(), a.ld, b.data(), b.ld, T(beta), c, old.ld, backend);
             double error = 0;
             for (std::int64_t i = 0; i < m; ++i) {
               for (std::int64_t j = 0; j < old.ld; ++j) {
@@ -87,9 +84,8 @@ void compare_backends(double tolerance) {
                 error = off <= error ? error : off;  // NaN stays
               }
             }
-            EXPECT_LE(error, tolerance)
-                << m << "x" << n << "x" << k << (ta ? " T" : " N") << (tb ? "T" : "N") << " beta "
-                << beta << " backend " << static_cast<int>(backend);
+            EXPECT_LE(error, tolerance) << m << "x" << n << "x" << k << (ta ? " T" : " N") << (tb ? "T" : "N")
+                                        << " beta " << beta << " backend " << static_cast<int>(backend);
           }
         }
       }

@@ -9,8 +9,7 @@
 namespace gradus::kernels {
 namespace {
 
-const std::vector<Lines> kLines{
-    lines_of(1, 7, 1), lines_of(5, 3, 1), lines_of(2, 4, 300), lines_of(3, 6, 2)};
+const std::vector<Lines> kLines{lines_of(1, 7, 1), lines_of(5, 3, 1), lines_of(2, 4, 300), lines_of(3, 6, 2)};
 const Places kPlaces{2, 0, 2, 1};
 
 TEST(IndexKernels, TakenElementsAndTheirAdjoint) {
@@ -22,8 +21,7 @@ TEST(IndexKernels, TakenElementsAndTheirAdjoint) {
     for (std::int64_t o = 0; o < outer; ++o)
       for (std::int64_t k = 0; k < count; ++k)
         for (std::int64_t i = 0; i < inner; ++i) {
-          const std::size_t here = at((o * count + k) * inner + i),
-                            there = at((o * n + kPlaces[at(k)]) * inner + i);
+          const std::size_t here = at((o * count + k) * inner + i), there = at((o * n + kPlaces[at(k)]) * inner + i);
           want[here] = x[there];
           sums[there] += g[here];
         }

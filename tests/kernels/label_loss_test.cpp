@@ -24,9 +24,7 @@ class LabelKernels : public testing::TestWithParam<std::int64_t> {
     const double share = (c == label ? 1 - all.smoothing : 0) + all.smoothing / kClasses;
     return share * (all.weight != nullptr ? kWeight[at(c)] : 1);
   }
-  std::size_t place(std::int64_t r, std::int64_t c) const {
-    return at(lines.start(r) + c * lines.inner);
-  }
+  std::size_t place(std::int64_t r, std::int64_t c) const { return at(lines.start(r) + c * lines.inner); }
   std::vector<Labels<double>> kinds() const {
     std::vector<Labels<double>> all;
     for (const double smoothing : {0.0, 0.1})
@@ -44,8 +42,7 @@ TEST_P(LabelKernels, FollowTheDefinition) {
     double weight = 0;
     for (std::int64_t r = 0; r < 6; ++r) {
       const std::int64_t label = kLabels[at(r)];
-      if (!all.ignores || label != kIgnored)
-        weight += all.weight != nullptr ? kWeight[at(label)] : 1;
+      if (!all.ignores || label != kIgnored) weight += all.weight != nullptr ? kWeight[at(label)] : 1;
       double mass = 0;
       for (std::int64_t c = 0; c < kClasses; ++c) mass += q(all, r, c);
       for (std::int64_t c = 0; c < kClasses; ++c) {
@@ -80,8 +77,7 @@ TEST_P(LabelKernels, AClassOfWeight0HidesAnInfiniteLogarithm) {
   }
   for (const double smoothing : {0.0, 0.1}) {
     const Labels<double> all{lines, kLabels.data(), kWeight.data(), smoothing};
-    EXPECT_EQ(label_losses<double>(all, x.data(), nullptr),
-              label_losses<double>(all, plain.data(), nullptr));
+    EXPECT_EQ(label_losses<double>(all, x.data(), nullptr), label_losses<double>(all, plain.data(), nullptr));
   }
 }
 

@@ -26,11 +26,9 @@ Numbers by_line(const Lines& lines, const Numbers& x, F f) {
   Numbers y(x.size());
   for (std::int64_t l = 0; l < lines.count(); ++l) {
     Numbers line;
-    for (std::int64_t i = 0; i < lines.size; ++i)
-      line.push_back(x[at(lines.start(l) + i * lines.inner)]);
+    for (std::int64_t i = 0; i < lines.size; ++i) line.push_back(x[at(lines.start(l) + i * lines.inner)]);
     const Numbers result = f(line);
-    for (std::int64_t i = 0; i < lines.size; ++i)
-      y[at(lines.start(l) + i * lines.inner)] = result[at(i)];
+    for (std::int64_t i = 0; i < lines.size; ++i) y[at(lines.start(l) + i * lines.inner)] = result[at(i)];
   }
   return y;
 }
@@ -133,12 +131,10 @@ TEST(LineKernels, Norms) {
     const std::size_t channels = at(lines.size);
     Numbers mean(channels), variance(channels), inverse(channels), y(x.size());
     channel_statistics(lines, 0.5, x.data(), mean.data(), variance.data(), inverse.data());
-    normalise_channels<double>(
-        lines, x.data(), mean.data(), inverse.data(), nullptr, nullptr, y.data());
+    normalise_channels<double>(lines, x.data(), mean.data(), inverse.data(), nullptr, nullptr, y.data());
     for (std::int64_t c = 0; c < lines.size; ++c) {
       double sum = 0, squares = 0;
-      for (std::int64_t l = 0; l < lines.count(); ++l)
-        sum += x[at(lines.start(l) + c * lines.inner)];
+      for (std::int64_t l = 0; l < lines.count(); ++l) sum += x[at(lines.start(l) + c * lines.inner)];
       const auto n = static_cast<double>(lines.count());
       for (std::int64_t l = 0; l < lines.count(); ++l)
         squares += std::pow(x[at(lines.start(l) + c * lines.inner)] - sum / n, 2);

@@ -32,10 +32,7 @@ std::vector<T> as(const Numbers& x) {
 
 /// Off by at most `absolute` + `relative` |want|; NaN is NaN.
 template <class T>
-void expect_near(const std::vector<T>& got,
-                 const Numbers& want,
-                 double absolute = 1e-12,
-                 double relative = 1e-12) {
+void expect_near(const std::vector<T>& got, const Numbers& want, double absolute = 1e-12, double relative = 1e-12) {
   ASSERT_EQ(got.size(), want.size());
   for (std::size_t i = 0; i < got.size(); ++i) {
     const auto v = static_cast<double>(got[i]);

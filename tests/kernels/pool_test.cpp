@@ -47,8 +47,7 @@ void for_each_result(const std::array<Axis, 3>& axes, F f) {
         Places all;
         for (std::int64_t a : seen(axes[0], i))
           for (std::int64_t b : seen(axes[1], j))
-            for (std::int64_t c : seen(axes[2], k))
-              all.push_back((a * axes[1].size + b) * axes[2].size + c);
+            for (std::int64_t c : seen(axes[2], k)) all.push_back((a * axes[1].size + b) * axes[2].size + c);
         f(result++, all);
       }
 }
@@ -132,16 +131,12 @@ TEST(PoolKernels, TheLargestIsTheFirstOfEqualOnes) {
 TEST(PoolKernels, SquaresTwoApartAreAsAnyWindows) {
   for (const std::int64_t width : {8, 9, 301}) {
     const std::int64_t n = width / 2;
-    check_largest<float>(
-        {{{1, 1}, {6, 2, 2}, {width, 2, 2}}}, few_values<float>(2, 6 * width), 2, {0, n});
-    check_largest<double>(
-        {{{1, 1}, {6, 2, 2}, {width, 2, 2}}}, few_values<double>(2, 6 * width), 2, {0, n});
+    check_largest<float>({{{1, 1}, {6, 2, 2}, {width, 2, 2}}}, few_values<float>(2, 6 * width), 2, {0, n});
+    check_largest<double>({{{1, 1}, {6, 2, 2}, {width, 2, 2}}}, few_values<double>(2, 6 * width), 2, {0, n});
     // The first window reaches over the edge, and so does the last of an odd row.
     const Axis row{width, 3, 2, 1};
-    check_largest<float>({{{1, 1}, {7, 3, 2, 1}, row}},
-                         few_values<float>(2, 7 * width),
-                         3,
-                         {1, results(row) - width % 2});
+    check_largest<float>(
+        {{{1, 1}, {7, 3, 2, 1}, row}}, few_values<float>(2, 7 * width), 3, {1, results(row) - width % 2});
   }
 }
 

@@ -10,17 +10,14 @@ namespace {
 
 constexpr std::int64_t kCount = 100003;
 
-double mean(const Numbers& x) {
-  return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-}
+double mean(const Numbers& x) { return std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size()); }
 
 TEST(RandomKernels, AnElementHasAWordOfItsOwn) {
   const Generator generator(5);
   const Numbers p(at(kCount), 0.3);
   Numbers y(p.size()), want;
   for (std::int64_t i = 0; i < kCount; ++i)
-    want.push_back(
-        generator.block(static_cast<std::uint64_t>(i / 4))[at(i % 4)] < 0.3 * 0x1p32 ? 1 : 0);
+    want.push_back(generator.block(static_cast<std::uint64_t>(i / 4))[at(i % 4)] < 0.3 * 0x1p32 ? 1 : 0);
   bernoulli(generator, kCount, p.data(), y.data());
   EXPECT_EQ(y, want);
   EXPECT_NEAR(mean(y), 0.3, 0.006);  // four standard deviations

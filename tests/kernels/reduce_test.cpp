@@ -33,8 +33,7 @@ TEST(SumKernels, ThreadsDoNotChangeASum) {
   const Numbers x = draw(200000, 1);
   const auto sum = [&](int threads) {
     const detail::ThreadLimit limit(threads);
-    return parallel_block_sum<float>(std::ssize(x),
-                                     [&](std::int64_t i) { return static_cast<float>(x[at(i)]); });
+    return parallel_block_sum<float>(std::ssize(x), [&](std::int64_t i) { return static_cast<float>(x[at(i)]); });
   };
   EXPECT_EQ(sum(1), sum(2));
 }
@@ -80,20 +79,15 @@ Numbers reduced(const Tensor& x, std::uint32_t mask, F f) {
 }
 
 double sum(const Numbers& v) { return std::accumulate(v.begin(), v.end(), 0.0); }
-double sum_squares(const Numbers& v) {
-  return std::inner_product(v.begin(), v.end(), v.begin(), 0.0);
-}
-double product(const Numbers& v) {
-  return std::accumulate(v.begin(), v.end(), 1.0, std::multiplies<>());
-}
+double sum_squares(const Numbers& v) { return std::inner_product(v.begin(), v.end(), v.begin(), 0.0); }
+double product(const Numbers& v) { return std::accumulate(v.begin(), v.end(), 1.0, std::multiplies<>()); }
 double largest(const Numbers& v) { return *std::max_element(v.begin(), v.end()); }
 double smallest(const Numbers& v) { return *std::min_element(v.begin(), v.end()); }
 
 /// Dense ones, some with parts for threads, one with strides, one broadcast.
 std::vector<Tensor> tensors() {
   std::vector<Tensor> all;
-  for (const Shape& shape :
-       {Shape{3, 4, 5}, Shape{2, 3, 70}, Shape{7, 1, 6}, Shape{1000, 2, 3}, Shape{2, 1, 150000}})
+  for (const Shape& shape : {Shape{3, 4, 5}, Shape{2, 3, 70}, Shape{7, 1, 6}, Shape{1000, 2, 3}, Shape{2, 1, 150000}})
     all.push_back(from_vector(draw(shape.numel(), 1), shape));
   all.push_back(view_as(all[0], {5, 3, 4}, {1, 20, 5}));
   all.push_back(view_as(all[0], {3, 6, 5}, {20, 0, 1}));

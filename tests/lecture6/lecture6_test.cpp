@@ -31,8 +31,7 @@ double normal_mean(const std::function<double(double)>& g, double variance) {
   double total = 0;
   for (int i = -8000; i <= 8000; ++i) {
     const double z = i * 1e-3;
-    total +=
-        g(std::sqrt(variance) * z) * std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) * 1e-3;
+    total += g(std::sqrt(variance) * z) * std::exp(-z * z / 2) / std::sqrt(2 * std::numbers::pi) * 1e-3;
   }
   return total;
 }
@@ -60,8 +59,8 @@ class Activations : public testing::Test {
 };
 
 // A wide layer of independent weights of variance s^2 turns inputs of mean square q into normal values of
-// variance n s^2 q. The relative error of an estimate of E f(z)^2 by n units is sqrt(Var f(z)^2 / n) / E f(z)^2: 0.1 for
-// relu and n = 500, and grows with the root of the number of layers.
+// variance n s^2 q. The relative error of an estimate of E f(z)^2 by n units is sqrt(Var f(z)^2 / n) / E f(z)^2: 0.1
+// for relu and n = 500, and grows with the root of the number of layers.
 TEST_F(Activations, FollowTheRecursionOfMeanSquares) {
   const double n = 500;
   const std::map<std::string, double> variances = {
@@ -72,8 +71,7 @@ TEST_F(Activations, FollowTheRecursionOfMeanSquares) {
     for (std::size_t i = 0; i < c.layers.size(); ++i) {
       const double variance = n * variances.at(c.init) * q;
       const bool is_tanh = c.nonlinearity == "tanh";
-      q = is_tanh ? normal_mean([](double z) { return std::pow(std::tanh(z), 2); }, variance)
-                  : variance / 2;
+      q = is_tanh ? normal_mean([](double z) { return std::pow(std::tanh(z), 2); }, variance) : variance / 2;
       const double tolerance = is_tanh ? 0.1 : 3 * 0.1 * std::sqrt(static_cast<double>(i + 1));
       EXPECT_NEAR(std::log(c.layers[i].second_moment / q), 0, tolerance)
           << c.nonlinearity << ", " << c.init << ", layer " << i + 1;
@@ -90,8 +88,7 @@ TEST_F(Activations, CollapseWithSmallWeights) {
 
 TEST_F(Activations, SaturateWithLargeWeights) {
   const double share = std::erfc(std::atanh(0.99) / std::sqrt(2 * 500.0 * 0.964));
-  for (const auto& layer : find(cases(), "tanh", "1 N(0,1)").layers)
-    EXPECT_NEAR(layer.saturated, share, 0.01);
+  for (const auto& layer : find(cases(), "tanh", "1 N(0,1)").layers) EXPECT_NEAR(layer.saturated, share, 0.01);
   for (const auto& layer : find(cases(), "relu", "1 N(0,1)").layers)  // does not, but explodes
     EXPECT_GT(layer.second_moment, 100);
 }
@@ -121,10 +118,7 @@ TEST_F(Activations, UnderReluXavierHalvesAndHeHolds) {
   for (const auto& layer : layers)  // relu(z), z normal: the ratio of root mean square to mean
     EXPECT_NEAR(std::sqrt(layer.second_moment) / layer.mean, std::sqrt(std::numbers::pi), 0.15);
   // The same numbers were drawn, times sqrt 2.
-  EXPECT_NEAR(
-      layers.back().second_moment / find(cases(), "relu", "Xavier").layers.back().second_moment,
-      1024,
-      1);
+  EXPECT_NEAR(layers.back().second_moment / find(cases(), "relu", "Xavier").layers.back().second_moment, 1024, 1);
 }
 
 // ---- gradients -----------------------------------------------------------------------------------
@@ -134,8 +128,7 @@ TEST(Gradients, VanishUnderSigmoidNotUnderRelu) {
   ASSERT_EQ(curves.size(), 4U);
   // A layer multiplies by sqrt(n s^2 E f'(z)^2); sigmoid's slope is at most 1/4.
   double q = 0.25;
-  for (int i = 0; i < 10; ++i)
-    q = normal_mean([](double z) { return std::pow(1 / (1 + std::exp(-z)), 2); }, q);
+  for (int i = 0; i < 10; ++i) q = normal_mean([](double z) { return std::pow(1 / (1 + std::exp(-z)), 2); }, q);
   const double slope = std::sqrt(normal_mean(
       [](double z) {
         const double s = 1 / (1 + std::exp(-z));
@@ -158,8 +151,7 @@ TEST(Zigzag, PositiveInputsAllowTwoQuadrants) {
   const zigzag::Result result = zigzag::run(options);
   EXPECT_EQ(result.positive.one_sign_of_two, 1);
   EXPECT_EQ(result.positive.one_sign_of_many, 1);
-  EXPECT_NEAR(
-      result.centred.one_sign_of_two, 0.5, 4 * 0.5 / std::sqrt(static_cast<double>(options.rows)));
+  EXPECT_NEAR(result.centred.one_sign_of_two, 0.5, 4 * 0.5 / std::sqrt(static_cast<double>(options.rows)));
   EXPECT_LT(result.centred.one_sign_of_many, 0.02);  // 2 / 2^10
   const auto with_one_sign = [](const zigzag::Path& path) {
     int steps = 0;
@@ -216,8 +208,8 @@ TEST(BatchNorm, TrainsWhereTheSameNetWithoutItDoesNot) {
 
 // ---- centring ------------------------------------------------------------------------------------
 
-// At zero weights the Hessian is E[x x^T] / 4 with x = (features, 1): for uncorrelated features of mean m and variance 1
-// its eigenvalues are 1/4, but two whose product is 1/16 and whose sum is (2 + |m|^2) / 4.
+// At zero weights the Hessian is E[x x^T] / 4 with x = (features, 1): for uncorrelated features of mean m and variance
+// 1 its eigenvalues are 1/4, but two whose product is 1/16 and whose sum is (2 + |m|^2) / 4.
 TEST(Centring, CurvatureComesFromTheMean) {
   const double offset = 3, features = 20;
   const auto result = centring::run({.rows = centring::far_from_zero(offset, 20000), .steps = 20});
@@ -258,8 +250,7 @@ TEST_F(Watching, TheLossBeginsAtLogOfClassesAndRisesWithThePenalty) {
   EXPECT_NEAR(result().starts[0].loss, std::log(10), 0.01);
   for (const auto& start : result().starts) {
     const double weights = static_cast<double>(result().weights);  // of mean square 0.01²
-    EXPECT_NEAR(
-        start.loss, std::log(10) + start.penalty / 2 * weights * 1e-4, 0.01 + 0.02 * start.loss);
+    EXPECT_NEAR(start.loss, std::log(10) + start.penalty / 2 * weights * 1e-4, 0.01 + 0.02 * start.loss);
   }
 }
 
@@ -308,8 +299,7 @@ TEST(Search, CoarseToFineAndRandomAgainstGrid) {
     EXPECT_LE(std::log10(t.rate), options.rate.high);
   }
   const auto& coarse = search::best(result.random);
-  for (const auto& t : result.fine)
-    EXPECT_LE(std::abs(std::log10(t.rate / coarse.rate)), 0.5 + 1e-9);
+  for (const auto& t : result.fine) EXPECT_LE(std::abs(std::log10(t.rate / coarse.rate)), 0.5 + 1e-9);
   const auto mean_accuracy = [](const std::vector<search::Trial>& trials) {
     double total = 0;
     for (const auto& t : trials) total += t.accuracy / static_cast<double>(trials.size());
@@ -334,9 +324,7 @@ TEST(Plot, Histogram) {
 
 TEST(Plot, LeavesOutWhatCannotBeDrawn) {
   const std::string path = testing::TempDir() + "plot.svg";
-  write_svg(
-      path,
-      {{.title = "t", .series = {{"a", {1, 10, 100}, {1, NAN, 0}}}, .log_x = true, .log_y = true}});
+  write_svg(path, {{.title = "t", .series = {{"a", {1, 10, 100}, {1, NAN, 0}}}, .log_x = true, .log_y = true}});
   std::ostringstream text;
   text << std::ifstream(path).rdbuf();
   EXPECT_EQ(text.str().find("nan"), std::string::npos);

@@ -32,8 +32,7 @@ TEST(EmptyRow, IsZeroAndTakesNoGradient) {
     // The other rows are as they are without it.
     const Tensor others = index_select(y, 1, tensor({0, 2}, int64));
     const Tensor rows = tensor({0, 2}, int64);
-    const Tensor alone =
-        attention(index_select(q, 1, rows), k, v, {.mask = index_select(mask, 0, rows)});
+    const Tensor alone = attention(index_select(q, 1, rows), k, v, {.mask = index_select(mask, 0, rows)});
     EXPECT_TRUE(all_close(others, alone, 1e-12, 1e-12));
 
     const auto with = grad(sum(square(y)), {q, k, v}, {}, {.create_graph = true});
@@ -46,8 +45,7 @@ TEST(EmptyRow, IsZeroAndTakesNoGradient) {
       b = i == 0 ? sum(square(without[i])) : b + sum(square(without[i]));
     }
     const auto second = grad(a, {q, k, v}), expected = grad(b, {q, k, v});
-    for (std::size_t i = 0; i < 3; ++i)
-      EXPECT_TRUE(all_close(second[i], expected[i], 1e-10, 1e-10));
+    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(all_close(second[i], expected[i], 1e-10, 1e-10));
   }
 }
 
@@ -84,8 +82,7 @@ TEST(EmptyRow, OfMultiheadAttentionAndTheEncoderLayer) {
   const Tensor padding = tensor({{1, 1, 1}, {1, 0, 0}}) > 0.5;  // sample 0 is all padding
   const nn::AttentionMask by_keys{.key_padding = padding, .causal = true, .weights = true};
   const nn::AttentionMask by_number{
-      .mask = reshape(where(reshape(padding, {2, 1, 1, 3}), kNowhere, zeros({2, 1, 3, 3}, float64)),
-                      {2, 1, 3, 3}),
+      .mask = reshape(where(reshape(padding, {2, 1, 1, 3}), kNowhere, zeros({2, 1, 3, 3}, float64)), {2, 1, 3, 3}),
       .weights = true};
   for (const nn::AttentionMask& mask : {by_keys, by_number}) {
     nn::MultiheadAttention attention(4, 2, {.batch_first = true, .dtype = float64});
@@ -96,17 +93,14 @@ TEST(EmptyRow, OfMultiheadAttentionAndTheEncoderLayer) {
     const Tensor g = grad(sum(square(r.y)), x, {}, {.retain_graph = true});
     EXPECT_TRUE(equal(select(g, 0, 0), zeros({3, 4}, float64)));
     backward(sum(square(r.y)));
-    for (const Parameter& p : parameters(attention))
-      EXPECT_TRUE(all(isfinite(gradient(p))).item<bool>());
+    for (const Parameter& p : parameters(attention)) EXPECT_TRUE(all(isfinite(gradient(p))).item<bool>());
   }
   for (bool norm_first : {false, true}) {
-    nn::TransformerEncoderLayer layer(
-        4, 2, {.dim_feedforward = 8, .batch_first = true, .norm_first = norm_first});
+    nn::TransformerEncoderLayer layer(4, 2, {.dim_feedforward = 8, .batch_first = true, .norm_first = norm_first});
     const Tensor y = layer(normal({2, 3, 4}), nn::AttentionMask{.key_padding = padding});
     EXPECT_TRUE(all(isfinite(y)).item<bool>());
     backward(sum(square(y)));
-    for (const Parameter& p : parameters(layer))
-      EXPECT_TRUE(all(isfinite(gradient(p))).item<bool>());
+    for (const Parameter& p : parameters(layer)) EXPECT_TRUE(all(isfinite(gradient(p))).item<bool>());
   }
 }
 
@@ -115,11 +109,10 @@ TEST(AttentionMask, OtherShapesAreRefused) {
   for (const Shape& shape : {Shape{4}, {3, 4}, {1, 4}, {3, 1}, {2, 3, 4}, {1, 3, 4}})
     EXPECT_NO_THROW(attention(q, k, v, {.mask = zeros(shape, float64)}));
   for (const Shape& shape : {Shape{3}, {4, 3}, {3, 3, 4}, {2, 2, 3, 4}, {1, 2, 3, 4}})
-    EXPECT_NE(
-        message_of([&] {
-          attention(q, k, v, {.mask = zeros(shape, float64)});
-        }).find("attention: expected a mask that broadcasts to [2, 3, 4], got " + to_string(shape)),
-        std::string::npos);
+    EXPECT_NE(message_of([&] {
+                attention(q, k, v, {.mask = zeros(shape, float64)});
+              }).find("attention: expected a mask that broadcasts to [2, 3, 4], got " + to_string(shape)),
+              std::string::npos);
   EXPECT_THROW(attention(q, k, v, {.mask = zeros({3, 4}, float32)}), DTypeError);
   EXPECT_THROW(attention(q, k, v, {.mask = zeros({3, 4}, int64)}), DTypeError);
 }
@@ -132,9 +125,9 @@ TEST(AttentionMask, OtherShapesAreRefusedByTheLayer) {
       EXPECT_NO_THROW(attention(x, nn::AttentionMask{.mask = zeros(shape, dtype)}));
   for (const Shape& shape : {Shape{3}, {2, 3, 3}, {1, 3}, {2, 2, 3, 3}, {1, 1, 3, 3}, {4, 3, 3}})
     for (DType dtype : {boolean, float32})
-      EXPECT_NE(message_of([&] { attention(x, nn::AttentionMask{.mask = zeros(shape, dtype)}); })
-                    .find("multihead_attention: expected a mask [3, 3] or [2, 1, 3, 3], got " +
-                          to_string(shape)),
+      EXPECT_NE(message_of([&] {
+                  attention(x, nn::AttentionMask{.mask = zeros(shape, dtype)});
+                }).find("multihead_attention: expected a mask [3, 3] or [2, 1, 3, 3], got " + to_string(shape)),
                 std::string::npos);
   EXPECT_THROW(attention(x, nn::AttentionMask{.mask = zeros({3, 3}, float64)}), DTypeError);
 }

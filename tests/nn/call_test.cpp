@@ -86,9 +86,7 @@ TEST(Call, LayersBearTheLineTheyAreCalledOn) {
 
 TEST(Call, ErrorsNameLayerAndLine) {
   Net net;
-  EXPECT_EQ(message_of([&] {
-              net(ones({1, 3}));
-            }),
+  EXPECT_EQ(message_of([&] { net(ones({1, 3})); }),
             "linear: expected input [*, 4], got [1, 3]\n"
             "  in net.fc1 (Affine 4 → 8) at small_models.h:" +
                 std::to_string(Net::kLine));
@@ -100,9 +98,7 @@ TEST(Call, DescribesTheModelThatRuns) {
       Affine fc;
       Tensor forward(const Tensor& x) { return fc(x); }
     } model{{}, Affine(width, 2)};
-    EXPECT_NE(message_of([&] {
-                model(ones({1, 3}));
-              }).find("Affine " + std::to_string(width) + " → 2"),
+    EXPECT_NE(message_of([&] { model(ones({1, 3})); }).find("Affine " + std::to_string(width) + " → 2"),
               std::string::npos);
   }
 }
@@ -117,9 +113,7 @@ TEST(Call, RestoresAfterErrors) {
 TEST(Call, TakesAnyArguments) {
   struct Pair : Module<Pair> {
     Parameter w = ones({1});
-    std::pair<Tensor, int> forward(const Tensor& x, const Tensor& y, int k = 3) const {
-      return {x * y * w, k};
-    }
+    std::pair<Tensor, int> forward(const Tensor& x, const Tensor& y, int k = 3) const { return {x * y * w, k}; }
   };
   const Pair pair;
   const auto [y, k] = pair(ones({1}), ones({1}), 4);

@@ -69,9 +69,8 @@ Tensor signs(const Shape& shape) { return where(some(shape) > 0, ones(shape), fu
 #define GRADUS_ROW(layer, ...) row(#layer, [] { return nn::layer; }, {__VA_ARGS__})
 
 std::vector<Row> rows() {
-  const Tensor x = some({3, 4}), image = some({2, 4, 4, 4}), line = some({2, 4, 7}),
-               volume = some({1, 4, 3, 3, 3}), steps = some({4, 2, 3}), probabilities = sigmoid(x),
-               far = cos(x * 3) * 2 + 0.7;
+  const Tensor x = some({3, 4}), image = some({2, 4, 4, 4}), line = some({2, 4, 7}), volume = some({1, 4, 3, 3, 3}),
+               steps = some({4, 2, 3}), probabilities = sigmoid(x), far = cos(x * 3) * 2 + 0.7;
   std::vector<Row> all{
       GRADUS_ROW(ReLU(), x),
       GRADUS_ROW(ReLU6(), x),
@@ -163,9 +162,7 @@ std::vector<Row> rows() {
       GRADUS_ROW(RNN(3, 4), steps),
       GRADUS_ROW(RNN(3, 4, {.relu = true}), steps),
       GRADUS_ROW(LSTM(3, 4), steps),
-      GRADUS_ROW(
-          LSTM(3, 2, {.num_layers = 2, .batch_first = true, .dropout = 0.3, .bidirectional = true}),
-          steps),
+      GRADUS_ROW(LSTM(3, 2, {.num_layers = 2, .batch_first = true, .dropout = 0.3, .bidirectional = true}), steps),
       GRADUS_ROW(GRU(3, 4, {.bias = false}), steps),
       GRADUS_ROW(GRU(3, 2, {.num_layers = 2, .bidirectional = true}), steps),
       GRADUS_ROW(GRU(3, 4, {.reset_after = false}), steps),
@@ -181,13 +178,10 @@ std::vector<Row> rows() {
                  some({2, 5, 4}),
                  some({2, 5, 4})),
       GRADUS_ROW(TransformerEncoderLayer(4, 2, {.dim_feedforward = 6}), some({3, 2, 4})),
-      GRADUS_ROW(TransformerEncoderLayer(
-                     4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
+      GRADUS_ROW(TransformerEncoderLayer(4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
                  some({2, 3, 4})),
-      GRADUS_ROW(
-          TransformerDecoderLayer(4, 2, {.dim_feedforward = 6}), some({3, 2, 4}), some({5, 2, 4})),
-      GRADUS_ROW(TransformerDecoderLayer(
-                     4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
+      GRADUS_ROW(TransformerDecoderLayer(4, 2, {.dim_feedforward = 6}), some({3, 2, 4}), some({5, 2, 4})),
+      GRADUS_ROW(TransformerDecoderLayer(4, 1, {.dim_feedforward = 6, .batch_first = true, .norm_first = true}),
                  some({2, 3, 4}),
                  some({2, 2, 4})),
       GRADUS_ROW(Sequential(nn::Linear(4, 5), nn::Tanh(), nn::BatchNorm(5), nn::Linear(5, 2)), x),
@@ -214,11 +208,7 @@ std::vector<Row> rows() {
       GRADUS_ROW(TripletMarginLoss(), x, sin(x * 5), cos(x * 3)),
       GRADUS_ROW(MultiMarginLoss(), x, labels()),
       GRADUS_ROW(MultiLabelMarginLoss(), x, tensor({{1, -1, 0, 0}, {0, 3, -1, 2}, {2, 1, 0, -1}})),
-      GRADUS_ROW(CTCLoss(),
-                 log_softmax(some({4, 2, 3}), -1),
-                 tensor({{1, 2}, {2, 0}}),
-                 tensor({4, 3}),
-                 tensor({2, 1})),
+      GRADUS_ROW(CTCLoss(), log_softmax(some({4, 2, 3}), -1), tensor({{1, 2}, {2, 0}}), tensor({4, 3}), tensor({2, 1})),
       GRADUS_ROW(MultiLabelSoftMarginLoss(), x, probabilities * probabilities),
       GRADUS_ROW(CosineSimilarity(), x, sin(x * 5)),
       GRADUS_ROW(PairwiseDistance(), x, sin(x * 5)),
@@ -275,8 +265,7 @@ TEST_P(EveryLayer, DerivativesOfBothOrdersAgreeWithDifferences) {
     copy.module.visit(replace);
     std::vector<Tensor> given;
     std::size_t next = 0;
-    for (const Tensor& x : inputs)
-      given.push_back(is_floating(x.dtype()) && next < varied ? xs[next++] : x);
+    for (const Tensor& x : inputs) given.push_back(is_floating(x.dtype()) && next < varied ? xs[next++] : x);
     return copy.call(given);
   };
   for (bool training : {true, false}) {
@@ -307,8 +296,8 @@ TEST_P(EveryLayer, ComesBackFromAFile) {
   const Row& r = GetParam();
   Layer a = r.make(), b = r.make();
   a.call(r.inputs);  // moves running statistics
-  const std::string path = std::filesystem::temp_directory_path() /
-                           ("gradus_layer_" + std::to_string(::getpid()) + ".safetensors");
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("gradus_layer_" + std::to_string(::getpid()) + ".safetensors");
   nn::detail::save(a.module, path);
   nn::detail::load(b.module, path);
   std::filesystem::remove(path);

@@ -63,8 +63,7 @@ TEST(FunctionalCall, ReplacesBuffers) {
   const Tensor x = draw({4, 2});
   Tensor mean = zeros({3}, float64), var = ones({3}, float64);
   const auto own = state(net);
-  static_cast<void>(
-      nn::functional_call(net, {{"bn.running_mean", mean}, {"bn.running_var", var}}, x));
+  static_cast<void>(nn::functional_call(net, {{"bn.running_mean", mean}, {"bn.running_var", var}}, x));
   EXPECT_TRUE(equal(state(net)["bn.running_mean"], own.at("bn.running_mean")));
   EXPECT_FALSE(equal(mean, zeros({3}, float64)));  // the batch was counted there
   nn::eval(net);
@@ -81,10 +80,8 @@ struct TiedNet : nn::Module<TiedNet> {
 TEST(FunctionalCall, TiedParametersAreReplacedTogether) {
   TiedNet net;
   const Tensor w = draw({2, 2}), x = draw({1, 2});
-  EXPECT_TRUE(all_close(nn::functional_call(net, {{"a.weight", w}}, x),
-                        matmul(matmul(x, transpose(w)), transpose(w)),
-                        1e-12,
-                        1e-12));
+  EXPECT_TRUE(all_close(
+      nn::functional_call(net, {{"a.weight", w}}, x), matmul(matmul(x, transpose(w)), transpose(w)), 1e-12, 1e-12));
   EXPECT_TRUE(net.a.weight.is_same(net.b.weight));
 }
 
@@ -95,8 +92,7 @@ TEST(FunctionalCall, OneInsideAnotherAndAfterAnError) {
     bool fails = false;
     Tensor forward(const Tensor& x) {
       if (fails) throw std::runtime_error("no");
-      const Tensor twice =
-          inner.defined() ? nn::functional_call(fc, {{"weight", inner}}, x) : zeros_like(x);
+      const Tensor twice = inner.defined() ? nn::functional_call(fc, {{"weight", inner}}, x) : zeros_like(x);
       return twice + fc(x);
     }
   };
@@ -106,8 +102,7 @@ TEST(FunctionalCall, OneInsideAnotherAndAfterAnError) {
   EXPECT_EQ(nn::functional_call(net, {{"fc.weight", full({1, 1}, 3.0, float64)}}, x).item(), 103);
   EXPECT_TRUE(net.fc.weight.is_same(own));
   net.fails = true;
-  EXPECT_THROW(nn::functional_call(net, {{"fc.weight", full({1, 1}, 3.0, float64)}}, x),
-               std::runtime_error);
+  EXPECT_THROW(nn::functional_call(net, {{"fc.weight", full({1, 1}, 3.0, float64)}}, x), std::runtime_error);
   EXPECT_TRUE(net.fc.weight.is_same(own));
 }
 
@@ -115,20 +110,16 @@ TEST(FunctionalCall, MistakesAreRefusedAndChangeNothing) {
   Net net;
   const Tensor x = draw({4, 2}), own = net.fc1.weight;
   const auto call = [&](const std::string& name, const Tensor& w) {
-    return message_of([&] {
-      nn::functional_call(net, {{"fc1.bias", zeros({3}, float64)}, {name, w}}, x);
-    });
+    return message_of([&] { nn::functional_call(net, {{"fc1.bias", zeros({3}, float64)}, {name, w}}, x); });
   };
   EXPECT_NE(call("fc1.wieght", own)
                 .find("functional_call: expected the name of a parameter or "
                       "buffer, got 'fc1.wieght' (did you mean 'fc1.weight'?)"),
             std::string::npos);
   EXPECT_NE(call("fc1.wieght", own).find("functional_test.cpp"), std::string::npos);
-  EXPECT_NE(
-      call("fc1.weight", zeros({2, 3}, float64)).find("expected fc1.weight [3, 2], got [2, 3]"),
-      std::string::npos);
-  EXPECT_NE(call("fc1.weight", zeros({3, 2})).find("expected fc1.weight float64, got float32"),
+  EXPECT_NE(call("fc1.weight", zeros({2, 3}, float64)).find("expected fc1.weight [3, 2], got [2, 3]"),
             std::string::npos);
+  EXPECT_NE(call("fc1.weight", zeros({3, 2})).find("expected fc1.weight float64, got float32"), std::string::npos);
   EXPECT_NE(call("fc1.weight", Tensor()).find("got an undefined one"), std::string::npos);
   EXPECT_TRUE(net.fc1.weight.is_same(own));
 }
@@ -140,8 +131,8 @@ struct Starts : nn::Module<Starts> {
 
 TEST(FunctionalCall, OfAForwardWithoutATensor) {
   Starts net;
-  const Tensor y = nn::functional_call(
-      net, {{"fc.weight", zeros({2, 2}, float64)}, {"fc.bias", ones({2}, float64)}}, 3);
+  const Tensor y =
+      nn::functional_call(net, {{"fc.weight", zeros({2, 2}, float64)}, {"fc.bias", ones({2}, float64)}}, 3);
   EXPECT_TRUE(equal(y, ones({3, 2}, float64)));
 }
 
@@ -155,15 +146,11 @@ TEST(FunctionalCall, ACheckpointInsideThatWouldUseOtherTensorsSaysSo) {
   Saving net;
   const Tensor w = leaf(draw({2, 2})), x = draw({1, 2});
   const Tensor y = nn::functional_call(net, {{"fc.weight", w * 1.0}}, x);
-  EXPECT_NE(message_of([&] { backward(sum(y)); }).find("uses the same tensors each time"),
-            std::string::npos);
+  EXPECT_NE(message_of([&] { backward(sum(y)); }).find("uses the same tensors each time"), std::string::npos);
   // The call inside the checkpoint is right.
   nn::Linear fc{2, 2, {.dtype = float64}};
-  const Tensor right = checkpoint(
-      [&](const Tensor& in) {
-        return nn::functional_call(fc, {{"weight", w * 1.0}}, in);
-      },
-      x);
+  const Tensor right =
+      checkpoint([&](const Tensor& in) { return nn::functional_call(fc, {{"weight", w * 1.0}}, in); }, x);
   backward(sum(right));
   EXPECT_TRUE(all_close(gradient(w), concat({x, x}, 0)));
 }
@@ -178,8 +165,7 @@ TEST(FunctionalCall, TheGradientThroughAStepOfGradientDescent) {
   const Tensor in = full({1, 1}, x, float64), target = full({1, 1}, t, float64);
   const Tensor inner = nn::mse_loss(fc(in), target);
   const Tensor g = grad(inner, fc.weight, {}, {.create_graph = true});
-  const Tensor outer =
-      nn::mse_loss(nn::functional_call(fc, {{"weight", fc.weight - r * g}}, in), target);
+  const Tensor outer = nn::mse_loss(nn::functional_call(fc, {{"weight", fc.weight - r * g}}, in), target);
   backward(outer);
   const double stepped = w - 2 * r * x * (w * x - t);
   EXPECT_NEAR(outer.item(), (stepped * x - t) * (stepped * x - t), 1e-12);

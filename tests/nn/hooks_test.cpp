@@ -38,17 +38,16 @@ TEST(Hooks, SeeInputResultAndGradients) {
   std::vector<double> seen;
   std::string scope;
   {
-    const auto handle =
-        hook(net.second,
-             {.before = [&](const Tensor& in) { seen.push_back(in.item()); },
-              .after =
-                  [&](const Tensor& in, const Tensor& y) {
-                    seen.push_back(in.item());
-                    seen.push_back(y.item());
-                    scope = graph::Scope::current()->path();
-                  },
-              .input_gradient = [&](const Tensor& g) { seen.push_back(g.item()); },
-              .output_gradient = [&](const Tensor& g) { seen.push_back(g.item()); }});
+    const auto handle = hook(net.second,
+                             {.before = [&](const Tensor& in) { seen.push_back(in.item()); },
+                              .after =
+                                  [&](const Tensor& in, const Tensor& y) {
+                                    seen.push_back(in.item());
+                                    seen.push_back(y.item());
+                                    scope = graph::Scope::current()->path();
+                                  },
+                              .input_gradient = [&](const Tensor& g) { seen.push_back(g.item()); },
+                              .output_gradient = [&](const Tensor& g) { seen.push_back(g.item()); }});
     const Tensor y = net(x);
     EXPECT_EQ(seen, (std::vector<double>{6, 6, 18}));
     EXPECT_EQ(scope, "net.second");
@@ -84,9 +83,9 @@ TEST(Hooks, AreRemoved) {
   Net net;
   const Tensor x = leaf(full({1}, 2.0));
   int calls = 0;
-  auto handle = hook(net,
-                     {.after = [&](const Tensor&, const Tensor&) { ++calls; },
-                      .output_gradient = [&](const Tensor&) { ++calls; }});
+  auto handle = hook(
+      net,
+      {.after = [&](const Tensor&, const Tensor&) { ++calls; }, .output_gradient = [&](const Tensor&) { ++calls; }});
   auto moved = std::move(handle);
   const Tensor y = net(x);
   EXPECT_EQ(calls, 1);
@@ -108,8 +107,7 @@ TEST(Hooks, BelongToAnObject) {
   EXPECT_EQ(calls, 1);
 
   Sequential row{Scale{}, Scale{}};
-  const auto inner =
-      hook(row[1], {.before = [&](const Tensor& in) { calls += static_cast<int>(in.item()); }});
+  const auto inner = hook(row[1], {.before = [&](const Tensor& in) { calls += static_cast<int>(in.item()); }});
   row(ones({1}));
   EXPECT_EQ(calls, 4);
 }
@@ -128,8 +126,7 @@ TEST(Hooks, RefuseOtherModules) {
   std::vector<Scale> list(2);
   EXPECT_THROW((void)hook(list, {}), ArgumentError);
   Net net;
-  const auto throws =
-      hook(net.first, {.before = [](const Tensor&) { throw std::runtime_error("no"); }});
+  const auto throws = hook(net.first, {.before = [](const Tensor&) { throw std::runtime_error("no"); }});
   EXPECT_THROW(net(ones({1})), std::runtime_error);
   EXPECT_EQ(graph::Scope::current(), nullptr);
 }

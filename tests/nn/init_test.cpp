@@ -56,17 +56,9 @@ TEST(Init, DistributionsOfAMillionDraws) {
       {"normal", matrix, [](T& w) { init::normal(w, 0, 0.01); }, 0.01},
       {"uniform", matrix, [](T& w) { init::uniform(w, -2, 2); }, 2 / std::sqrt(3.0), 2},
       {"xavier", matrix, [](T& w) { init::xavier_normal(w); }, 0.051031036308},
-      {"xavier tanh",
-       matrix,
-       [](T& w) { init::xavier_uniform(w, 5. / 3); },
-       0.08505172718,
-       0.147313912747},
+      {"xavier tanh", matrix, [](T& w) { init::xavier_uniform(w, 5. / 3); }, 0.08505172718, 0.147313912747},
       {"xavier kernel", kernel, [](T& w) { init::xavier_normal(w); }, 0.0246819550166},
-      {"xavier small",
-       small,
-       [](T& w) { init::xavier_uniform(w); },
-       0.0962250448649,
-       0.166666666667},
+      {"xavier small", small, [](T& w) { init::xavier_uniform(w); }, 0.0962250448649, 0.166666666667},
       {"he", matrix, [](T& w) { init::he_normal(w); }, 0.0883883476483},
       {"he uniform", matrix, [](T& w) { init::he_uniform(w); }, 0.0883883476483, 0.153093108924},
       {"he out", matrix, [](T& w) { init::he_normal(w, {.fan = init::Fan::out}); }, 0.0625},
@@ -86,11 +78,7 @@ TEST(Init, DistributionsOfAMillionDraws) {
        0.19641855033,
        0.34020690872},
       {"lecun", matrix, [](T& w) { init::lecun_normal(w); }, 0.0625},
-      {"lecun kernel",
-       kernel,
-       [](T& w) { init::lecun_uniform(w); },
-       0.0824786098842,
-       0.142857142857},
+      {"lecun kernel", kernel, [](T& w) { init::lecun_uniform(w); }, 0.0824786098842, 0.142857142857},
   };
   for (const Case& c : cases) {
     SCOPED_TRACE(c.name);
@@ -117,8 +105,7 @@ TEST(Init, TruncatedNormalOfAMillionDraws) {
                        {0, 0.02, -0.04, 0.04, 0, 0.017592513220684797},
                        {0, 1, 0, 2, 0.7227897522452308, 0.5013145495586588},
                        {1, 0.5, 0, 3, 1.0275563515206907, 0.47061541695192666}}) {
-    const Moments m = moments(
-        {1000, 500}, [&](Tensor& w) { init::truncated_normal(w, c.mean, c.std, c.low, c.high); });
+    const Moments m = moments({1000, 500}, [&](Tensor& w) { init::truncated_normal(w, c.mean, c.std, c.low, c.high); });
     EXPECT_NEAR(m.mean, c.result_mean, 5 * c.result_std / std::sqrt(m.n));
     EXPECT_NEAR(m.std, c.result_std, 5 * c.result_std / std::sqrt(2 * m.n));
     EXPECT_GE(m.least, c.low);
@@ -142,9 +129,7 @@ TEST(Init, GainOfAnyActivation) {
   EXPECT_NEAR(init::gain([](const Tensor& x) { return selu(x); }), 1, 1e-5);
   EXPECT_NEAR(init::gain([](const Tensor& x) { return abs(x); }), 1, 1e-9);
   EXPECT_NEAR(init::gain([](const Tensor& x) { return gelu(x); }), 1.5335, 1e-4);
-  EXPECT_NEAR(init::gain([](const Tensor& x) { return leaky_relu(x, 0.2); }),
-              init::gain(N::leaky_relu, 0.2),
-              1e-6);
+  EXPECT_NEAR(init::gain([](const Tensor& x) { return leaky_relu(x, 0.2); }), init::gain(N::leaky_relu, 0.2), 1e-6);
 }
 
 TEST(Init, SeedsDecide) {
@@ -176,8 +161,7 @@ TEST(Init, OrthogonalMatrices) {
     Tensor w = empty(shape, float64);
     init::orthogonal(w, 2);
     const Tensor m = reshape(w, {shape[0], w.numel() / shape[0]});
-    const Tensor square =
-        m.size(0) <= m.size(1) ? matmul(m, transpose(m)) : matmul(transpose(m), m);
+    const Tensor square = m.size(0) <= m.size(1) ? matmul(m, transpose(m)) : matmul(transpose(m), m);
     EXPECT_TRUE(all_close(square, 4 * eye(square.size(0), -1, float64), 0, 1e-12));
   }
   // Each such matrix equally likely: every entry has mean 0 and variance 1/max(rows, cols).
@@ -284,22 +268,17 @@ TEST(InitPolicy, GatesOfRecurrentLayersAreDrawnOneByOne) {
   for (const auto& p : nn::named_parameters(lstm))
     for (const Tensor& gate : split(detach(p.parameter), 5, 0)) {
       if (gate.rank() == 1) continue;
-      EXPECT_TRUE(
-          all_close(matmul(transpose(gate), gate), eye(gate.size(1), -1, float64), 0, 1e-12))
-          << p.name;
+      EXPECT_TRUE(all_close(matmul(transpose(gate), gate), eye(gate.size(1), -1, float64), 0, 1e-12)) << p.name;
     }
 }
 
 TEST(InitPolicy, WarnsWhereSymmetryIsKept) {
   std::vector<std::string> warnings;
-  const WarningHandler before =
-      on_warning([&](const std::string& text) { warnings.push_back(text); });
+  const WarningHandler before = on_warning([&](const std::string& text) { warnings.push_back(text); });
   nn::Sequential net = make_net();
-  for (const auto& policy : {init::zeros(), init::ones(), init::constant(0.5)})
-    nn::init(net, policy);
+  for (const auto& policy : {init::zeros(), init::ones(), init::constant(0.5)}) nn::init(net, policy);
   EXPECT_EQ(warnings.size(), 3U);
-  for (const auto& policy : {init::he(), init::normal(0, 0.01), init::identity()})
-    nn::init(net, policy);
+  for (const auto& policy : {init::he(), init::normal(0, 0.01), init::identity()}) nn::init(net, policy);
   nn::Linear softmax_regression(4, 3);
   nn::init(softmax_regression, init::zeros());
   EXPECT_EQ(warnings.size(), 3U);

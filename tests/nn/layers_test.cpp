@@ -43,8 +43,7 @@ TEST(Linear, AWrongInputNamesTheLayerAndTheLine) {
     FAIL();
   } catch (const ShapeError& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("linear: expected input [*, 784], got [64, 28, 28]"), std::string::npos)
-        << text;
+    EXPECT_NE(text.find("linear: expected input [*, 784], got [64, 28, 28]"), std::string::npos) << text;
     EXPECT_NE(text.find("fc1 (Linear 784 → 256) at layers_test.cpp:"), std::string::npos) << text;
   }
 }
@@ -109,9 +108,8 @@ TEST(Activations, ModulesAreTheirFunctions) {
 // ---- values in closed form -----------------------------------------------------------------------
 
 using tests::message_of;
-#define EXPECT_MESSAGE(text, ...)                                           \
-  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
-      << message_of([&] { __VA_ARGS__; })
+#define EXPECT_MESSAGE(text, ...) \
+  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) << message_of([&] { __VA_ARGS__; })
 
 TEST(MaxoutLinear, IsTheLargestOfItsPieces) {
   nn::MaxoutLinear layer(1, 1, 2);  // max(x, -x) = |x|
@@ -119,8 +117,7 @@ TEST(MaxoutLinear, IsTheLargestOfItsPieces) {
   copy_into(layer.bias, zeros({2}));
   const Tensor x = tensor({{-3.}, {0.}, {2.}});
   EXPECT_TRUE(equal(layer(x), abs(x)));
-  EXPECT_EQ(nn::parameter_count(nn::MaxoutLinear(10, 4, 3)),
-            3 * nn::parameter_count(nn::Linear(10, 4)));
+  EXPECT_EQ(nn::parameter_count(nn::MaxoutLinear(10, 4, 3)), 3 * nn::parameter_count(nn::Linear(10, 4)));
   EXPECT_THROW(nn::MaxoutLinear(2, 3, 0), ArgumentError);
 }
 
@@ -152,8 +149,7 @@ TEST(Recurrent, ShapesOfLayersAndDirections) {
   EXPECT_EQ(r.h.shape(), (Shape{4, 4, 5}));
   EXPECT_EQ(r.c.shape(), (Shape{4, 4, 5}));
   // The way back ends at the first step.
-  EXPECT_TRUE(
-      equal(select(select(detach(r.y), 1, 0), 1, 7), select(select(detach(r.h), 0, 3), 1, 2)));
+  EXPECT_TRUE(equal(select(select(detach(r.y), 1, 0), 1, 7), select(select(detach(r.h), 0, 3), 1, 2)));
 }
 
 TEST(Recurrent, StandsInARow) {
@@ -165,8 +161,7 @@ TEST(Attention, OneKeyIsTakenWholeAndMaskedOnesNot) {
   nn::MultiheadAttention attention(4, 2, {.batch_first = true});
   const Tensor query = normal({2, 3, 4}), key = normal({2, 5, 4});
   const nn::AttentionMask mask{
-      .key_padding = tensor({{false, false, true, true, true}, {false, true, true, true, true}}),
-      .weights = true};
+      .key_padding = tensor({{false, false, true, true, true}, {false, true, true, true, true}}), .weights = true};
   const auto r = attention(query, key, key, mask);
   const Tensor w = detach(r.weights);
   EXPECT_TRUE(all_close(sum(w, 2), ones({2, 3})));
@@ -235,8 +230,7 @@ TEST(Fold, ABatchNormGoesIntoTheLayerBefore) {
   EXPECT_LT((max(abs(detach(folded(x)) - y)) / max(abs(y))).item(), 1e-6);
   nn::zero_grad(net);
   EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(4)), ShapeError);
-  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(3, {.track_running_stats = false})),
-               ArgumentError);
+  EXPECT_THROW(nn::fold(nn::Linear(4, 3), nn::BatchNorm(3, {.track_running_stats = false})), ArgumentError);
 }
 
 TEST(Penalties, AreSumsOverWeights) {
@@ -257,12 +251,9 @@ TEST(Penalties, AreSumsOverWeights) {
 
 TEST(Layers, WrongShapesSayWhatWasExpected) {
   EXPECT_MESSAGE("[N, 4, *], got [2, 3]", nn::GroupNorm(2, 4)(zeros({2, 3})));
-  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of at least 1 step, got [4, 2]",
-                 nn::RNN(3, 4)(zeros({4, 2})));
-  EXPECT_MESSAGE("lstm: expected h0 and c0 [1, 2, 4]",
-                 nn::LSTM(3, 4)(zeros({5, 2, 3}), zeros({1, 2, 3})));
-  EXPECT_MESSAGE("gru: expected no c0",
-                 nn::GRU(3, 4)(zeros({5, 2, 3}), Tensor(), zeros({1, 2, 4})));
+  EXPECT_MESSAGE("rnn: expected input [T, N, 3] of at least 1 step, got [4, 2]", nn::RNN(3, 4)(zeros({4, 2})));
+  EXPECT_MESSAGE("lstm: expected h0 and c0 [1, 2, 4]", nn::LSTM(3, 4)(zeros({5, 2, 3}), zeros({1, 2, 3})));
+  EXPECT_MESSAGE("gru: expected no c0", nn::GRU(3, 4)(zeros({5, 2, 3}), Tensor(), zeros({1, 2, 4})));
   EXPECT_MESSAGE("query, key and value [*, N, 4]", nn::MultiheadAttention(4, 2)(zeros({3, 2, 5})));
   EXPECT_MESSAGE("features that the heads divide", nn::MultiheadAttention(4, 3));
   EXPECT_MESSAGE("like the path around", nn::Residual(nn::Linear(4, 3))(zeros({2, 4})));

@@ -29,8 +29,7 @@ std::string refusal(const std::string& text, const Shape& input = {4}) {
 
 TEST(ModelText, MakesTheLayersInOrder) {
   const Sequential net = model_from_text("fc 512, bn, relu,fc 10", {1, 28, 28});
-  EXPECT_EQ(types(net),
-            (std::vector<std::string>{"Flatten", "Linear", "BatchNorm", "ReLU", "Linear"}));
+  EXPECT_EQ(types(net), (std::vector<std::string>{"Flatten", "Linear", "BatchNorm", "ReLU", "Linear"}));
   EXPECT_EQ(parameter_count(net), 784 * 512 + 512 + 2 * 512 + 512 * 10 + 10);
 }
 
@@ -38,12 +37,8 @@ TEST(ModelText, EveryWordMakesALayerThatRuns) {
   ASSERT_GE(model_words().size(), 12u);
   for (const ModelWord& word : model_words()) {
     std::string text = word.usage;
-    for (const auto& [placeholder, number] : {std::pair{"N", "6"},
-                                              {"P", "0.5"},
-                                              {"[K]", "3"},
-                                              {"[S]", "0.2"},
-                                              {"[A]", "0.7"},
-                                              {"G", "3"}})
+    for (const auto& [placeholder, number] :
+         {std::pair{"N", "6"}, {"P", "0.5"}, {"[K]", "3"}, {"[S]", "0.2"}, {"[A]", "0.7"}, {"G", "3"}})
       if (const std::size_t at = text.find(placeholder); at != std::string::npos)
         text.replace(at, std::string_view(placeholder).size(), number);
     Sequential net = model_from_text(text, {6, 12, 12});
@@ -67,14 +62,11 @@ TEST(ModelText, SizesFollowThroughMaxoutAndFlatten) {
 }
 
 TEST(ModelText, ImagesGoThroughConvolutionsAndPools) {
-  Sequential net =
-      model_from_text("conv 8 5, bn, relu, pool, conv 16, avg_pool 3, fc 10", {3, 32, 32});
+  Sequential net = model_from_text("conv 8 5, bn, relu, pool, conv 16, avg_pool 3, fc 10", {3, 32, 32});
   EXPECT_EQ(net(zeros({2, 3, 32, 32})).shape(), (Shape{2, 10}));
   EXPECT_EQ(parameter_count(net), 8 * 3 * 25 + 8 + 16 + 16 * 8 * 9 + 16 + 10 * 16 * 25 + 10);
-  EXPECT_EQ(model_from_text("conv 4, global_pool, fc 2", {1, 5, 7})(zeros({3, 1, 5, 7})).shape(),
-            (Shape{3, 2}));
-  EXPECT_EQ(refusal("fc 4, conv 3"),
-            "model: expected rows of images [C, H, W] for 'conv 3', got [4] at position 7");
+  EXPECT_EQ(model_from_text("conv 4, global_pool, fc 2", {1, 5, 7})(zeros({3, 1, 5, 7})).shape(), (Shape{3, 2}));
+  EXPECT_EQ(refusal("fc 4, conv 3"), "model: expected rows of images [C, H, W] for 'conv 3', got [4] at position 7");
   EXPECT_EQ(refusal("conv 3 3 3"), "model: expected 'conv N [K]', got 'conv 3 3 3' at position 1");
   EXPECT_EQ(refusal("pool 9"),
             "model: expected rows of images [C, H, W] of at least 9 by 9 for 'pool 9', got [4] at "
@@ -87,15 +79,13 @@ TEST(ModelText, BatchNormTakesTheFirstDimensionOfARow) {
 }
 
 TEST(ModelText, NormsAndUpsamplingFollowTheRow) {
-  Sequential net =
-      model_from_text("conv 8, group_norm 4, gelu, upsample 3, layer_norm, fc 2", {3, 4, 5});
+  Sequential net = model_from_text("conv 8, group_norm 4, gelu, upsample 3, layer_norm, fc 2", {3, 4, 5});
   EXPECT_EQ(net(uniform({5, 3, 4, 5})).shape(), (Shape{5, 2}));
   EXPECT_EQ(parameter_count(net), 8 * 3 * 9 + 8 + 16 + 2 * 8 * 12 * 15 + 2 * 8 * 12 * 15 + 2);
   EXPECT_EQ(refusal("group_norm 3"),
             "model: expected rows of a first size that 3 divides for 'group_norm 3', got [4] at "
             "position 1");
-  EXPECT_EQ(refusal("upsample"),
-            "model: expected rows of images [C, H, W] for 'upsample', got [4] at position 1");
+  EXPECT_EQ(refusal("upsample"), "model: expected rows of images [C, H, W] for 'upsample', got [4] at position 1");
 }
 
 double deviation(const Tensor& x) {
@@ -106,8 +96,7 @@ double deviation(const Tensor& x) {
 
 TEST(ModelText, WeightsSuitWhatFollowsThem) {
   Generator generator(3);
-  const Sequential net =
-      model_from_text("fc 400, bn, relu, fc 400, tanh, fc 400", {400}, generator);
+  const Sequential net = model_from_text("fc 400, bn, relu, fc 400, tanh, fc 400", {400}, generator);
   const auto list = named_parameters(net);
   const auto find = [&](const std::string& name) -> Tensor {
     for (const auto& named : list)
@@ -140,29 +129,21 @@ TEST(ModelText, TheGeneratorDecidesTheWeights) {
 
 /// The message for a text that is refused.
 TEST(ModelText, MistakesAreNamedWithTheirPlace) {
-  EXPECT_EQ(refusal("fc 3, rleu"),
-            "model: expected a layer, got 'rleu' (did you mean 'relu'?) at position 7");
-  EXPECT_EQ(refusal("ReLU"),
-            "model: expected a layer, got 'ReLU' (did you mean 'relu'?) at position 1");
-  EXPECT_NE(refusal("convolution 3").find("got 'convolution' (known are fc, conv, "),
-            std::string::npos);
+  EXPECT_EQ(refusal("fc 3, rleu"), "model: expected a layer, got 'rleu' (did you mean 'relu'?) at position 7");
+  EXPECT_EQ(refusal("ReLU"), "model: expected a layer, got 'ReLU' (did you mean 'relu'?) at position 1");
+  EXPECT_NE(refusal("convolution 3").find("got 'convolution' (known are fc, conv, "), std::string::npos);
   EXPECT_EQ(refusal("relu, fc"), "model: expected 'fc N', got 'fc' at position 7");
   EXPECT_EQ(refusal("fc 3 4"), "model: expected 'fc N', got 'fc 3 4' at position 1");
   EXPECT_EQ(refusal("bn 3"), "model: expected 'bn', got 'bn 3' at position 1");
   for (const char* bad : {"x", "0", "-3", "2.5", "1e40", "nan", "99999999999"})
-    EXPECT_NE(refusal(std::string("fc ") + bad).find("for 'fc N', got 'fc "), std::string::npos)
-        << bad;
-  EXPECT_EQ(
-      refusal("dropout 1"),
-      "model: expected a probability in [0, 1) for 'dropout P', got 'dropout 1' at position 1");
-  EXPECT_EQ(refusal("leaky_relu x"),
-            "model: expected a number for 'leaky_relu [S]', got 'leaky_relu x' at position 1");
-  EXPECT_EQ(refusal("maxout 3"),
-            "model: expected rows of a size that 3 divides for 'maxout 3', got [4] at position 1");
+    EXPECT_NE(refusal(std::string("fc ") + bad).find("for 'fc N', got 'fc "), std::string::npos) << bad;
+  EXPECT_EQ(refusal("dropout 1"),
+            "model: expected a probability in [0, 1) for 'dropout P', got 'dropout 1' at position 1");
+  EXPECT_EQ(refusal("leaky_relu x"), "model: expected a number for 'leaky_relu [S]', got 'leaky_relu x' at position 1");
+  EXPECT_EQ(refusal("maxout 3"), "model: expected rows of a size that 3 divides for 'maxout 3', got [4] at position 1");
   for (const char* empty : {"", " ", "fc 3,", ",fc 3", "fc 3,, relu"})
     EXPECT_NE(refusal(empty).find("expected a layer at position "), std::string::npos) << empty;
-  EXPECT_EQ(refusal("fc 3,, relu"),
-            "model: expected a layer at position 5 of 'fc 3,, relu', got none");
+  EXPECT_EQ(refusal("fc 3,, relu"), "model: expected a layer at position 5 of 'fc 3,, relu', got none");
   EXPECT_NE(refusal("fc 1000000000", {1000000}).find("fits in memory"), std::string::npos);
 }
 

@@ -103,8 +103,7 @@ struct Everything : Module<Everything> {
   std::vector<std::unique_ptr<Scale>> owners;
   std::vector<Parameter> list{ones({1}), ones({1})};
   AnyModule any = Scale(), empty;
-  std::vector<AnyModule> anything{
-      Scale(), [](const Tensor& x) { return x; }, std::make_shared<Scale>()};
+  std::vector<AnyModule> anything{Scale(), [](const Tensor& x) { return x; }, std::make_shared<Scale>()};
   Sequential body{Scale(), Noise(), Sequential{Scale()}};
   Weights plain;
   Tree tree{{}, {}, std::vector<Tree>(1)};
@@ -123,13 +122,12 @@ TEST(Module, FindsParametersEverywhere) {
   Everything all{};
   all.owners.push_back(std::make_unique<Scale>());
   all.owners.push_back(nullptr);
-  EXPECT_EQ(
-      names(all),
-      "several.0.weight several.1.weight two.0.alpha two.1.alpha c_array.0.alpha c_array.1.alpha "
-      "some.alpha owned.alpha shared.alpha tuple.1.alpha pair.0.alpha map.left.alpha "
-      "map.right.alpha "
-      "numbered.7.alpha owners.0.alpha list.0 list.1 any.alpha anything.0.alpha anything.2.alpha "
-      "body.0.alpha body.2.0.alpha plain.w tree.here.alpha tree.children.0.here.alpha ");
+  EXPECT_EQ(names(all),
+            "several.0.weight several.1.weight two.0.alpha two.1.alpha c_array.0.alpha c_array.1.alpha "
+            "some.alpha owned.alpha shared.alpha tuple.1.alpha pair.0.alpha map.left.alpha "
+            "map.right.alpha "
+            "numbered.7.alpha owners.0.alpha list.0 list.1 any.alpha anything.0.alpha anything.2.alpha "
+            "body.0.alpha body.2.0.alpha plain.w tree.here.alpha tree.children.0.here.alpha ");
 }
 
 TEST(Module, WalksThroughContainersOfModules) {
@@ -151,8 +149,7 @@ TEST(Module, ListsTiedWeightsOnce) {
 TEST(Module, NamesModules) {
   const Net net;
   std::string all;
-  for (const auto& [name, module] : named_modules(net))
-    all += name + '=' + module.describe() + ", ";
+  for (const auto& [name, module] : named_modules(net)) all += name + '=' + module.describe() + ", ";
   EXPECT_EQ(all, "=Net, fc1=Affine 4 → 8, fc2=Affine 8 → 2, scale=Scale, noise=Noise, ");
   EXPECT_EQ(named_modules(net)[1].module.get_if<Affine>(), &net.fc1);
   EXPECT_EQ(named_modules(net)[1].module.get_if<Scale>(), nullptr);
@@ -294,9 +291,7 @@ TEST(Module, Prints) {
 TEST(Unreachable, ReportsWhatTheModelDoesNotHold) {
   struct Leaky : Module<Leaky> {
     Affine fc{4, 2};
-    std::function<Tensor(const Tensor&)> hidden = [scale = Scale()](const Tensor& x) mutable {
-      return scale(x);
-    };
+    std::function<Tensor(const Tensor&)> hidden = [scale = Scale()](const Tensor& x) mutable { return scale(x); };
     Tensor forward(const Tensor& x) { return hidden(fc(x)); }
   } leaky;
   const auto left_out = unreachable_parameters(leaky, sum(leaky(ones({3, 4}))));

@@ -66,8 +66,7 @@ TEST(RecurrentCell, StepsOfTheLayers) {
   expect_steps_of<nn::LSTM, nn::LSTMCell>({}, {});
   expect_steps_of<nn::GRU, nn::GRUCell>({}, {});
   expect_steps_of<nn::GRU, nn::GRUCell>({.reset_after = false}, {.reset_after = false});
-  expect_steps_of<nn::GRU, nn::GRUCell>({.bias = false, .reset_after = false},
-                                        {.bias = false, .reset_after = false});
+  expect_steps_of<nn::GRU, nn::GRUCell>({.bias = false, .reset_after = false}, {.bias = false, .reset_after = false});
 }
 
 TEST(RecurrentCell, ByTheFormulas) {
@@ -110,16 +109,10 @@ std::string error_of(const std::function<void()>& f) {
 TEST(RecurrentCell, Errors) {
   const nn::GRUCell cell(3, 4);
   nn::GRUCell gru = cell;
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              gru(zeros({2, 4}));
-            }),
-            "gru_cell: expected input [N, 3] or [3], got [2, 4]");
-  EXPECT_EQ(error_of<ShapeError>([&] {
-              gru(zeros({2, 3}), zeros({3, 4}));
-            }),
+  EXPECT_EQ(error_of<ShapeError>([&] { gru(zeros({2, 4})); }), "gru_cell: expected input [N, 3] or [3], got [2, 4]");
+  EXPECT_EQ(error_of<ShapeError>([&] { gru(zeros({2, 3}), zeros({3, 4})); }),
             "gru_cell: expected a state [2, 4], got [3, 4]");
-  EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTMCell(3, 0); }),
-            "lstm_cell: expected sizes >= 1, got 3 and 0");
+  EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTMCell(3, 0); }), "lstm_cell: expected sizes >= 1, got 3 and 0");
   EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTMCell(3, 4, {.relu = true}); }),
             "lstm_cell: expected relu for an RNN only, got it for another layer");
   EXPECT_EQ(error_of<ArgumentError>([] { nn::LSTM(3, 4, {.reset_after = false}); }),

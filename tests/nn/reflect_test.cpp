@@ -78,9 +78,7 @@ TEST(Reflect, EmptyAndSingle) {
   EXPECT_EQ(names(one), "only ");
 }
 
-TEST(Reflect, KeepsItsBaseEmpty) {
-  EXPECT_EQ(sizeof(Net), sizeof(Layer) * 2 + 6 + 2 * sizeof(double));
-}
+TEST(Reflect, KeepsItsBaseEmpty) { EXPECT_EQ(sizeof(Net), sizeof(Layer) * 2 + 6 + 2 * sizeof(double)); }
 
 // clang-format off
 struct ThirtyTwo : Base<ThirtyTwo> {
@@ -124,9 +122,7 @@ struct Standard : Base<Standard> {
 
 TEST(Reflect, FieldsOfStandardTypes) {
   Standard s;
-  EXPECT_EQ(
-      names(s),
-      "text function perhaps owned several pair_of pair tuple map training constant pointer ");
+  EXPECT_EQ(names(s), "text function perhaps owned several pair_of pair tuple map training constant pointer ");
 }
 
 struct Arrays {
@@ -188,8 +184,7 @@ class Private {
 TEST(Reflect, ClassesSayTheirFields) {
   Private p(7);
   EXPECT_EQ(names(p), "x y ");
-  visit_fields(p,
-               [](std::string_view name, auto& field) { EXPECT_EQ(field, name == "x" ? 7 : 2); });
+  visit_fields(p, [](std::string_view name, auto& field) { EXPECT_EQ(field, name == "x" ? 7 : 2); });
   const Private constant(8);
   EXPECT_EQ(names(constant), "x y ");
 }

@@ -16,8 +16,7 @@ namespace {
 
 class Safetensors : public testing::Test {
  protected:
-  Safetensors()
-      : path_(std::filesystem::temp_directory_path() / ("gradus_st_" + std::to_string(getpid()))) {}
+  Safetensors() : path_(std::filesystem::temp_directory_path() / ("gradus_st_" + std::to_string(getpid()))) {}
   ~Safetensors() override { std::filesystem::remove_all(path_); }
 
   std::map<std::string, Tensor> load(const std::string& header, const std::string& values) const {
@@ -29,20 +28,14 @@ class Safetensors : public testing::Test {
   Tensor one(const std::string& dtype, const std::string& shape, const std::string& values) const {
     return load(entry("x", dtype, shape, 0, values.size()), values).at("x");
   }
-  static std::string entry(const std::string& name,
-                           const std::string& dtype,
-                           const std::string& shape,
-                           std::size_t from,
-                           std::size_t to) {
+  static std::string entry(
+      const std::string& name, const std::string& dtype, const std::string& shape, std::size_t from, std::size_t to) {
     return "{" + part(name, dtype, shape, from, to) + "}";
   }
-  static std::string part(const std::string& name,
-                          const std::string& dtype,
-                          const std::string& shape,
-                          std::size_t from,
-                          std::size_t to) {
-    return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape +
-           R"(,"data_offsets":[)" + std::to_string(from) + "," + std::to_string(to) + "]}";
+  static std::string part(
+      const std::string& name, const std::string& dtype, const std::string& shape, std::size_t from, std::size_t to) {
+    return "\"" + name + R"(":{"dtype":")" + dtype + R"(","shape":)" + shape + R"(,"data_offsets":[)" +
+           std::to_string(from) + "," + std::to_string(to) + "]}";
   }
   void refused(const std::string& header, const std::string& values, const std::string& why) const {
     try {
@@ -89,8 +82,7 @@ TEST_F(Safetensors, OtherElementTypesAreConverted) {
   EXPECT_EQ(brain.data<float>()[1], -2);
   EXPECT_EQ(brain.data<float>()[2], 0x1.fep127f);
   EXPECT_TRUE(std::isnan(brain.data<float>()[3]));
-  EXPECT_TRUE(
-      equal(one("I32", "[2]", "\xff\xff\xff\xff\x00\x00\x00\x80"s), tensor({-1, -2147483648LL})));
+  EXPECT_TRUE(equal(one("I32", "[2]", "\xff\xff\xff\xff\x00\x00\x00\x80"s), tensor({-1, -2147483648LL})));
   EXPECT_TRUE(equal(one("U32", "[1]", "\xff\xff\xff\xff"s), tensor({4294967295LL})));
   EXPECT_TRUE(equal(one("I16", "[2]", "\xfe\xff\x00\x01"s), tensor({-2, 256})));
   EXPECT_TRUE(equal(one("U16", "[1]", "\xfe\xff"s), tensor({65534})));
@@ -102,8 +94,7 @@ TEST_F(Safetensors, OtherElementTypesAreConverted) {
 
 TEST_F(Safetensors, HalvesLoadIntoAModel) {
   nn::Linear fc(1, 2, {.bias = false});
-  std::map<std::string, Tensor> got =
-      load(entry("weight", "F16", "[2,1]", 0, 4), std::string("\x00\x3e\x00\xc0", 4));
+  std::map<std::string, Tensor> got = load(entry("weight", "F16", "[2,1]", 0, 4), std::string("\x00\x3e\x00\xc0", 4));
   nn::load(fc, path_);
   EXPECT_TRUE(equal(detach(fc.weight), tensor({{1.5}, {-2.0}}, float32)));
 }
@@ -124,46 +115,41 @@ TEST_F(Safetensors, EveryByteBelongsToOneTensor) {
 }
 
 TEST_F(Safetensors, ANameTwiceIsRefused) {
-  refused("{" + part("a", "U8", "[1]", 0, 1) + "," + part("a", "U8", "[1]", 1, 2) + "}",
-          "12",
-          "got \"a\" twice");
-  refused(R"({"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})",
-          "1",
-          "\"dtype\" twice");
+  refused("{" + part("a", "U8", "[1]", 0, 1) + "," + part("a", "U8", "[1]", 1, 2) + "}", "12", "got \"a\" twice");
+  refused(R"({"a":{"dtype":"U8","dtype":"I8","shape":[1],"data_offsets":[0,1]}})", "1", "\"dtype\" twice");
   refused(R"({"__metadata__":{"k":"1","k":"2"}})", "", "\"k\" twice");
 }
 
 TEST_F(Safetensors, HeadersThatMakeNoSenseAreRefused) {
-  for (const char* header :
-       {"",
-        "[]",
-        " {}",
-        "{",
-        "nonsense",
-        "{}{}",
-        "\"x\"",
-        "null",
-        R"({"a":[]})",
-        R"({"a":{}})",
-        R"({"a":7})",
-        R"({"__metadata__":7})",
-        R"({"__metadata__":[]})",
-        R"({"__metadata__":{"k":7}})",
-        R"({"a":{"dtype":7,"shape":[],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":7,"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})",
-        R"({"a":{"dtype":"F32","shape":[1],"data_offsets":"04"}})",
-        R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})",
-        R"({"a":{"dtype":"F32","shape":[0,4611686018427387905,4],"data_offsets":[0,0]}})",
-        R"({"a":{"dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4]}})",
-        "{\"a\xe9\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"})
+  for (const char* header : {"",
+                             "[]",
+                             " {}",
+                             "{",
+                             "nonsense",
+                             "{}{}",
+                             "\"x\"",
+                             "null",
+                             R"({"a":[]})",
+                             R"({"a":{}})",
+                             R"({"a":7})",
+                             R"({"__metadata__":7})",
+                             R"({"__metadata__":[]})",
+                             R"({"__metadata__":{"k":7}})",
+                             R"({"a":{"dtype":7,"shape":[],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":7,"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":["1"],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})",
+                             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0.5,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})",
+                             R"({"a":{"dtype":"F32","shape":[1],"data_offsets":"04"}})",
+                             R"({"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[4611686018427387905],"data_offsets":[0,4]}})",
+                             R"({"a":{"dtype":"F32","shape":[0,4611686018427387905,4],"data_offsets":[0,0]}})",
+                             R"({"a":{"dtype":"F32","shape":[18446744073709551617],"data_offsets":[0,4]}})",
+                             "{\"a\xe9\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}"})
     refused(header, "1234", "load: expected");
   std::string deep = R"({"a":)";
   for (int i = 0; i < 100'000; ++i) deep += '[';

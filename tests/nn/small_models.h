@@ -21,9 +21,7 @@ class Affine : public Module<Affine> {
       : weight(full({out, in}, 0.5)), bias_(bias ? Parameter(zeros({out})) : Parameter()) {}
   Tensor forward(Arg x) { return linear(x, weight, bias_); }
   auto fields() { return nn::fields("weight", weight, "bias", bias_); }
-  std::string describe() const {
-    return std::to_string(weight.size(1)) + " → " + std::to_string(weight.size(0));
-  }
+  std::string describe() const { return std::to_string(weight.size(1)) + " → " + std::to_string(weight.size(0)); }
 
   Parameter weight;
 

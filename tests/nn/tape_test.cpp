@@ -19,8 +19,7 @@ struct Mlp : nn::Module<Mlp> {
   Tensor forward(const Tensor& x) { return fc2(relu(fc1(x))); }
 };
 
-const graph::Profile::Row& row(const std::vector<graph::Profile::Row>& rows,
-                               std::string_view name) {
+const graph::Profile::Row& row(const std::vector<graph::Profile::Row>& rows, std::string_view name) {
   for (const auto& r : rows)
     if (r.name == name) return r;
   throw std::runtime_error("no row " + std::string(name));
@@ -110,9 +109,8 @@ struct Cnn {
   Tensor operator()(Tensor x) {
     std::size_t at = 0;
     for (const auto& [first, last] : segments) {
-      x = checkpoint(
-          [this, from = first, to = last + 1](const Tensor& h) { return run(h, from, to); },
-          run(x, at, first));
+      x = checkpoint([this, from = first, to = last + 1](const Tensor& h) { return run(h, from, to); },
+                     run(x, at, first));
       at = last + 1;
     }
     return run(x, at, blocks.size());
@@ -126,8 +124,7 @@ struct Cnn {
     const auto weights = parameters(blocks);
     const std::int64_t before = memory_stats().live;
     reset_peak_memory();
-    std::vector<Tensor> results =
-        grad(mean(square((*this)(x))), std::vector<Tensor>(weights.begin(), weights.end()));
+    std::vector<Tensor> results = grad(mean(square((*this)(x))), std::vector<Tensor>(weights.begin(), weights.end()));
     const std::int64_t peak = memory_stats().peak - before;
     for (const Block& b : blocks) results.push_back(clone(b.bn.running_mean));
     return {peak, std::move(results)};
@@ -153,16 +150,13 @@ TEST(Tape, SuggestedCheckpointsOfACnnMeetABudgetOfHalfTheBytes) {
   EXPECT_LT(plan.recomputed, plan.flops);
   for (const auto& segment : plan.segments) {
     ASSERT_FALSE(segment.layers.empty()) << to_string(plan);
-    frugal.segments.emplace_back(std::stoul(segment.layers.front()->name()),
-                                 std::stoul(segment.layers.back()->name()));
+    frugal.segments.emplace_back(std::stoul(segment.layers.front()->name()), std::stoul(segment.layers.back()->name()));
   }
   const auto [less, results] = frugal.step(x);
   ASSERT_EQ(results.size(), expected.size());
-  for (std::size_t i = 0; i < expected.size(); ++i)
-    EXPECT_TRUE(equal(results[i], expected[i])) << i;
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(equal(results[i], expected[i])) << i;
   EXPECT_LE(less, plain / 2) << to_string(plan);
-  EXPECT_EQ(graph::suggest_checkpoints(graph::View(frugal(x)), 1 << 30).before, plan.after)
-      << to_string(plan);
+  EXPECT_EQ(graph::suggest_checkpoints(graph::View(frugal(x)), 1 << 30).before, plan.after) << to_string(plan);
 }
 
 }  // namespace

@@ -29,8 +29,7 @@ Tensor attended(const nn::MultiheadAttention& m,
                v = linear(memory, weights[2], biases[2]);
   for (std::int64_t h = 0; h < heads; ++h) {
     const auto part = [&](const Tensor& x) { return narrow(x, 2, h * width, width); };
-    const Tensor scores =
-        matmul(part(q), transpose(part(k))) / std::sqrt(static_cast<double>(width));
+    const Tensor scores = matmul(part(q), transpose(part(k))) / std::sqrt(static_cast<double>(width));
     const Tensor masked = where(seen, scores, -std::numeric_limits<double>::infinity());
     parts.push_back(matmul(softmax(masked, -1), part(v)));
   }
@@ -44,27 +43,17 @@ Tensor normalised(const nn::LayerNorm& norm, const Tensor& x) {
 
 TEST(TransformerDecoderLayer, ByHand) {
   const Tensor x = draw({2, 3, 4}, 1), memory = draw({2, 5, 4}, 2);
-  const Tensor causal = tril(ones({3, 3}, boolean)),
-               hidden = tensor({{false, false, true, false, false}});
+  const Tensor causal = tril(ones({3, 3}, boolean)), hidden = tensor({{false, false, true, false, false}});
   const Tensor all = ones({3, 3}, boolean), visible = broadcast_to(logical_not(hidden), {3, 5});
   for (const bool norm_first : {false, true})
     for (const bool masked : {false, true}) {
-      nn::TransformerDecoderLayer layer(4,
-                                        2,
-                                        {.dim_feedforward = 6,
-                                         .dropout = 0,
-                                         .batch_first = true,
-                                         .norm_first = norm_first,
-                                         .dtype = float64});
+      nn::TransformerDecoderLayer layer(
+          4, 2, {.dim_feedforward = 6, .dropout = 0, .batch_first = true, .norm_first = norm_first, .dtype = float64});
       const nn::AttentionMask mask{.causal = masked};
-      const nn::AttentionMask memory_mask{.key_padding =
-                                              masked ? broadcast_to(hidden, {2, 5}) : Tensor()};
-      const auto self = [&](const Tensor& y) {
-        return attended(layer.self_attn, 2, y, y, masked ? causal : all);
-      };
+      const nn::AttentionMask memory_mask{.key_padding = masked ? broadcast_to(hidden, {2, 5}) : Tensor()};
+      const auto self = [&](const Tensor& y) { return attended(layer.self_attn, 2, y, y, masked ? causal : all); };
       const auto look = [&](const Tensor& y) {
-        return attended(
-            layer.multihead_attn, 2, y, memory, masked ? visible : ones({3, 5}, boolean));
+        return attended(layer.multihead_attn, 2, y, memory, masked ? visible : ones({3, 5}, boolean));
       };
       const auto feed = [&](const Tensor& y) {
         const Tensor inner = relu(linear(y, layer.linear1.weight, layer.linear1.bias));
@@ -89,13 +78,11 @@ TEST(TransformerDecoderLayer, SequenceFirstIsTheSame) {
   manual_seed(1);
   nn::TransformerDecoderLayer a(4, 2, {.dim_feedforward = 6, .dtype = float64});
   manual_seed(1);
-  nn::TransformerDecoderLayer b(
-      4, 2, {.dim_feedforward = 6, .batch_first = true, .dtype = float64});
+  nn::TransformerDecoderLayer b(4, 2, {.dim_feedforward = 6, .batch_first = true, .dtype = float64});
   nn::eval(a);
   nn::eval(b);
   const Tensor x = draw({3, 2, 4}, 3), memory = draw({5, 2, 4}, 4);
-  EXPECT_TRUE(all_close(
-      transpose(a(x, memory), 0, 1), b(transpose(x, 0, 1), transpose(memory, 0, 1)), 1e-12, 1e-12));
+  EXPECT_TRUE(all_close(transpose(a(x, memory), 0, 1), b(transpose(x, 0, 1), transpose(memory, 0, 1)), 1e-12, 1e-12));
 }
 
 TEST(TransformerDecoderLayer, NamesOfParameters) {

@@ -32,9 +32,8 @@ Strings names(const M& model) {
   return list;
 }
 
-#define EXPECT_SAYS(text, ...)                                              \
-  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) \
-      << message_of([&] { __VA_ARGS__; })
+#define EXPECT_SAYS(text, ...) \
+  EXPECT_NE(message_of([&] { __VA_ARGS__; }).find(text), std::string::npos) << message_of([&] { __VA_ARGS__; })
 
 // ---- names --------------------------------------------------------------------------------------
 
@@ -46,8 +45,7 @@ struct Twice : nn::Module<Twice> {
 
 TEST(Walks, TwoTensorsOfOneNameAreRefused) {
   Twice net;
-  const char* text =
-      "expected a name of its own for each tensor of a model, got two called 'fc.weight'";
+  const char* text = "expected a name of its own for each tensor of a model, got two called 'fc.weight'";
   EXPECT_SAYS(text, nn::save(net, testing::TempDir() + "/twice.safetensors"));
   EXPECT_SAYS(text, parameters(net));
   EXPECT_SAYS(text, state(net));
@@ -61,9 +59,7 @@ struct Tied : nn::Module<Tied> {
   auto fields() { return nn::fields("fc", a, "fc", b); }
 };
 
-TEST(Walks, OneTensorUnderOneNameTwiceIsTakenOnce) {
-  EXPECT_EQ(names(Tied()), (Strings{"fc.weight", "fc.bias"}));
-}
+TEST(Walks, OneTensorUnderOneNameTwiceIsTakenOnce) { EXPECT_EQ(names(Tied()), (Strings{"fc.weight", "fc.bias"})); }
 
 struct Mixed : nn::Module<Mixed> {
   nn::Sequential net{nn::Linear{2, 2}};
@@ -93,8 +89,7 @@ TEST(Walks, MapsNameByKeyInTheOrderOfKeys) {
   Maps net;
   const nn::Linear layer{1, 1, {.bias = false}};
   for (int key : {30, -2, 7}) net.by_number.emplace(key, clone(layer));
-  for (const char* key : {"up", "down", "left", "right", "b", "a", "z"})
-    net.by_text.emplace(key, clone(layer));
+  for (const char* key : {"up", "down", "left", "right", "b", "a", "z"}) net.by_text.emplace(key, clone(layer));
   for (long key : {100, 20, 3, -5}) net.unordered.emplace(key, clone(layer));
   for (Size key : {Size::large, Size::small}) net.by_size.emplace(key, clone(layer));
   for (char key : {'q', 'k'}) net.by_letter.emplace(key, clone(layer));

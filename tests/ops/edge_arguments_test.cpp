@@ -23,22 +23,17 @@ TEST(EdgeArguments, WhatACropCutsOffDoesNotComeBack) {
   expect_tensor(pad(x, {-1, -1}, PadMode::circular), int64, {2}, {1, 2});
   expect_tensor(pad(x, {-2, 1}, PadMode::reflect), int64, {3}, {2, 3, 2});
   for (const PadMode mode : {PadMode::circular, PadMode::replicate, PadMode::reflect})
-    expect_error<ShapeError>("pad", "expected pads that fit axis 0 of [4], got 2 and -4", [&] {
-      pad(x, {2, -4}, mode);
-    });
-  expect_error<ShapeError>("pad", "expected pads that fit axis 0 of [4], got 2 and -3", [&] {
-    pad(x, {2, -3}, PadMode::circular);
-  });
+    expect_error<ShapeError>(
+        "pad", "expected pads that fit axis 0 of [4], got 2 and -4", [&] { pad(x, {2, -4}, mode); });
+  expect_error<ShapeError>(
+      "pad", "expected pads that fit axis 0 of [4], got 2 and -3", [&] { pad(x, {2, -3}, PadMode::circular); });
 }
 
 TEST(EdgeArguments, ClampNamesTheBoundThatIsNoNumber) {
   for (const Tensor& x : {values({1, 2}), tensor({1, 2})}) {
-    expect_error<ArgumentError>(
-        "clamp", "expected a number as min, got nan", [&] { clamp(x, kNaN); });
-    expect_error<ArgumentError>(
-        "clamp", "expected a number as max, got nan", [&] { clamp(x, {}, kNaN); });
-    expect_error<ArgumentError>(
-        "clamp", "expected a number as max, got nan", [&] { clamp(x, 0, kNaN); });
+    expect_error<ArgumentError>("clamp", "expected a number as min, got nan", [&] { clamp(x, kNaN); });
+    expect_error<ArgumentError>("clamp", "expected a number as max, got nan", [&] { clamp(x, {}, kNaN); });
+    expect_error<ArgumentError>("clamp", "expected a number as max, got nan", [&] { clamp(x, 0, kNaN); });
   }
 }
 
@@ -59,20 +54,17 @@ TEST(EdgeArguments, EmbeddingsTakeWordsNotPlaces) {
   const Tensor table = leaf(reshape(values({1, 2, 3}), {3, 1}));
   expect_tensor(embedding(tensor({2, 0}), table), float64, {2, 1}, {3, 1});
   for (const std::int64_t word : {-1, 3}) {
-    const std::string message =
-        "expected indices in 0..2 (3 rows), got " + std::to_string(word) + " at element 1";
+    const std::string message = "expected indices in 0..2 (3 rows), got " + std::to_string(word) + " at element 1";
     const Tensor index = tensor({0, static_cast<int>(word)});
     expect_error<IndexError>("embedding", message, [&] { embedding(index, table); });
     expect_error<IndexError>("embedding", message, [&] { embedding(index, table, 0); });
-    expect_error<IndexError>(
-        "embedding_bag", message, [&] { embedding_bag(index, tensor({0}), table); });
+    expect_error<IndexError>("embedding_bag", message, [&] { embedding_bag(index, tensor({0}), table); });
   }
   // The row of padding may be counted from the back, as it is one of the table's.
   const Tensor y = embedding(tensor({2, 0}), table, -1);
   EXPECT_TRUE(requires_grad(y));
-  expect_error<IndexError>("embedding", "expected a padding row below 3, got 3", [&] {
-    embedding(tensor({0}), table, 3);
-  });
+  expect_error<IndexError>(
+      "embedding", "expected a padding row below 3, got 3", [&] { embedding(tensor({0}), table, 3); });
 }
 
 }  // namespace

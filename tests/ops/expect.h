@@ -43,9 +43,7 @@ inline void expect_tensor(const Tensor& got,
 }
 
 /// Values as a vector of one floating dtype.
-inline Tensor values(const std::vector<double>& x, DType dtype = float64) {
-  return cast(from_vector(x), dtype);
-}
+inline Tensor values(const std::vector<double>& x, DType dtype = float64) { return cast(from_vector(x), dtype); }
 
 /// The cotangents that the rule of the op which made `y` gives for the cotangent `g`.
 inline Cotangents pull(const Tensor& y, const Tensor& g) { return ops_test::run_rule(y, g, false); }

@@ -16,8 +16,7 @@ inline void flow(Node& node, const Tensor& g, const Node* leaf, Tensor& total) {
   if (node.is_leaf()) return;
   const Cotangents back = node.op().vjp(node.attributes(), Pullback(node, {&g, 1}));
   for (std::size_t i = 0; i < back.size(); ++i)
-    if (Node* input = node.inputs()[i].node; input != nullptr && back[i].defined())
-      flow(*input, back[i], leaf, total);
+    if (Node* input = node.inputs()[i].node; input != nullptr && back[i].defined()) flow(*input, back[i], leaf, total);
 }
 
 inline Tensor gradient(const Tensor& y, const Tensor& x, const Tensor& g) {

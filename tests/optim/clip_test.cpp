@@ -68,8 +68,7 @@ TEST(ClipGradNorm, SharedGradientsAreScaledOnce) {
   Parameter a = Parameter(zeros({3}, float64)), b = Parameter(zeros({3}, float64));
   backward(sum(a + b));
   optim::clip_grad_norm({a, b}, std::sqrt(6.0) / 2);
-  for (const Parameter& p : {a, b})
-    EXPECT_TRUE(all_close(gradient(p), full({3}, 0.5, float64), 1e-5));
+  for (const Parameter& p : {a, b}) EXPECT_TRUE(all_close(gradient(p), full({3}, 0.5, float64), 1e-5));
 }
 
 TEST(ClipGradNorm, WithoutGradientsItIsZero) {
@@ -84,8 +83,7 @@ TEST(ClipGradNorm, RefusesWhatIsNotFiniteOnlyIfAsked) {
     EXPECT_THROW(optim::clip_grad_norm(p, 1, 2, true), ArgumentError);
     EXPECT_EQ(gradient(p[0]).to_vector()[0], 1);
     for (double type : {2.0, 3.0, kInfinity})
-      EXPECT_EQ(std::isnan(optim::clip_grad_norm(with_gradients({tensor({bad, 1.0})}), 1, type)),
-                std::isnan(bad));
+      EXPECT_EQ(std::isnan(optim::clip_grad_norm(with_gradients({tensor({bad, 1.0})}), 1, type)), std::isnan(bad));
   }
   EXPECT_THROW(optim::clip_grad_norm({}, -1), ArgumentError);
   EXPECT_THROW(optim::clip_grad_norm({}, std::nan("")), ArgumentError);
@@ -95,8 +93,7 @@ TEST(ClipGradNorm, RefusesWhatIsNotFiniteOnlyIfAsked) {
 TEST(ClipGradValue, RestrictsEachElement) {
   const auto p = with_gradients({tensor({-3.0, 0.5, 2.0, std::nan("")}, float64)});
   optim::clip_grad_value(p, 1);
-  EXPECT_TRUE(
-      equal(gradient(p[0]), tensor({-1.0, 0.5, 1.0, std::nan("")}, float64), /*nan_equal=*/true));
+  EXPECT_TRUE(equal(gradient(p[0]), tensor({-1.0, 0.5, 1.0, std::nan("")}, float64), /*nan_equal=*/true));
   EXPECT_THROW(optim::clip_grad_value(p, -1), ArgumentError);
 }
 

@@ -52,8 +52,7 @@ TEST(Lbfgs, StepsMeetTheWolfeConditions) {
     Parameter x = Parameter(full({1}, 2, float64));
     optim::Lbfgs lbfgs({x}, {.lr = lr, .max_iterations = 1});
     const auto f = [](double t) { return std::log(std::cosh(t)) + 0.05 * t * t; };
-    lbfgs.step(closure(
-        lbfgs, [&] { return sum(log(exp(x) + exp(-x)) - std::log(2.0) + 0.05 * square(x)); }));
+    lbfgs.step(closure(lbfgs, [&] { return sum(log(exp(x) + exp(-x)) - std::log(2.0) + 0.05 * square(x)); }));
     const auto slope = [](double t) { return std::tanh(t) + 0.1 * t; };
     const double moved = x.item() - 2, before = slope(2);
     EXPECT_LE(f(x.item()), f(2) + 1e-4 * moved * before) << lr;
@@ -97,8 +96,7 @@ TEST(Lbfgs, StaysWithinItsLimit) {
   for (int limit : {1, 2, 5}) {
     int calls = 0;
     optim::Lbfgs lbfgs({x}, {.max_iterations = 100, .max_evaluations = limit});
-    lbfgs.step(closure(
-        lbfgs, [&] { return sum(pow(x, 4.0)); }, &calls));
+    lbfgs.step(closure(lbfgs, [&] { return sum(pow(x, 4.0)); }, &calls));
     EXPECT_LE(calls, limit);
   }
 }

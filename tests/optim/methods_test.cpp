@@ -28,8 +28,7 @@ double after(int n, double g, typename O::Options options, double start = 0) {
 }
 
 TEST(AdamW, DecayBypassesTheGradient) {
-  EXPECT_DOUBLE_EQ(after<optim::AdamW>(3, 0, {.lr = 0.1, .weight_decay = 0.5}, 2),
-                   2 * std::pow(1 - 0.1 * 0.5, 3));
+  EXPECT_DOUBLE_EQ(after<optim::AdamW>(3, 0, {.lr = 0.1, .weight_decay = 0.5}, 2), 2 * std::pow(1 - 0.1 * 0.5, 3));
   // Adam's passes through it: the first step is the rate, however small the decay.
   EXPECT_NEAR(after<optim::Adam>(1, 0, {.lr = 0.1, .weight_decay = 1e-3}, 2), 2 - 0.1, 1e-5);
 }
@@ -42,16 +41,11 @@ TEST(NAdam, WithAConstantGradientMomentaCancelOut) {
     for (int t = 1; t <= 4; ++t) {
       const double now = std::pow(b, t), next = now * b * (pytorch_1 ? b : 1);
       p -= lr * (b * (1 - std::pow(0.9, t)) / (1 - next) + (1 - b) / (1 - now));
-      EXPECT_NEAR(
-          after<optim::NAdam>(t, 3, {.lr = lr, .momentum_decay = 0, .pytorch_1 = pytorch_1}),
-          p,
-          1e-8);
+      EXPECT_NEAR(after<optim::NAdam>(t, 3, {.lr = lr, .momentum_decay = 0, .pytorch_1 = pytorch_1}), p, 1e-8);
     }
   }
   const double b1 = 0.9 * (1 - 0.5 * std::pow(0.96, 0.5)), b2 = 0.9 * (1 - 0.5 * std::pow(0.96, 1));
-  EXPECT_NEAR(after<optim::NAdam>(1, 3, {.lr = lr, .momentum_decay = 0.5}),
-              -lr * (b2 * 0.1 / (1 - b1 * b2) + 1),
-              1e-8);
+  EXPECT_NEAR(after<optim::NAdam>(1, 3, {.lr = lr, .momentum_decay = 0.5}), -lr * (b2 * 0.1 / (1 - b1 * b2) + 1), 1e-8);
 }
 
 TEST(RAdam, AdaptsFromTheSixthStepOn) {
@@ -59,8 +53,7 @@ TEST(RAdam, AdaptsFromTheSixthStepOn) {
   EXPECT_NEAR(after<optim::RAdam>(5, g, {.lr = lr}), -5 * lr * g, 1e-12);
   const double most = 2 / (1 - 0.999) - 1, power = std::pow(0.999, 6);
   const double length = most - 2 * 6 * power / (1 - power);
-  const double c =
-      std::sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
+  const double c = std::sqrt((length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length));
   EXPECT_NEAR(after<optim::RAdam>(6, g, {.lr = lr}), -5 * lr * g - lr * c, 1e-8);
 }
 
@@ -76,19 +69,13 @@ TEST(Adamax, StepsAreTheRateAndShrinkAfterALargeGradient) {
 }
 
 TEST(Adagrad, WithAConstantGradientStepsFallAsTheRootOfTime) {
-  EXPECT_NEAR(after<optim::Adagrad>(3, 5, {.lr = 0.1}),
-              -0.1 * (1 + 1 / std::sqrt(2) + 1 / std::sqrt(3)),
-              1e-9);
-  EXPECT_NEAR(after<optim::Adagrad>(2, 2, {.lr = 0.1, .lr_decay = 0.5}),
-              -0.1 * (1 + 1 / 1.5 / std::sqrt(2)),
-              1e-9);
+  EXPECT_NEAR(after<optim::Adagrad>(3, 5, {.lr = 0.1}), -0.1 * (1 + 1 / std::sqrt(2) + 1 / std::sqrt(3)), 1e-9);
+  EXPECT_NEAR(after<optim::Adagrad>(2, 2, {.lr = 0.1, .lr_decay = 0.5}), -0.1 * (1 + 1 / 1.5 / std::sqrt(2)), 1e-9);
   EXPECT_NEAR(after<optim::Adagrad>(1, 4, {.lr = 1, .initial_accumulator_value = 9}), -0.8, 1e-9);
 }
 
 TEST(Adadelta, BeginsWithTheRootOfEps) {
-  EXPECT_NEAR(after<optim::Adadelta>(1, 2, {.rho = 0.9, .eps = 1e-4}),
-              -1e-2 / std::sqrt(0.4 + 1e-4) * 2,
-              1e-12);
+  EXPECT_NEAR(after<optim::Adadelta>(1, 2, {.rho = 0.9, .eps = 1e-4}), -1e-2 / std::sqrt(0.4 + 1e-4) * 2, 1e-12);
   // With rho 0 each step is as long as the one before, eps apart.
   const double first = 1e-2 / std::sqrt(4 + 1e-4) * 2;
   EXPECT_NEAR(after<optim::Adadelta>(2, 2, {.rho = 0, .eps = 1e-4}),
@@ -98,26 +85,20 @@ TEST(Adadelta, BeginsWithTheRootOfEps) {
 
 TEST(Rmsprop, WithAConstantGradient) {
   const double q1 = 0.1, q2 = 1 - 0.81;  // v = (1 - alpha^t) g^2, and m = (1 - alpha^t) g
-  EXPECT_NEAR(after<optim::Rmsprop>(2, -3, {.lr = 0.1, .alpha = 0.9}),
-              0.1 / std::sqrt(q1) + 0.1 / std::sqrt(q2),
-              1e-7);
+  EXPECT_NEAR(after<optim::Rmsprop>(2, -3, {.lr = 0.1, .alpha = 0.9}), 0.1 / std::sqrt(q1) + 0.1 / std::sqrt(q2), 1e-7);
   EXPECT_NEAR(after<optim::Rmsprop>(2, 3, {.lr = 0.1, .alpha = 0.9, .momentum = 0.5}),
               -0.1 * (1.5 / std::sqrt(q1) + 1 / std::sqrt(q2)),
               1e-7);
   const double d1 = 1 / std::sqrt(q1 * (1 - q1)), d2 = 1 / std::sqrt(q2 * (1 - q2));
-  EXPECT_NEAR(after<optim::Rmsprop>(2, 3, {.lr = 0.1, .alpha = 0.9, .centered = true}),
-              -0.1 * (d1 + d2),
+  EXPECT_NEAR(after<optim::Rmsprop>(2, 3, {.lr = 0.1, .alpha = 0.9, .centered = true}), -0.1 * (d1 + d2), 1e-7);
+  EXPECT_NEAR(after<optim::Rmsprop>(2, 3, {.lr = 0.1, .alpha = 0.9, .momentum = 0.5, .centered = true}),
+              -0.1 * (1.5 * d1 + d2),
               1e-7);
-  EXPECT_NEAR(
-      after<optim::Rmsprop>(2, 3, {.lr = 0.1, .alpha = 0.9, .momentum = 0.5, .centered = true}),
-      -0.1 * (1.5 * d1 + d2),
-      1e-7);
 }
 
 TEST(Lion, StepsAreTheRateBySign) {
   EXPECT_DOUBLE_EQ(after<optim::Lion>(3, 1e-5, {.lr = 0.25}), -0.75);
-  EXPECT_DOUBLE_EQ(after<optim::Lion>(1, -4, {.lr = 0.25, .weight_decay = 0.5}, 2),
-                   2 * (1 - 0.125) + 0.25);
+  EXPECT_DOUBLE_EQ(after<optim::Lion>(1, -4, {.lr = 0.25, .weight_decay = 0.5}, 2), 2 * (1 - 0.125) + 0.25);
   EXPECT_EQ(after<optim::Lion>(2, 0, {.lr = 0.25}, 3), 3);
   Parameter p = one(0);
   optim::Lion lion(Parameters{p}, {.lr = 1, .beta1 = 0.5, .beta2 = 0.5});

@@ -20,9 +20,7 @@ using Parameters = std::vector<Parameter>;
 Parameter one(double value) { return Parameter(full({1}, value, float64)); }
 
 /// Gives `p` these gradients, one a step, and returns where it ends.
-double after(optim::Optimizer& optimizer,
-             const Parameter& p,
-             std::initializer_list<double> gradients) {
+double after(optim::Optimizer& optimizer, const Parameter& p, std::initializer_list<double> gradients) {
   for (double g : gradients) {
     set_gradient(p, full({1}, g, float64));
     optimizer.step();

@@ -10,9 +10,7 @@ namespace {
 
 using optim::Curve;
 
-optim::Sgd make_sgd(double lr = 0.1) {
-  return optim::Sgd({Parameter(zeros({1}))}, {.lr = lr, .momentum = 0.9});
-}
+optim::Sgd make_sgd(double lr = 0.1) { return optim::Sgd({Parameter(zeros({1}))}, {.lr = lr, .momentum = 0.9}); }
 
 void expect_values(const Curve& curve, const std::vector<std::pair<double, double>>& points) {
   for (const auto& [t, value] : points) EXPECT_NEAR(curve(t), value, 1e-14) << "at " << t;
@@ -43,25 +41,22 @@ TEST(Curve, CyclesInStraightLines) {
   const auto plain = optim::cyclic({.up = 2, .down = 4, .peak = 5});
   expect_values(plain.rate, {{0, 1}, {1, 3}, {2, 5}, {3, 4}, {6, 1}, {7, 3}, {8, 5}});
   expect_values(plain.momentum, {{0, 0.9}, {2, 0.8}, {4, 0.85}, {6, 0.9}});
-  expect_values(optim::cyclic({.up = 2, .peak = 5, .decay = 0.5}).rate,
-                {{2, 5}, {4, 1}, {6, 3}, {10, 2}});
+  expect_values(optim::cyclic({.up = 2, .peak = 5, .decay = 0.5}).rate, {{2, 5}, {4, 1}, {6, 3}, {10, 2}});
   expect_values(optim::cyclic({.up = 2, .peak = 5, .gamma = 0.5}).rate, {{1, 2}, {2, 2}});
 }
 
 TEST(Curve, OneCycleRisesAndFalls) {
-  const auto curves =
-      optim::one_cycle(11, {.warm = 0.5, .linear = true, .div_factor = 4, .final_div_factor = 5});
+  const auto curves = optim::one_cycle(11, {.warm = 0.5, .linear = true, .div_factor = 4, .final_div_factor = 5});
   expect_values(curves.rate, {{0, 0.25}, {4.5, 1}, {10, 0.05}, {20, 0.05}});
   expect_values(curves.momentum, {{0, 0.95}, {4.5, 0.85}, {10, 0.95}});
-  const auto three = optim::one_cycle(
-      20, {.warm = 0.25, .three_phase = true, .div_factor = 4, .final_div_factor = 5});
+  const auto three = optim::one_cycle(20, {.warm = 0.25, .three_phase = true, .div_factor = 4, .final_div_factor = 5});
   expect_values(three.rate, {{0, 0.25}, {2, 0.625}, {4, 1}, {6, 0.625}, {8, 0.25}, {19, 0.05}});
   expect_values(three.momentum, {{0, 0.95}, {4, 0.85}, {8, 0.95}, {15, 0.95}});
 }
 
 TEST(Curve, Compose) {
-  const Curve curve = optim::warmup(2).then(2, optim::exponential(0.5)) *
-                      Curve([](double t) { return t < 4 ? 1.0 : 10.0; });
+  const Curve curve =
+      optim::warmup(2).then(2, optim::exponential(0.5)) * Curve([](double t) { return t < 4 ? 1.0 : 10.0; });
   expect_values(curve, {{0, 0}, {1, 0.5}, {2, 1}, {3, 0.5}, {4, 2.5}});
 }
 
@@ -141,8 +136,7 @@ TEST(ReduceOnPlateau, SaysFalseWhereNothingWasReduced) {
 
 TEST(ReduceOnPlateau, CoolsDownAndStopsAtTheLeastRate) {
   optim::Sgd sgd = make_sgd(1);
-  optim::ReduceOnPlateau plateau(
-      sgd, {.maximize = true, .factor = 0.1, .patience = 0, .cooldown = 2, .min_lr = 0.05});
+  optim::ReduceOnPlateau plateau(sgd, {.maximize = true, .factor = 0.1, .patience = 0, .cooldown = 2, .min_lr = 0.05});
   EXPECT_FALSE(plateau.step(-3));
   EXPECT_TRUE(plateau.step(-3));
   EXPECT_FALSE(plateau.step(-3));

@@ -21,9 +21,8 @@ class StateTest : public testing::Test {
 
  private:
   fs::path folder_ =
-      fs::temp_directory_path() /
-      ("gradus_state_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name());
+      fs::temp_directory_path() / ("gradus_state_" + std::to_string(::testing::UnitTest::GetInstance()->random_seed()) +
+                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 struct Net : nn::Module<Net> {
@@ -120,8 +119,7 @@ TEST_F(StateTest, LbfgsGoesOnBitForBit) {
 
 TEST(State, HasAllOptions) {
   Parameter p = Parameter(ones({2}));
-  optim::Adam adam({p},
-                   {.lr = 0.5, .beta2 = 0.9, .eps = 1e-3, .weight_decay = 0.1, .amsgrad = true});
+  optim::Adam adam({p}, {.lr = 0.5, .beta2 = 0.9, .eps = 1e-3, .weight_decay = 0.1, .amsgrad = true});
   optim::Adam other({p});
   other.set_state(adam.state());
   EXPECT_EQ(other.options().beta1, 0.9);

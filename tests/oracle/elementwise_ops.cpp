@@ -8,10 +8,8 @@ Functions elementwise_functions() {
   return {
       {"acos", unary(acos)},
       {"acosh", unary(acosh)},
-      {"addcdiv",
-       one([](const Call& c) { return addcdiv(c("x"), c("a"), c("b"), c.number("value", 1)); })},
-      {"addcmul",
-       one([](const Call& c) { return addcmul(c("x"), c("a"), c("b"), c.number("value", 1)); })},
+      {"addcdiv", one([](const Call& c) { return addcdiv(c("x"), c("a"), c("b"), c.number("value", 1)); })},
+      {"addcmul", one([](const Call& c) { return addcmul(c("x"), c("a"), c("b"), c.number("value", 1)); })},
       {"asin", unary(asin)},
       {"asinh", unary(asinh)},
       {"atan", unary(atan)},
@@ -32,13 +30,10 @@ Functions elementwise_functions() {
          return gelu(c("x"), by_tanh ? Approximate::tanh : Approximate::none);
        })},
       {"glu", one([](const Call& c) { return glu(c("x"), c.has("dim") ? c.integer("dim") : -1); })},
-      {"hardshrink",
-       one([](const Call& c) { return hardshrink(c("x"), c.number("lambda", 0.5)); })},
+      {"hardshrink", one([](const Call& c) { return hardshrink(c("x"), c.number("lambda", 0.5)); })},
       {"hardsigmoid", unary(hardsigmoid)},
       {"hardswish", unary(hardswish)},
-      {"hardtanh", one([](const Call& c) {
-         return hardtanh(c("x"), c.number("min", -1), c.number("max", 1));
-       })},
+      {"hardtanh", one([](const Call& c) { return hardtanh(c("x"), c.number("min", -1), c.number("max", 1)); })},
       {"hypot", binary(hypot)},
       {"isfinite", unary(isfinite)},
       {"isinf", unary(isinf)},
@@ -56,12 +51,9 @@ Functions elementwise_functions() {
       {"logical_not", unary(logical_not)},
       {"logical_or", binary(logical_or)},
       {"logical_xor", binary(logical_xor)},
-      {"logit", one([](const Call& c) {
-         return c.has("eps") ? logit(c("x"), c.number("eps")) : logit(c("x"));
-       })},
+      {"logit", one([](const Call& c) { return c.has("eps") ? logit(c("x"), c.number("eps")) : logit(c("x")); })},
       {"mish", unary(mish)},
-      {"polygamma",
-       one([](const Call& c) { return polygamma(static_cast<int>(c.integer("n")), c("x")); })},
+      {"polygamma", one([](const Call& c) { return polygamma(static_cast<int>(c.integer("n")), c("x")); })},
       {"relu6", unary(relu6)},
       {"remainder", binary(remainder)},
       {"nan_to_num", unary([](Arg x) { return nan_to_num(x); })},
@@ -69,14 +61,11 @@ Functions elementwise_functions() {
       {"selu", unary(selu)},
       {"silu", unary(silu)},
       {"sinh", unary(sinh)},
-      {"softshrink",
-       one([](const Call& c) { return softshrink(c("x"), c.number("lambda", 0.5)); })},
+      {"softshrink", one([](const Call& c) { return softshrink(c("x"), c.number("lambda", 0.5)); })},
       {"softsign", unary(softsign)},
       {"tan", unary(tan)},
       {"tanhshrink", unary(tanhshrink)},
-      {"threshold", one([](const Call& c) {
-         return threshold(c("x"), c.number("threshold"), c.number("value"));
-       })},
+      {"threshold", one([](const Call& c) { return threshold(c("x"), c.number("threshold"), c.number("value")); })},
       {"trunc", unary(trunc)},
       {"xlogy", binary(xlogy)},
   };

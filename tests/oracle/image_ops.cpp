@@ -18,9 +18,7 @@ Padding padding(const Call& c) {
 }
 
 std::int64_t groups(const Call& c) { return c.has("groups") ? c.integer("groups") : 1; }
-bool flag(const Call& c, const char* key, bool otherwise) {
-  return c.has(key) ? c.flag(key) : otherwise;
-}
+bool flag(const Call& c, const char* key, bool otherwise) { return c.has(key) ? c.flag(key) : otherwise; }
 
 using Conv = Tensor (*)(Arg, const Tensor&, const Tensor&, const ConvOptions&);
 Function conv(Conv f) {
@@ -79,16 +77,14 @@ Function adaptive(Tensor (*f)(Arg, const PerAxis&)) {
 }
 
 UnfoldOptions unfold_options(const Call& c) {
-  return {.stride = per_axis(c, "stride", 1),
-          .padding = per_axis(c, "padding", 0),
-          .dilation = per_axis(c, "dilation", 1)};
+  return {
+      .stride = per_axis(c, "stride", 1), .padding = per_axis(c, "padding", 0), .dilation = per_axis(c, "dilation", 1)};
 }
 
 /// A number as size or scale_factor stands for all spatial axes.
 Tensor interpolate_case(const Call& c) {
-  InterpolateOptions options{
-      .mode = c.has("mode") ? interpolation(c.text("mode")) : Interpolation::nearest,
-      .align_corners = flag(c, "align_corners", false)};
+  InterpolateOptions options{.mode = c.has("mode") ? interpolation(c.text("mode")) : Interpolation::nearest,
+                             .align_corners = flag(c, "align_corners", false)};
   const Tensor x = c("x");
   if (c.has("size")) {
     Shape size;
@@ -97,8 +93,7 @@ Tensor interpolate_case(const Call& c) {
     return interpolate(x, size, options);
   }
   const Json& factor = c.attrs().at("scale_factor");
-  options.scale =
-      factor.is_number() ? std::vector{factor.get<double>()} : factor.get<std::vector<double>>();
+  options.scale = factor.is_number() ? std::vector{factor.get<double>()} : factor.get<std::vector<double>>();
   if (!flag(c, "recompute_scale_factor", false)) return interpolate(x, {}, options);
   Shape size;
   for (int d = 2; d < x.rank(); ++d) {
@@ -138,17 +133,14 @@ Functions image_functions() {
       {"adaptive_max_pool2d", adaptive(adaptive_max_pool2d)},
       {"adaptive_max_pool3d", adaptive(adaptive_max_pool3d)},
       {"attention", one([](const Call& c) {
-         return attention(
-             c("q"), c("k"), c("v"), {.mask = c("mask"), .causal = flag(c, "causal", false)});
+         return attention(c("q"), c("k"), c("v"), {.mask = c("mask"), .causal = flag(c, "causal", false)});
        })},
       {"avg_pool1d", avg_pool(avg_pool1d)},
       {"avg_pool2d", avg_pool(avg_pool2d)},
       {"avg_pool3d", avg_pool(avg_pool3d)},
-      {"bilinear",
-       one([](const Call& c) { return bilinear(c("a"), c("b"), c("weight"), c("bias")); })},
+      {"bilinear", one([](const Call& c) { return bilinear(c("a"), c("b"), c("weight"), c("bias")); })},
       {"col2im", one([](const Call& c) {
-         return fold(
-             c("x"), c.shape("output_size"), per_axis(c, "kernel_size", 1), unfold_options(c));
+         return fold(c("x"), c.shape("output_size"), per_axis(c, "kernel_size", 1), unfold_options(c));
        })},
       {"conv1d", conv(conv1d)},
       {"conv2d", conv(conv2d)},
@@ -163,34 +155,26 @@ Functions image_functions() {
        })},
       {"embedding_bag", one(embedding_bag_case)},
       {"group_norm", one([](const Call& c) {
-         return group_norm(
-             c("x"), c.integer("groups"), c("weight"), c("bias"), c.number("eps", 1e-5));
+         return group_norm(c("x"), c.integer("groups"), c("weight"), c("bias"), c.number("eps", 1e-5));
        })},
-      {"im2col", one([](const Call& c) {
-         return unfold(c("x"), per_axis(c, "kernel_size", 1), unfold_options(c));
-       })},
-      {"instance_norm", one([](const Call& c) {
-         return instance_norm(c("x"), c("weight"), c("bias"), c.number("eps", 1e-5));
-       })},
+      {"im2col", one([](const Call& c) { return unfold(c("x"), per_axis(c, "kernel_size", 1), unfold_options(c)); })},
+      {"instance_norm",
+       one([](const Call& c) { return instance_norm(c("x"), c("weight"), c("bias"), c.number("eps", 1e-5)); })},
       {"interpolate", one(interpolate_case)},
       {"layer_norm", one([](const Call& c) {
-         return layer_norm(
-             c("x"), c.shape("normalized_shape"), c("weight"), c("bias"), c.number("eps", 1e-5));
+         return layer_norm(c("x"), c.shape("normalized_shape"), c("weight"), c("bias"), c.number("eps", 1e-5));
        })},
       {"local_response_norm", one([](const Call& c) {
-         return local_response_norm(c("x"),
-                                    c.integer("size"),
-                                    {.alpha = c.number("alpha", 1e-4),
-                                     .beta = c.number("beta", 0.75),
-                                     .k = c.number("k", 1)});
+         return local_response_norm(
+             c("x"),
+             c.integer("size"),
+             {.alpha = c.number("alpha", 1e-4), .beta = c.number("beta", 0.75), .k = c.number("k", 1)});
        })},
       {"max_pool1d", max_pool(max_pool1d)},
       {"max_pool2d", max_pool(max_pool2d)},
       {"max_pool3d", max_pool(max_pool3d)},
-      {"pixel_shuffle",
-       one([](const Call& c) { return pixel_shuffle(c("x"), c.integer("upscale_factor")); })},
-      {"pixel_unshuffle",
-       one([](const Call& c) { return pixel_unshuffle(c("x"), c.integer("downscale_factor")); })},
+      {"pixel_shuffle", one([](const Call& c) { return pixel_shuffle(c("x"), c.integer("upscale_factor")); })},
+      {"pixel_unshuffle", one([](const Call& c) { return pixel_unshuffle(c("x"), c.integer("downscale_factor")); })},
       {"rms_norm", one([](const Call& c) {
          return rms_norm(c("x"), c.shape("normalized_shape"), c("weight"), c.number("eps", 1e-5));
        })},

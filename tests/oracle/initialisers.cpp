@@ -71,10 +71,9 @@ void fill(Tensor& w, const std::string& name, const Json& args) {
   } else if (name == "lecun_uniform") {
     init::lecun_uniform(w);
   } else {
-    const init::HeOptions options{
-        .fan = args.value("mode", "fan_in") == "fan_in" ? init::Fan::in : init::Fan::out,
-        .nonlinearity = nonlinearity(args.value("nonlinearity", "leaky_relu")),
-        .slope = args.value("a", 0.0)};
+    const init::HeOptions options{.fan = args.value("mode", "fan_in") == "fan_in" ? init::Fan::in : init::Fan::out,
+                                  .nonlinearity = nonlinearity(args.value("nonlinearity", "leaky_relu")),
+                                  .slope = args.value("a", 0.0)};
     if (name == "kaiming_normal")
       init::he_normal(w, options);
     else if (name == "kaiming_uniform")
@@ -127,9 +126,8 @@ std::vector<std::string> initialiser_failures(const std::string& folder, int& ra
   for (const Json& c : facts.at("trunc_normal")) {
     subject = "truncated normal " + c.dump();
     const double low = c.at("a"), high = c.at("b"), std = c.at("result_std");
-    const Moments m = moments({1000, 100}, [&](Tensor& w) {
-      init::truncated_normal(w, c.at("mean"), c.at("std"), low, high);
-    });
+    const Moments m =
+        moments({1000, 100}, [&](Tensor& w) { init::truncated_normal(w, c.at("mean"), c.at("std"), low, high); });
     expect("mean", m.mean, c.at("result_mean"), 5 * std / root);
     expect("std", m.std, std, 5 * std / root);
     if (m.least < low || m.most > high) failures.push_back(subject + ": beyond its bounds");

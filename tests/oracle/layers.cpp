@@ -98,9 +98,8 @@ nn::AnyModule batch_norm_layer(const Json& s) {
   return nn::BatchNorm(s.at("num_features"), options);
 }
 nn::AnyModule instance_norm_layer(const Json& s) {
-  return nn::InstanceNorm(
-      s.at("num_features"),
-      {.eps = s.value("eps", 1e-5), .affine = s.value("affine", false), .dtype = float64});
+  return nn::InstanceNorm(s.at("num_features"),
+                          {.eps = s.value("eps", 1e-5), .affine = s.value("affine", false), .dtype = float64});
 }
 nn::AnyModule upsample_layer(const Json& s) {
   return nn::Upsample(s.at("scale_factor").get<double>(),
@@ -141,28 +140,22 @@ const std::map<std::string, Layer>& layers() {
       {"Dropout", with<nn::Dropout>("p", 0.5)},
       {"Dropout2d", with<nn::FeatureDropout>("p", 0.5)},
       {"ELU", with<nn::ELU>("alpha", 1.0)},
-      {"Flatten",
-       [](const Json& s) { return nn::Flatten(s.value("start_dim", 1), s.value("end_dim", -1)); }},
+      {"Flatten", [](const Json& s) { return nn::Flatten(s.value("start_dim", 1), s.value("end_dim", -1)); }},
       {"GELU",
        [](const Json& s) {
-         return nn::GELU(s.value("approximate", "none") == "tanh" ? Approximate::tanh
-                                                                  : Approximate::none);
+         return nn::GELU(s.value("approximate", "none") == "tanh" ? Approximate::tanh : Approximate::none);
        }},
       {"GLU", along<nn::GLU>()},
       {"GroupNorm",
        [](const Json& s) {
-         return nn::GroupNorm(
-             s.at("num_groups"),
-             s.at("num_channels"),
-             {.eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64});
+         return nn::GroupNorm(s.at("num_groups"),
+                              s.at("num_channels"),
+                              {.eps = s.value("eps", 1e-5), .affine = s.value("affine", true), .dtype = float64});
        }},
       {"Hardshrink", with<nn::Hardshrink>("lambd", 0.5)},
       {"Hardsigmoid", plain<nn::Hardsigmoid>()},
       {"Hardswish", plain<nn::Hardswish>()},
-      {"Hardtanh",
-       [](const Json& s) {
-         return nn::Hardtanh(s.value("min_val", -1.0), s.value("max_val", 1.0));
-       }},
+      {"Hardtanh", [](const Json& s) { return nn::Hardtanh(s.value("min_val", -1.0), s.value("max_val", 1.0)); }},
       {"Identity", plain<nn::Identity>()},
       {"InstanceNorm1d", instance_norm_layer},
       {"InstanceNorm2d", instance_norm_layer},
@@ -172,26 +165,20 @@ const std::map<std::string, Layer>& layers() {
       {"LayerNorm",
        [](const Json& s) {
          const Json& n = s.at("normalized_shape");
-         const Shape shape = n.is_number() ? Shape{n.get<std::int64_t>()}
-                                           : Shape(n.get<std::vector<std::int64_t>>());
-         return nn::LayerNorm(shape,
-                              {.eps = s.value("eps", 1e-5),
-                               .affine = s.value("elementwise_affine", true),
-                               .dtype = float64});
+         const Shape shape = n.is_number() ? Shape{n.get<std::int64_t>()} : Shape(n.get<std::vector<std::int64_t>>());
+         return nn::LayerNorm(
+             shape, {.eps = s.value("eps", 1e-5), .affine = s.value("elementwise_affine", true), .dtype = float64});
        }},
       {"LeakyReLU", with<nn::LeakyReLU>("negative_slope", 0.01)},
       {"Linear",
        [](const Json& s) {
-         return nn::Linear(s.at("in_features"),
-                           s.at("out_features"),
-                           {.bias = s.value("bias", true), .dtype = float64});
+         return nn::Linear(
+             s.at("in_features"), s.at("out_features"), {.bias = s.value("bias", true), .dtype = float64});
        }},
       {"LocalResponseNorm",
        [](const Json& s) {
-         return nn::LocalResponseNorm(s.at("size"),
-                                      {.alpha = s.value("alpha", 1e-4),
-                                       .beta = s.value("beta", 0.75),
-                                       .k = s.value("k", 1.0)});
+         return nn::LocalResponseNorm(
+             s.at("size"), {.alpha = s.value("alpha", 1e-4), .beta = s.value("beta", 0.75), .k = s.value("k", 1.0)});
        }},
       {"LogSigmoid", plain<nn::LogSigmoid>()},
       {"LogSoftmax", along<nn::LogSoftmax>()},
@@ -199,8 +186,7 @@ const std::map<std::string, Layer>& layers() {
       {"MaxPool2d", max_pool<nn::MaxPool2d>()},
       {"MaxPool3d", max_pool<nn::MaxPool3d>()},
       {"Mish", plain<nn::Mish>()},
-      {"PReLU",
-       [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
+      {"PReLU", [](const Json& s) { return nn::PReLU(s.value("num_parameters", 1), 0.25, float64); }},
       {"ReLU", plain<nn::ReLU>()},
       {"ReLU6", plain<nn::ReLU6>()},
       {"SELU", plain<nn::SELU>()},
@@ -208,10 +194,7 @@ const std::map<std::string, Layer>& layers() {
       {"Sigmoid", plain<nn::Sigmoid>()},
       {"Softmax", along<nn::Softmax>()},
       {"Softmin", along<nn::Softmin>()},
-      {"Softplus",
-       [](const Json& s) {
-         return nn::Softplus(s.value("beta", 1.0), s.value("threshold", 20.0));
-       }},
+      {"Softplus", [](const Json& s) { return nn::Softplus(s.value("beta", 1.0), s.value("threshold", 20.0)); }},
       {"Softshrink", with<nn::Softshrink>("lambd", 0.5)},
       {"Softsign", plain<nn::Softsign>()},
       {"Tanh", plain<nn::Tanh>()},
@@ -219,8 +202,7 @@ const std::map<std::string, Layer>& layers() {
       {"Threshold", [](const Json& s) { return nn::Threshold(s.at("threshold"), s.at("value")); }},
       {"Unflatten",
        [](const Json& s) {
-         return nn::Unflatten(s.at("dim"),
-                              Shape(s.at("unflattened_size").get<std::vector<std::int64_t>>()));
+         return nn::Unflatten(s.at("dim"), Shape(s.at("unflattened_size").get<std::vector<std::int64_t>>()));
        }},
       {"Upsample", upsample_layer},
   };
@@ -271,8 +253,7 @@ Arrays run_train(const Json& attrs, const Arrays& given) {
   std::vector<double> losses, norms;
   for (std::int64_t t = 0; t < given.at("batches").size(0); ++t) {
     const Tensor rows = contiguous(select(given.at("batches"), 0, t));
-    Arrays inputs{{"x", net(index_select(given.at("X"), 0, rows))},
-                  {"target", index_select(given.at("Y"), 0, rows)}};
+    Arrays inputs{{"x", net(index_select(given.at("X"), 0, rows))}, {"target", index_select(given.at("Y"), 0, rows)}};
     const Tensor value = (*loss_function)(Call(options, inputs, {"x", "target"})).at(0);
     optimizer->zero_grad();
     backward(value);
@@ -317,8 +298,7 @@ void replace_parameters(nn::ModuleRef model, const Arrays& given, const std::str
     Replace(const Arrays& arrays, std::string prefix_) : given(arrays), path(std::move(prefix_)) {}
     void parameter(std::string_view name, Parameter& p) override {
       const auto at = given.find(path + std::string(name));
-      if (at != given.end())
-        static_cast<Tensor&>(p) = requires_grad(at->second) ? at->second : leaf(clone(at->second));
+      if (at != given.end()) static_cast<Tensor&>(p) = requires_grad(at->second) ? at->second : leaf(clone(at->second));
     }
     void child(std::string_view name, nn::ModuleRef module) override {
       const std::string outer = path;

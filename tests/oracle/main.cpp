@@ -17,8 +17,7 @@ int print(const oracle::Outcome& outcome) {
   }
   for (const std::string& text : outcome.failed) fmt::print("FAILED {}\n", text);
   fmt::print("{} ran, {} skipped, {} failed\n", outcome.ran, skipped, outcome.failed.size());
-  if (outcome.initialisers > 0)
-    fmt::print("{} facts of initialisers checked too\n", outcome.initialisers);
+  if (outcome.initialisers > 0) fmt::print("{} facts of initialisers checked too\n", outcome.initialisers);
   return outcome.failed.empty() ? 0 : 1;
 }
 

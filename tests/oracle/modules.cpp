@@ -49,9 +49,8 @@ std::vector<Tensor> multihead_attention(const Call& c) {
   });
   const Tensor query = c("query"), key = c("key").defined() ? c("key") : query,
                value = c("value").defined() ? c("value") : key;
-  const nn::AttentionMask mask{.key_padding = c("key_padding_mask"),
-                               .causal = c.has("causal") && c.flag("causal"),
-                               .weights = true};
+  const nn::AttentionMask mask{
+      .key_padding = c("key_padding_mask"), .causal = c.has("causal") && c.flag("causal"), .weights = true};
   const nn::Attended r = module(query, key, value, mask);
   return {r.y, r.weights};
 }

@@ -52,8 +52,7 @@ Function max_unpool(Unpool f) {
       // Of all axes, or of the spatial ones.
       const Shape all = c.shape("output_size"), kernel = input(c, 0).shape();
       Shape spatial;
-      for (int d = all.rank() == kernel.rank() ? 2 : 0; d < all.rank(); ++d)
-        spatial.push_back(all[d]);
+      for (int d = all.rank() == kernel.rank() ? 2 : 0; d < all.rank(); ++d) spatial.push_back(all[d]);
       options.size = PerAxis(spatial);
     }
     return f(input(c, 0), input(c, 1), sizes(c, "kernel_size", 1), options);
@@ -78,13 +77,12 @@ Tensor lengths(const Call& c, const char* name) {
 
 Tensor ctc_case(const Call& c) {
   const Tensor x = named(c, {"log_probs", "x"});
-  return ctc_loss(x,
-                  named(c, {"targets", "target"}),
-                  lengths(c, "input_lengths"),
-                  lengths(c, "target_lengths"),
-                  {.blank = c.integer("blank", 0),
-                   .reduction = reduction_of(c),
-                   .zero_infinity = c.flag("zero_infinity")});
+  return ctc_loss(
+      x,
+      named(c, {"targets", "target"}),
+      lengths(c, "input_lengths"),
+      lengths(c, "target_lengths"),
+      {.blank = c.integer("blank", 0), .reduction = reduction_of(c), .zero_infinity = c.flag("zero_infinity")});
 }
 
 Tensor scatter_reduce_case(const Call& c) {
@@ -154,11 +152,9 @@ std::vector<Tensor> transformer_decoder_layer(const Call& c) {
 
 Functions more_functions() {
   return {
-      {"affine_grid", one([](const Call& c) {
-         return affine_grid(input(c, 0), c.shape("size"), c.flag("align_corners"));
-       })},
-      {"cdist",
-       one([](const Call& c) { return cdist(input(c, 0), c.all().back(), p_of(c, "p")); })},
+      {"affine_grid",
+       one([](const Call& c) { return affine_grid(input(c, 0), c.shape("size"), c.flag("align_corners")); })},
+      {"cdist", one([](const Call& c) { return cdist(input(c, 0), c.all().back(), p_of(c, "p")); })},
       {"ctc_loss", one(ctc_case)},
       {"grid_sample", one(grid_sample_case)},
       {"gru_cell", cell<nn::GRUCell>()},

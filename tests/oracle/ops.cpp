@@ -15,8 +15,7 @@ std::optional<std::int64_t> ignored(const Call& c) {
 std::vector<Tensor> batch_norm_case(const Call& c) {
   const double eps = c.number("eps", 1e-5);
   if (!c.flag("training"))
-    return {
-        batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
+    return {batch_norm_eval(c("x"), c("running_mean"), c("running_var"), c("weight"), c("bias"), eps)};
   const BatchNormResult r = batch_norm(c("x"), c("weight"), c("bias"), eps);
   std::vector<Tensor> outputs{r.y};
   if (c("running_mean").defined()) {
@@ -72,28 +71,22 @@ Functions basic_functions() {
   return {
       {"abs", unary(abs)},
       {"add", binary(add)},
-      {"addmm", one([](const Call& c) {
-         return addmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1));
-       })},
-      {"amax",
-       reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
-      {"amin",
-       reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
+      {"addmm",
+       one([](const Call& c) { return addmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1)); })},
+      {"amax", reduction([](const Tensor& x, const Axes& a, bool keep) { return max(x, a, keep); })},
+      {"amin", reduction([](const Tensor& x, const Axes& a, bool keep) { return min(x, a, keep); })},
       {"argmax", one([](const Call& c) {
          return c.has("dim") ? argmax(c("x"), c.integer("dim"), c.flag("keepdim")) : argmax(c("x"));
        })},
       {"argmin", one([](const Call& c) {
          return c.has("dim") ? argmin(c("x"), c.integer("dim"), c.flag("keepdim")) : argmin(c("x"));
        })},
-      {"baddbmm", one([](const Call& c) {
-         return baddbmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1));
-       })},
+      {"baddbmm",
+       one([](const Call& c) { return baddbmm(c("c"), c("a"), c("b"), c.number("alpha", 1), c.number("beta", 1)); })},
       {"batch_norm", batch_norm_case},
       {"bce_with_logits", one([](const Call& c) {
          return bce_with_logits(
-             c("x"),
-             c("target"),
-             {.weight = c("weight"), .pos_weight = c("pos_weight"), .reduction = reduction_of(c)});
+             c("x"), c("target"), {.weight = c("weight"), .pos_weight = c("pos_weight"), .reduction = reduction_of(c)});
        })},
       {"bmm", binary(bmm)},
       {"chunk", split_case},
@@ -108,15 +101,11 @@ Functions basic_functions() {
                                .label_smoothing = c.number("label_smoothing", 0),
                                .reduction = reduction_of(c)});
        })},
-      {"cross", one([](const Call& c) {
-         return cross(c("a"), c("b"), c.has("dim") ? c.integer("dim") : -1);
-       })},
+      {"cross", one([](const Call& c) { return cross(c("a"), c("b"), c.has("dim") ? c.integer("dim") : -1); })},
       {"div", binary(div)},
       {"dot", binary(dot)},
       {"dropout", one(dropout_case)},
-      {"dropout_mask", one([](const Call& c) {
-         return c("x") * to(c("mask"), float64) / (1 - c.number("p", 0.5));
-       })},
+      {"dropout_mask", one([](const Call& c) { return c("x") * to(c("mask"), float64) / (1 - c.number("p", 0.5)); })},
       {"einsum", one([](const Call& c) { return einsum(c.text("equation"), c.all()); })},
       {"elu", one([](const Call& c) { return elu(c("x"), c.number("alpha", 1)); })},
       {"erf", unary(erf)},
@@ -130,20 +119,15 @@ Functions basic_functions() {
       {"le", binary(less_equal)},
       {"lt", binary(less)},
       {"ne", binary(not_equal_to)},
-      {"index_select",
-       one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
+      {"index_select", one([](const Call& c) { return index_select(c("x"), c.integer("dim"), c("index")); })},
       {"kron", binary(kron)},
-      {"l1_loss", one([](const Call& c) {
-         return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
-       })},
-      {"leaky_relu",
-       one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope", 0.01)); })},
+      {"l1_loss", one([](const Call& c) { return l1_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
+      {"leaky_relu", one([](const Call& c) { return leaky_relu(c("x"), c.number("negative_slope", 0.01)); })},
       {"linear", one([](const Call& c) { return linear(c("x"), c("weight"), c("bias")); })},
       {"log", unary(log)},
       {"log1p", unary(log1p)},
       {"log_softmax", one([](const Call& c) { return log_softmax(c("x"), softmax_dim(c)); })},
-      {"logsumexp",
-       reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
+      {"logsumexp", reduction([](const Tensor& x, const Axes& a, bool keep) { return logsumexp(x, a, keep); })},
       {"matmul", binary(matmul)},
       {"max_dim",
        [](const Call& c) {
@@ -157,28 +141,22 @@ Functions basic_functions() {
        }},
       {"maximum", binary(maximum)},
       {"maxout", one([](const Call& c) { return maxout(c("x"), c.integer("pieces")); })},
-      {"mean",
-       reduction([](const Tensor& x, const Axes& a, bool keep) { return mean(x, a, keep); })},
+      {"mean", reduction([](const Tensor& x, const Axes& a, bool keep) { return mean(x, a, keep); })},
       {"minimum", binary(minimum)},
-      {"mse_loss", one([](const Call& c) {
-         return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)});
-       })},
+      {"mse_loss", one([](const Call& c) { return mse_loss(c("x"), c("target"), {.reduction = reduction_of(c)}); })},
       {"mul", binary(mul)},
       {"mv", binary(mv)},
       {"neg", unary(neg)},
       {"nll_loss", one([](const Call& c) {
          return nll_loss(
-             c("x"),
-             c("target"),
-             {.weight = c("weight"), .ignore_index = ignored(c), .reduction = reduction_of(c)});
+             c("x"), c("target"), {.weight = c("weight"), .ignore_index = ignored(c), .reduction = reduction_of(c)});
        })},
       {"outer", binary(outer)},
       {"permute", one([](const Call& c) { return permute(c("x"), c.shape("dims")); })},
       {"pow", binary(pow)},
       {"pow_scalar", one([](const Call& c) { return pow(c("x"), c.number("exponent")); })},
       {"prelu", one([](const Call& c) { return prelu(c("x"), c("weight")); })},
-      {"prod",
-       reduction([](const Tensor& x, const Axes& a, bool keep) { return prod(x, a, keep); })},
+      {"prod", reduction([](const Tensor& x, const Axes& a, bool keep) { return prod(x, a, keep); })},
       {"reciprocal", unary(reciprocal)},
       {"relu", unary(relu)},
       {"reshape", one([](const Call& c) { return reshape(c("x"), c.shape("shape")); })},
@@ -189,37 +167,29 @@ Functions basic_functions() {
          return rrelu(c("x"), lower, upper, training);
        })},
       {"rsqrt", unary(rsqrt)},
-      {"scatter_add", one([](const Call& c) {
-         return scatter_add(c("x"), c.integer("dim"), c("index"), c("src"));
-       })},
-      {"select",
-       one([](const Call& c) { return select(c("x"), c.integer("dim"), c.integer("index")); })},
+      {"scatter_add", one([](const Call& c) { return scatter_add(c("x"), c.integer("dim"), c("index"), c("src")); })},
+      {"select", one([](const Call& c) { return select(c("x"), c.integer("dim"), c.integer("index")); })},
       {"sigmoid", unary(sigmoid)},
       {"sign", unary(sign)},
       {"sin", unary(sin)},
       {"slice", one([](const Call& c) { return slice_ranges(c("x"), c.attrs().at("ranges")); })},
       {"softmax", one([](const Call& c) { return softmax(c("x"), softmax_dim(c)); })},
       {"softmin", one([](const Call& c) { return softmin(c("x"), softmax_dim(c)); })},
-      {"softplus", one([](const Call& c) {
-         return softplus(c("x"), c.number("beta", 1), c.number("threshold", 20));
-       })},
+      {"softplus", one([](const Call& c) { return softplus(c("x"), c.number("beta", 1), c.number("threshold", 20)); })},
       {"split", split_case},
       {"sqrt", unary(sqrt)},
       {"square", unary(square)},
-      {"squeeze", one([](const Call& c) {
-         return c.has("dim") ? squeeze(c("x"), c.integer("dim")) : squeeze(c("x"));
-       })},
+      {"squeeze",
+       one([](const Call& c) { return c.has("dim") ? squeeze(c("x"), c.integer("dim")) : squeeze(c("x")); })},
       {"stack", one([](const Call& c) { return stack(c.all(), c.integer("dim", 0)); })},
       {"sub", binary(sub)},
       {"sum", reduction([](const Tensor& x, const Axes& a, bool keep) { return sum(x, a, keep); })},
       {"tanh", unary(tanh)},
       {"trace", unary(trace)},
-      {"transpose",
-       one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
+      {"transpose", one([](const Call& c) { return transpose(c("x"), c.integer("dim0"), c.integer("dim1")); })},
       {"unsqueeze", one([](const Call& c) { return unsqueeze(c("x"), c.integer("dim")); })},
-      {"var", one([](const Call& c) {
-         return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased", true) ? 1 : 0);
-       })},
+      {"var",
+       one([](const Call& c) { return var(c("x"), axes(c), c.flag("keepdim"), c.flag("unbiased", true) ? 1 : 0); })},
       {"where", one([](const Call& c) { return where(c("cond"), c("a"), c("b")); })},
       {"sequential", one([](const Call& c) {
          Arrays given;
@@ -344,7 +314,7 @@ std::vector<std::string> input_names(const std::string& op, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i)
     names.push_back(at != table.end() && i < at->second.size() ? at->second[i]
                     : count == 1                               ? "x"
-                                 : std::string(1, static_cast<char>('a' + i)));
+                                                               : std::string(1, static_cast<char>('a' + i)));
   return names;
 }
 

@@ -124,21 +124,15 @@ const std::map<std::string, MakeCurves>& schedules() {
        }},
       {"cosine_warm_restarts",
        [](const Json& o, double base) -> Curves {
-         return {optim::cosine_warm_restarts(
-                     o.at("T_0"), o.value("T_mult", 1.0), o.value("eta_min", 0.0) / base),
-                 {}};
+         return {optim::cosine_warm_restarts(o.at("T_0"), o.value("T_mult", 1.0), o.value("eta_min", 0.0) / base), {}};
        }},
       {"cyclic_lr", make_cyclic},
-      {"exponential_lr",
-       [](const Json& o, double) -> Curves {
-         return {optim::exponential(o.at("gamma")), {}};
-       }},
+      {"exponential_lr", [](const Json& o, double) -> Curves { return {optim::exponential(o.at("gamma")), {}}; }},
       {"linear_lr",
        [](const Json& o, double) -> Curves {
-         return {optim::linear(o.value("start_factor", 1.0 / 3),
-                               o.value("end_factor", 1.0),
-                               o.value("total_iters", 5.0)),
-                 {}};
+         return {
+             optim::linear(o.value("start_factor", 1.0 / 3), o.value("end_factor", 1.0), o.value("total_iters", 5.0)),
+             {}};
        }},
       {"multi_step_lr",
        [](const Json& o, double) -> Curves {
@@ -168,13 +162,9 @@ double base_of(const std::string& name, const Json& attrs, double otherwise) {
   return attrs.value(name == "one_cycle_lr" ? "max_lr" : "base_lr", otherwise);
 }
 
-optim::Schedule schedule_of(const std::string& name,
-                            MakeCurves make,
-                            const Json& attrs,
-                            optim::Optimizer& optimizer) {
+optim::Schedule schedule_of(const std::string& name, MakeCurves make, const Json& attrs, optim::Optimizer& optimizer) {
   const Curves curves = make(attrs, optimizer.lr());
-  const bool moves =
-      (name == "cyclic_lr" || name == "one_cycle_lr") && attrs.value("cycle_momentum", true);
+  const bool moves = (name == "cyclic_lr" || name == "one_cycle_lr") && attrs.value("cycle_momentum", true);
   return moves ? optim::Schedule(optimizer, curves) : optim::Schedule(optimizer, curves.rate);
 }
 
@@ -219,15 +209,14 @@ std::vector<Parameter> parameters_with_gradients(const Arrays& given) {
 
 Arrays clipped(const std::vector<Parameter>& parameters) {
   Arrays result;
-  for (std::size_t i = 0; i < parameters.size(); ++i)
-    result["clipped" + std::to_string(i)] = gradient(parameters[i]);
+  for (std::size_t i = 0; i < parameters.size(); ++i) result["clipped" + std::to_string(i)] = gradient(parameters[i]);
   return result;
 }
 
 Arrays run_clip_norm(const Json& attrs, const Arrays& given) {
   const auto parameters = parameters_with_gradients(given);
-  const double total = optim::clip_grad_norm(
-      parameters, attrs.at("max_norm"), Call(attrs, given, {}).number("norm_type", 2));
+  const double total =
+      optim::clip_grad_norm(parameters, attrs.at("max_norm"), Call(attrs, given, {}).number("norm_type", 2));
   Arrays result = clipped(parameters);
   result["total_norm"] = scalar(total, float64);
   return result;
@@ -256,17 +245,12 @@ const MakeOptimizer* find_optimizer(const std::string& type) {
 }
 
 std::map<std::string, Procedure> optimizer_procedures() {
-  std::map<std::string, Procedure> table{{"clip_grad_norm", run_clip_norm},
-                                         {"clip_grad_value", run_clip_value},
-                                         {"reduce_lr_on_plateau", run_plateau}};
+  std::map<std::string, Procedure> table{
+      {"clip_grad_norm", run_clip_norm}, {"clip_grad_value", run_clip_value}, {"reduce_lr_on_plateau", run_plateau}};
   for (const auto& [name, make] : optimizers())
-    table[name] = [&make](const Json& attrs, const Arrays& given) {
-      return run_optimizer(make, attrs, given);
-    };
+    table[name] = [&make](const Json& attrs, const Arrays& given) { return run_optimizer(make, attrs, given); };
   for (const auto& [name, make] : schedules())
-    table[name] = [&name, make](const Json& attrs, const Arrays&) {
-      return run_schedule(name, make, attrs);
-    };
+    table[name] = [&name, make](const Json& attrs, const Arrays&) { return run_schedule(name, make, attrs); };
   return table;
 }
 

@@ -46,12 +46,8 @@ class Call {
   double number(const char* key, double otherwise) const;
   double number(const char* key) const;
   std::int64_t integer(const char* key) const { return attrs_.at(key).get<std::int64_t>(); }
-  std::int64_t integer(const char* key, std::int64_t otherwise) const {
-    return has(key) ? integer(key) : otherwise;
-  }
-  bool flag(const char* key, bool otherwise = false) const {
-    return has(key) ? attrs_.at(key).get<bool>() : otherwise;
-  }
+  std::int64_t integer(const char* key, std::int64_t otherwise) const { return has(key) ? integer(key) : otherwise; }
+  bool flag(const char* key, bool otherwise = false) const { return has(key) ? attrs_.at(key).get<bool>() : otherwise; }
   std::string text(const char* key) const { return attrs_.at(key).get<std::string>(); }
   gradus::Shape shape(const char* key) const;
 
@@ -65,16 +61,15 @@ class Call {
 template <class Layer>
 Layer transformer_layer(const Call& c) {
   const bool smooth = c.has("activation") && c.text("activation") == "gelu";
-  return Layer(
-      c.integer("d_model"),
-      c.integer("nhead"),
-      {.dim_feedforward = c.integer("dim_feedforward", 2048),
-       .dropout = 0,
-       .activation = smooth ? +[](gradus::Arg x) { return gradus::gelu(x); } : gradus::relu,
-       .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
-       .batch_first = c.flag("batch_first", true),
-       .norm_first = c.flag("norm_first"),
-       .dtype = gradus::float64});
+  return Layer(c.integer("d_model"),
+               c.integer("nhead"),
+               {.dim_feedforward = c.integer("dim_feedforward", 2048),
+                .dropout = 0,
+                .activation = smooth ? +[](gradus::Arg x) { return gradus::gelu(x); } : gradus::relu,
+                .layer_norm_eps = c.number("layer_norm_eps", 1e-5),
+                .batch_first = c.flag("batch_first", true),
+                .norm_first = c.flag("norm_first"),
+                .dtype = gradus::float64});
 }
 
 /// Outputs in the order the case lists them.
@@ -118,8 +113,8 @@ const Function* find_function(const std::string& op);
 using Layer = std::function<gradus::nn::AnyModule(const Json& spec)>;
 const Layer* find_layer(const std::string& type);
 /// An optimiser of parameters; null if there is none of that type.
-using MakeOptimizer = std::function<std::unique_ptr<gradus::optim::Optimizer>(
-    std::vector<gradus::Parameter>, const Json& options)>;
+using MakeOptimizer =
+    std::function<std::unique_ptr<gradus::optim::Optimizer>(std::vector<gradus::Parameter>, const Json& options)>;
 const MakeOptimizer* find_optimizer(const std::string& type);
 
 /// The program of a case of kind "program": nodes run in order.
@@ -143,9 +138,7 @@ std::vector<std::string> initialiser_failures(const std::string& folder, int& ra
 /// A schedule {"type": …} of an optimiser's rate and, if it moves that, momentum. Throws Missing.
 gradus::optim::Schedule make_schedule(gradus::optim::Optimizer& optimizer, const Json& spec);
 /// Puts `given[prefix + name]` in the place of each parameter of a model, so that gradients reach it.
-void replace_parameters(gradus::nn::ModuleRef model,
-                        const Arrays& given,
-                        const std::string& prefix);
+void replace_parameters(gradus::nn::ModuleRef model, const Arrays& given, const std::string& prefix);
 /// A sequential net from a "layers" list, its parameters replaced by `given[prefix + name]`.
 gradus::nn::Sequential make_net(const Json& layers, const Arrays& given, const std::string& prefix);
 

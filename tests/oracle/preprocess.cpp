@@ -21,14 +21,12 @@ Arrays run_pca(const Json& attrs, const Arrays& given) {
   const auto ddof = ddof_of(attrs);
   const bool reduced = attrs.contains("components") && !attrs["components"].is_null();
   const auto pca =
-      data::Pca({.components = reduced ? attrs["components"].get<std::int64_t>() : 0, .ddof = ddof})
-          .fit(x);
+      data::Pca({.components = reduced ? attrs["components"].get<std::int64_t>() : 0, .ddof = ddof}).fit(x);
   const Tensor v = pca.eigenvectors();
   const Tensor wanted = given.contains("eigenvectors") ? given.at("eigenvectors") : v;
   const Tensor centred = sub(x, pca.mean());
   return {{"mean", pca.mean()},
-          {"covariance",
-           mul(matmul(transpose(centred), centred), 1.0 / static_cast<double>(x.size(0) - ddof))},
+          {"covariance", mul(matmul(transpose(centred), centred), 1.0 / static_cast<double>(x.size(0) - ddof))},
           {"eigenvalues", pca.eigenvalues()},
           {"eigenvectors", with_signs(v, v, wanted)},
           {"projected", with_signs(pca(x), v, wanted)}};
@@ -43,8 +41,7 @@ Arrays run_standardise(const Json& attrs, const Arrays& given) {
 
 Arrays run_min_max(const Json& attrs, const Arrays& given) {
   const auto scale =
-      data::MinMax({.low = attrs.value("low", 0.0), .high = attrs.value("high", 1.0)})
-          .fit(given.at("X"));
+      data::MinMax({.low = attrs.value("low", 0.0), .high = attrs.value("high", 1.0)}).fit(given.at("X"));
   Arrays result{{"Y", scale(given.at("X"))}};
   if (given.contains("Xtest")) result["Ytest"] = scale(given.at("Xtest"));
   return result;
@@ -53,8 +50,7 @@ Arrays run_min_max(const Json& attrs, const Arrays& given) {
 template <data::Whiten kind>
 Arrays run_whiten(const Json& attrs, const Arrays& given) {
   const auto whiten =
-      data::Pca({.whiten = kind, .eps = attrs.value("eps", 1e-5), .ddof = ddof_of(attrs)})
-          .fit(given.at("X"));
+      data::Pca({.whiten = kind, .eps = attrs.value("eps", 1e-5), .ddof = ddof_of(attrs)}).fit(given.at("X"));
   Arrays result{{"mean", whiten.mean()}, {"W", whiten.matrix()}, {"Y", whiten(given.at("X"))}};
   if (given.contains("Xtest")) result["Ytest"] = whiten(given.at("Xtest"));
   if constexpr (kind == data::Whiten::pca) {

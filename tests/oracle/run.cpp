@@ -24,9 +24,7 @@ double Call::number(const char* key) const {
   throw Missing{value.get<std::string>()};
 }
 
-double Call::number(const char* key, double otherwise) const {
-  return has(key) ? number(key) : otherwise;
-}
+double Call::number(const char* key, double otherwise) const { return has(key) ? number(key) : otherwise; }
 
 gradus::Shape Call::shape(const char* key) const {
   gradus::Shape shape;
@@ -45,8 +43,7 @@ struct Tolerance {
 /// those or of numbers by array), else its note ("compare to 1e-8", "tolerance 1e-8"), else the format.
 Tolerance tolerance_of(const Json& c, const std::string& array) {
   Tolerance t;
-  static const std::regex said(
-      R"((?:compare[^.;]*? to|tolerance(?: of)?|within) ([0-9][0-9.]*e-[0-9]+))");
+  static const std::regex said(R"((?:compare[^.;]*? to|tolerance(?: of)?|within) ([0-9][0-9.]*e-[0-9]+))");
   std::smatch match;
   const std::string note = c.value("note", "");
   if (std::regex_search(note, match, said)) t.rtol = t.atol = std::stod(match[1]);
@@ -70,17 +67,12 @@ Tolerance tolerance_of(const Json& c, const std::string& array) {
 }
 
 /// "" if `got` is `want` within the tolerance, else by how much it is not.
-std::string difference(const std::string& what,
-                       const Tensor& got,
-                       const Tensor& want,
-                       Tolerance tolerance) {
+std::string difference(const std::string& what, const Tensor& got, const Tensor& want, Tolerance tolerance) {
   if (!got.defined()) return what + ": missing";
   if (got.shape() != want.shape())
-    return fmt::format(
-        "{}: shape {}, expected {}", what, to_string(got.shape()), to_string(want.shape()));
+    return fmt::format("{}: shape {}, expected {}", what, to_string(got.shape()), to_string(want.shape()));
   if (is_floating(got.dtype()) != is_floating(want.dtype()))
-    return fmt::format(
-        "{}: {}, expected {}", what, to_string(got.dtype()), to_string(want.dtype()));
+    return fmt::format("{}: {}, expected {}", what, to_string(got.dtype()), to_string(want.dtype()));
   const auto a = got.to_vector(), b = want.to_vector();
   double worst = 0;
   std::size_t at = 0;
@@ -91,12 +83,7 @@ std::string difference(const std::string& what,
     if (excess > worst) worst = excess, at = i;
   }
   if (worst <= 1) return "";
-  return fmt::format("{}[{}]: {:.12g}, expected {:.12g} ({:.2g} times the tolerance)",
-                     what,
-                     at,
-                     a[at],
-                     b[at],
-                     worst);
+  return fmt::format("{}[{}]: {:.12g}, expected {:.12g} ({:.2g} times the tolerance)", what, at, a[at], b[at], worst);
 }
 
 /// The steps of a view, as differentiable ops.
@@ -195,8 +182,7 @@ class Differentiable {
     const bool second = c_.value("hvp", false);
     // Once as a training step does it, and once recorded: the rules may take different ways.
     const auto plain = gradus::grad(results_, wanted, cotangents_, {.retain_graph = true});
-    const auto recorded =
-        second ? gradus::grad(results_, wanted, cotangents_, {.create_graph = true}) : plain;
+    const auto recorded = second ? gradus::grad(results_, wanted, cotangents_, {.create_graph = true}) : plain;
     std::size_t i = 0;
     for (const auto& [name, want] : grads_.items()) {
       compare("grad " + name, plain[i], array(want));
@@ -204,8 +190,7 @@ class Differentiable {
       ++i;
     }
     for (const auto& [name, base] : bases_)
-      if (grads_.contains(name))
-        compare("grad of the base of " + name, plain[i++], array(views_[name].at("grad")));
+      if (grads_.contains(name)) compare("grad of the base of " + name, plain[i++], array(views_[name].at("grad")));
     if (second) compare_second(keys, recorded);
   }
 
@@ -224,9 +209,7 @@ class Differentiable {
     i = 0;
     for (const auto& [name, want] : grads_.items()) {
       const Tensor& got = hv[i++];
-      compare("hvp " + name,
-              got.defined() ? got : gradus::zeros_like(inputs_[name]),
-              arrays_.at("hv." + name));
+      compare("hvp " + name, got.defined() ? got : gradus::zeros_like(inputs_[name]), arrays_.at("hv." + name));
     }
   }
 
@@ -246,8 +229,8 @@ std::vector<std::string> run_procedure(const Json& c, const Arrays& arrays) {
   for (const std::string name : c.at("outputs")) {
     const auto at = got.find(name);
     if (!arrays.contains(name)) continue;
-    std::string text = difference(
-        name, at == got.end() ? Tensor() : at->second, arrays.at(name), tolerance_of(c, name));
+    std::string text =
+        difference(name, at == got.end() ? Tensor() : at->second, arrays.at(name), tolerance_of(c, name));
     if (!text.empty()) failures.push_back(std::move(text));
   }
   return failures;
@@ -257,9 +240,7 @@ std::vector<std::string> run_procedure(const Json& c, const Arrays& arrays) {
 
 Outcome run(const std::string& folder) {
   std::ifstream file(folder + "/index.json");
-  if (!file)
-    gradus::detail::fail<gradus::IoError>("oracle",
-                                          "expected " + folder + "/index.json, got no such file");
+  if (!file) gradus::detail::fail<gradus::IoError>("oracle", "expected " + folder + "/index.json, got no such file");
   const Json index = Json::parse(file);
   std::map<std::string, std::map<std::string, Arrays>> files;  // file -> case -> arrays
   Outcome outcome;
@@ -275,11 +256,9 @@ Outcome run(const std::string& folder) {
         }
       }
       const Arrays& arrays = files[npz][name];
-      const auto failures =
-          c.contains("grads") ? Differentiable(c, arrays).run() : run_procedure(c, arrays);
+      const auto failures = c.contains("grads") ? Differentiable(c, arrays).run() : run_procedure(c, arrays);
       ++ran;
-      if (!failures.empty())
-        failed.push_back(fmt::format("{}: {}", name, fmt::join(failures, "; ")));
+      if (!failures.empty()) failed.push_back(fmt::format("{}: {}", name, fmt::join(failures, "; ")));
     } catch (const Missing& missing) {
       skipped[missing.what].push_back(name);
     } catch (const std::exception& error) {
@@ -287,8 +266,7 @@ Outcome run(const std::string& folder) {
       failed.push_back(fmt::format("{}: {}", name, error.what()));
     }
   }
-  for (std::string& text : initialiser_failures(folder, initialisers))
-    failed.push_back(std::move(text));
+  for (std::string& text : initialiser_failures(folder, initialisers)) failed.push_back(std::move(text));
   return outcome;
 }
 

@@ -96,12 +96,10 @@ template <class E, class F>
 void expect_error(F&& call, const std::vector<std::string>& parts) {
   try {
     call();
-    ADD_FAILURE() << "nothing thrown; expected an error with \"" << (parts.empty() ? "" : parts[0])
-                  << '"';
+    ADD_FAILURE() << "nothing thrown; expected an error with \"" << (parts.empty() ? "" : parts[0]) << '"';
   } catch (const E& error) {
     for (const std::string& part : parts)
-      EXPECT_NE(std::string(error.what()).find(part), std::string::npos)
-          << part << " is not in: " << error.what();
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " is not in: " << error.what();
   } catch (const std::exception& error) {
     ADD_FAILURE() << "another kind of error: " << error.what();
   }

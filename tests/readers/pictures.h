@@ -22,8 +22,7 @@ inline std::string big(std::uint32_t value) {
 inline std::string chunk(const std::string& type, const std::string& body) {
   const std::string both = type + body;
   return big(static_cast<std::uint32_t>(body.size())) + both +
-         big(static_cast<std::uint32_t>(
-             crc32_z(0, reinterpret_cast<const Bytef*>(both.data()), both.size())));
+         big(static_cast<std::uint32_t>(crc32_z(0, reinterpret_cast<const Bytef*>(both.data()), both.size())));
 }
 
 /// A PNG file: color type 0 is grey, 2 RGB, 6 RGB with alpha; `extra` are chunks before the pixels.
@@ -33,25 +32,17 @@ inline std::string png(std::uint32_t height,
                        const std::string& pixels,
                        int bits = 8,
                        const std::string& extra = "") {
-  const std::size_t stride = width *
-                             (type == 0   ? 1U
-                              : type == 2 ? 3U
-                                          : 4U) *
-                             static_cast<std::size_t>(bits / 8);
+  const std::size_t stride = width * (type == 0 ? 1U : type == 2 ? 3U : 4U) * static_cast<std::size_t>(bits / 8);
   std::string raw;
   for (std::size_t y = 0; (y + 1) * stride <= pixels.size(); ++y)
     raw += '\0' + pixels.substr(y * stride, stride);  // no filter
   std::string packed(compressBound(raw.size()), '\0');
   uLongf size = packed.size();
-  compress(reinterpret_cast<Bytef*>(packed.data()),
-           &size,
-           reinterpret_cast<const Bytef*>(raw.data()),
-           raw.size());
+  compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(raw.data()), raw.size());
   packed.resize(size);
-  const std::string header = big(width) + big(height) + static_cast<char>(bits) +
-                             static_cast<char>(type) + std::string(3, '\0');
-  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + extra + chunk("IDAT", packed) +
-         chunk("IEND", "");
+  const std::string header =
+      big(width) + big(height) + static_cast<char>(bits) + static_cast<char>(type) + std::string(3, '\0');
+  return "\x89PNG\r\n\x1a\n" + chunk("IHDR", header) + extra + chunk("IDAT", packed) + chunk("IEND", "");
 }
 
 struct JpegForm {
@@ -62,8 +53,7 @@ struct JpegForm {
   std::string exif = "";               // a block that goes before the pixels
 };
 
-inline std::string jpeg(
-    int height, int width, int channels, std::string pixels, const JpegForm& form = {}) {
+inline std::string jpeg(int height, int width, int channels, std::string pixels, const JpegForm& form = {}) {
   jpeg_compress_struct info;
   jpeg_error_mgr error;
   info.err = jpeg_std_error(&error);
@@ -74,9 +64,7 @@ inline std::string jpeg(
   info.image_height = static_cast<JDIMENSION>(height);
   info.image_width = static_cast<JDIMENSION>(width);
   info.input_components = channels;
-  info.in_color_space = form.given != JCS_UNKNOWN ? form.given
-                        : channels == 1           ? JCS_GRAYSCALE
-                                                  : JCS_RGB;
+  info.in_color_space = form.given != JCS_UNKNOWN ? form.given : channels == 1 ? JCS_GRAYSCALE : JCS_RGB;
   jpeg_set_defaults(&info);
   if (form.stored != JCS_UNKNOWN) jpeg_set_colorspace(&info, form.stored);
   jpeg_set_quality(&info, form.quality, TRUE);
@@ -88,8 +76,8 @@ inline std::string jpeg(
                       reinterpret_cast<const JOCTET*>(form.exif.data()),
                       static_cast<unsigned>(form.exif.size()));
   while (info.next_scanline < info.image_height) {
-    auto* row = reinterpret_cast<unsigned char*>(pixels.data()) +
-                info.next_scanline * static_cast<unsigned>(width * channels);
+    auto* row =
+        reinterpret_cast<unsigned char*>(pixels.data()) + info.next_scanline * static_cast<unsigned>(width * channels);
     jpeg_write_scanlines(&info, &row, 1);
   }
   jpeg_finish_compress(&info);

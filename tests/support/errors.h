@@ -26,8 +26,7 @@ unsigned line_of(F&& f, CallSite here = CallSite::here()) {
   try {
     f();
   } catch (const Error& e) {
-    return e.site().file != nullptr && std::string_view(e.site().file) == here.file ? e.site().line
-                                                                                    : 0;
+    return e.site().file != nullptr && std::string_view(e.site().file) == here.file ? e.site().line : 0;
   }
   return 0;
 }

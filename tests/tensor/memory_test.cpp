@@ -32,14 +32,11 @@ TEST(Allocator, BlocksAreAlignedAndApart) {
     std::size_t bytes;
   };
   std::mt19937 random(1);
-  std::vector<std::size_t> sizes{
-      0, 1, 63, 64, 65, 512, 513, 640, 641, 4096, 100'000, 262'144, 262'145, 3'000'000};
+  std::vector<std::size_t> sizes{0, 1, 63, 64, 65, 512, 513, 640, 641, 4096, 100'000, 262'144, 262'145, 3'000'000};
   for (int i = 0; i < 2000; ++i) sizes.push_back(random() % 5000);
   std::vector<Block> blocks;
-  for (std::size_t bytes : sizes)
-    blocks.push_back({static_cast<std::byte*>(detail::allocate(bytes)), bytes});
-  std::sort(
-      blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.at < b.at; });
+  for (std::size_t bytes : sizes) blocks.push_back({static_cast<std::byte*>(detail::allocate(bytes)), bytes});
+  std::sort(blocks.begin(), blocks.end(), [](const Block& a, const Block& b) { return a.at < b.at; });
   for (std::size_t i = 0; i < blocks.size(); ++i) {
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(blocks[i].at) % 64, 0U);
     if (i > 0) {
@@ -255,8 +252,7 @@ TEST_F(Files, ErrorsLeaveNothingBehind) {
   } catch (const IoError& e) {
     EXPECT_EQ(e.op(), "save");
     EXPECT_EQ(e.message(),
-              "expected a file that can be written, got '" + dir_ +
-                  "/missing/a.txt' (No such file or directory)");
+              "expected a file that can be written, got '" + dir_ + "/missing/a.txt' (No such file or directory)");
   }
   EXPECT_THROW(detail::write_file("save", dir_, "one"), IoError);
   EXPECT_THROW(detail::write_file("save", "", "one"), IoError);

@@ -12,9 +12,7 @@ namespace {
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 std::string text(const Tensor& x) { return to_string(x); }
-std::string text64(std::initializer_list<detail::Nested> values) {
-  return to_string(tensor(values, float64));
-}
+std::string text64(std::initializer_list<detail::Nested> values) { return to_string(tensor(values, float64)); }
 
 // The strings are what NumPy's str() gives for the same arrays.
 
@@ -114,9 +112,7 @@ TEST(Print, ShortensLargeTensors) {
   EXPECT_EQ(text(arange(1001)), "[   0    1    2 ...  998  999 1000]");
   EXPECT_EQ(text(arange(1000)).find("..."), std::string::npos);
   const Tensor x = view_as(arange(2000), {1000, 2}, {2, 1});
-  EXPECT_EQ(
-      text(x),
-      "[[   0    1]\n [   2    3]\n [   4    5]\n ...\n [1994 1995]\n [1996 1997]\n [1998 1999]]");
+  EXPECT_EQ(text(x), "[[   0    1]\n [   2    3]\n [   4    5]\n ...\n [1994 1995]\n [1996 1997]\n [1998 1999]]");
   const Tensor y = view_as(arange(4000), {2, 2000}, {2000, 1});
   EXPECT_EQ(text(y), "[[   0    1    2 ... 1997 1998 1999]\n [2000 2001 2002 ... 3997 3998 3999]]");
   // Only what is shown decides the format.

@@ -31,9 +31,8 @@ double distance(std::vector<double> x, F&& cdf) {
   const auto n = static_cast<double>(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
     const double p = cdf(x[i]);
-    largest = std::max({largest,
-                        std::abs(p - static_cast<double>(i) / n),
-                        std::abs(p - static_cast<double>(i + 1) / n)});
+    largest =
+        std::max({largest, std::abs(p - static_cast<double>(i) / n), std::abs(p - static_cast<double>(i + 1) / n)});
   }
   return largest;
 }
@@ -57,9 +56,8 @@ TEST(Philox, KnownAnswers) {
   constexpr std::uint32_t ones = 0xffffffff;
   EXPECT_EQ(detail::philox({ones, ones, ones, ones}, {ones, ones}),
             (Words{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(
-      detail::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
-      (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  EXPECT_EQ(detail::philox({0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}),
+            (Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
   EXPECT_EQ(Generator(0).block(0), detail::philox({}, {}));
   EXPECT_EQ(Generator(0x0123456789abcdef).block(0x1122334455667788),
             detail::philox({0x55667788, 0x11223344, 0, 0}, {0x89abcdef, 0x01234567}));

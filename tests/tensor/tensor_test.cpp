@@ -57,12 +57,9 @@ TEST(Shape, Broadcasts) {
   EXPECT_EQ(broadcast_shapes({2, 1, 4}, {3, 1}), (Shape{2, 3, 4}));
   EXPECT_EQ(broadcast_shapes({}, {5}), (Shape{5}));
   EXPECT_EQ(broadcast_shapes({1}, {0}), (Shape{0}));
-  thrown<ShapeError>(
-      [] {
-        broadcast_shapes({3, 2}, {3}, "add");
-      },
-      "add",
-      "expected shapes that broadcast together, got [3, 2] and [3]");
+  thrown<ShapeError>([] { broadcast_shapes({3, 2}, {3}, "add"); },
+                     "add",
+                     "expected shapes that broadcast together, got [3, 2] and [3]");
   EXPECT_THROW(broadcast_shapes({0}, {3}), ShapeError);
 }
 
@@ -142,24 +139,11 @@ TEST(Construction, NestedBraces) {
 }
 
 TEST(Construction, RaggedBraces) {
+  thrown<ShapeError>([] { tensor({{1, 2}, {3}}); }, "tensor", "expected rows of one length, got 2 and 1");
   thrown<ShapeError>(
-      [] {
-        tensor({{1, 2}, {3}});
-      },
-      "tensor",
-      "expected rows of one length, got 2 and 1");
+      [] { tensor({{1, 2}, 3}); }, "tensor", "expected rows of one length, got a number where a row belongs");
   thrown<ShapeError>(
-      [] {
-        tensor({{1, 2}, 3});
-      },
-      "tensor",
-      "expected rows of one length, got a number where a row belongs");
-  thrown<ShapeError>(
-      [] {
-        tensor({1, {2, 3}});
-      },
-      "tensor",
-      "expected rows of one length, got a row where a number belongs");
+      [] { tensor({1, {2, 3}}); }, "tensor", "expected rows of one length, got a row where a number belongs");
 }
 
 TEST(Construction, ErrorsNameOpAndLine) {
@@ -167,43 +151,31 @@ TEST(Construction, ErrorsNameOpAndLine) {
   const std::uint32_t line = __LINE__ - 1;
   const auto e = thrown<ShapeError>(negative, "zeros", "expected sizes >= 0, got [2, -1]");
   EXPECT_EQ(e.site().line, line);
-  EXPECT_EQ(
-      std::string(e.what()),
-      "zeros: expected sizes >= 0, got [2, -1]\n  at tensor_test.cpp:" + std::to_string(line));
+  EXPECT_EQ(std::string(e.what()),
+            "zeros: expected sizes >= 0, got [2, -1]\n  at tensor_test.cpp:" + std::to_string(line));
 
+  thrown<ArgumentError>([] { full({2}, NAN, int64); }, "full", "expected a value that int64 can hold, got nan");
   thrown<ArgumentError>(
-      [] { full({2}, NAN, int64); }, "full", "expected a value that int64 can hold, got nan");
-  thrown<ArgumentError>([] { arange(0, 1, 0); },
-                        "arange",
-                        "expected finite bounds and a step other than 0, got 0, 1, 0");
+      [] { arange(0, 1, 0); }, "arange", "expected finite bounds and a step other than 0, got 0, 1, 0");
   EXPECT_THROW(arange(0, INFINITY), ArgumentError);
   EXPECT_THROW(arange(0, 1, 1e-300), ArgumentError);
   EXPECT_THROW(arange(1e30, 2e30, 1e30, int64), ArgumentError);
   thrown<ArgumentError>([] { linspace(0, 1, -2); }, "linspace", "expected values >= 0, got -2");
-  thrown<ShapeError>(
-      [] {
-        from_vector(std::vector<float>{1, 2, 3}, {2, 2});
-      },
-      "from_vector",
-      "expected 4 values for shape [2, 2], got 3");
+  thrown<ShapeError>([] { from_vector(std::vector<float>{1, 2, 3}, {2, 2}); },
+                     "from_vector",
+                     "expected 4 values for shape [2, 2], got 3");
   EXPECT_THROW(eye(-1), ShapeError);
 }
 
 TEST(Construction, ShapesThatMemoryCannotHold) {
   constexpr std::int64_t large = std::int64_t{1} << 40;
-  thrown<ShapeError>(
-      [] {
-        zeros({large, large});
-      },
-      "zeros",
-      "expected a shape that memory can hold, got [1099511627776, 1099511627776]");
+  thrown<ShapeError>([] { zeros({large, large}); },
+                     "zeros",
+                     "expected a shape that memory can hold, got [1099511627776, 1099511627776]");
   EXPECT_THROW(empty({std::numeric_limits<std::int64_t>::max()}), ShapeError);
-  thrown<ShapeError>(
-      [] {
-        empty({large, 1024});
-      },
-      "empty",
-      "expected a shape that memory can hold, got [1099511627776, 1024] (4503599627370496 bytes)");
+  thrown<ShapeError>([] { empty({large, 1024}); },
+                     "empty",
+                     "expected a shape that memory can hold, got [1099511627776, 1024] (4503599627370496 bytes)");
   const Tensor x = zeros({1});
   EXPECT_THROW(view_as(x, {large, large}, {0, 0}), ShapeError);
 }
@@ -224,8 +196,7 @@ TEST(Access, ReadsElements) {
   const auto size = [&] { x.size(2); };
   const std::uint32_t line = __LINE__ - 1;
   EXPECT_EQ(thrown<DTypeError>(data, "data", "expected float32, got int64").site().line, line - 2);
-  EXPECT_EQ(thrown<ShapeError>(item, "item", "expected one element, got shape [2, 3]").site().line,
-            line - 1);
+  EXPECT_EQ(thrown<ShapeError>(item, "item", "expected one element, got shape [2, 3]").site().line, line - 1);
   EXPECT_EQ(thrown<IndexError>(size, "size", "expected an axis in -2..1, got 2").site().line, line);
   EXPECT_THROW(empty({0}).item(), ShapeError);
 }
@@ -233,9 +204,8 @@ TEST(Access, ReadsElements) {
 TEST(Access, UndefinedTensors) {
   const Tensor none;
   EXPECT_FALSE(none.defined());
-  thrown<ArgumentError>([&] { none.shape(); },
-                        "tensor",
-                        "expected a tensor, got an undefined one (default-constructed)");
+  thrown<ArgumentError>(
+      [&] { none.shape(); }, "tensor", "expected a tensor, got an undefined one (default-constructed)");
   EXPECT_THROW(none.item(), ArgumentError);
   EXPECT_THROW(clone(none), ArgumentError);
   EXPECT_THROW(contiguous(none), ArgumentError);
@@ -349,12 +319,7 @@ TEST(Eigen, MapsWithoutCopy) {
   EXPECT_EQ(as_eigen<float>(every_second).sum(), 9);
 
   EXPECT_THROW(as_eigen<double>(x), DTypeError);
-  thrown<ShapeError>(
-      [] {
-        as_eigen<float>(zeros({1, 1, 1}));
-      },
-      "as_eigen",
-      "expected rank 1 or 2, got [1, 1, 1]");
+  thrown<ShapeError>([] { as_eigen<float>(zeros({1, 1, 1})); }, "as_eigen", "expected rank 1 or 2, got [1, 1, 1]");
   EXPECT_THROW(as_eigen<float>(view_as(x, {6}, {-1}, 5)), ShapeError);
 }
 

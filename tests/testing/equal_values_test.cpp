@@ -22,9 +22,7 @@ namespace {
 
 const Sample kMatrix{{3, 3}, {}, Sample::Kind::spectrum};
 
-Tensor definite(const Tensor& x) {
-  return matmul(transpose(x), x) + gradus::eye(x.size(-1), -1, x.dtype());
-}
+Tensor definite(const Tensor& x) { return matmul(transpose(x), x) + gradus::eye(x.size(-1), -1, x.dtype()); }
 Tensor by_vectors(const Tensor& x, bool basis_free) {
   const auto [w, v] = gradus::eigh(definite(x), {.basis_free = basis_free});
   return matmul(v * unsqueeze(1.0 / sqrt(w), -2), transpose(v));
@@ -44,8 +42,7 @@ constexpr auto own_values = gradus::make_op<OwnValues>();
 
 std::vector<std::string> failures(const std::vector<gradus::op_suite::Subject>& subjects) {
   for (const auto& property : gradus::op_suite::properties())
-    if (property.name == std::string("equal_values"))
-      return gradus::op_suite::failures(property, subjects.at(0));
+    if (property.name == std::string("equal_values")) return gradus::op_suite::failures(property, subjects.at(0));
   return {"no property equal_values"};
 }
 
@@ -65,8 +62,7 @@ TEST(EqualValues, AreFoundInTheSecondOrderAlone) {
 
 TEST(EqualValues, AnErrorIsAnAnswer) {
   const auto refused = [](const Tensor& x) { return by_vectors(x, false); };
-  for (const std::string& f : failures(gradus::op_suite::subjects("refused", refused, kMatrix)))
-    ADD_FAILURE() << f;
+  for (const std::string& f : failures(gradus::op_suite::subjects("refused", refused, kMatrix))) ADD_FAILURE() << f;
 }
 
 }  // namespace

@@ -53,11 +53,10 @@ TEST_P(EveryOp, Holds) {
       ADD_FAILURE() << p.name << " (" << p.meaning << "): " << failure;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ops, EveryOp, testing::Range(std::size_t{0}, all_subjects().size()), [](const auto& instance) {
-      const Subject& s = all_subjects()[instance.param];
-      return identifier(s.name + "_" + s.example.label) + "_" + std::to_string(instance.param);
-    });
+INSTANTIATE_TEST_SUITE_P(Ops, EveryOp, testing::Range(std::size_t{0}, all_subjects().size()), [](const auto& instance) {
+  const Subject& s = all_subjects()[instance.param];
+  return identifier(s.name + "_" + s.example.label) + "_" + std::to_string(instance.param);
+});
 
 TEST(OpTable, NamesAreUniqueAndEveryOpHasExamples) {
   std::set<std::string> names;
@@ -138,8 +137,7 @@ TEST(OpTable, HoldsEveryPublicFunction) {
   std::set<std::string> names;
   for (const OpEntry& entry : all_ops()) names.insert(entry.name);
   std::size_t count = 0;
-  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::path(root) /
-                                                              "ops/include/gradus/ops")) {
+  for (const auto& file : std::filesystem::directory_iterator(std::filesystem::path(root) / "ops/include/gradus/ops")) {
     for (const Function& f : public_functions(file.path())) {
       ++count;
       if (f.name.rfind("operator", 0) != 0) {

@@ -49,9 +49,7 @@ struct SecondOrderOnly : Op {
 };
 
 struct NotLinearInG : Square {
-  Cotangents vjp(const Pullback& p) const {
-    return {where(p.g > 0, p.g, p.g * 1.5) * p.in(0) * 2.0};
-  }
+  Cotangents vjp(const Pullback& p) const { return {where(p.g > 0, p.g, p.g * 1.5) * p.in(0) * 2.0}; }
 };
 
 /// Differentiates by inputs of which one may be made from the other: total derivatives, not partial ones.
@@ -69,17 +67,14 @@ struct TotalInItsRule : Op {
 };
 
 struct NotLinear : Square {
-  static constexpr OpInfo info{
-      .name = "not_linear", .saves = Saves::input0, .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "not_linear", .saves = Saves::input0, .linearity = Linearity::linear};
 };
 
 struct NotBilinear : Op {
   static constexpr OpInfo info{
       .name = "not_bilinear", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
   Tensor forward(const Tensor& a, const Tensor& b) const { return a * a * b; }
-  Cotangents vjp(const Pullback& p) const {
-    return {p.g * p.in(0) * p.in(1) * 2.0, p.g * p.in(0) * p.in(0)};
-  }
+  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(0) * p.in(1) * 2.0, p.g * p.in(0) * p.in(0)}; }
 };
 
 struct LosesDigits : Square {
@@ -112,16 +107,12 @@ struct SquareByLogarithm : Square {
 struct LengthBySquares : Op {
   static constexpr OpInfo info{.name = "length_here", .saves = Saves::input0 | Saves::output};
   Tensor forward(const Tensor& x) const { return hypot(x, ones_like(x)); }
-  Cotangents vjp(const Pullback& p) const {
-    return {p.g * p.in(0) / sqrt(p.in(0) * p.in(0) + 1.0)};
-  }
+  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(0) / sqrt(p.in(0) * p.in(0) + 1.0)}; }
 };
 
 /// Rounds whole numbers of int64 as if they were fractions.
 struct HalvesWholeNumbers : Square {
-  Tensor forward(const Tensor& x) const {
-    return x.dtype() == int64 ? floor_divide(x, 2) * x * 2.0 : x * x;
-  }
+  Tensor forward(const Tensor& x) const { return x.dtype() == int64 ? floor_divide(x, 2) * x * 2.0 : x * x; }
 };
 
 struct AlwaysFloat32 : Square {
@@ -167,9 +158,7 @@ struct Product : Op {
 };
 
 struct NeedsTheFirst : Product {
-  Cotangents vjp(const Pullback& p) const {
-    return {p.g * p.in(1), p.needs(0) ? p.g * p.in(0) : Tensor()};
-  }
+  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(1), p.needs(0) ? p.g * p.in(0) : Tensor()}; }
 };
 
 struct SavesTooMuch : Op {
@@ -180,9 +169,7 @@ struct SavesTooMuch : Op {
 
 struct RemembersPasses : Square {
   static inline int passes = 0;
-  Cotangents vjp(const Pullback& p) const {
-    return {p.g * p.in(0) * (++passes % 2 == 0 ? 2.0 : 2.001)};
-  }
+  Cotangents vjp(const Pullback& p) const { return {p.g * p.in(0) * (++passes % 2 == 0 ? 2.0 : 2.001)}; }
 };
 
 struct KeepsStateOutside : Square {
@@ -228,8 +215,7 @@ struct Sign : Op {
 
 template <class O>
 Subject subject_of(bool elementwise = true, std::vector<Sample> inputs = {}) {
-  if (inputs.empty())
-    inputs.assign(static_cast<std::size_t>(O::info.arity), Sample{{2, 3}, domain(-2, 2)});
+  if (inputs.empty()) inputs.assign(static_cast<std::size_t>(O::info.arity), Sample{{2, 3}, domain(-2, 2)});
   Subject s = op_suite::subjects(O::info.name, make_op<O>(), inputs)[0];
   s.example.elementwise = elementwise;
   return s;
@@ -252,9 +238,8 @@ Subject calling(const char* name,
 
 /// sum of p log p, 0 where p is 0, guarded on the way there alone.
 Subject hides_infinity() {
-  Subject s = calling("entropy", {{{3}, domain(0, 1)}}, [](Inputs in) {
-    return sum(where(in[0] == 0.0, 0.0, in[0] * log(in[0])));
-  });
+  Subject s = calling(
+      "entropy", {{{3}, domain(0, 1)}}, [](Inputs in) { return sum(where(in[0] == 0.0, 0.0, in[0] * log(in[0]))); });
   s.example.elementwise = false;
   return s;
 }
@@ -291,18 +276,14 @@ std::vector<Violation> violations() {
       {"borders", hides_infinity()},
       {"integers", subject_of<HalvesWholeNumbers>()},
       {"broadcasting",
-       calling("takes_the_first",
-               {two, two},
-               [](Inputs in) { return in[0] * reshape(in[1], in[0].shape()); })},
+       calling("takes_the_first", {two, two}, [](Inputs in) { return in[0] * reshape(in[1], in[0].shape()); })},
       {"broadcasting",
-       calling(
-           "wrong_gradient",
-           {two, two},
-           [](Inputs in) { return in[1].numel() == 1 ? in[0] * detach(in[1]) : in[0] * in[1]; })},
+       calling("wrong_gradient",
+               {two, two},
+               [](Inputs in) { return in[1].numel() == 1 ? in[0] * detach(in[1]) : in[0] * in[1]; })},
       {"sizes", subject_of<ForgetsTheTail>()},
       {"sizes", calling("not_elementwise", {two}, [](Inputs in) { return in[0] / sum(in[0]); })},
-      {"sizes",
-       calling("flattens", {two}, [](Inputs in) { return reshape(in[0], {in[0].numel()}) * 1.0; })},
+      {"sizes", calling("flattens", {two}, [](Inputs in) { return reshape(in[0], {in[0].numel()}) * 1.0; })},
       {"strides", subject_of<IgnoresStrides>()},
       {"strides", subject_of<IgnoresStridesOfG>()},
       {"subsets", subject_of<NeedsTheFirst>(false)},
@@ -327,8 +308,7 @@ std::vector<Violation> violations() {
                  if (in[0].shape() != in[1].shape()) throw std::runtime_error("shapes");
                  return in[0] * in[1];
                })},
-      {"wrong_inputs",
-       calling("takes_any", {two, two}, [](Inputs in) { return in[0] * sum(in[1]); })},
+      {"wrong_inputs", calling("takes_any", {two, two}, [](Inputs in) { return in[0] * sum(in[1]); })},
       {"wrong_inputs",
        calling("no_range",
                {two, {{2}, domain(0, 3), Sample::Kind::index}},
@@ -346,31 +326,18 @@ std::vector<Violation> violations() {
 }
 
 std::vector<Subject> right_ones() {
-  std::vector<Subject> all{
-      subject_of<Square>(), subject_of<Product>(false), subject_of<Sign>(false)};
-  const auto add = [&](std::vector<Subject> more) {
-    all.insert(all.end(), more.begin(), more.end());
-  };
+  std::vector<Subject> all{subject_of<Square>(), subject_of<Product>(false), subject_of<Sign>(false)};
+  const auto add = [&](std::vector<Subject> more) { all.insert(all.end(), more.begin(), more.end()); };
+  add(op_suite::subjects("f", elementwise("f", [](auto x) { return x * tanh(log1p(exp(x))); }), domain(-5, 5)));
   add(op_suite::subjects(
-      "f", elementwise("f", [](auto x) { return x * tanh(log1p(exp(x))); }), domain(-5, 5)));
-  add(op_suite::subjects("g",
-                         elementwise("g", [](auto x, auto y) { return x * y / (x + y); }),
-                         domain(0.5, 2),
-                         domain(1, 3)));
+      "g", elementwise("g", [](auto x, auto y) { return x * y / (x + y); }), domain(0.5, 2), domain(1, 3)));
   add(op_suite::subjects(
-      "matmul",
-      [](const Tensor& a, const Tensor& b) { return matmul(a, b); },
-      Sample{{2, 3}},
-      Sample{{3, 4}}));
+      "matmul", [](const Tensor& a, const Tensor& b) { return matmul(a, b); }, Sample{{2, 3}}, Sample{{3, 4}}));
   // Lambdas whose parts overflow on the way to a limit, and one with a power of two variables.
+  add(op_suite::subjects("h", elementwise("h", [](auto x) { return 1.0 / (1.0 + exp(-x)); }), domain(-200, 200)));
+  add(op_suite::subjects("w", elementwise("w", [](auto x) { return 1.0 / (1.0 + x * x); }), domain(-2, 2)));
   add(op_suite::subjects(
-      "h", elementwise("h", [](auto x) { return 1.0 / (1.0 + exp(-x)); }), domain(-200, 200)));
-  add(op_suite::subjects(
-      "w", elementwise("w", [](auto x) { return 1.0 / (1.0 + x * x); }), domain(-2, 2)));
-  add(op_suite::subjects("power",
-                         elementwise("power", [](auto x, auto y) { return pow(x, y); }),
-                         domain(0, 2),
-                         domain(1, 3)));
+      "power", elementwise("power", [](auto x, auto y) { return pow(x, y); }), domain(0, 2), domain(1, 3)));
   return all;
 }
 

@@ -20,24 +20,18 @@ namespace {
 
 const auto swish = gradus::elementwise("swish", [](auto x) { return x * sigmoid(1.702 * x); });
 const auto ratio = gradus::elementwise("ratio", [](auto x, auto y) { return x * y / (x + y); });
-const auto gate = gradus::elementwise(
-    "gate", [](auto x, auto y, auto z) { return where(x > y, tanh(z) * x, y + z * z); });
+const auto gate =
+    gradus::elementwise("gate", [](auto x, auto y, auto z) { return where(x > y, tanh(z) * x, y + z * z); });
 
 struct Outer : Op {  // y[i,j] = a[i] b[j]
-  static constexpr OpInfo info{
-      .name = "outer", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
-  Tensor forward(const Tensor& a, const Tensor& b) const {
-    return matmul(unsqueeze(a, 1), unsqueeze(b, 0));
-  }
-  Cotangents vjp(const Pullback& p) const {
-    return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))};
-  }
+  static constexpr OpInfo info{.name = "outer", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  Tensor forward(const Tensor& a, const Tensor& b) const { return matmul(unsqueeze(a, 1), unsqueeze(b, 0)); }
+  Cotangents vjp(const Pullback& p) const { return {matmul(p.g, p.in(1)), matmul(transpose(p.g), p.in(0))}; }
 };
 constexpr auto outer = gradus::make_op<Outer>();
 
 struct SumAndProduct : Op {
-  static constexpr OpInfo info{
-      .name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
+  static constexpr OpInfo info{.name = "sum_and_product", .arity = 2, .saves = Saves::inputs, .outputs = 2};
   Tensors forward(const Tensor& a, const Tensor& b) const { return {a + b, a * b}; }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);

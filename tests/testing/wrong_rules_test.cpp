@@ -112,14 +112,12 @@ struct Spoilt : Op {
     if (fault == Fault::scaled) return g * 1.001;
     if (fault == Fault::negated) return -g;
     if (fault == Fault::missing_input && last) return g * 0.0;
-    if (fault == Fault::scaled_second && requires_grad(g))
-      return detach(g) + (g - detach(g)) * 1.001;
+    if (fault == Fault::scaled_second && requires_grad(g)) return detach(g) + (g - detach(g)) * 1.001;
     if (fault == Fault::missing_entry && g.numel() > 0) {
       const std::vector<double> values = g.to_vector();
       const auto less = [](double a, double b) { return std::abs(a) < std::abs(b); };
       Tensor mask = ones_like(g);
-      mask.mutable_data<double>()[std::max_element(values.begin(), values.end(), less) -
-                                  values.begin()] = 0;
+      mask.mutable_data<double>()[std::max_element(values.begin(), values.end(), less) - values.begin()] = 0;
       return g * mask;
     }
     if (fault == Fault::reversed) {
@@ -133,8 +131,7 @@ struct Spoilt : Op {
   /// Second derivatives can be wrong where there are any.
   void note_second(const std::vector<Tensor>& right, const std::vector<Tensor>& real) const {
     for (const Tensor& g : right) {
-      if (fault == Fault::constant_g || fault == Fault::scaled_second)
-        effect = std::max(effect, largest(g));
+      if (fault == Fault::constant_g || fault == Fault::scaled_second) effect = std::max(effect, largest(g));
       if (fault != Fault::constant_saved || !requires_grad(g)) continue;
       Generator random(7);
       const Tensor d = uniform(g.shape(), 0.5, 1, g.dtype(), random);
@@ -190,8 +187,7 @@ TEST_P(WrongRules, AreRejected) {
     };
     for (Fault fault : kFirstOrder) attempt(fault, "gradient");
     for (Fault fault : kSecondOrder) {
-      EXPECT_TRUE(failures("gradient", spoilt(subject, fault)).empty())
-          << label << ": the fault shows at first order";
+      EXPECT_TRUE(failures("gradient", spoilt(subject, fault)).empty()) << label << ": the fault shows at first order";
       attempt(fault, "second_order");
     }
     any = any || rejected[Fault::scaled] > 0;
@@ -203,12 +199,9 @@ TEST_P(WrongRules, AreRejected) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Ops,
-                         WrongRules,
-                         testing::Range(std::size_t{0}, all_ops().size()),
-                         [](const auto& instance) {
-                           return std::string(all_ops()[instance.param].name);
-                         });
+INSTANTIATE_TEST_SUITE_P(Ops, WrongRules, testing::Range(std::size_t{0}, all_ops().size()), [](const auto& instance) {
+  return std::string(all_ops()[instance.param].name);
+});
 
 // ---- mistakes as they are made -------------------------------------------------------------------
 
@@ -220,8 +213,7 @@ Tensor drawn(const Shape& shape, double low = 0.5, double high = 2) {
 /// An op whose rule is chosen where it is used.
 template <int Arity, Tensor (*value)(Inputs)>
 struct Written : Op {
-  static constexpr OpInfo info{
-      .name = "written", .arity = kVariadic, .saves = Saves::inputs | Saves::output};
+  static constexpr OpInfo info{.name = "written", .arity = kVariadic, .saves = Saves::inputs | Saves::output};
   Cotangents (*rule)(const Pullback&) = nullptr;
   Tensor forward(Inputs in) const { return value(in); }
   Cotangents vjp(const Pullback& p) const { return rule(p); }
@@ -258,44 +250,27 @@ std::vector<Mistake> mistakes() {
   using P = Pullback;
   return {
       {"mul without the second term",
-       written<2, product>([](const P& p) {
-         return C{p.g * p.in(1), p.g * p.in(0)};
-       }),
-       written<2, product>([](const P& p) {
-         return C{p.g * p.in(1), zeros_like(p.g)};
-       }),
+       written<2, product>([](const P& p) { return C{p.g * p.in(1), p.g * p.in(0)}; }),
+       written<2, product>([](const P& p) { return C{p.g * p.in(1), zeros_like(p.g)}; }),
        {drawn({2, 3}), drawn({2, 3}, -1, 1)}},
       {"mul with an undefined cotangent for an input that matters",
-       written<2, product>([](const P& p) {
-         return C{p.g * p.in(1), p.g * p.in(0)};
-       }),
-       written<2, product>([](const P& p) {
-         return C{Tensor(), p.g * p.in(0)};
-       }),
+       written<2, product>([](const P& p) { return C{p.g * p.in(1), p.g * p.in(0)}; }),
+       written<2, product>([](const P& p) { return C{Tensor(), p.g * p.in(0)}; }),
        {drawn({2, 3}), drawn({2, 3}, -1, 1)}},
       {"mul with the factors exchanged",
-       written<2, product>([](const P& p) {
-         return C{p.g * p.in(1), p.g * p.in(0)};
-       }),
-       written<2, product>([](const P& p) {
-         return C{p.g * p.in(0), p.g * p.in(1)};
-       }),
+       written<2, product>([](const P& p) { return C{p.g * p.in(1), p.g * p.in(0)}; }),
+       written<2, product>([](const P& p) { return C{p.g * p.in(0), p.g * p.in(1)}; }),
        {drawn({2, 3}), drawn({2, 3}, -1, 1)}},
       {"matmul with the transpose left out",
-       written<2, matrix_product>([](const P& p) {
-         return C{matmul(p.g, transpose(p.in(1))), matmul(transpose(p.in(0)), p.g)};
-       }),
-       written<2, matrix_product>([](const P& p) {
-         return C{matmul(p.g, p.in(1)), matmul(transpose(p.in(0)), p.g)};
-       }),
+       written<2, matrix_product>(
+           [](const P& p) { return C{matmul(p.g, transpose(p.in(1))), matmul(transpose(p.in(0)), p.g)}; }),
+       written<2, matrix_product>([](const P& p) { return C{matmul(p.g, p.in(1)), matmul(transpose(p.in(0)), p.g)}; }),
        {drawn({3, 3}), drawn({3, 3}, -1, 1)}},
       {"matmul with a transposed result",
-       written<2, matrix_product>([](const P& p) {
-         return C{matmul(p.g, transpose(p.in(1))), matmul(transpose(p.in(0)), p.g)};
-       }),
-       written<2, matrix_product>([](const P& p) {
-         return C{matmul(p.g, transpose(p.in(1))), transpose(matmul(transpose(p.in(0)), p.g))};
-       }),
+       written<2, matrix_product>(
+           [](const P& p) { return C{matmul(p.g, transpose(p.in(1))), matmul(transpose(p.in(0)), p.g)}; }),
+       written<2, matrix_product>(
+           [](const P& p) { return C{matmul(p.g, transpose(p.in(1))), transpose(matmul(transpose(p.in(0)), p.g))}; }),
        {drawn({3, 3}), drawn({3, 3}, -1, 1)}},
       {"sigmoid with y (1 + y)",
        written<1, logistic>([](const P& p) { return C{p.g * p.out() * (1.0 - p.out())}; }),
@@ -320,36 +295,24 @@ std::vector<Mistake> mistakes() {
        {drawn({5})}},
       {"x^4 right at first order only",
        written<1, fourth_power>([](const P& p) { return C{p.g * pow(p.in(0), 3) * 4.0}; }),
-       written<1, fourth_power>(
-           [](const P& p) { return C{p.g * p.in(0) * pow(detach(p.in(0)), 2) * 4.0}; }),
+       written<1, fourth_power>([](const P& p) { return C{p.g * p.in(0) * pow(detach(p.in(0)), 2) * 4.0}; }),
        {drawn({5})},
        true},
       {"div with a forgotten sign",
-       written<2, quotient>([](const P& p) {
-         return C{p.g / p.in(1), -(p.g * p.out() / p.in(1))};
-       }),
-       written<2, quotient>([](const P& p) {
-         return C{p.g / p.in(1), p.g * p.out() / p.in(1)};
-       }),
+       written<2, quotient>([](const P& p) { return C{p.g / p.in(1), -(p.g * p.out() / p.in(1))}; }),
+       written<2, quotient>([](const P& p) { return C{p.g / p.in(1), p.g * p.out() / p.in(1)}; }),
        {drawn({4}), drawn({4})}},
       {"sum along the wrong axis",
-       written<1, total>([](const P& p) {
-         return C{broadcast_to(unsqueeze(p.g, 0), {3, 3})};
-       }),
-       written<1, total>([](const P& p) {
-         return C{broadcast_to(unsqueeze(p.g, 1), {3, 3})};
-       }),
+       written<1, total>([](const P& p) { return C{broadcast_to(unsqueeze(p.g, 0), {3, 3})}; }),
+       written<1, total>([](const P& p) { return C{broadcast_to(unsqueeze(p.g, 1), {3, 3})}; }),
        {drawn({3, 3})}},
       {"softmax without the coupling term",
-       written<1, soft>(
-           [](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {-1}, true))}; }),
+       written<1, soft>([](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {-1}, true))}; }),
        written<1, soft>([](const P& p) { return C{p.out() * p.g}; }),
        {drawn({2, 4})}},
       {"softmax with the coupling term over the wrong axis",
-       written<1, soft>(
-           [](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {-1}, true))}; }),
-       written<1, soft>(
-           [](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {0}, true))}; }),
+       written<1, soft>([](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {-1}, true))}; }),
+       written<1, soft>([](const P& p) { return C{p.out() * (p.g - sum(p.g * p.out(), {0}, true))}; }),
        {drawn({2, 4})}},
   };
 }
@@ -357,8 +320,7 @@ std::vector<Mistake> mistakes() {
 TEST(Mistakes, AreRejectedAndTheirRightTwinsAccepted) {
   for (const Mistake& m : mistakes()) {
     SCOPED_TRACE(m.name);
-    const Report right = gradcheck(m.right, m.inputs),
-                 right_second = gradgradcheck(m.right, m.inputs);
+    const Report right = gradcheck(m.right, m.inputs), right_second = gradgradcheck(m.right, m.inputs);
     EXPECT_TRUE(right) << right;
     EXPECT_TRUE(right_second) << right_second;
     const Report wrong = gradcheck(m.wrong, m.inputs);

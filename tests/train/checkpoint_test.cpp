@@ -26,9 +26,7 @@ std::string content(const std::string& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-void write(const std::string& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
+void write(const std::string& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
 
 data::Dataset digits() {
   Generator generator(1);
@@ -36,8 +34,7 @@ data::Dataset digits() {
 }
 nn::Sequential digit_net(std::uint64_t seed) {
   Generator generator(seed);
-  return nn::model_from_text(
-      "conv 4, bn, relu, pool, fc 16, dropout 0.3, fc 10", {1, 16, 16}, generator);
+  return nn::model_from_text("conv 4, bn, relu, pool, fc 16, dropout 0.3, fc 10", {1, 16, 16}, generator);
 }
 
 void expect_same(const nn::Sequential& a, const nn::Sequential& b) {
@@ -79,11 +76,8 @@ struct Loop {
     default_generator().seed(seed);
   }
   std::vector<Part> parts() {
-    return {{"net", net},
-            {"adam", adam},
-            {"schedule", schedule},
-            {"loader", loader},
-            {"generator", default_generator()}};
+    return {
+        {"net", net}, {"adam", adam}, {"schedule", schedule}, {"loader", loader}, {"generator", default_generator()}};
   }
   void run(int steps, int save_after = 0) {
     while (steps > 0)
@@ -118,8 +112,7 @@ TEST(Checkpoint, DamageIsPlacedAndChangesNothing) {
   loop.run(1);
   const auto before = nn::state(loop.net);
   std::size_t header = 0;  // its length
-  for (int i = 7; i >= 0; --i)
-    header = header << 8 | static_cast<unsigned char>(good[static_cast<std::size_t>(i)]);
+  for (int i = 7; i >= 0; --i) header = header << 8 | static_cast<unsigned char>(good[static_cast<std::size_t>(i)]);
 
   const auto refusal = [&](const std::string& bytes) -> std::string {
     write(path, bytes);
@@ -142,13 +135,11 @@ TEST(Checkpoint, DamageIsPlacedAndChangesNothing) {
     const std::string message = refusal(bytes);
     EXPECT_NE(message.find(path + " at byte "), std::string::npos) << at << ": " << message;
   }
-  for (const std::size_t size :
-       {std::size_t{0}, std::size_t{5}, header / 2, header + 8, good.size() - 1}) {
+  for (const std::size_t size : {std::size_t{0}, std::size_t{5}, header / 2, header + 8, good.size() - 1}) {
     const std::string message = refusal(good.substr(0, size));
     EXPECT_NE(message.find(path + " at byte "), std::string::npos) << size << ": " << message;
   }
-  for (const auto& [name, values] : nn::state(loop.net))
-    EXPECT_TRUE(equal(values, before.at(name)));
+  for (const auto& [name, values] : nn::state(loop.net)) EXPECT_TRUE(equal(values, before.at(name)));
 }
 
 TEST(Checkpoint, PartsMustFit) {

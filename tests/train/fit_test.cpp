@@ -63,8 +63,7 @@ TEST(Fit, LearnsTheSpiral) {
   const data::Splits data = spiral();
   nn::Sequential net = spiral_net();
   optim::Adam adam{parameters(net), {.lr = 0.01}};
-  const Record record =
-      fit(net, data, {.epochs = 40, .batch = 32, .optimizer = adam, .seed = 1, .progress = kQuiet});
+  const Record record = fit(net, data, {.epochs = 40, .batch = 32, .optimizer = adam, .seed = 1, .progress = kQuiet});
   EXPECT_GT(record.test.accuracy, 0.93);
   EXPECT_GT(record.train.accuracy, 0.95);
   EXPECT_LT(record.train.loss, record.history.front().train.loss / 3);
@@ -77,8 +76,7 @@ TEST(Fit, TheRecordIsComplete) {
   const data::Splits data = spiral(0.2);
   nn::Sequential net = spiral_net();
   optim::Sgd sgd{parameters(net), {.lr = 0.05}};
-  const Record record =
-      fit(net, data, {.epochs = 3, .optimizer = sgd, .seed = 9, .progress = kQuiet});
+  const Record record = fit(net, data, {.epochs = 3, .optimizer = sgd, .seed = 9, .progress = kQuiet});
   ASSERT_EQ(record.history.size(), 3u);
   for (int i = 0; i < 3; ++i) {
     const EpochRecord& epoch = record.history[static_cast<std::size_t>(i)];
@@ -111,9 +109,8 @@ TEST(Fit, FloatingTargetsAreFittedByLeastSquares) {
   const Tensor y = matmul(x, tensor({{1.0}, {-2.0}, {0.5}})) + 0.25;
   nn::Linear net(3, 1, {}, generator);
   optim::Adam adam{parameters(net), {.lr = 0.05}};
-  const Record record = fit(net,
-                            {.train = {.inputs = x, .targets = y}},
-                            {.epochs = 60, .batch = 20, .optimizer = adam, .progress = kQuiet});
+  const Record record = fit(
+      net, {.train = {.inputs = x, .targets = y}}, {.epochs = 60, .batch = 20, .optimizer = adam, .progress = kQuiet});
   EXPECT_LT(record.train.loss, 1e-4);
   EXPECT_TRUE(std::isnan(record.train.accuracy));
   EXPECT_TRUE(std::isnan(record.test.loss));
@@ -128,8 +125,7 @@ TEST(Fit, ALossOfTheUsersMayDoWithoutTargets) {
     EXPECT_FALSE(t.defined());
     return mse_loss(y, zeros_like(y));
   };
-  const Record record =
-      fit(net, {.train = {.inputs = x}}, {.epochs = 5, .loss = small, .progress = kQuiet});
+  const Record record = fit(net, {.train = {.inputs = x}}, {.epochs = 5, .loss = small, .progress = kQuiet});
   EXPECT_LT(record.history.back().train.loss, record.history.front().train.loss);
 }
 
@@ -137,8 +133,7 @@ TEST(Fit, TheTransformIsAppliedInTrainingAndEvaluation) {
   data::Splits data = spiral();
   const auto standardize = data::Standardize().fit(data.train.inputs);
   nn::Sequential a = spiral_net(), b = spiral_net();
-  const Record given =
-      fit(a, data, {.epochs = 2, .transform = standardize, .seed = 3, .progress = kQuiet});
+  const Record given = fit(a, data, {.epochs = 2, .transform = standardize, .seed = 3, .progress = kQuiet});
   data.train.inputs = standardize(data.train.inputs);
   data.test.inputs = standardize(data.test.inputs);
   const Record done = fit(b, data, {.epochs = 2, .seed = 3, .progress = kQuiet});
@@ -169,8 +164,7 @@ data::Splits line(bool validation) {
 TEST(Fit, KeepsTheWeightsThatAreBestOnTheValidationRows) {
   nn::Linear net(1, 1, {.bias = false});
   Puppeteer puppeteer(net, {1, 2.9, 5, 2.5});
-  const Record record =
-      fit(net, line(true), {.epochs = 4, .observer = puppeteer, .progress = kQuiet});
+  const Record record = fit(net, line(true), {.epochs = 4, .observer = puppeteer, .progress = kQuiet});
   EXPECT_EQ(record.best_epoch, 2);
   EXPECT_FLOAT_EQ(net.weight.item<float>(), 2.9F);
   EXPECT_NEAR(record.validation.loss, 0.01 * 2.5, 1e-4);
@@ -181,8 +175,7 @@ TEST(Fit, KeepsTheWeightsThatAreBestOnTheValidationRows) {
 TEST(Fit, KeepsTheLastWeightsWithoutValidationRows) {
   nn::Linear net(1, 1, {.bias = false});
   Puppeteer puppeteer(net, {1, 2.9, 5});
-  const Record record =
-      fit(net, line(false), {.epochs = 3, .observer = puppeteer, .progress = kQuiet});
+  const Record record = fit(net, line(false), {.epochs = 3, .observer = puppeteer, .progress = kQuiet});
   EXPECT_EQ(record.best_epoch, 3);
   EXPECT_FLOAT_EQ(net.weight.item<float>(), 5);
   EXPECT_NEAR(record.test.loss, 4 * 2.5, 1e-4);
@@ -206,8 +199,7 @@ TEST(Fit, TheNumberOfThreadsDecidesNothingWhenDeterministic) {
   const auto run = [](int n) {
     set_num_threads(n);
     Generator generator(1);
-    nn::Sequential net =
-        nn::model_from_text("fc 256, bn, relu, dropout 0.3, fc 256, relu, fc 3", {2}, generator);
+    nn::Sequential net = nn::model_from_text("fc 256, bn, relu, dropout 0.3, fc 256, relu, fc 3", {2}, generator);
     fit(net, spiral(), {.epochs = 2, .batch = 128, .seed = 4, .progress = kQuiet});
     return weights(net);
   };
@@ -279,8 +271,7 @@ class Counter : public Observer {
 TEST(Fit, AnObserverSeesEveryStepAndCanEndTheRun) {
   nn::Sequential net = spiral_net();
   Counter counter;
-  const Record record =
-      fit(net, spiral(), {.epochs = 5, .observer = counter, .loss_unit = 2, .progress = kQuiet});
+  const Record record = fit(net, spiral(), {.epochs = 5, .observer = counter, .loss_unit = 2, .progress = kQuiet});
   EXPECT_EQ(record.history.size(), 2u);
   EXPECT_EQ(counter.steps, 12);
   EXPECT_EQ(counter.backward, 12);
@@ -322,10 +313,9 @@ TEST(Fit, ALossThatIsNotFiniteEndsTheRunAndIsPlaced) {
 TEST(Fit, ALossThatIsNotFiniteAfterTheLastStepIsFoundToo) {
   nn::Linear net(1, 1, {.bias = false});
   Puppeteer puppeteer(net, {std::numeric_limits<double>::quiet_NaN()});
-  const std::string message = refusal<ArgumentError>(
-      [&] { fit(net, line(false), {.epochs = 1, .observer = puppeteer, .progress = kQuiet}); });
-  EXPECT_NE(message.find("expected a finite loss on the test rows, got nan after epoch 1"),
-            std::string::npos)
+  const std::string message =
+      refusal<ArgumentError>([&] { fit(net, line(false), {.epochs = 1, .observer = puppeteer, .progress = kQuiet}); });
+  EXPECT_NE(message.find("expected a finite loss on the test rows, got nan after epoch 1"), std::string::npos)
       << message;
 }
 
@@ -341,8 +331,7 @@ TEST(Fit, AParameterOutsideTheModelIsReported) {
   net.bias = &stray;
   const auto run = [&] { fit(net, spiral(), {.progress = kQuiet}); };
   const std::string message = refusal<ArgumentError>(run);
-  EXPECT_NE(message.find("got a parameter [3] used by broadcast_to in leaky at fit_test.cpp:"),
-            std::string::npos)
+  EXPECT_NE(message.find("got a parameter [3] used by broadcast_to in leaky at fit_test.cpp:"), std::string::npos)
       << message;
 
   std::vector<Parameter> all = nn::parameters(net);
@@ -385,9 +374,7 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
   optim::Adam adam{parameters(other)};
   refused(good, {.optimizer = adam}, "expected an optimizer of the model's parameters");
   nn::ReLU nothing;
-  EXPECT_NE(refusal<ArgumentError>([&] {
-              fit(nothing, good, {.progress = kQuiet});
-            }).find("model with parameters"),
+  EXPECT_NE(refusal<ArgumentError>([&] { fit(nothing, good, {.progress = kQuiet}); }).find("model with parameters"),
             std::string::npos);
 }
 
@@ -403,11 +390,9 @@ TEST(Evaluate, MeasuresByHand) {
 
 TEST(Evaluate, RefusesWhatItCannotMeasure) {
   nn::Linear net(1, 2);
-  EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, {}); }).find("evaluate: expected rows"),
-            std::string::npos);
+  EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, {}); }).find("evaluate: expected rows"), std::string::npos);
   const data::Dataset rows{.inputs = zeros({2, 1}), .targets = tensor({0, 2})};
-  EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, rows); }).find("below 2"),
-            std::string::npos);
+  EXPECT_NE(refusal<ArgumentError>([&] { evaluate(net, rows); }).find("below 2"), std::string::npos);
 }
 
 }  // namespace

@@ -62,8 +62,8 @@ constexpr const char* kTexts[] = {"-1",
 /// One change of the kinds that break readers.
 void change(std::string& bytes, Generator& random) {
   const auto at = static_cast<std::size_t>(below(random, bytes.size()));
-  const auto length = static_cast<std::size_t>(
-      below(random, std::min<std::size_t>(bytes.size() - std::min(at, bytes.size()), 64) + 1));
+  const auto length =
+      static_cast<std::size_t>(below(random, std::min<std::size_t>(bytes.size() - std::min(at, bytes.size()), 64) + 1));
   switch (random.below(9)) {
     case 0:
       if (!bytes.empty()) bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8)));
@@ -83,9 +83,7 @@ void change(std::string& bytes, Generator& random) {
     case 4: bytes.insert(at, bytes.substr(at, length)); return;
     case 5: bytes.insert(at, random_bytes(length, random.next())); return;
     case 6: bytes.resize(at); return;
-    case 7:
-      bytes.replace(at, std::min<std::size_t>(length, 4), kTexts[below(random, std::size(kTexts))]);
-      return;
+    case 7: bytes.replace(at, std::min<std::size_t>(length, 4), kTexts[below(random, std::size(kTexts))]); return;
     default: {  // two parts change places
       const auto other = static_cast<std::size_t>(below(random, bytes.size()));
       for (std::size_t i = 0; i < length && std::max(at, other) + i < bytes.size(); ++i)
@@ -98,8 +96,7 @@ void change(std::string& bytes, Generator& random) {
 void mend_png(std::string& bytes) {
   for (std::size_t at = 8; at + 12 <= bytes.size();) {
     std::size_t size = 0;
-    for (std::size_t i = 0; i < 4; ++i)
-      size = size << 8 | static_cast<unsigned char>(bytes[at + i]);
+    for (std::size_t i = 0; i < 4; ++i) size = size << 8 | static_cast<unsigned char>(bytes[at + i]);
     if (size > bytes.size() - at - 12) return;
     const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data() + at + 4), size + 4);
     bytes.replace(at + 8 + size, 4, big(static_cast<std::uint32_t>(crc)));
@@ -126,8 +123,8 @@ class Fuzz : public testing::Test {
            void (*mend)(std::string&) = nullptr) {
     constexpr int kRounds = 400;
     const char* const seconds = std::getenv("GRADUS_FUZZ_SECONDS");
-    const auto end = std::chrono::steady_clock::now() +
-                     std::chrono::seconds(seconds == nullptr ? 0 : std::atoi(seconds));
+    const auto end =
+        std::chrono::steady_clock::now() + std::chrono::seconds(seconds == nullptr ? 0 : std::atoi(seconds));
     const std::string path = folder_.path(name);
     std::set<std::string> kinds;
     for (const std::string& seed : seeds) {
@@ -137,8 +134,7 @@ class Fuzz : public testing::Test {
     for (int round = 0; round < kRounds || std::chrono::steady_clock::now() < end; ++round) {
       Generator random(static_cast<std::uint64_t>(round));
       std::string bytes = seeds[static_cast<std::size_t>(below(random, seeds.size()))];
-      for (std::int64_t changes = 1 + random.below(4); changes > 0; --changes)
-        change(bytes, random);
+      for (std::int64_t changes = 1 + random.below(4); changes > 0; --changes) change(bytes, random);
       if (mend != nullptr && random.below(4) != 0) mend(bytes);
       folder_.write(name, bytes);
       reset_peak_memory();
@@ -150,11 +146,9 @@ class Fuzz : public testing::Test {
         EXPECT_NE(message.find(path), std::string::npos) << message;
         if (kinds.insert(kind_of(message)).second && round >= kRounds) seeds.push_back(bytes);
       } catch (const std::exception& error) {
-        ADD_FAILURE() << name << ", round " << round << ": " << typeid(error).name() << ", "
-                      << error.what();
+        ADD_FAILURE() << name << ", round " << round << ": " << typeid(error).name() << ", " << error.what();
       }
-      ASSERT_LT(memory_stats().peak - before,
-                std::int64_t{10'000} * static_cast<std::int64_t>(bytes.size() + 1000))
+      ASSERT_LT(memory_stats().peak - before, std::int64_t{10'000} * static_cast<std::int64_t>(bytes.size() + 1000))
           << name << ", round " << round;
     }
     EXPECT_GT(kinds.size(), 1U) << name;
@@ -166,9 +160,7 @@ class Fuzz : public testing::Test {
 TEST_F(Fuzz, Tables) {
   const std::string names = "width,\"a \"\"b\"\"\",kind\n1.5,2,x\n-3e1,+4,y\n\n5,6,x\n",
                     counts = "2,2,no,yes\n1,2,0\n3,4,1\n", comma = "1,5;2;3\n4;5,25;6\n";
-  run("names.csv", {names, counts, "1,2,3\n4,5,6\n", gzipped(names)}, [](const std::string& path) {
-    csv(path);
-  });
+  run("names.csv", {names, counts, "1,2,3\n4,5,6\n", gzipped(names)}, [](const std::string& path) { csv(path); });
   run("comma.csv", {comma}, [](const std::string& path) {
     csv(path, {.delimiter = ';', .regression = true, .missing = {""}, .decimal = ','});
   });
@@ -179,8 +171,7 @@ TEST_F(Fuzz, Arrays) {
     write_npy(folder_.path("seed"), x);
     return read_bytes(folder_.path("seed"));
   };
-  const std::string array = written(reshape(arange(12), {3, 4})),
-                    fractions = written(tensor({0.5, 1.5}));
+  const std::string array = written(reshape(arange(12), {3, 4})), fractions = written(tensor({0.5, 1.5}));
   run("x.npy", {array, fractions, gzipped(array)}, [](const std::string& path) { read_npy(path); });
   write_npz(folder_.path("seed"), {{"a", arange(3)}, {"b/c", tensor({true, false})}});
   run("x.npz", {read_bytes(folder_.path("seed"))}, [](const std::string& path) { read_npz(path); });
@@ -190,13 +181,9 @@ TEST_F(Fuzz, Idx) {
   const std::string images = big(2051) + big(2) + big(3) + big(4) + random_bytes(24, 1),
                     labels = big(2049) + big(2) + std::string("\x03\x07", 2),
                     fractions = big(0x0D02) + big(2) + big(2) + random_bytes(16, 2);
-  run("x.idx", {images, labels, fractions, gzipped(images)}, [](const std::string& path) {
-    read_idx(path);
-  });
-  for (const char* name : {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"})
-    folder_.write(name, images);
-  for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"})
-    folder_.write(name, labels);
+  run("x.idx", {images, labels, fractions, gzipped(images)}, [](const std::string& path) { read_idx(path); });
+  for (const char* name : {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"}) folder_.write(name, images);
+  for (const char* name : {"train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"}) folder_.write(name, labels);
   const auto read = [&](const std::string&) { mnist(folder_.path()); };
   run("train-images-idx3-ubyte", {images}, read);
   folder_.write("train-images-idx3-ubyte", images);
@@ -243,8 +230,7 @@ TEST_F(Fuzz, Weights) {
   const std::string ours = read_bytes(folder_.path("seed"));
   const std::string header =
       R"({"a":{"dtype":"F16","shape":[2,1],"data_offsets":[0,4]},"b":{"dtype":"I8","shape":[0],"data_offsets":[4,4]}} )";
-  const std::string theirs =
-      static_cast<char>(header.size()) + std::string(7, '\0') + header + "1234";
+  const std::string theirs = static_cast<char>(header.size()) + std::string(7, '\0') + header + "1234";
   run("x.safetensors", {ours, theirs}, [](const std::string& path) { nn::load_tensors(path); });
 }
 

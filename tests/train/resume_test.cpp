@@ -34,9 +34,8 @@ class RunTest : public testing::Test {
   }
 
  private:
-  fs::path folder_ =
-      fs::temp_directory_path() / ("gradus_resume_" + std::to_string(getpid()) +
-                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  fs::path folder_ = fs::temp_directory_path() / ("gradus_resume_" + std::to_string(getpid()) +
+                                                  ::testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
 template <class F>
@@ -76,15 +75,10 @@ nn::Sequential net(bool relu = true) {
 class Resume : public RunTest {
  protected:
   FitOptions options() const {
-    return {.epochs = 2,
-            .batch = 8,
-            .augment = data::horizontal_flip(),
-            .seed = 3,
-            .progress = Progress::none};
+    return {.epochs = 2, .batch = 8, .augment = data::horizontal_flip(), .seed = 3, .progress = Progress::none};
   }
   template <class F>
-  std::string after(
-      F change, double lr = 0.01, double beta2 = 0.999, bool relu = true, std::uint64_t seed = 1) {
+  std::string after(F change, double lr = 0.01, double beta2 = 0.999, bool relu = true, std::uint64_t seed = 1) {
     {
       nn::Sequential model = net();
       optim::Adam adam(parameters(model), {.lr = 0.01});
@@ -114,27 +108,22 @@ TEST_F(Resume, GoesOnWithTheSameOptions) {
 
 TEST_F(Resume, NamesTheOptionThatDiffers) {
   const auto none = [](FitOptions&) {};
-  EXPECT_EQ(after([](FitOptions& o) { o.batch = 4; }),
-            "expected a checkpoint of a run with batch' 4, got one with 8");
+  EXPECT_EQ(after([](FitOptions& o) { o.batch = 4; }), "expected a checkpoint of a run with batch' 4, got one with 8");
   EXPECT_EQ(after([](FitOptions& o) { o.shuffle = false; }),
             "expected a checkpoint of a run with shuffle off, got one with on");
   EXPECT_EQ(after([](FitOptions& o) { o.notes["colour"] = std::string("blue"); }),
             "expected a checkpoint of a run with colour blue, got one with red");
-  EXPECT_EQ(after(none, 0.02),
-            "expected a checkpoint of a run with optimizer 0.lr 0.02, got one with 0.01");
-  EXPECT_EQ(after(none, 0.01, 0.9),
-            "expected a checkpoint of a run with optimizer 0.beta2 0.9, got one with 0.999");
+  EXPECT_EQ(after(none, 0.02), "expected a checkpoint of a run with optimizer 0.lr 0.02, got one with 0.01");
+  EXPECT_EQ(after(none, 0.01, 0.9), "expected a checkpoint of a run with optimizer 0.beta2 0.9, got one with 0.999");
   const auto says = [](const std::string& message, const char* what) {
-    EXPECT_EQ(message.find(std::string("expected a checkpoint of a run with ") + what), 0U)
-        << message;
+    EXPECT_EQ(message.find(std::string("expected a checkpoint of a run with ") + what), 0U) << message;
   };
   says(after([](FitOptions& o) { o.schedule = optim::cosine_annealing(1); }), "epochs");
   says(after([](FitOptions& o) { o.augment = {}; }), "augmentation none");
   says(after([](FitOptions& o) { o.augment = data::random_crop(); }), "augmentation");
-  says(after([](FitOptions& o) {
-         o.transform = [](const Tensor& x) { return x.is_contiguous() ? zeros_like(x) : x; };
-       }),
-       "transform");
+  says(
+      after([](FitOptions& o) { o.transform = [](const Tensor& x) { return x.is_contiguous() ? zeros_like(x) : x; }; }),
+      "transform");
   says(after(none, 0.01, 0.999, false), "layers");             // tanh for relu: the same parameters
   says(after(none, 0.01, 0.999, true, 2), "training inputs");  // others of the same shape
 }
@@ -155,8 +144,7 @@ TEST_F(Explosion, EndsTheRunAndKeepsWhatWasMeasured) {
   const Tensor before = clone(model.weight);
   // The largest curvature is near 35: each step multiplies the error by about -34.
   optim::Sgd sgd(parameters(model), {.lr = 1});
-  FitOptions o{
-      .epochs = 50, .optimizer = sgd, .seed = 1, .out = file("run"), .progress = Progress::none};
+  FitOptions o{.epochs = 50, .optimizer = sgd, .seed = 1, .out = file("run"), .progress = Progress::none};
   const std::string message = refusal([&] { fit(model, line(), o); });
   EXPECT_NE(message.find("expected a loss of at most "), std::string::npos) << message;
   EXPECT_NE(message.find("1000 times the first"), std::string::npos) << message;
@@ -194,9 +182,7 @@ TEST_F(Explosion, AFirstLossNearZeroIsNoMeasure) {
   const Loss loss = [&](const Tensor& output, const Tensor&) {
     return mean(output * 0) + (calls++ == 0 ? 1e-12 : 1.0);
   };
-  EXPECT_EQ(
-      refusal([&] { fit(model, line(), {.epochs = 3, .loss = loss, .progress = Progress::none}); }),
-      "accepted");
+  EXPECT_EQ(refusal([&] { fit(model, line(), {.epochs = 3, .loss = loss, .progress = Progress::none}); }), "accepted");
 }
 
 TEST(Score, HasTheShareOfVarianceExplained) {
@@ -215,8 +201,7 @@ TEST(Score, LossesAreToldInTheirUnit) {
   Generator first(1), second(1);
   nn::Linear a(1, 1, {}, first), b(1, 1, {}, second);
   const Record one = fit(a, line(), {.epochs = 1, .seed = 1, .progress = Progress::none});
-  const Record nine =
-      fit(b, line(), {.epochs = 1, .seed = 1, .loss_unit = 9, .progress = Progress::none});
+  const Record nine = fit(b, line(), {.epochs = 1, .seed = 1, .loss_unit = 9, .progress = Progress::none});
   EXPECT_DOUBLE_EQ(nine.train.loss, 9 * one.train.loss);
   EXPECT_DOUBLE_EQ(nine.train.r2, one.train.r2);
 }

@@ -23,19 +23,15 @@ std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
-void write(const fs::path& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+void write(const fs::path& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 /// The names in a folder, hidden ones too.
 std::set<std::string> names(const fs::path& folder) {
   std::set<std::string> result;
-  for (const auto& entry : fs::directory_iterator(folder))
-    result.insert(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(folder)) result.insert(entry.path().filename().string());
   return result;
 }
-const std::set<std::string> kRun{
-    "config.json", "metrics.jsonl", "summary.json", "weights.safetensors"};
+const std::set<std::string> kRun{"config.json", "metrics.jsonl", "summary.json", "weights.safetensors"};
 
 /// The text behind `"key": `, up to the next comma or end of line.
 std::string value(const std::string& json, const std::string& key) {
@@ -52,8 +48,7 @@ class RunFolder : public testing::Test {
     ASSERT_NE(mkdtemp(name.data()), nullptr);
     root_ = name;
     Generator generator(5);
-    data_ = data::split(
-        data::spiral({.points = 40}, generator), {.validation = 0, .test = 0.25}, generator);
+    data_ = data::split(data::spiral({.points = 40}, generator), {.validation = 0, .test = 0.25}, generator);
   }
   void TearDown() override { fs::remove_all(root_); }
 
@@ -84,8 +79,7 @@ class RunFolder : public testing::Test {
 TEST_F(RunFolder, HoldsTheFourFiles) {
   const fs::path out = root_ / "deep" / "er";
   const Record record =
-      run({.out = out.string(),
-           .notes = {{"model", "fc 3"}, {"input_shape", std::vector<std::int64_t>{2}}}});
+      run({.out = out.string(), .notes = {{"model", "fc 3"}, {"input_shape", std::vector<std::int64_t>{2}}}});
   EXPECT_EQ(record.folder, out.string());
   EXPECT_EQ(names(out), kRun);
 
@@ -108,8 +102,7 @@ TEST_F(RunFolder, HoldsTheFourFiles) {
   EXPECT_EQ(value(config, "batch"), "64");
   EXPECT_EQ(value(config, "train_rows"), "90");
 
-  EXPECT_TRUE(
-      equal(nn::load_tensors((out / "weights.safetensors").string()).at("weight"), weight_));
+  EXPECT_TRUE(equal(nn::load_tensors((out / "weights.safetensors").string()).at("weight"), weight_));
 }
 
 TEST_F(RunFolder, AnEarlierRunIsReplacedAndOtherFilesStay) {
@@ -148,20 +141,15 @@ TEST_F(RunFolder, SomebodyElsesLatestIsLeftAlone) {
 }
 
 class Never : public Observer {
-  void after_step(const Step&) override {
-    ADD_FAILURE() << "trained although nothing can be written";
-  }
+  void after_step(const Step&) override { ADD_FAILURE() << "trained although nothing can be written"; }
 };
 
 TEST_F(RunFolder, WhatCantBeWrittenIsSaidBeforeTraining) {
   Never never;
   write(root_ / "file", "x");
-  EXPECT_NE(refusal({.observer = never, .out = (root_ / "file").string()}).find("(not a folder)"),
-            std::string::npos);
-  EXPECT_NE(refusal({.observer = never, .out = (root_ / "file" / "run").string()}).find("file/run"),
-            std::string::npos);
-  EXPECT_NE(refusal({.observer = never, .runs = (root_ / "file").string()})
-                .find("fit: expected a folder"),
+  EXPECT_NE(refusal({.observer = never, .out = (root_ / "file").string()}).find("(not a folder)"), std::string::npos);
+  EXPECT_NE(refusal({.observer = never, .out = (root_ / "file" / "run").string()}).find("file/run"), std::string::npos);
+  EXPECT_NE(refusal({.observer = never, .runs = (root_ / "file").string()}).find("fit: expected a folder"),
             std::string::npos);
   EXPECT_EQ(content(root_ / "file"), "x");
   EXPECT_EQ(names(root_), std::set<std::string>{"file"});
@@ -170,11 +158,9 @@ TEST_F(RunFolder, WhatCantBeWrittenIsSaidBeforeTraining) {
 TEST_F(RunFolder, AFolderWithOtherThingsIsRefused) {
   Never never;
   write(root_ / "summary.json", "precious");
-  EXPECT_NE(refusal({.observer = never, .out = root_.string()}).find("holds other files"),
-            std::string::npos);
+  EXPECT_NE(refusal({.observer = never, .out = root_.string()}).find("holds other files"), std::string::npos);
   write(root_ / "config.json", "{\"somebody\": \"else\"}");
-  EXPECT_NE(refusal({.observer = never, .out = root_.string()}).find("holds other files"),
-            std::string::npos);
+  EXPECT_NE(refusal({.observer = never, .out = root_.string()}).find("holds other files"), std::string::npos);
   EXPECT_EQ(content(root_ / "summary.json"), "precious");
   EXPECT_EQ(names(root_), (std::set<std::string>{"config.json", "summary.json"}));
 }

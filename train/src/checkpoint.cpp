@@ -9,15 +9,12 @@ namespace gradus::train {
 
 optim::State state(const data::Loader& loader) {
   const data::LoaderState at = loader.state();
-  return {{"at",
-           from_vector(std::vector<std::int64_t>{
-               static_cast<std::int64_t>(at.seed), at.epoch, at.position})}};
+  return {{"at", from_vector(std::vector<std::int64_t>{static_cast<std::int64_t>(at.seed), at.epoch, at.position})}};
 }
 
 void set_state(data::Loader& loader, const optim::State& state) {
   const auto at = state.find("at");
-  if (state.size() != 1 || at == state.end() || at->second.dtype() != int64 ||
-      at->second.shape() != Shape{3})
+  if (state.size() != 1 || at == state.end() || at->second.dtype() != int64 || at->second.shape() != Shape{3})
     gradus::detail::fail<ArgumentError>("loader", "expected a loader's state, got another");
   std::array<std::int64_t, 3> values{};
   std::copy_n(at->second.data<std::int64_t>(), values.size(), values.begin());
@@ -29,9 +26,7 @@ Part::Part(std::string as, nn::ModuleRef model)
     : Stateful(
           std::move(as),
           [model] { return nn::detail::state(model); },
-          [model](const optim::State& state) {
-            nn::detail::set_state(model, state, "the checkpoint");
-          }) {}
+          [model](const optim::State& state) { nn::detail::set_state(model, state, "the checkpoint"); }) {}
 
 Part::Part(std::string as, data::Loader& loader)
     : Stateful(

@@ -15,14 +15,10 @@ namespace {
 using gradus::detail::fail;
 
 void check_options(const FitOptions& options, CallSite site) {
-  const auto refuse = [&](const std::string& message) {
-    fail<ArgumentError>("fit", message, site);
-  };
+  const auto refuse = [&](const std::string& message) { fail<ArgumentError>("fit", message, site); };
   if (options.epochs < 1) refuse(fmt::format("expected epochs >= 1, got {}", options.epochs));
-  if (!(options.loss_unit > 0))
-    refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
-  if (!(options.explosion > 1))
-    refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
+  if (!(options.loss_unit > 0)) refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
+  if (!(options.explosion > 1)) refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
   if (options.batch < 1) refuse(fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.checkpoint_every < 0 || (options.checkpoint_every > 0 && options.checkpoint.empty()))
     refuse(fmt::format("expected a checkpoint every N steps, N >= 0, and its file, got {} and '{}'",
@@ -32,11 +28,8 @@ void check_options(const FitOptions& options, CallSite site) {
 }
 
 /// A part of the data, beside the rows to train on.
-void check_part(const char* name,
-                const data::Dataset& part,
-                const data::Dataset& train,
-                const FitOptions& options,
-                CallSite site) {
+void check_part(
+    const char* name, const data::Dataset& part, const data::Dataset& train, const FitOptions& options, CallSite site) {
   if (part.size() == 0) return;
   const auto row = [](const Tensor& x) {
     Shape shape = x.shape();
@@ -45,23 +38,19 @@ void check_part(const char* name,
   };
   const Shape expected = row(train.inputs), got = row(part.inputs);
   if (got != expected)
-    fail<ShapeError>("fit",
-                     fmt::format("expected {} rows of shape {} like those to train on, got {}",
-                                 name,
-                                 to_string(expected),
-                                 to_string(got)),
-                     site);
+    fail<ShapeError>(
+        "fit",
+        fmt::format(
+            "expected {} rows of shape {} like those to train on, got {}", name, to_string(expected), to_string(got)),
+        site);
   if (part.targets.defined() != train.targets.defined() ||
       (part.targets.defined() && part.targets.dtype() != train.targets.dtype()))
-    fail<DTypeError>(
-        "fit", fmt::format("expected {} targets like those to train on, got others", name), site);
+    fail<DTypeError>("fit", fmt::format("expected {} targets like those to train on, got others", name), site);
   if (part.targets.defined() && (part.targets.rank() == 0 || part.targets.size(0) != part.size()))
-    fail<ShapeError>("fit",
-                     fmt::format("expected {} {} targets, one a row, got {}",
-                                 part.size(),
-                                 name,
-                                 to_string(part.targets.shape())),
-                     site);
+    fail<ShapeError>(
+        "fit",
+        fmt::format("expected {} {} targets, one a row, got {}", part.size(), name, to_string(part.targets.shape())),
+        site);
   if (!options.loss) check_classes(part.targets, -1, "fit", site);
 }
 
@@ -69,19 +58,14 @@ void check_part(const char* name,
 std::size_t shared_parameters(const optim::Optimizer& optimizer, nn::ModuleRef model) {
   const std::vector<Parameter> own = nn::detail::parameters(model);
   const std::vector<Parameter>& trained = optimizer.parameters();
-  return static_cast<std::size_t>(
-      std::count_if(trained.begin(), trained.end(), [&](const Parameter& p) {
-        return std::any_of(
-            own.begin(), own.end(), [&](const Parameter& q) { return p.is_same(q); });
-      }));
+  return static_cast<std::size_t>(std::count_if(trained.begin(), trained.end(), [&](const Parameter& p) {
+    return std::any_of(own.begin(), own.end(), [&](const Parameter& q) { return p.is_same(q); });
+  }));
 }
 
 }  // namespace
 
-void check_run(nn::ModuleRef model,
-               const data::Splits& data,
-               const FitOptions& options,
-               CallSite site) {
+void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& options, CallSite site) {
   const auto refuse = [&](const char* message) { fail<ArgumentError>("fit", message, site); };
   check_options(options, site);
   if (data.train.size() == 0) refuse("expected rows to train on, got none");
@@ -102,13 +86,12 @@ void check_first_batch(const Tensor& output, const Tensor& loss, const Run& run)
     return;  // it trains more than the model
   const auto strays = nn::detail::unreachable_parameters(run.model.module, loss);
   if (strays.empty()) return;
-  fail<ArgumentError>(
-      "fit",
-      fmt::format("expected every parameter in a field of the model or in the optimizer, got {}{}, "
-                  "which would not be trained",
-                  to_string(strays.front()),
-                  strays.size() > 1 ? fmt::format(" and {} more", strays.size() - 1) : ""),
-      run.site);
+  fail<ArgumentError>("fit",
+                      fmt::format("expected every parameter in a field of the model or in the optimizer, got {}{}, "
+                                  "which would not be trained",
+                                  to_string(strays.front()),
+                                  strays.size() > 1 ? fmt::format(" and {} more", strays.size() - 1) : ""),
+                      run.site);
 }
 
 void check_classes(const Tensor& targets, std::int64_t classes, const char* op, CallSite site) {
@@ -118,10 +101,8 @@ void check_classes(const Tensor& targets, std::int64_t classes, const char* op, 
   const std::int64_t end = classes < 0 ? std::numeric_limits<std::int64_t>::max() : classes;
   for (std::int64_t i = 0; i < all.numel(); ++i) {
     if (label[i] >= 0 && label[i] < end) continue;
-    const std::string range =
-        classes < 0 ? ">= 0" : fmt::format("below {}, as the model has outputs", classes);
-    fail<ArgumentError>(
-        op, fmt::format("expected classes {}, got {} in row {}", range, label[i], i), site);
+    const std::string range = classes < 0 ? ">= 0" : fmt::format("below {}, as the model has outputs", classes);
+    fail<ArgumentError>(op, fmt::format("expected classes {}, got {} in row {}", range, label[i], i), site);
   }
 }
 
@@ -132,12 +113,7 @@ std::optional<std::string> explain_divergence(
   const double limit = factor * std::max(first, 1.0);
   if (std::isfinite(loss) && !(loss > limit)) return {};
   if (!std::isfinite(loss)) return fmt::format("expected a finite {}, got {} {}", what, loss, when);
-  return fmt::format("expected a {} of at most {:g}, {:g} times the first, got {} {}",
-                     what,
-                     limit,
-                     factor,
-                     loss,
-                     when);
+  return fmt::format("expected a {} of at most {:g}, {:g} times the first, got {} {}", what, limit, factor, loss, when);
 }
 
 }  // namespace gradus::train

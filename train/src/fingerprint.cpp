@@ -24,8 +24,7 @@ std::string digest(const Tensor& tensor) {
     h ^= h >> 29;
   };
   dispatch(x.dtype(), [&]<class T>() {
-    const std::span bytes =
-        std::as_bytes(std::span(x.data<T>(), static_cast<std::size_t>(x.numel())));
+    const std::span bytes = std::as_bytes(std::span(x.data<T>(), static_cast<std::size_t>(x.numel())));
     for (std::size_t at = 0; at < bytes.size(); at += sizeof(std::uint64_t)) {
       std::uint64_t word = 0;
       std::memcpy(&word, bytes.data() + at, std::min(sizeof(word), bytes.size() - at));
@@ -58,8 +57,7 @@ std::string text_of(const nn::ModuleRef& model) {
 void Fingerprint::add(std::string name, std::string text) {
   std::replace(name.begin(), name.end(), '/', '.');  // which parts the names in a checkpoint
   // A note may be called like something else that is compared.
-  while (std::any_of(items_.begin(), items_.end(), [&](const auto& i) { return i.first == name; }))
-    name += '\'';
+  while (std::any_of(items_.begin(), items_.end(), [&](const auto& i) { return i.first == name; })) name += '\'';
   items_.emplace_back(std::move(name), std::move(text));
 }
 
@@ -80,14 +78,11 @@ void Fingerprint::set_state(const optim::State& state) const {
     if (at != state.end() && at->second.dtype() == int64) {
       const Tensor codes = contiguous(at->second);
       got.clear();
-      for (std::int64_t i = 0; i + 1 < codes.numel(); ++i)
-        got += static_cast<char>(codes.data<std::int64_t>()[i]);
+      for (std::int64_t i = 0; i + 1 < codes.numel(); ++i) got += static_cast<char>(codes.data<std::int64_t>()[i]);
     }
     if (got != text)
-      fail<ArgumentError>(
-          "fit",
-          fmt::format(
-              "expected a checkpoint of a run with {} {}, got one with {}", name, text, got));
+      fail<ArgumentError>("fit",
+                          fmt::format("expected a checkpoint of a run with {} {}, got one with {}", name, text, got));
   }
 }
 
@@ -114,19 +109,16 @@ Fingerprint fingerprint(const FitOptions& options,
   std::string curve = "constant";
   if (options.schedule) {
     curve = "with factors";
-    for (const double t : {0.0, 0.1, 0.25, 0.5, 0.75, 0.9})
-      curve += fmt::format(" {:.6g}", (*options.schedule)(t));
+    for (const double t : {0.0, 0.1, 0.25, 0.5, 0.75, 0.9}) curve += fmt::format(" {:.6g}", (*options.schedule)(t));
   }
   result.add("schedule", curve);
-  for (const auto& [name, part] : {std::pair("training", &data.train),
-                                   std::pair("validation", &data.validation),
-                                   std::pair("test", &data.test)}) {
+  for (const auto& [name, part] :
+       {std::pair("training", &data.train), std::pair("validation", &data.validation), std::pair("test", &data.test)}) {
     result.add(fmt::format("{} inputs", name), digest(part->inputs));
     result.add(fmt::format("{} targets", name), digest(part->targets));
   }
   const data::Dataset row = data.train.slice(0, 1);
-  result.add("transform",
-             options.transform ? digest(options.transform(row.inputs, {})) : std::string("none"));
+  result.add("transform", options.transform ? digest(options.transform(row.inputs, {})) : std::string("none"));
   std::string augment = "none";
   if (options.augment) {
     // Three draws: a change that is made by chance is seen.
@@ -143,8 +135,7 @@ Fingerprint fingerprint(const FitOptions& options,
   constexpr std::string_view groups = "groups.";
   for (const auto& [name, value] : optimizer.state())
     if (name.starts_with(groups))
-      result.add("optimizer " + name.substr(groups.size()),
-                 fmt::format("{}", value.item<double>()));
+      result.add("optimizer " + name.substr(groups.size()), fmt::format("{}", value.item<double>()));
   return result;
 }
 

@@ -14,18 +14,14 @@
 
 namespace gradus::train {
 
-Record detail::fit(const AnyModel& model,
-                   const data::Splits& data,
-                   const FitOptions& options,
-                   CallSite site) {
+Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site) {
   check_run(model.module, data, options, site);
   RunState state{.seed = options.seed, .site = site};
   state.record.seed = options.seed ? *options.seed : default_generator().next() >> 32;
   state.record.parameters = nn::detail::parameter_count(model.module);
   const Loss loss = loss_for(options.loss, data.train, "fit", site);
   std::unique_ptr<optim::Optimizer> own;
-  if (options.optimizer.get() == nullptr)
-    own = std::make_unique<optim::Adam>(nn::detail::parameters(model.module));
+  if (options.optimizer.get() == nullptr) own = std::make_unique<optim::Adam>(nn::detail::parameters(model.module));
   optim::Optimizer& optimizer = own ? *own : *options.optimizer.get();
   const double lr = optimizer.lr();
   RunFolder folder(options.out, options.runs);

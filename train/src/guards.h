@@ -27,8 +27,7 @@ class [[nodiscard]] AtEnd {
 inline auto keep_modes(nn::ModuleRef model) {
   std::vector<std::pair<nn::ModuleRef, bool>> modes;
   for (const nn::NamedModule& named : nn::detail::named_modules(model))
-    if (named.module.has_training_mode())
-      modes.emplace_back(named.module, named.module.is_training());
+    if (named.module.has_training_mode()) modes.emplace_back(named.module, named.module.is_training());
   return AtEnd([modes = std::move(modes)] {
     for (const auto& [module, on] : modes) module.set_training(on);
   });
@@ -45,8 +44,7 @@ inline auto keep_rates(optim::Optimizer& optimizer) {
 
 /// The default generator, while another takes its place.
 inline auto with_generator(const Generator& generator) {
-  return AtEnd(
-      [before = std::exchange(default_generator(), generator)] { default_generator() = before; });
+  return AtEnd([before = std::exchange(default_generator(), generator)] { default_generator() = before; });
 }
 
 }  // namespace gradus::train

@@ -26,9 +26,7 @@ bool is_better(const Score& a, const Score& b) {
   return a.loss < b.loss;
 }
 
-data::LoaderOptions loader_options(const FitOptions& options,
-                                   std::int64_t rows,
-                                   std::uint64_t seed) {
+data::LoaderOptions loader_options(const FitOptions& options, std::int64_t rows, std::uint64_t seed) {
   return {.batch = options.batch,
           .shuffle = options.shuffle,
           .drop_last = rows > options.batch && rows % options.batch == 1,
@@ -63,8 +61,7 @@ class Loop {
   const Run& run_;
   const FitOptions& options_ = run_.options;
   RunState& state_ = run_.state;
-  data::Loader loader_{run_.data.train,
-                       loader_options(options_, run_.data.train.size(), state_.record.seed)};
+  data::Loader loader_{run_.data.train, loader_options(options_, run_.data.train.size(), state_.record.seed)};
   std::optional<optim::Schedule> schedule_;
   std::optional<Snapshot> best_;  // if there are rows to validate
   std::optional<RunCheckpoint> checkpoint_;
@@ -150,8 +147,7 @@ void Loop::train_step(const data::Batch& batch) {
 }
 
 EpochRecord Loop::measure_epoch() {
-  EpochRecord now{
-      .epoch = state_.epoch, .train = told(state_.tally.score()), .lr = run_.optimizer.lr()};
+  EpochRecord now{.epoch = state_.epoch, .train = told(state_.tally.score()), .lr = run_.optimizer.lr()};
   if (best_)
     now.validation = measure_part("validation", run_.data.validation, now.epoch);
   else
@@ -161,10 +157,8 @@ EpochRecord Loop::measure_epoch() {
 
 Score Loop::measure_part(const char* name, const data::Dataset& part, int epoch) {
   if (part.size() == 0) return {};
-  const Score score =
-      measure(run_.model, part, run_.loss, options_.transform, 4 * options_.batch, run_.site);
-  check_loss(
-      score.loss, fmt::format("loss on the {} rows", name), fmt::format("after epoch {}", epoch));
+  const Score score = measure(run_.model, part, run_.loss, options_.transform, 4 * options_.batch, run_.site);
+  check_loss(score.loss, fmt::format("loss on the {} rows", name), fmt::format("after epoch {}", epoch));
   return told(score);
 }
 
@@ -184,9 +178,7 @@ void Loop::check_loss(double loss, const std::string& what, const std::string& w
       fmt::format("{}; a learning rate below {} may help{}",
                   *problem,
                   run_.lr,
-                  run_.folder.exists()
-                      ? fmt::format("; what was measured is in {}", run_.folder.path())
-                      : ""),
+                  run_.folder.exists() ? fmt::format("; what was measured is in {}", run_.folder.path()) : ""),
       run_.site);
 }
 

@@ -27,14 +27,12 @@ void Tally::add(double loss, const Tensor& output, const data::Batch& batch) {
   if (!classes_) return;
   const NoGrad guard;
   const Tensor guesses = argmax(output, -1), wanted = contiguous(targets);
-  const std::int64_t *const guess = guesses.data<std::int64_t>(), *const want =
-                                                                      wanted.data<std::int64_t>();
+  const std::int64_t *const guess = guesses.data<std::int64_t>(), *const want = wanted.data<std::int64_t>();
   for (std::int64_t i = 0; i < rows; ++i) correct_ += guess[i] == want[i];
 }
 
 void Tally::add_values(const Tensor& output, const Tensor& targets) {
-  if (!targets.defined() || !is_floating(targets.dtype()) || output.shape() != targets.shape())
-    return;
+  if (!targets.defined() || !is_floating(targets.dtype()) || output.shape() != targets.shape()) return;
   const Tensor ys = cast(output, float64), ts = cast(targets, float64);
   const double *const y = ys.data<double>(), *const t = ts.data<double>();
   for (std::int64_t i = 0; i < ts.numel(); ++i) {  // Welford 1962
@@ -61,9 +59,7 @@ std::vector<double> Tally::numbers() const {
 }
 
 void Tally::set_numbers(const double* numbers) {
-  each_number(*this, [&](auto& value) {
-    value = static_cast<std::remove_reference_t<decltype(value)>>(*numbers++);
-  });
+  each_number(*this, [&](auto& value) { value = static_cast<std::remove_reference_t<decltype(value)>>(*numbers++); });
 }
 
 Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site) {
@@ -71,12 +67,8 @@ Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, Call
   if (!data.targets.defined())
     fail<ArgumentError>(op, "expected targets, or a loss that needs none, got neither", site);
   if (data.targets.dtype() == int64)
-    return [site](const Tensor& output, const Tensor& targets) {
-      return cross_entropy(Arg(output, site), targets);
-    };
-  return [site](const Tensor& output, const Tensor& targets) {
-    return mse_loss(Arg(output, site), targets);
-  };
+    return [site](const Tensor& output, const Tensor& targets) { return cross_entropy(Arg(output, site), targets); };
+  return [site](const Tensor& output, const Tensor& targets) { return mse_loss(Arg(output, site), targets); };
 }
 
 Score measure(const detail::AnyModel& model,

@@ -23,8 +23,7 @@ std::size_t terminal_width() {
 /// Whether standard output is a terminal that moves its cursor when told.
 bool shows_escape_codes() {
   const char* const kind = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) != 0 && kind != nullptr && *kind != '\0' &&
-         std::string_view(kind) != "dumb";
+  return isatty(STDOUT_FILENO) != 0 && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
 }
 
 /// A reader that went away is no reason to stop.
@@ -48,8 +47,7 @@ std::string clock(double seconds) {
 }  // namespace
 
 Meter::Meter(Progress progress, int epochs) : progress_(progress), epochs_(epochs) {
-  if (progress_ == Progress::automatic)
-    progress_ = shows_escape_codes() ? Progress::bar : Progress::lines;
+  if (progress_ == Progress::automatic) progress_ = shows_escape_codes() ? Progress::bar : Progress::lines;
 }
 
 Meter::~Meter() {
@@ -67,17 +65,16 @@ void Meter::after_step(const Step& at) {
   if (dirty_ && std::chrono::duration<double>(now - shown_).count() < kInterval) return;
   shown_ = now;
   const double passed = seconds_since(start_);
-  const double left = passed / static_cast<double>(at.step) *
-                      static_cast<double>(at.steps - at.step + at.steps * (epochs_ - at.epoch));
+  const double left =
+      passed / static_cast<double>(at.step) * static_cast<double>(at.steps - at.step + at.steps * (epochs_ - at.epoch));
   const std::string head = fmt::format("epoch {}/{} ", at.epoch, epochs_);
-  std::string tail =
-      fmt::format(" {}/{}  {}  ETA {}", at.step, at.steps, in_words(at.so_far), clock(left));
+  std::string tail = fmt::format(" {}/{}  {}  ETA {}", at.step, at.steps, in_words(at.so_far), clock(left));
   const std::size_t width = terminal_width() - 1, used = head.size() + tail.size() + 2;
   std::string bar;
   if (width >= used + 4) {
     const std::size_t length = std::min<std::size_t>(width - used, 30);
-    const auto full = static_cast<std::size_t>(
-        static_cast<double>(length) * static_cast<double>(at.step) / static_cast<double>(at.steps));
+    const auto full = static_cast<std::size_t>(static_cast<double>(length) * static_cast<double>(at.step) /
+                                               static_cast<double>(at.steps));
     bar = fmt::format("[{:<{}}]", std::string(full, '='), length);
   }
   show((head + bar + tail).substr(0, width));
@@ -87,8 +84,7 @@ bool Meter::after_epoch(const EpochRecord& record) {
   start_ = Clock::now();
   if (progress_ == Progress::none) return true;
   if (dirty_) show("");
-  std::string line =
-      fmt::format("epoch {}/{}  train {}", record.epoch, epochs_, in_words(record.train));
+  std::string line = fmt::format("epoch {}/{}  train {}", record.epoch, epochs_, in_words(record.train));
   if (!std::isnan(record.validation.loss)) line += "  validation " + in_words(record.validation);
   if (!std::isnan(record.test.loss)) line += "  test " + in_words(record.test);
   say(fmt::format("{}  {:.1f} s\n", line, record.seconds));

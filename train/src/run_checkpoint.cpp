@@ -24,8 +24,7 @@ void RunCheckpoint::after_step(std::int64_t steps) const {
 }
 
 void RunCheckpoint::after_epoch() const {
-  if (options_.checkpoint_every == 0 && !options_.checkpoint.empty())
-    save_checkpoint(options_.checkpoint, parts_);
+  if (options_.checkpoint_every == 0 && !options_.checkpoint.empty()) save_checkpoint(options_.checkpoint, parts_);
 }
 
 void RunCheckpoint::keep(Stopped& stopped) {

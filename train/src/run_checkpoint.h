@@ -15,10 +15,7 @@ namespace gradus::train {
 class RunCheckpoint {
  public:
   /// `given` is what a run has to share with the one it goes on from, `parts` all that changes.
-  RunCheckpoint(const FitOptions& options,
-                RunFolder& folder,
-                Fingerprint given,
-                const std::vector<Part>& parts);
+  RunCheckpoint(const FitOptions& options, RunFolder& folder, Fingerprint given, const std::vector<Part>& parts);
   RunCheckpoint(const RunCheckpoint&) = delete;
   RunCheckpoint& operator=(const RunCheckpoint&) = delete;
 

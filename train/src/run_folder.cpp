@@ -20,17 +20,14 @@ namespace fs = std::filesystem;
 using gradus::detail::fail;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFiles[] = {
-    "weights.safetensors", "metrics.jsonl", "config.json", "summary.json"};
+constexpr const char* kFiles[] = {"weights.safetensors", "metrics.jsonl", "config.json", "summary.json"};
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::string_view kUnfinished = ".unfinished-";
 constexpr const char* kFormat = "gradus_run";  // the key in config.json that marks a run
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
-  fail<IoError>(
-      "fit",
-      fmt::format(
-          "expected a folder that the run can be written to, got '{}' ({})", folder.string(), why));
+  fail<IoError>("fit",
+                fmt::format("expected a folder that the run can be written to, got '{}' ({})", folder.string(), why));
 }
 
 /// An empty folder, or one of an earlier run, stopped or not.
@@ -59,8 +56,7 @@ int number_of(const fs::path& folder) {
 
 RunFolder::RunFolder(const std::string& out, const std::string& runs) {
   if (!out.empty() && !runs.empty())
-    fail<ArgumentError>("fit",
-                        fmt::format("expected out or runs, got both: '{}' and '{}'", out, runs));
+    fail<ArgumentError>("fit", fmt::format("expected out or runs, got both: '{}' and '{}'", out, runs));
   if (out.empty() && runs.empty()) return;
   const fs::path asked = out.empty() ? runs : out;
   try {
@@ -92,8 +88,7 @@ void RunFolder::give_up() noexcept {
 
 void RunFolder::make(const fs::path& folder) {
   std::vector<fs::path> missing;
-  for (fs::path at = fs::absolute(folder).lexically_normal(); !fs::exists(at);
-       at = at.parent_path())
+  for (fs::path at = fs::absolute(folder).lexically_normal(); !fs::exists(at); at = at.parent_path())
     if (at.has_filename()) missing.push_back(at);
   for (auto it = missing.rbegin(); it != missing.rend(); ++it)
     if (fs::create_directory(*it)) made_.push_back(*it);
@@ -104,8 +99,7 @@ void RunFolder::make(const fs::path& folder) {
 void RunFolder::make_numbered(const fs::path& runs) {
   make(runs);
   int last = 0;
-  for (const fs::directory_entry& entry : fs::directory_iterator(runs))
-    last = std::max(last, number_of(entry.path()));
+  for (const fs::directory_entry& entry : fs::directory_iterator(runs)) last = std::max(last, number_of(entry.path()));
   do {
     folder_ = runs / fmt::format("{:04}", ++last);
   } while (!fs::create_directory(folder_));  // another run took it first
@@ -116,8 +110,7 @@ void RunFolder::make_numbered(const fs::path& runs) {
 void RunFolder::open() {
   if (!is_free(folder_)) refuse(folder_, "it holds other files than a run's");
   std::string name = (folder_ / fmt::format("{}XXXXXX", kUnfinished)).string();
-  if (mkdtemp(name.data()) == nullptr)
-    refuse(folder_, std::error_code(errno, std::generic_category()).message());
+  if (mkdtemp(name.data()) == nullptr) refuse(folder_, std::error_code(errno, std::generic_category()).message());
   unfinished_ = name;
 }
 
@@ -166,13 +159,9 @@ void put(Json& json, const char* prefix, const Score& score) {
 
 }  // namespace
 
-std::string config_json(const FitOptions& options,
-                        const data::Splits& data,
-                        const Record& record,
-                        double lr) {
+std::string config_json(const FitOptions& options, const data::Splits& data, const Record& record, double lr) {
   Json json{{kFormat, 1}};
-  for (const auto& [key, value] : options.notes)
-    std::visit([&, &name = key](const auto& v) { json[name] = v; }, value);
+  for (const auto& [key, value] : options.notes) std::visit([&, &name = key](const auto& v) { json[name] = v; }, value);
   const auto put_once = [&](const char* key, auto value) {
     if (!json.contains(key)) json[key] = value;
   };

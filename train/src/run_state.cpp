@@ -22,11 +22,9 @@ void each_number(Epoch& e, F f) {
 constexpr std::int64_t kNumbers = 12;
 
 /// A tensor of a state; `shape` but for all sizes before the last.
-Tensor find(
-    const optim::State& state, const char* name, DType dtype, const Shape& shape, CallSite site) {
+Tensor find(const optim::State& state, const char* name, DType dtype, const Shape& shape, CallSite site) {
   const auto at = state.find(name);
-  const bool fits = at != state.end() && at->second.dtype() == dtype &&
-                    at->second.rank() == shape.rank() &&
+  const bool fits = at != state.end() && at->second.dtype() == dtype && at->second.rank() == shape.rank() &&
                     at->second.size(-1) == shape[shape.rank() - 1];
   if (!fits)
     gradus::detail::fail<ArgumentError>(
@@ -55,12 +53,10 @@ optim::State RunState::state() const {
   std::vector<double> history;
   for (const EpochRecord& past : record.history)
     each_number(past, [&](auto value) { history.push_back(static_cast<double>(value)); });
-  return {
-      {"place", integers({epoch, step, record.best_epoch, static_cast<std::int64_t>(record.seed)})},
-      {"tally", numbers(tally.numbers())},
-      {"history",
-       from_vector(history, {static_cast<std::int64_t>(record.history.size()), kNumbers})},
-      {"seconds", numbers({seconds(), first_loss.value_or(std::nan(""))})}};
+  return {{"place", integers({epoch, step, record.best_epoch, static_cast<std::int64_t>(record.seed)})},
+          {"tally", numbers(tally.numbers())},
+          {"history", from_vector(history, {static_cast<std::int64_t>(record.history.size()), kNumbers})},
+          {"seconds", numbers({seconds(), first_loss.value_or(std::nan(""))})}};
 }
 
 void RunState::set_state(const optim::State& state) {
@@ -71,8 +67,7 @@ void RunState::set_state(const optim::State& state) {
     double seconds, first_loss;
   };
   const Tensor tallied = find(state, "tally", float64, {Tally::kNumbers}, site),
-               spent = find(state, "seconds", float64, {2}, site),
-               places = find(state, "place", int64, {4}, site),
+               spent = find(state, "seconds", float64, {2}, site), places = find(state, "place", int64, {4}, site),
                epochs = find(state, "history", float64, {0, kNumbers}, site);
   const auto* const p = places.data<std::int64_t>();
   const Place place{p[0], p[1], p[2], p[3]};
@@ -80,17 +75,12 @@ void RunState::set_state(const optim::State& state) {
   const auto its_seed = static_cast<std::uint64_t>(place.seed);
   if (seed && its_seed != *seed)
     gradus::detail::fail<ArgumentError>(
-        "fit",
-        fmt::format(
-            "expected a checkpoint of a run with seed {}, got one with {}", *seed, its_seed),
-        site);
+        "fit", fmt::format("expected a checkpoint of a run with seed {}, got one with {}", *seed, its_seed), site);
   record.history.clear();
   for (std::int64_t row = 0; row < epochs.size(0); ++row) {
     EpochRecord then;
     const double* value = epochs.data<double>() + row * kNumbers;
-    each_number(then, [&](auto& number) {
-      number = static_cast<std::remove_reference_t<decltype(number)>>(*value++);
-    });
+    each_number(then, [&](auto& number) { number = static_cast<std::remove_reference_t<decltype(number)>>(*value++); });
     finish_epoch(then, then.epoch == place.best_epoch);
   }
   epoch = static_cast<int>(place.epoch);

@@ -30,14 +30,11 @@ optim::State Snapshot::state() const {
 void Snapshot::set_state(const optim::State& state) {
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const auto at = state.find(std::to_string(i));
-    if (state.size() != items_.size() || at == state.end() ||
-        at->second.shape() != items_[i].second.shape() ||
+    if (state.size() != items_.size() || at == state.end() || at->second.shape() != items_[i].second.shape() ||
         at->second.dtype() != items_[i].second.dtype())
-      gradus::detail::fail<ArgumentError>("fit",
-                                          "expected the best weights of such a model, got others");
+      gradus::detail::fail<ArgumentError>("fit", "expected the best weights of such a model, got others");
   }
-  for (std::size_t i = 0; i < items_.size(); ++i)
-    copy_into(items_[i].second, state.at(std::to_string(i)));
+  for (std::size_t i = 0; i < items_.size(); ++i) copy_into(items_[i].second, state.at(std::to_string(i)));
 }
 
 }  // namespace gradus::train

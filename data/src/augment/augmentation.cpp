@@ -18,8 +18,7 @@ Augmentation::Augmentation(std::initializer_list<Augmentation> list) {
   for (const Augmentation& step : list)
     if (step) steps.push_back(step.call_);
   if (steps.empty()) return;
-  call_ = [steps = std::move(steps)](
-              Batch batch, std::span<Generator> generators, std::int64_t classes) {
+  call_ = [steps = std::move(steps)](Batch batch, std::span<Generator> generators, std::int64_t classes) {
     for (const Function& step : steps) batch = step(std::move(batch), generators, classes);
     return batch;
   };
@@ -32,9 +31,8 @@ Batch Augmentation::operator()(const Batch& batch,
   const gradus::detail::SitePin pin(site);
   const std::int64_t n = batch.inputs.rank() == 0 ? 0 : batch.inputs.size(0);
   if (static_cast<std::int64_t>(generators.size()) != n)
-    fail<ArgumentError>(
-        "augmentation",
-        fmt::format("expected a generator for each of {} rows, got {}", n, generators.size()));
+    fail<ArgumentError>("augmentation",
+                        fmt::format("expected a generator for each of {} rows, got {}", n, generators.size()));
   return call_ ? call_(batch, generators, classes) : batch;
 }
 
@@ -44,8 +42,7 @@ Batch Augmentation::operator()(const Batch& batch,
                                CallSite site) const {
   std::vector<Generator> generators;
   const std::int64_t n = batch.inputs.rank() == 0 ? 0 : batch.inputs.size(0);
-  for (std::int64_t i = 0; i < n; ++i)
-    generators.push_back(generator.split(static_cast<std::uint64_t>(i)));
+  for (std::int64_t i = 0; i < n; ++i) generators.push_back(generator.split(static_cast<std::uint64_t>(i)));
   return (*this)(batch, generators, classes, site);
 }
 
@@ -63,13 +60,8 @@ constexpr Word kWords[] = {
     {"crop",
      "PADDING",
      4,
-     [](double n, CallSite site) {
-       return random_crop({.padding = static_cast<std::int64_t>(n)}, site);
-     }},
-    {"resized_crop",
-     "LEAST",
-     0.08,
-     [](double n, CallSite site) { return random_resized_crop({.least = n}, site); }},
+     [](double n, CallSite site) { return random_crop({.padding = static_cast<std::int64_t>(n)}, site); }},
+    {"resized_crop", "LEAST", 0.08, [](double n, CallSite site) { return random_resized_crop({.least = n}, site); }},
     {"rotate", "DEGREES", 15, random_rotation},
     {"color",
      "STRENGTH",
@@ -86,8 +78,7 @@ constexpr Word kWords[] = {
 
 Augmentation augmentation(const std::string& text, CallSite site) {
   const auto refuse = [&](const std::string& what, std::size_t at) {
-    fail<ArgumentError>(
-        "augmentation", fmt::format("{} at position {} of '{}'", what, at + 1, text), site);
+    fail<ArgumentError>("augmentation", fmt::format("{} at position {} of '{}'", what, at + 1, text), site);
   };
   Augmentation result;
   std::size_t at = 0;
@@ -104,11 +95,9 @@ Augmentation augmentation(const std::string& text, CallSite site) {
       refuse("expected a word, got none", at);
     }
     const auto& [name, place] = parts[0];
-    const auto* const word = std::find_if(std::begin(kWords),
-                                          std::end(kWords),
-                                          [&, &n = name](const Word& w) { return w.name == n; });
-    if (word == std::end(kWords))
-      refuse(gradus::detail::unknown_word("an augmentation", name, kWords), place);
+    const auto* const word =
+        std::find_if(std::begin(kWords), std::end(kWords), [&, &n = name](const Word& w) { return w.name == n; });
+    if (word == std::end(kWords)) refuse(gradus::detail::unknown_word("an augmentation", name, kWords), place);
     double number = word->otherwise;
     if (parts.size() > 1) {
       std::size_t used = 0;
@@ -118,10 +107,7 @@ Augmentation augmentation(const std::string& text, CallSite site) {
       }
       const bool whole = word->name != "crop" || (number == std::floor(number) && number < 1e6);
       if (parts.size() > 2 || used != parts[1].first.size() || !whole)
-        refuse(fmt::format("expected '{} [{}]', got '{}'",
-                           word->name,
-                           word->number,
-                           text.substr(place, end - place)),
+        refuse(fmt::format("expected '{} [{}]', got '{}'", word->name, word->number, text.substr(place, end - place)),
                parts[std::min<std::size_t>(parts.size() - 1, 2)].second);
     }
     try {

@@ -15,9 +15,7 @@ namespace {
 void change_color(double& r, double& g, double& b, double saturation, double turn) {
   const double value = std::max({r, g, b}), chroma = value - std::min({r, g, b});
   if (chroma <= 0) return;
-  double hue = value == r   ? (g - b) / chroma
-               : value == g ? 2 + (b - r) / chroma
-                            : 4 + (r - g) / chroma;
+  double hue = value == r ? (g - b) / chroma : value == g ? 2 + (b - r) / chroma : 4 + (r - g) / chroma;
   hue += 6 * turn;
   const double s = std::min(chroma / value * saturation, 1.0);
   const auto channel = [&](double n) {
@@ -39,12 +37,9 @@ Axes3 measure_colors(const Tensor& images) {
   check_images("lighting", images, true);
   const Tensor x = contiguous(images);
   const std::int64_t plane = x.size(2) * x.size(3), n = x.size(0);
-  if (n * plane == 0)
-    fail<ArgumentError>("lighting", "expected images to measure, got " + to_string(x.shape()));
+  if (n * plane == 0) fail<ArgumentError>("lighting", "expected images to measure, got " + to_string(x.shape()));
   Tensor covariance = zeros({3, 3}, float64);
-  const auto cov = [values = covariance.mutable_data<double>()](int a, int b) -> double& {
-    return values[3 * a + b];
-  };
+  const auto cov = [values = covariance.mutable_data<double>()](int a, int b) -> double& { return values[3 * a + b]; };
   dispatch_floating(x.dtype(), [&]<class T>() {
     std::array<double, 3> mean{};
     const auto pixel = [&](std::int64_t i, std::int64_t k, int c) {
@@ -53,8 +48,7 @@ Axes3 measure_colors(const Tensor& images) {
     const auto count = static_cast<double>(n * plane);
     for (int c = 0; c < 3; ++c) {
       for (std::int64_t i = 0; i < n; ++i)
-        for (std::int64_t k = 0; k < plane; ++k)
-          mean[static_cast<std::size_t>(c)] += pixel(i, k, c);
+        for (std::int64_t k = 0; k < plane; ++k) mean[static_cast<std::size_t>(c)] += pixel(i, k, c);
       mean[static_cast<std::size_t>(c)] /= count;
     }
     for (int a = 0; a < 3; ++a)
@@ -89,12 +83,10 @@ Augmentation color_jitter(const ColorJitterOptions& options, CallSite site) {
     fail<ArgumentError>(op, fmt::format("expected a hue in [0, 0.5], got {}", options.hue), site);
   return each_image(op, 0, [=](const auto* in, auto* out, Size s, Size, Generator& g) {
     using T = std::remove_reference_t<decltype(*out)>;
-    if (s.c != 1 && s.c != 3)
-      fail<ShapeError>(op, fmt::format("expected 3 channels or 1, got {}", s.c));
+    if (s.c != 1 && s.c != 3) fail<ShapeError>(op, fmt::format("expected 3 channels or 1, got {}", s.c));
     for (std::int64_t k = 0; k < s.numel(); ++k)
       if (!(in[k] >= -kRounding && in[k] <= 1 + kRounding))
-        fail<ArgumentError>(
-            op, fmt::format("expected values in [0, 1], got {}; bytes are divided by 255", in[k]));
+        fail<ArgumentError>(op, fmt::format("expected values in [0, 1], got {}; bytes are divided by 255", in[k]));
     const double brightness = 1 + between(g, -options.brightness, options.brightness);
     const double contrast = 1 + between(g, -options.contrast, options.contrast);
     const double saturation = 1 + between(g, -options.saturation, options.saturation);
@@ -104,8 +96,7 @@ Augmentation color_jitter(const ColorJitterOptions& options, CallSite site) {
         s.c == 1 ? std::array{1.0, 0.0, 0.0} : std::array{0.299, 0.587, 0.114};  // ITU-R BT.601
     double grey = 0;
     for (std::int64_t k = 0; k < s.numel(); ++k)
-      grey += weights[static_cast<std::size_t>(k / n)] *
-              std::min(static_cast<double>(in[k]) * brightness, 1.0);
+      grey += weights[static_cast<std::size_t>(k / n)] * std::min(static_cast<double>(in[k]) * brightness, 1.0);
     grey /= static_cast<double>(std::max<std::int64_t>(n, 1));
     for (std::int64_t k = 0; k < n; ++k) {
       std::array<double, 3> v{};
@@ -114,8 +105,7 @@ Augmentation color_jitter(const ColorJitterOptions& options, CallSite site) {
         v[static_cast<std::size_t>(c)] = std::clamp(grey + (bright - grey) * contrast, 0.0, 1.0);
       }
       if (s.c == 3) change_color(v[0], v[1], v[2], saturation, turn);
-      for (std::int64_t c = 0; c < s.c; ++c)
-        out[c * n + k] = static_cast<T>(v[static_cast<std::size_t>(c)]);
+      for (std::int64_t c = 0; c < s.c; ++c) out[c * n + k] = static_cast<T>(v[static_cast<std::size_t>(c)]);
     }
   });
 }
@@ -126,8 +116,7 @@ Augmentation lighting(const LightingOptions& options, CallSite site) {
   const double std = options.std;
   if (!(std >= 0) || !std::isfinite(std))
     fail<ArgumentError>(op, fmt::format("expected a finite std >= 0, got {}", std));
-  Axes3 axes{{0.2175, 0.0188, 0.0045},
-             {-0.5675, 0.7192, 0.4009, -0.5808, -0.0045, -0.8140, -0.5836, -0.6948, 0.4203}};
+  Axes3 axes{{0.2175, 0.0188, 0.0045}, {-0.5675, 0.7192, 0.4009, -0.5808, -0.0045, -0.8140, -0.5836, -0.6948, 0.4203}};
   if (options.images.defined()) axes = measure_colors(options.images);
   return each_image(
       op,
@@ -140,8 +129,7 @@ Augmentation lighting(const LightingOptions& options, CallSite site) {
         }
         using T = std::remove_reference_t<decltype(*out)>;
         for (std::size_t c = 0; c < 3; ++c, in += s.plane(), out += s.plane())
-          std::transform(
-              in, in + s.plane(), out, [add = static_cast<T>(shift[c])](T v) { return v + add; });
+          std::transform(in, in + s.plane(), out, [add = static_cast<T>(shift[c])](T v) { return v + add; });
       },
       true);
 }

@@ -18,18 +18,15 @@ namespace gradus::data {
 using Generators = std::span<Generator>;
 
 inline void check_probability(const char* op, double p, CallSite site) {
-  if (!(p >= 0 && p <= 1))
-    fail<ArgumentError>(op, fmt::format("expected a probability in [0, 1], got {}", p), site);
+  if (!(p >= 0 && p <= 1)) fail<ArgumentError>(op, fmt::format("expected a probability in [0, 1], got {}", p), site);
 }
 
 inline void check_images(const char* op, const Tensor& x, bool colors = false) {
   if (!is_floating(x.dtype()))
     fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(x.dtype())));
   if (x.rank() != 4 || (colors && x.size(1) != 3))
-    fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected images [N, {}, H, W], got {}", colors ? "3" : "C", to_string(x.shape())));
+    fail<ShapeError>(op,
+                     fmt::format("expected images [N, {}, H, W], got {}", colors ? "3" : "C", to_string(x.shape())));
 }
 
 /// A stack of planes [C, H, W].
@@ -51,15 +48,10 @@ Augmentation each_image(const char* op, std::int64_t size, F f, bool colors = fa
     dispatch_floating(x.dtype(), [&]<class T>() {
       const T* const from = x.data<T>();
       T* const to = y.mutable_data<T>();
-      const std::int64_t grain =
-          (std::int64_t{1} << 15) / std::max<std::int64_t>(out.numel(), 1) + 1;
+      const std::int64_t grain = (std::int64_t{1} << 15) / std::max<std::int64_t>(out.numel(), 1) + 1;
       gradus::detail::parallel_for(x.size(0), grain, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i)
-          f(from + i * in.numel(),
-            to + i * out.numel(),
-            in,
-            out,
-            generators[static_cast<std::size_t>(i)]);
+          f(from + i * in.numel(), to + i * out.numel(), in, out, generators[static_cast<std::size_t>(i)]);
       });
     });
     batch.inputs = std::move(y);
@@ -67,9 +59,7 @@ Augmentation each_image(const char* op, std::int64_t size, F f, bool colors = fa
   };
 }
 
-inline double between(Generator& g, double low, double high) {
-  return low + (high - low) * g.uniform();
-}
+inline double between(Generator& g, double low, double high) { return low + (high - low) * g.uniform(); }
 
 /// By Box & Muller 1958.
 inline double draw_normal(Generator& g) {

@@ -18,10 +18,8 @@ double bilinear(const T* plane, Size s, double y, double x, bool extend) {
   }
   const double top = std::floor(y), left = std::floor(x);
   const auto at = [&](double r, double c) {
-    if (r < 0 || c < 0 || r >= static_cast<double>(s.h) || c >= static_cast<double>(s.w))
-      return 0.0;
-    return static_cast<double>(
-        plane[static_cast<std::int64_t>(r) * s.w + static_cast<std::int64_t>(c)]);
+    if (r < 0 || c < 0 || r >= static_cast<double>(s.h) || c >= static_cast<double>(s.w)) return 0.0;
+    return static_cast<double>(plane[static_cast<std::int64_t>(r) * s.w + static_cast<std::int64_t>(c)]);
   };
   const double fy = y - top, fx = x - left;
   double value = (1 - fy) * (1 - fx) * at(top, left);
@@ -39,10 +37,8 @@ std::optional<Window> draw_window(Generator& g, Size s, double least, double mos
   for (int tries = 0; tries < 10; ++tries) {
     const double area = between(g, least, most) * static_cast<double>(s.plane());
     const double shape = std::exp(between(g, -std::log(ratio), std::log(ratio)));
-    const std::int64_t h = std::llround(std::sqrt(area / shape)),
-                       w = std::llround(std::sqrt(area * shape));
-    if (h >= 1 && w >= 1 && h <= s.h && w <= s.w)
-      return Window{g.below(s.h - h + 1), g.below(s.w - w + 1), h, w};
+    const std::int64_t h = std::llround(std::sqrt(area / shape)), w = std::llround(std::sqrt(area * shape));
+    if (h >= 1 && w >= 1 && h <= s.h && w <= s.w) return Window{g.below(s.h - h + 1), g.below(s.w - w + 1), h, w};
   }
   return {};
 }
@@ -50,9 +46,7 @@ std::optional<Window> draw_window(Generator& g, Size s, double least, double mos
 void check_window(const char* op, double least, double most, double ratio, CallSite site) {
   if (!(least > 0 && least <= most && most <= 1))
     fail<ArgumentError>(
-        op,
-        fmt::format("expected parts with 0 < least <= most <= 1, got {} and {}", least, most),
-        site);
+        op, fmt::format("expected parts with 0 < least <= most <= 1, got {} and {}", least, most), site);
   if (!(ratio >= 1) || !std::isfinite(ratio))
     fail<ArgumentError>(op, fmt::format("expected a ratio >= 1, got {}", ratio), site);
 }
@@ -77,32 +71,24 @@ Augmentation mirror(const char* op, double p, bool vertical, CallSite site) {
 
 }  // namespace
 
-Augmentation horizontal_flip(double p, CallSite site) {
-  return mirror("horizontal_flip", p, false, site);
-}
-Augmentation vertical_flip(double p, CallSite site) {
-  return mirror("vertical_flip", p, true, site);
-}
+Augmentation horizontal_flip(double p, CallSite site) { return mirror("horizontal_flip", p, false, site); }
+Augmentation vertical_flip(double p, CallSite site) { return mirror("vertical_flip", p, true, site); }
 
 Augmentation random_crop(const RandomCropOptions& options, CallSite site) {
   constexpr const char* op = "random_crop";
   const std::int64_t padding = options.padding;
   if (padding < 0 || options.size < 0)
-    fail<ArgumentError>(
-        op,
-        fmt::format("expected padding and size >= 0, got {} and {}", padding, options.size),
-        site);
+    fail<ArgumentError>(op, fmt::format("expected padding and size >= 0, got {} and {}", padding, options.size), site);
   return each_image(op, options.size, [=](const auto* in, auto* out, Size s, Size o, Generator& g) {
     const std::int64_t room_y = s.h + 2 * padding - o.h, room_x = s.w + 2 * padding - o.w;
     if (room_y < 0 || room_x < 0)
-      fail<ShapeError>(
-          op,
-          fmt::format("expected images of at least {} x {} with {} pixels of padding, got {} x {}",
-                      o.h,
-                      o.w,
-                      padding,
-                      s.h,
-                      s.w));
+      fail<ShapeError>(op,
+                       fmt::format("expected images of at least {} x {} with {} pixels of padding, got {} x {}",
+                                   o.h,
+                                   o.w,
+                                   padding,
+                                   s.h,
+                                   s.w));
     const std::int64_t top = g.below(room_y + 1) - padding, left = g.below(room_x + 1) - padding;
     // Of a row of the result, columns from first to last are in the image.
     const std::int64_t first = std::clamp<std::int64_t>(-left, 0, o.w),
@@ -124,18 +110,15 @@ Augmentation random_crop(const RandomCropOptions& options, CallSite site) {
 Augmentation random_resized_crop(const ResizedCropOptions& options, CallSite site) {
   constexpr const char* op = "random_resized_crop";
   check_window(op, options.least, options.most, options.ratio, site);
-  if (options.size < 0)
-    fail<ArgumentError>(op, fmt::format("expected a size >= 0, got {}", options.size), site);
+  if (options.size < 0) fail<ArgumentError>(op, fmt::format("expected a size >= 0, got {}", options.size), site);
   return each_image(op, options.size, [=](const auto* in, auto* out, Size s, Size o, Generator& g) {
     Window w{0, 0, s.h, s.w};
-    if (const auto found = draw_window(g, s, options.least, options.most, options.ratio))
-      w = *found;
+    if (const auto found = draw_window(g, s, options.least, options.most, options.ratio)) w = *found;
     const double scale_y = static_cast<double>(w.h) / static_cast<double>(o.h),
                  scale_x = static_cast<double>(w.w) / static_cast<double>(o.w);
     // Only the window is seen, its edge going on beyond it.
     const auto place = [](double i, double scale, std::int64_t start, std::int64_t size) {
-      return static_cast<double>(start) +
-             std::clamp((i + 0.5) * scale - 0.5, 0.0, static_cast<double>(size - 1));
+      return static_cast<double>(start) + std::clamp((i + 0.5) * scale - 0.5, 0.0, static_cast<double>(size - 1));
     };
     for (std::int64_t c = 0; c < o.c; ++c)
       for (std::int64_t y = 0; y < o.h; ++y)
@@ -161,8 +144,8 @@ Augmentation random_rotation(double degrees, CallSite site) {
       for (std::int64_t y = 0; y < s.h; ++y)
         for (std::int64_t x = 0; x < s.w; ++x) {
           const double dy = static_cast<double>(y) - my, dx = static_cast<double>(x) - mx;
-          *out++ = static_cast<std::remove_reference_t<decltype(*out)>>(bilinear(
-              in + c * s.plane(), s, my + sin * dx + cos * dy, mx + cos * dx - sin * dy, false));
+          *out++ = static_cast<std::remove_reference_t<decltype(*out)>>(
+              bilinear(in + c * s.plane(), s, my + sin * dx + cos * dy, mx + cos * dx - sin * dy, false));
         }
   });
 }

@@ -30,8 +30,7 @@ Augmentation mixup(double alpha, CallSite site) {
   return Augmentation([=](Batch batch, Generators generators, std::int64_t classes) {
     Tensor t = batch.targets;
     if (!is_floating(batch.inputs.dtype()))
-      fail<DTypeError>(
-          op, fmt::format("expected float32 or float64, got {}", to_string(batch.inputs.dtype())));
+      fail<DTypeError>(op, fmt::format("expected float32 or float64, got {}", to_string(batch.inputs.dtype())));
     if (t.defined() && !is_floating(t.dtype())) {
       if (t.dtype() != int64 || t.rank() != 1)
         fail<ShapeError>(op, "expected classes int64 [N], got " + to_string(t.shape()));

@@ -11,8 +11,7 @@ namespace detail {
 namespace {
 
 constexpr const char* kConvNames[] = {"conv1d", "conv2d", "conv3d"};
-constexpr const char* kTransposeNames[] = {
-    "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
+constexpr const char* kTransposeNames[] = {"conv_transpose1d", "conv_transpose2d", "conv_transpose3d"};
 
 // The three are linear in each operand, and the gradients of each are the others:
 //   y = Conv(x, w), dx = ConvInput(y, w), dw = ConvWeight(x, y)
@@ -70,10 +69,7 @@ struct ConvInput : ConvGeometry {
     const Tensor a = dense(g), w = dense(weight);
     Tensor x = empty(with_spatial(g.size(0), weight.size(1) * groups, size), g.dtype());
     dispatch_floating(g.dtype(), [&]<class T>() {
-      conv_input<T>(sizes(x.shape(), weight.shape(), g.shape()),
-                    a.data<T>(),
-                    w.data<T>(),
-                    x.mutable_data<T>());
+      conv_input<T>(sizes(x.shape(), weight.shape(), g.shape()), a.data<T>(), w.data<T>(), x.mutable_data<T>());
     });
     return x;
   }
@@ -104,8 +100,7 @@ struct ConvWeight : ConvGeometry {
     check_shape(info.name, g, result(x.shape(), shape));
     Tensor w = empty(shape, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      conv_weight<T>(
-          sizes(x.shape(), shape, g.shape()), a.data<T>(), b.data<T>(), w.mutable_data<T>());
+      conv_weight<T>(sizes(x.shape(), shape, g.shape()), a.data<T>(), b.data<T>(), w.mutable_data<T>());
     });
     return w;
   }
@@ -115,9 +110,7 @@ struct ConvWeight : ConvGeometry {
   }
 };
 
-Tensor convolve(const ConvGeometry& g, const Tensor& x, const Tensor& w) {
-  return apply(Conv{g}, x, w, Tensor());
-}
+Tensor convolve(const ConvGeometry& g, const Tensor& x, const Tensor& w) { return apply(Conv{g}, x, w, Tensor()); }
 Tensor convolve_back(const ConvGeometry& g, const Tensor& y, const Tensor& w, const Shape& x) {
   return apply(ConvInput{g, spatial_part(x)}, y, w);
 }
@@ -139,12 +132,10 @@ Tensor check_operands(const char* op,
   if (weight.rank() != spatial + 2)
     fail<ShapeError>(
         op,
-        fmt::format(
-            "expected a weight with {} dimensions, got {}", spatial + 2, to_string(weight.shape())),
+        fmt::format("expected a weight with {} dimensions, got {}", spatial + 2, to_string(weight.shape())),
         x.site);
   const Tensor batch = with_batch_axis(op, x, spatial);
-  if (groups < 1)
-    fail<ArgumentError>(op, fmt::format("expected groups >= 1, got {}", groups), x.site);
+  if (groups < 1) fail<ArgumentError>(op, fmt::format("expected groups >= 1, got {}", groups), x.site);
   const std::int64_t channels = batch.size(1), rows = weight.size(0);
   const std::int64_t expected = transposed ? rows : weight.size(1) * groups;
   if (channels != expected)
@@ -157,17 +148,16 @@ Tensor check_operands(const char* op,
                                  to_string(x->shape())),
                      x.site);
   if (rows % groups != 0)
-    fail<ShapeError>(op,
-                     fmt::format("expected a weight {} whose first size is a multiple of {} groups",
-                                 to_string(weight.shape()),
-                                 groups),
-                     x.site);
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected a weight {} whose first size is a multiple of {} groups", to_string(weight.shape()), groups),
+        x.site);
   const std::int64_t out = transposed ? weight.size(1) * groups : rows;
   if (bias.defined()) {
     check_same_dtype(op, x, bias);
     if (bias.shape() != Shape{out})
-      fail<ShapeError>(
-          op, fmt::format("expected bias [{}], got {}", out, to_string(bias.shape())), x.site);
+      fail<ShapeError>(op, fmt::format("expected bias [{}], got {}", out, to_string(bias.shape())), x.site);
   }
   return batch;
 }
@@ -186,9 +176,7 @@ Tensor conv(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& 
     if (o.padding.is_same()) {
       if (op.stride[d] != 1)
         fail<ArgumentError>(
-            name,
-            fmt::format("expected stride 1 with padding same, got {}", to_string(op.stride)),
-            x.site);
+            name, fmt::format("expected stride 1 with padding same, got {}", to_string(op.stride)), x.site);
       op.low[d] = reach / 2;
       op.high[d] = reach - reach / 2;
     }
@@ -197,38 +185,34 @@ Tensor conv(Arg x, const Tensor& weight, const Tensor& bias, const ConvOptions& 
   return without_batch_axis(apply(op, Arg(batch, x.site), weight, bias), x->rank() == spatial + 1);
 }
 
-Tensor conv_transpose(
-    Arg x, const Tensor& weight, const Tensor& bias, const ConvTransposeOptions& o, int spatial) {
+Tensor conv_transpose(Arg x, const Tensor& weight, const Tensor& bias, const ConvTransposeOptions& o, int spatial) {
   const char* name = kTransposeNames[spatial - 1];
   const Tensor batch = check_operands(name, x, weight, bias, spatial, o.groups, true);
   ConvInput op;
   op.groups = o.groups;
   op.stride = per_axis(name, "stride", o.stride, spatial, 1, x.site);
   op.dilation = per_axis(name, "dilation", o.dilation, spatial, 1, x.site);
-  if (o.padding.is_same())
-    fail<ArgumentError>(name, "expected a padding in numbers, got same", x.site);
+  if (o.padding.is_same()) fail<ArgumentError>(name, "expected a padding in numbers, got same", x.site);
   op.low = per_axis(name, "padding", o.padding.low(), spatial, 0, x.site);
   op.high = per_axis(name, "padding", o.padding.high(), spatial, 0, x.site);
   const Shape more = per_axis(name, "output_padding", o.output_padding, spatial, 0, x.site);
   for (int d = 0; d < spatial; ++d) {
     if (more[d] >= std::max(op.stride[d], op.dilation[d]))
-      fail<ArgumentError>(
-          name,
-          fmt::format("expected output_padding below stride {} or dilation {}, got {}",
-                      to_string(op.stride),
-                      to_string(op.dilation),
-                      to_string(more)),
-          x.site);
+      fail<ArgumentError>(name,
+                          fmt::format("expected output_padding below stride {} or dilation {}, got {}",
+                                      to_string(op.stride),
+                                      to_string(op.dilation),
+                                      to_string(more)),
+                          x.site);
     const std::int64_t size = (batch.size(2 + d) - 1) * op.stride[d] - op.low[d] - op.high[d] +
                               op.dilation[d] * (weight.size(2 + d) - 1) + more[d] + 1;
     if (size < 1)
-      fail<ShapeError>(
-          name,
-          fmt::format("expected a result with elements, got size {} from input {} and weight {}",
-                      size,
-                      to_string(x->shape()),
-                      to_string(weight.shape())),
-          x.site);
+      fail<ShapeError>(name,
+                       fmt::format("expected a result with elements, got size {} from input {} and weight {}",
+                                   size,
+                                   to_string(x->shape()),
+                                   to_string(weight.shape())),
+                       x.site);
     op.size.push_back(size);
     // The convolution whose gradient this is has results for whole strides of output_padding too, which
     // must not count: its padding behind ends before them, within the input if need be.
@@ -246,56 +230,41 @@ Tensor conv_transpose(
 
 }  // namespace
 
-Shape per_axis(const char* op,
-               const char* what,
-               const PerAxis& values,
-               int spatial,
-               std::int64_t least,
-               CallSite site) {
+Shape per_axis(
+    const char* op, const char* what, const PerAxis& values, int spatial, std::int64_t least, CallSite site) {
   if (values.count() > 1 && values.count() != spatial)
     fail<ArgumentError>(
-        op,
-        fmt::format(
-            "expected {} for one or {} axes, got {} numbers", what, spatial, values.count()),
-        site);
+        op, fmt::format("expected {} for one or {} axes, got {} numbers", what, spatial, values.count()), site);
   Shape shape;
   for (int d = 0; d < spatial; ++d) {
     if (values[d] < least)
-      fail<ArgumentError>(
-          op, fmt::format("expected {} >= {}, got {}", what, least, values[d]), site);
+      fail<ArgumentError>(op, fmt::format("expected {} >= {}, got {}", what, least, values[d]), site);
     shape.push_back(values[d]);
   }
   return shape;
 }
 
-void check_reach(const char* op,
-                 const Shape& x,
-                 int axis,
-                 std::int64_t padding,
-                 std::int64_t kernel,
-                 CallSite site) {
+void check_reach(const char* op, const Shape& x, int axis, std::int64_t padding, std::int64_t kernel, CallSite site) {
   if (kernel < 1) fail<ShapeError>(op, "expected a kernel with elements, got one of size 0", site);
   if (x[2 + axis] + padding < kernel)
-    fail<ShapeError>(
-        op,
-        fmt::format("expected a kernel that reaches over at most {} elements of spatial "
-                    "axis {} (with padding), got {} for input {}",
-                    x[2 + axis] + padding,
-                    axis,
-                    kernel,
-                    to_string(x)),
-        site);
+    fail<ShapeError>(op,
+                     fmt::format("expected a kernel that reaches over at most {} elements of spatial "
+                                 "axis {} (with padding), got {} for input {}",
+                                 x[2 + axis] + padding,
+                                 axis,
+                                 kernel,
+                                 to_string(x)),
+                     site);
 }
 
 Tensor with_batch_axis(const char* op, Arg x, int spatial) {
   if (x->rank() != spatial + 1 && x->rank() != spatial + 2)
-    fail<ShapeError>(
-        op,
-        fmt::format("expected an input with {} or {} dimensions ([N, C, *] or [C, *]), got {}",
-                    spatial + 2,
-                    spatial + 1,
-                    to_string(x->shape())),
-        x.site);
+    fail<ShapeError>(op,
+                     fmt::format("expected an input with {} or {} dimensions ([N, C, *] or [C, *]), got {}",
+                                 spatial + 2,
+                                 spatial + 1,
+                                 to_string(x->shape())),
+                     x.site);
   return x->rank() == spatial + 2 ? x.tensor : unsqueeze(x, 0);
 }
 
@@ -306,8 +275,7 @@ Tensor without_batch_axis(const Tensor& y, bool added) { return added ? squeeze(
 using namespace detail;
 
 PerAxis::PerAxis(const Shape& values) : count_(values.rank()) {
-  if (count_ < 1 || count_ > 3)
-    fail<ArgumentError>("PerAxis", fmt::format("expected 1 to 3 numbers, got {}", count_));
+  if (count_ < 1 || count_ > 3) fail<ArgumentError>("PerAxis", fmt::format("expected 1 to 3 numbers, got {}", count_));
   std::copy(values.begin(), values.end(), values_.begin());
 }
 
@@ -339,18 +307,16 @@ std::span<const OpEntry> conv_ops() {
       conv_examples(),
       {{"conv_weight",
         &op_class<ConvWeight>,
-        {"Σ x g over the places of windows",
-         "conv_input of g and its cotangent; the convolution of x with that"},
+        {"Σ x g over the places of windows", "conv_input of g and its cotangent; the convolution of x with that"},
         [] {
-          return std::vector<Example>{
-              {"", {{{2, 2, 3, 3}}, {{2, 3, 2, 2}}}, [](std::span<const Tensor> in) {
-                 ConvGeometry g;
-                 g.stride = {2, 1};
-                 g.low = {1, 0};
-                 g.high = {1, 1};
-                 g.dilation = {1, 2};
-                 return apply(ConvWeight{g, {3, 2}}, in[0], in[1]);
-               }}};
+          return std::vector<Example>{{"", {{{2, 2, 3, 3}}, {{2, 3, 2, 2}}}, [](std::span<const Tensor> in) {
+                                         ConvGeometry g;
+                                         g.stride = {2, 1};
+                                         g.low = {1, 0};
+                                         g.high = {1, 1};
+                                         g.dilation = {1, 2};
+                                         return apply(ConvWeight{g, {3, 2}}, in[0], in[1]);
+                                       }}};
         }}});
   return table;
 }

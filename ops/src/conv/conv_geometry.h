@@ -46,14 +46,12 @@ struct ConvGeometry : Op {
   Shape result(const Shape& x, const Shape& weight) const {
     Shape y{x[0], weight[0]};
     for (int d = 0; d < stride.rank(); ++d)
-      y.push_back(
-          (x[2 + d] + low[d] + high[d] - dilation[d] * (weight[2 + d] - 1) - 1) / stride[d] + 1);
+      y.push_back((x[2 + d] + low[d] + high[d] - dilation[d] * (weight[2 + d] - 1) - 1) / stride[d] + 1);
     return y;
   }
   static double flops_of(const Shape& y, const Shape& weight) {
     const Shape& w = weight;
-    return 2.0 * static_cast<double>(y.numel()) *
-           static_cast<double>(w.numel() / std::max<std::int64_t>(w[0], 1));
+    return 2.0 * static_cast<double>(y.numel()) * static_cast<double>(w.numel() / std::max<std::int64_t>(w[0], 1));
   }
 };
 

@@ -30,8 +30,7 @@ Tensor held(const Tensor& at, std::int64_t n) {
 
 /// Places mirrored at both ends as often as it takes, then held.
 Tensor mirrored(const Tensor& at, std::int64_t n, bool align_corners) {
-  const double low = align_corners ? 0 : -0.5,
-               span = static_cast<double>(align_corners ? n - 1 : n);
+  const double low = align_corners ? 0 : -0.5, span = static_cast<double>(align_corners ? n - 1 : n);
   if (span == 0) return mul(at, 0.0);
   const Tensor turn = fmod(abs(sub(at, low)), 2 * span);  // there and back
   return held(add(sub(span, abs(sub(turn, span))), low), n);
@@ -64,10 +63,9 @@ std::vector<Tap> taps_of(const Tensor& u, std::int64_t n, const GridSampleOption
   }
   const bool cubic = o.mode == GridMode::cubic;
   // Far beyond an edge all four neighbours are alike.
-  const Tensor at = !cubic ? padded(free, n, o)
-                    : o.padding == GridPadding::reflection
-                        ? free
-                        : clamp(free, -3, static_cast<double>(n + 2));
+  const Tensor at = !cubic                                 ? padded(free, n, o)
+                    : o.padding == GridPadding::reflection ? free
+                                                           : clamp(free, -3, static_cast<double>(n + 2));
   const Tensor low = floor(detach(at)), f = sub(at, low);
   if (!cubic) return {tap(low, sub(1, f), n), tap(add(low, 1), f, n)};
   std::vector<Tap> taps;
@@ -84,17 +82,15 @@ void check_grid(Arg x, const Tensor& grid, const GridSampleOptions& o) {
   check_floating(name, x);
   check_same_dtype(name, x, grid);
   const int spatial = x->rank() - 2;
-  const bool fits = (spatial == 2 || spatial == 3) && grid.rank() == x->rank() &&
-                    grid.size(0) == x->size(0) && grid.size(-1) == spatial &&
-                    spatial_part(x->shape()).numel() > 0;
+  const bool fits = (spatial == 2 || spatial == 3) && grid.rank() == x->rank() && grid.size(0) == x->size(0) &&
+                    grid.size(-1) == spatial && spatial_part(x->shape()).numel() > 0;
   if (!fits)
-    fail<ShapeError>(
-        name,
-        fmt::format("expected images [N, C, H, W] with elements and a grid [N, *, *, 2],"
-                    " or [N, C, D, H, W] and [N, *, *, *, 3], got {} and {}",
-                    to_string(x->shape()),
-                    to_string(grid.shape())),
-        x.site);
+    fail<ShapeError>(name,
+                     fmt::format("expected images [N, C, H, W] with elements and a grid [N, *, *, 2],"
+                                 " or [N, C, D, H, W] and [N, *, *, *, 3], got {} and {}",
+                                 to_string(x->shape()),
+                                 to_string(grid.shape())),
+                     x.site);
   if (o.mode == GridMode::cubic && spatial == 3)
     fail<ArgumentError>(name, "expected cubic for two spatial axes, got three", x.site);
 }
@@ -149,17 +145,14 @@ Tensor affine_grid(Arg theta, const Shape& size, bool align_corners) {
   check_floating(name, theta);
   const int spatial = size.rank() - 2;
   if ((spatial != 2 && spatial != 3) || theta->shape() != Shape{size[0], spatial, spatial + 1})
-    fail<ShapeError>(
-        name,
-        fmt::format("expected theta [N, 2, 3] and a size [N, C, H, W], or [N, 3, 4] and "
-                    "[N, C, D, H, W], got {} and {}",
-                    to_string(theta->shape()),
-                    to_string(size)),
-        theta.site);
+    fail<ShapeError>(name,
+                     fmt::format("expected theta [N, 2, 3] and a size [N, C, H, W], or [N, 3, 4] and "
+                                 "[N, C, D, H, W], got {} and {}",
+                                 to_string(theta->shape()),
+                                 to_string(size)),
+                     theta.site);
   for (int d = 1; d < size.rank(); ++d)
-    if (size[d] < 1)
-      fail<ArgumentError>(
-          name, fmt::format("expected sizes >= 1, got {}", to_string(size)), theta.site);
+    if (size[d] < 1) fail<ArgumentError>(name, fmt::format("expected sizes >= 1, got {}", to_string(size)), theta.site);
   const SitePin pin(theta.site);
   const Shape sizes = spatial_part(size);
   std::vector<double> points;  // (u, v, 1) or (u, v, w, 1), u along the last axis
@@ -187,43 +180,35 @@ std::span<const OpEntry> grid_ops() {
   static const OpEntry table[] = {
       {"grid_sample",
        nullptr,
-       {"weighted neighbours of the places in a grid",
-        "g by weight; of the grid: that of the weights"},
+       {"weighted neighbours of the places in a grid", "g by weight; of the grid: that of the weights"},
        [] {
          const auto call = [](GridMode mode, GridPadding padding, bool align_corners) {
            return [=](In in) {
-             return grid_sample(
-                 in[0], in[1], {.mode = mode, .padding = padding, .align_corners = align_corners});
+             return grid_sample(in[0], in[1], {.mode = mode, .padding = padding, .align_corners = align_corners});
            };
          };
          using enum GridPadding;
          const Sample image{{2, 2, 3, 4}}, grid{{2, 2, 3, 2}, domain(-1.6, 1.6)};
          Sample fixed = grid;
          fixed.kind = Sample::Kind::constant;
-         return Examples{
-             {"zeros", {image, grid}, call(GridMode::linear, zeros, false)},
-             {"border", {image, grid}, call(GridMode::linear, border, true)},
-             {"reflection", {image, grid}, call(GridMode::linear, reflection, false)},
-             {"cubic", {image, grid}, call(GridMode::cubic, zeros, true)},
-             {"cubic, reflection", {image, grid}, call(GridMode::cubic, reflection, true)},
-             {"nearest", {image, fixed}, call(GridMode::nearest, border, false)},
-             {"volumes",
-              {{{1, 2, 2, 3, 2}}, {{1, 1, 2, 2, 3}, domain(-1.3, 1.3)}},
-              call(GridMode::linear, zeros, true)},
-             {"no places", {image, {{2, 0, 3, 2}}}, call(GridMode::linear, zeros, false)}};
+         return Examples{{"zeros", {image, grid}, call(GridMode::linear, zeros, false)},
+                         {"border", {image, grid}, call(GridMode::linear, border, true)},
+                         {"reflection", {image, grid}, call(GridMode::linear, reflection, false)},
+                         {"cubic", {image, grid}, call(GridMode::cubic, zeros, true)},
+                         {"cubic, reflection", {image, grid}, call(GridMode::cubic, reflection, true)},
+                         {"nearest", {image, fixed}, call(GridMode::nearest, border, false)},
+                         {"volumes",
+                          {{{1, 2, 2, 3, 2}}, {{1, 1, 2, 2, 3}, domain(-1.3, 1.3)}},
+                          call(GridMode::linear, zeros, true)},
+                         {"no places", {image, {{2, 0, 3, 2}}}, call(GridMode::linear, zeros, false)}};
        }},
       {"affine_grid",
        nullptr,
        {"θ (u, v, 1) for each place (u, v)", "Σ g (u, v, 1)ᵀ"},
        [] {
-         return Examples{{"",
-                          {{{2, 2, 3}}},
-                          [](In in) {
-                            return affine_grid(in[0], {2, 1, 2, 3});
-                          }},
-                         {"corners, volumes", {{{1, 3, 4}}}, [](In in) {
-                            return affine_grid(in[0], {1, 2, 2, 1, 3}, true);
-                          }}};
+         return Examples{
+             {"", {{{2, 2, 3}}}, [](In in) { return affine_grid(in[0], {2, 1, 2, 3}); }},
+             {"corners, volumes", {{{1, 3, 4}}}, [](In in) { return affine_grid(in[0], {1, 2, 2, 1, 3}, true); }}};
        }},
   };
   return table;

@@ -41,14 +41,11 @@ struct AvgPool : PoolGeometry {
     const Tensor images = dense(x);
     Tensor y = empty(result(x.shape()), x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      kernels::avg_pool(
-          windows(x.shape()), x.size(0) * x.size(1), images.data<T>(), y.mutable_data<T>());
+      kernels::avg_pool(windows(x.shape()), x.size(0) * x.size(1), images.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
-  Cotangents vjp(const Pullback& p) const {
-    return {apply(AvgPoolGrad{*this, spatial_part(p.shape(0))}, p.g)};
-  }
+  Cotangents vjp(const Pullback& p) const { return {apply(AvgPoolGrad{*this, spatial_part(p.shape(0))}, p.g)}; }
 };
 
 Cotangents AvgPoolGrad::vjp(const Pullback& p) const { return {apply(AvgPool{*this}, p.g)}; }
@@ -73,15 +70,10 @@ struct MaxPoolGrad : Op {
     if (g.numel() == 0) return x;
     const std::int64_t planes = g.size(0) * g.size(1), room = size.numel();
     const bool inside = dispatch_floating(g.dtype(), [&]<class T>() {
-      return max_pool_gradient(planes,
-                               g.numel() / planes,
-                               room,
-                               g.data<T>(),
-                               places.data<std::int64_t>(),
-                               x.mutable_data<T>());
+      return max_pool_gradient(
+          planes, g.numel() / planes, room, g.data<T>(), places.data<std::int64_t>(), x.mutable_data<T>());
     });
-    if (!inside)
-      fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
+    if (!inside) fail<IndexError>(info.name, fmt::format("expected places in an image {}", to_string(size)));
     return x;
   }
   Cotangents vjp(const Pullback& p) const {
@@ -109,9 +101,7 @@ struct MaxPool : PoolGeometry {
     });
     return {y, places};
   }
-  Cotangents vjp(const Pullback& p) const {
-    return {apply(MaxPoolGrad{{}, spatial_part(p.shape(0))}, p.g, p.out(1))};
-  }
+  Cotangents vjp(const Pullback& p) const { return {apply(MaxPoolGrad{{}, spatial_part(p.shape(0))}, p.g, p.out(1))}; }
 };
 
 // ---- calls ---------------------------------------------------------------------------------------
@@ -130,8 +120,7 @@ O regular(const char* op,
   O pool;
   if (kernel.count() == 0) fail<ArgumentError>(op, "expected the kernel's sizes, got none", site);
   pool.kernel = per_axis(op, "kernel", kernel, spatial, 1, site);
-  pool.stride =
-      stride.count() == 0 ? pool.kernel : per_axis(op, "stride", stride, spatial, 1, site);
+  pool.stride = stride.count() == 0 ? pool.kernel : per_axis(op, "stride", stride, spatial, 1, site);
   pool.padding = per_axis(op, "padding", padding, spatial, 0, site);
   pool.dilation = per_axis(op, "dilation", dilation, spatial, 1, site);
   pool.ceil_mode = ceil_mode;
@@ -142,25 +131,22 @@ O regular(const char* op,
                                       to_string(pool.kernel),
                                       to_string(pool.padding)),
                           site);
-    check_reach(
-        op, x.shape(), d, 2 * pool.padding[d], pool.dilation[d] * (pool.kernel[d] - 1) + 1, site);
+    check_reach(op, x.shape(), d, 2 * pool.padding[d], pool.dilation[d] * (pool.kernel[d] - 1) + 1, site);
   }
   return pool;
 }
 
 constexpr const char* kMaxNames[] = {"max_pool1d", "max_pool2d", "max_pool3d"};
 constexpr const char* kAvgNames[] = {"avg_pool1d", "avg_pool2d", "avg_pool3d"};
-constexpr const char* kAdaptiveMax[] = {
-    "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"};
-constexpr const char* kAdaptiveAvg[] = {
-    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"};
+constexpr const char* kAdaptiveMax[] = {"adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"};
+constexpr const char* kAdaptiveAvg[] = {"adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d"};
 
 Pooled max_pool(Arg x, const PerAxis& kernel, const MaxPoolOptions& o, int spatial) {
   const char* name = kMaxNames[spatial - 1];
   check_floating(name, x);
   const Tensor batch = with_batch_axis(name, x, spatial);
-  const auto pool = regular<MaxPool>(
-      name, batch, kernel, o.stride, o.padding, o.dilation, o.ceil_mode, spatial, x.site);
+  const auto pool =
+      regular<MaxPool>(name, batch, kernel, o.stride, o.padding, o.dilation, o.ceil_mode, spatial, x.site);
   const Tensors r = apply(pool, Arg(batch, x.site));
   const bool added = x->rank() == spatial + 1;
   return {without_batch_axis(r[0], added), without_batch_axis(r[1], added)};
@@ -170,8 +156,7 @@ Tensor avg_pool(Arg x, const PerAxis& kernel, const AvgPoolOptions& o, int spati
   const char* name = kAvgNames[spatial - 1];
   check_floating(name, x);
   const Tensor batch = with_batch_axis(name, x, spatial);
-  auto pool =
-      regular<AvgPool>(name, batch, kernel, o.stride, o.padding, 1, o.ceil_mode, spatial, x.site);
+  auto pool = regular<AvgPool>(name, batch, kernel, o.stride, o.padding, 1, o.ceil_mode, spatial, x.site);
   pool.include_padding = o.count_include_pad;
   if (o.divisor && *o.divisor < 1)
     fail<ArgumentError>(name, fmt::format("expected a divisor >= 1, got {}", *o.divisor), x.site);
@@ -186,10 +171,7 @@ Tensor adaptive_pool(const char* const* names, Arg x, const PerAxis& size, int s
   const Tensor batch = with_batch_axis(name, x, spatial);
   for (int d = 0; d < spatial; ++d)
     if (batch.size(2 + d) == 0)
-      fail<ShapeError>(
-          name,
-          fmt::format("expected spatial axes with elements, got {}", to_string(x->shape())),
-          x.site);
+      fail<ShapeError>(name, fmt::format("expected spatial axes with elements, got {}", to_string(x->shape())), x.site);
   O pool;
   if (size.count() == 0) fail<ArgumentError>(name, "expected the result's sizes, got none", x.site);
   pool.adaptive = per_axis(name, "size", size, spatial, 1, x.site);
@@ -205,15 +187,9 @@ Tensor adaptive_pool(const char* const* names, Arg x, const PerAxis& size, int s
 
 using namespace detail;
 
-Tensor max_pool1d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
-  return max_pool(x, kernel, o, 1).values;
-}
-Tensor max_pool2d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
-  return max_pool(x, kernel, o, 2).values;
-}
-Tensor max_pool3d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
-  return max_pool(x, kernel, o, 3).values;
-}
+Tensor max_pool1d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) { return max_pool(x, kernel, o, 1).values; }
+Tensor max_pool2d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) { return max_pool(x, kernel, o, 2).values; }
+Tensor max_pool3d(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) { return max_pool(x, kernel, o, 3).values; }
 Pooled max_pool1d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
   return max_pool(x, kernel, o, 1);
 }
@@ -223,33 +199,15 @@ Pooled max_pool2d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions&
 Pooled max_pool3d_with_index(Arg x, const PerAxis& kernel, const MaxPoolOptions& o) {
   return max_pool(x, kernel, o, 3);
 }
-Tensor avg_pool1d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) {
-  return avg_pool(x, kernel, o, 1);
-}
-Tensor avg_pool2d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) {
-  return avg_pool(x, kernel, o, 2);
-}
-Tensor avg_pool3d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) {
-  return avg_pool(x, kernel, o, 3);
-}
-Tensor adaptive_avg_pool1d(Arg x, const PerAxis& size) {
-  return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 1);
-}
-Tensor adaptive_avg_pool2d(Arg x, const PerAxis& size) {
-  return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 2);
-}
-Tensor adaptive_avg_pool3d(Arg x, const PerAxis& size) {
-  return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 3);
-}
-Tensor adaptive_max_pool1d(Arg x, const PerAxis& size) {
-  return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 1);
-}
-Tensor adaptive_max_pool2d(Arg x, const PerAxis& size) {
-  return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 2);
-}
-Tensor adaptive_max_pool3d(Arg x, const PerAxis& size) {
-  return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 3);
-}
+Tensor avg_pool1d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) { return avg_pool(x, kernel, o, 1); }
+Tensor avg_pool2d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) { return avg_pool(x, kernel, o, 2); }
+Tensor avg_pool3d(Arg x, const PerAxis& kernel, const AvgPoolOptions& o) { return avg_pool(x, kernel, o, 3); }
+Tensor adaptive_avg_pool1d(Arg x, const PerAxis& size) { return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 1); }
+Tensor adaptive_avg_pool2d(Arg x, const PerAxis& size) { return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 2); }
+Tensor adaptive_avg_pool3d(Arg x, const PerAxis& size) { return adaptive_pool<AvgPool>(kAdaptiveAvg, x, size, 3); }
+Tensor adaptive_max_pool1d(Arg x, const PerAxis& size) { return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 1); }
+Tensor adaptive_max_pool2d(Arg x, const PerAxis& size) { return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 2); }
+Tensor adaptive_max_pool3d(Arg x, const PerAxis& size) { return adaptive_pool<MaxPool>(kAdaptiveMax, x, size, 3); }
 
 namespace detail {
 
@@ -264,10 +222,9 @@ std::span<const OpEntry> pool_ops() {
         {"g where the greatest stood", "its cotangent there"},
         [] {
           const Shape shape{2, 1, 2, 2};
-          return std::vector<Example>{
-              {"", {{shape}, {shape, domain(0, 12), Sample::Kind::index}}, [](In in) {
-                 return apply(MaxPoolGrad{{}, {3, 4}}, in[0], in[1]);
-               }}};
+          return std::vector<Example>{{"", {{shape}, {shape, domain(0, 12), Sample::Kind::index}}, [](In in) {
+                                         return apply(MaxPoolGrad{{}, {3, 4}}, in[0], in[1]);
+                                       }}};
         }},
        {"avg_pool_grad",
         &op_class<AvgPoolGrad>,

@@ -65,8 +65,7 @@ struct PoolGeometry : Op {
     const std::int64_t to = from + step * (kernel[d] - 1) + 1;
     const std::int64_t start = from < 0 ? from + (-from + step - 1) / step * step : from;
     const std::int64_t stop = std::min(to, size);
-    return {
-        start, stop, step, include_padding ? std::min(to, size + padding[d]) - from : stop - start};
+    return {start, stop, step, include_padding ? std::min(to, size + padding[d]) - from : stop - start};
   }
 
   /// The windows of x [N, C, *].
@@ -79,8 +78,7 @@ struct PoolGeometry : Op {
         list = {{0, 1, 1, 1}};
         continue;
       }
-      for (std::int64_t i = 0, n = count(d, x[2 + d]); i < n; ++i)
-        list.push_back(window(d, i, x[2 + d]));
+      for (std::int64_t i = 0, n = count(d, x[2 + d]); i < n; ++i) list.push_back(window(d, i, x[2 + d]));
     }
     w.square = square();
     if (w.square > 0) {

@@ -12,20 +12,10 @@ using kernels::Triple;
 using kernels::volume;
 
 /// The values for each of the spatial axes; ArgumentError for a wrong number of them or one below `least`.
-Shape per_axis(const char* op,
-               const char* what,
-               const PerAxis& values,
-               int spatial,
-               std::int64_t least,
-               CallSite site);
+Shape per_axis(const char* op, const char* what, const PerAxis& values, int spatial, std::int64_t least, CallSite site);
 
 /// ShapeError unless `kernel` elements fit into spatial axis `axis` of x [N, C, *] with its padding.
-void check_reach(const char* op,
-                 const Shape& x,
-                 int axis,
-                 std::int64_t padding,
-                 std::int64_t kernel,
-                 CallSite site);
+void check_reach(const char* op, const Shape& x, int axis, std::int64_t padding, std::int64_t kernel, CallSite site);
 
 /// x [N, C, *], made of [C, *] if need be; ShapeError for another rank.
 Tensor with_batch_axis(const char* op, Arg x, int spatial);

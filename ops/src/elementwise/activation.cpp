@@ -24,8 +24,7 @@ namespace {
 ///   derivative(x)         the same derivative in public ops, for passes that are recorded
 template <class A>
 struct Activation : A {
-  static constexpr OpInfo info{
-      .name = A::name, .saves = Saves::input0, .domain = A::region, .flops = 10};
+  static constexpr OpInfo info{.name = A::name, .saves = Saves::input0, .domain = A::region, .flops = 10};
 
   Tensor forward(const Tensor& x) const {
     const A f = *this;
@@ -245,8 +244,7 @@ Tensor activate(Arg x, A attributes = {}) {
 
 template <class A>
 Tensor shrink(Arg x, double lambda) {
-  if (!(lambda >= 0))
-    fail<ArgumentError>(A::name, fmt::format("expected lambda >= 0, got {}", lambda), x.site);
+  if (!(lambda >= 0)) fail<ArgumentError>(A::name, fmt::format("expected lambda >= 0, got {}", lambda), x.site);
   A a;
   a.lambda = lambda;
   return activate(x, a);
@@ -273,8 +271,7 @@ Tensor gelu(Arg x, Approximate approximate) {
 }
 
 Tensor celu(Arg x, double alpha) {
-  if (!(alpha > 0))
-    fail<ArgumentError>("celu", fmt::format("expected alpha > 0, got {}", alpha), x.site);
+  if (!(alpha > 0)) fail<ArgumentError>("celu", fmt::format("expected alpha > 0, got {}", alpha), x.site);
   Celu a;
   a.alpha = alpha;
   return activate(x, a);
@@ -282,8 +279,7 @@ Tensor celu(Arg x, double alpha) {
 
 Tensor hardtanh(Arg x, double min, double max) {
   if (!(min <= max))
-    fail<ArgumentError>(
-        "hardtanh", fmt::format("expected min <= max, got {} and {}", min, max), x.site);
+    fail<ArgumentError>("hardtanh", fmt::format("expected min <= max, got {} and {}", min, max), x.site);
   Hardtanh a;
   a.low = min;
   a.high = max;
@@ -304,10 +300,7 @@ Tensor glu(Arg x, std::int64_t axis) {
   const int at = check_axis("glu", x, axis, x->rank());
   const std::int64_t size = x->size(at);
   if (size % 2 != 0)
-    fail<ShapeError>(
-        "glu",
-        fmt::format("expected an even dimension {}, got {}", at, to_string(x->shape())),
-        x.site);
+    fail<ShapeError>("glu", fmt::format("expected an even dimension {}, got {}", at, to_string(x->shape())), x.site);
   const SitePin pin(x.site);
   return mul(slice(x, at, 0, size / 2), sigmoid(slice(x, at, size / 2, size)));
 }
@@ -323,10 +316,7 @@ namespace {
 
 template <class A>
 Example example(const char* label, Tensor (*call)(const Tensor&)) {
-  return {label,
-          {{.domain = A::region}},
-          [=](std::span<const Tensor> in) { return call(in[0]); },
-          true};
+  return {label, {{.domain = A::region}}, [=](std::span<const Tensor> in) { return call(in[0]); }, true};
 }
 template <class A>
 std::vector<Example> examples_of(const char* label, Tensor (*call)(const Tensor&)) {
@@ -365,8 +355,7 @@ std::span<const OpEntry> activation_ops() {
                                      example<Celu>("alpha 0.5", [](X x) { return celu(x, 0.5); })};
        }},
       entry<Hardsigmoid, hardsigmoid>({"min(max(x / 6 + 1/2, 0), 1)", "g / 6 [-3 < x < 3]"}),
-      entry<Hardswish, hardswish>(
-          {"x min(max(x + 3, 0), 6) / 6", "g (0, x / 3 + 1/2, 1 below -3, between, above 3)"}),
+      entry<Hardswish, hardswish>({"x min(max(x + 3, 0), 6) / 6", "g (0, x / 3 + 1/2, 1 below -3, between, above 3)"}),
       {Hardtanh::name,
        &op_class<Activation<Hardtanh>>,
        {"min(max(x, low), high)", "g [low < x < high]"},
@@ -375,10 +364,8 @@ std::span<const OpEntry> activation_ops() {
        nullptr,
        {"min(max(x, 0), 6)", "g [0 < x < 6]"},
        [] {
-         return std::vector<Example>{{"",
-                                      {{.domain = domain(-2, 8, {0, 6})}},
-                                      [](Inputs in) { return relu6(in[0]); },
-                                      true}};
+         return std::vector<Example>{
+             {"", {{.domain = domain(-2, 8, {0, 6})}}, [](Inputs in) { return relu6(in[0]); }, true}};
        }},
       {Threshold::name,
        &op_class<Activation<Threshold>>,
@@ -396,17 +383,13 @@ std::span<const OpEntry> activation_ops() {
        nullptr,
        {"a σ(b), a and b the halves of x", "g σ(b), g a σ'(b)"},
        [] {
-         return std::vector<Example>{
-             {"", {{{2, 4}}}, [](Inputs in) { return glu(in[0]); }},
-             {"axis 0", {{{4, 3}}}, [](Inputs in) { return glu(in[0], 0); }}};
+         return std::vector<Example>{{"", {{{2, 4}}}, [](Inputs in) { return glu(in[0]); }},
+                                     {"axis 0", {{{4, 3}}}, [](Inputs in) { return glu(in[0], 0); }}};
        }},
       {"softmin",
        nullptr,
        {"e^-x / Σ e^-x", "-y (g - Σ g y)"},
-       [] {
-         return std::vector<Example>{
-             {"", {{{2, 4}}}, [](Inputs in) { return softmin(in[0], -1); }}};
-       }},
+       [] { return std::vector<Example>{{"", {{{2, 4}}}, [](Inputs in) { return softmin(in[0], -1); }}}; }},
   };
   return table;
 }

@@ -28,8 +28,7 @@ std::pair<Tensor, Tensor> match(const char* op, Arg a, const Tensor& b) {
 double check_scalar(const char* op, Arg x, double value) {
   if (x->dtype() == boolean) fail<DTypeError>(op, "expected a tensor of numbers, got bool", x.site);
   if (x->dtype() == int64 && value != std::trunc(value))
-    fail<DTypeError>(
-        op, fmt::format("expected a whole number beside an int64 tensor, got {}", value), x.site);
+    fail<DTypeError>(op, fmt::format("expected a whole number beside an int64 tensor, got {}", value), x.site);
   return value;
 }
 
@@ -47,8 +46,7 @@ void add_in_place(Tensor& a, const Tensor& b) {
 namespace {
 
 void check_numbers(const char* op, Arg a, const Tensor& b) {
-  if (promote(a->dtype(), b.dtype()) == boolean)
-    fail<DTypeError>(op, "expected tensors of numbers, got bool", a.site);
+  if (promote(a->dtype(), b.dtype()) == boolean) fail<DTypeError>(op, "expected tensors of numbers, got bool", a.site);
 }
 
 /// Numbers of any dtype but bool, by one scalar function.
@@ -242,9 +240,7 @@ double checked(const char* op, Arg x, double value) {
   check_scalar(op, x, value);
   if (x->dtype() == int64 && !(std::abs(value) < 0x1p63))
     fail<DTypeError>(
-        op,
-        fmt::format("expected a number that int64 can hold beside an int64 tensor, got {}", value),
-        x.site);
+        op, fmt::format("expected a number that int64 can hold beside an int64 tensor, got {}", value), x.site);
   return value;
 }
 
@@ -310,8 +306,7 @@ Tensor pow(Arg a, double exponent) {
   return with_scalar<PowScalar>(a, exponent);
 }
 Tensor pow(double base, Arg exponent) {
-  if (exponent->dtype() == int64)
-    return integer_pow(Arg(whole("pow", exponent, base), exponent.site), exponent);
+  if (exponent->dtype() == int64) return integer_pow(Arg(whole("pow", exponent, base), exponent.site), exponent);
   check_floating("pow", exponent);
   return with_scalar<PowOf>(exponent, base);
 }
@@ -334,13 +329,11 @@ namespace detail {
 /// A scalar op as a function of one tensor, for the table.
 template <class O, auto function>
 static OpEntry scalar_entry(Formula formula) {
-  return {O::info.name, &op_class<O>, formula, [] {
-            return std::vector<Example>{
-                {"1.7",
-                 {{{2, 3}, O::info.domain}},
-                 [](std::span<const Tensor> in) { return function(in[0], 1.7); },
-                 true}};
-          }};
+  return {
+      O::info.name, &op_class<O>, formula, [] {
+        return std::vector<Example>{
+            {"1.7", {{{2, 3}, O::info.domain}}, [](std::span<const Tensor> in) { return function(in[0], 1.7); }, true}};
+      }};
 }
 
 std::span<const OpEntry> arithmetic_ops() {
@@ -352,14 +345,11 @@ std::span<const OpEntry> arithmetic_ops() {
       unary_entry<Neg, neg>({"-x", "-g"}),
       scalar_entry<AddScalar, [](const Tensor& x, double s) { return add(x, s); }>({"x + c", "g"}),
       scalar_entry<MulScalar, [](const Tensor& x, double s) { return mul(x, s); }>({"x c", "g c"}),
-      scalar_entry<DivScalar, [](const Tensor& x, double s) { return div(x, s); }>(
-          {"x / c", "g / c"}),
+      scalar_entry<DivScalar, [](const Tensor& x, double s) { return div(x, s); }>({"x / c", "g / c"}),
       scalar_entry<SubFrom, [](const Tensor& x, double s) { return sub(s, x); }>({"c - x", "-g"}),
-      scalar_entry<DivInto, [](const Tensor& x, double s) { return div(s, x); }>(
-          {"c / x", "-g c / x²"}),
+      scalar_entry<DivInto, [](const Tensor& x, double s) { return div(s, x); }>({"c / x", "-g c / x²"}),
       binary_entry<Pow, pow>({"a^b", "g b a^(b-1), g y ln a"}),
-      scalar_entry<PowScalar, [](const Tensor& x, double s) { return pow(x, s); }>(
-          {"x^c", "g c x^(c-1)"}),
+      scalar_entry<PowScalar, [](const Tensor& x, double s) { return pow(x, s); }>({"x^c", "g c x^(c-1)"}),
       scalar_entry<PowOf, [](const Tensor& x, double s) { return pow(s, x); }>({"c^x", "g y ln c"}),
       binary_entry<Maximum, maximum, Sample::Kind::distinct>(
           {"max(a, b)", "g [a > b], g [b > a]; half each where equal"}),
@@ -369,11 +359,10 @@ std::span<const OpEntry> arithmetic_ops() {
        &op_class<To>,
        {"x in another dtype", "g in the dtype of x"},
        [] {
-         return std::vector<Example>{
-             {"float64 and back",
-              {{}},
-              [](std::span<const Tensor> in) { return to(to(in[0], float64), in[0].dtype()); },
-              true}};
+         return std::vector<Example>{{"float64 and back",
+                                      {{}},
+                                      [](std::span<const Tensor> in) { return to(to(in[0], float64), in[0].dtype()); },
+                                      true}};
        }},
   };
   return table;

@@ -64,8 +64,7 @@ struct CompareScalar : Op {
   Tensor forward(const Tensor& x) const {
     // Integers stay integers beside a number that is one, and bools are 0 or 1.
     const bool exact =
-        is_floating(x.dtype()) ||
-        (x.dtype() == int64 && value == std::trunc(value) && std::fabs(value) < 0x1p63);
+        is_floating(x.dtype()) || (x.dtype() == int64 && value == std::trunc(value) && std::fabs(value) < 0x1p63);
     const Tensor numbers = exact ? x : cast(x, float64);
     const Shape shape = x.shape();
     Shape strides = shape;
@@ -105,8 +104,7 @@ Tensor compare(Arg a, const Tensor& b) {
 
 template <class C>
 Tensor compare(Arg a, double b) {
-  if (C::orders && a->dtype() == boolean)
-    fail<DTypeError>(C::name, "expected a tensor of numbers, got bool", a.site);
+  if (C::orders && a->dtype() == boolean) fail<DTypeError>(C::name, "expected a tensor of numbers, got bool", a.site);
   CompareScalar<C> op;
   op.value = b;
   return apply(op, a);
@@ -133,13 +131,10 @@ Tensor greater_equal(Arg a, double b) { return compare<GreaterEqual>(a, b); }
 Tensor where(Arg condition, const Tensor& a, const Tensor& b) {
   if (condition->dtype() != boolean)
     fail<DTypeError>(
-        "where",
-        fmt::format("expected a bool condition, got {}", to_string(condition->dtype())),
-        condition.site);
+        "where", fmt::format("expected a bool condition, got {}", to_string(condition->dtype())), condition.site);
   const SitePin pin(condition.site);
   const DType dtype = promote(a.dtype(), b.dtype());
-  const Shape shape = broadcast_shapes(
-      condition->shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
+  const Shape shape = broadcast_shapes(condition->shape(), broadcast_shapes(a.shape(), b.shape(), "where"), "where");
   const auto fit = [&](const Tensor& x) { return x.shape() == shape ? x : broadcast_to(x, shape); };
   return apply(Where{},
                Arg(fit(condition), condition.site),
@@ -160,45 +155,30 @@ static std::array<OpEntry, 2> entries(Formula formula, Formula scalar_formula) {
   return {binary_entry<Compare<C>, function>(formula),
           {C::scalar_name, &op_class<CompareScalar<C>>, scalar_formula, [] {
              return std::vector<Example>{
-                 {"0.5",
-                  {{}},
-                  [](std::span<const Tensor> in) { return scalar_function(in[0], 0.5); },
-                  true,
-                  false}};
+                 {"0.5", {{}}, [](std::span<const Tensor> in) { return scalar_function(in[0], 0.5); }, true, false}};
            }}};
 }
 
 static std::vector<Example> where_examples() {
   const Sample condition{.kind = Sample::Kind::flag};
-  return {{"two tensors",
-           {condition, {}, {}},
-           [](std::span<const Tensor> in) { return where(in[0], in[1], in[2]); },
-           true},
-          {"a number second",
-           {condition, {}},
-           [](std::span<const Tensor> in) { return where(in[0], in[1], 0.5); },
-           true},
-          {"a number first",
-           {condition, {}},
-           [](std::span<const Tensor> in) { return where(in[0], -0.5, in[1]); },
-           true}};
+  return {
+      {"two tensors", {condition, {}, {}}, [](std::span<const Tensor> in) { return where(in[0], in[1], in[2]); }, true},
+      {"a number second", {condition, {}}, [](std::span<const Tensor> in) { return where(in[0], in[1], 0.5); }, true},
+      {"a number first", {condition, {}}, [](std::span<const Tensor> in) { return where(in[0], -0.5, in[1]); }, true}};
 }
 
 std::span<const OpEntry> compare_ops() {
   static const std::vector<OpEntry> table = [] {
     std::vector<OpEntry> all;
-    for (const auto& pair :
-         {entries<EqualTo, equal_to, equal_to>({"a = b"}, {"x = c"}),
-          entries<NotEqualTo, not_equal_to, not_equal_to>({"a ≠ b"}, {"x ≠ c"}),
-          entries<Less, less, less>({"a < b"}, {"x < c"}),
-          entries<LessEqual, less_equal, less_equal>({"a ≤ b"}, {"x ≤ c"}),
-          entries<Greater, greater, greater>({"a > b"}, {"x > c"}),
-          entries<GreaterEqual, greater_equal, greater_equal>({"a ≥ b"}, {"x ≥ c"})})
+    for (const auto& pair : {entries<EqualTo, equal_to, equal_to>({"a = b"}, {"x = c"}),
+                             entries<NotEqualTo, not_equal_to, not_equal_to>({"a ≠ b"}, {"x ≠ c"}),
+                             entries<Less, less, less>({"a < b"}, {"x < c"}),
+                             entries<LessEqual, less_equal, less_equal>({"a ≤ b"}, {"x ≤ c"}),
+                             entries<Greater, greater, greater>({"a > b"}, {"x > c"}),
+                             entries<GreaterEqual, greater_equal, greater_equal>({"a ≥ b"}, {"x ≥ c"})})
       all.insert(all.end(), pair.begin(), pair.end());
-    all.push_back({"where",
-                   &op_class<Where>,
-                   {"a where the condition holds, else b", "g [c], g [not c]"},
-                   where_examples});
+    all.push_back(
+        {"where", &op_class<Where>, {"a where the condition holds, else b", "g [c], g [not c]"}, where_examples});
     return all;
   }();
   return table;

@@ -285,21 +285,18 @@ Tensor clamp(Arg x, std::optional<double> min, std::optional<double> max) {
   if (!min && !max) fail<ArgumentError>("clamp", "expected min or max, got neither", x.site);
   const bool bad = min && std::isnan(*min);
   if (bad || (max && std::isnan(*max)))
-    fail<ArgumentError>(
-        "clamp", fmt::format("expected a number as {}, got nan", bad ? "min" : "max"), x.site);
+    fail<ArgumentError>("clamp", fmt::format("expected a number as {}, got nan", bad ? "min" : "max"), x.site);
   Clamp op;
   if (min) op.low = check_scalar("clamp", x, *min);
   if (max) op.high = check_scalar("clamp", x, *max);
   if (!(op.low <= op.high))
-    fail<ArgumentError>(
-        "clamp", fmt::format("expected min <= max, got {} and {}", op.low, op.high), x.site);
+    fail<ArgumentError>("clamp", fmt::format("expected min <= max, got {} and {}", op.low, op.high), x.site);
   return apply(op, x);
 }
 
 Tensor softplus(Arg x, double beta, double threshold) {
   check_floating("softplus", x);
-  if (!(beta > 0))
-    fail<ArgumentError>("softplus", fmt::format("expected beta > 0, got {}", beta), x.site);
+  if (!(beta > 0)) fail<ArgumentError>("softplus", fmt::format("expected beta > 0, got {}", beta), x.site);
   Softplus op;
   op.beta = beta;
   op.threshold = threshold;
@@ -337,13 +334,12 @@ static std::vector<Example> clamp_grad_examples() {
 
 static std::vector<Example> softplus_examples() {
   using Inputs = std::span<const Tensor>;
-  return {
-      {"", {{.domain = domain(-3, 3)}}, [](Inputs in) { return softplus(in[0]); }, true},
-      {"beta 2", {{.domain = domain(-3, 3)}}, [](Inputs in) { return softplus(in[0], 2); }, true},
-      {"beta 0.5, threshold 0.5",
-       {{.domain = domain(-3, 3, {1})}},
-       [](Inputs in) { return softplus(in[0], 0.5, 0.5); },
-       true}};
+  return {{"", {{.domain = domain(-3, 3)}}, [](Inputs in) { return softplus(in[0]); }, true},
+          {"beta 2", {{.domain = domain(-3, 3)}}, [](Inputs in) { return softplus(in[0], 2); }, true},
+          {"beta 0.5, threshold 0.5",
+           {{.domain = domain(-3, 3, {1})}},
+           [](Inputs in) { return softplus(in[0], 0.5, 0.5); },
+           true}};
 }
 
 static std::vector<Example> softplus_grad_examples() {
@@ -360,9 +356,8 @@ static std::vector<Example> softplus_grad_examples() {
 template <class O>
 static OpEntry fused_entry(Formula formula) {
   return {O::info.name, &op_class<O>, formula, [] {
-            return std::vector<Example>{{"", {{}, {}}, [](std::span<const Tensor> in) {
-                                           return apply(O{}, in[0], in[1]);
-                                         }}};
+            return std::vector<Example>{
+                {"", {{}, {}}, [](std::span<const Tensor> in) { return apply(O{}, in[0], in[1]); }}};
           }};
 }
 
@@ -379,20 +374,14 @@ std::span<const OpEntry> elementwise_ops() {
       unary_entry<Abs, abs>({"|x|", "g sign x"}),
       unary_entry<Sign, sign>({"-1, 0 or 1", "0"}),
       {"clamp", &op_class<Clamp>, {"min(max(x, low), high)", "g [low ≤ x ≤ high]"}, clamp_examples},
-      {"clamp_grad",
-       &op_class<ClampGrad>,
-       {"g [low ≤ x ≤ high]", "the same of its cotangent; 0"},
-       clamp_grad_examples},
+      {"clamp_grad", &op_class<ClampGrad>, {"g [low ≤ x ≤ high]", "the same of its cotangent; 0"}, clamp_grad_examples},
       {"nan_to_num",
        &op_class<NanToNum>,
        {"x; numbers in place of NaN, ∞, -∞", "g [x is finite]"},
        [] {
          return std::vector<Example>{
              {"", {{}}, [](std::span<const Tensor> in) { return nan_to_num(in[0]); }, true},
-             {"numbers",
-              {{}},
-              [](std::span<const Tensor> in) { return nan_to_num(in[0], 1, 2, 3); },
-              true}};
+             {"numbers", {{}}, [](std::span<const Tensor> in) { return nan_to_num(in[0], 1, 2, 3); }, true}};
        }},
       unary_entry<Sin, sin>({"sin x", "g cos x"}),
       unary_entry<Cos, cos>({"cos x", "-g sin x"}),
@@ -400,10 +389,7 @@ std::span<const OpEntry> elementwise_ops() {
       fused_entry<TanhGrad>({"g (1 - y²)", "u (1 - y²), -2 u g y for its cotangent u"}),
       unary_entry<Sigmoid, sigmoid>({"1 / (1 + e^-x)", "g y (1 - y)"}),
       fused_entry<SigmoidGrad>({"g y (1 - y)", "u y (1 - y), u g (1 - 2 y) for its cotangent u"}),
-      {"softplus",
-       &op_class<Softplus>,
-       {"ln(1 + e^(βx)) / β; x where βx > threshold", "g σ(βx)"},
-       softplus_examples},
+      {"softplus", &op_class<Softplus>, {"ln(1 + e^(βx)) / β; x where βx > threshold", "g σ(βx)"}, softplus_examples},
       {"softplus_grad",
        &op_class<SoftplusGrad>,
        {"g σ(βx)", "u σ(βx), u g β σ'(βx) for its cotangent u"},

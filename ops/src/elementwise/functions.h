@@ -20,8 +20,8 @@ Tensor floating(const Tensor& a, const Tensor& b, F f) {
 }
 /// x with the largest numbers in place of infinite ones, for products that tend to 0 there.
 inline Tensor finite(const Tensor& x) {
-  const double most = x.dtype() == float32 ? double{std::numeric_limits<float>::max()}
-                                           : std::numeric_limits<double>::max();
+  const double most =
+      x.dtype() == float32 ? double{std::numeric_limits<float>::max()} : std::numeric_limits<double>::max();
   return clamp(x, -most, most);
 }
 /// The same for rules whose first derivative needs no such care.
@@ -43,11 +43,10 @@ template <class O>
 Tensor apply_floating(Arg a, const Tensor& b) {
   const DType dtype = promote(a->dtype(), b.dtype());
   if (!is_floating(dtype))
-    fail<DTypeError>(O::info.name,
-                     fmt::format("expected float32 or float64, got {} and {}",
-                                 to_string(a->dtype()),
-                                 to_string(b.dtype())),
-                     a.site);
+    fail<DTypeError>(
+        O::info.name,
+        fmt::format("expected float32 or float64, got {} and {}", to_string(a->dtype()), to_string(b.dtype())),
+        a.site);
   return apply_matched<O>(a, b);
 }
 

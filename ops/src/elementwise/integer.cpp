@@ -47,19 +47,16 @@ struct IntegerPow : Op {
   static constexpr OpInfo info{.name = "integer_pow", .arity = 2, .differentiable = false};
   Tensor forward(const Tensor& a, const Tensor& b) const {
     return exact(a, b, power, [](Int base, Int exponent) {
-      fail<ArgumentError>(
-          "pow",
-          exponent < 0
-              ? fmt::format("expected exponents >= 0 beside an int64 base, got {}", exponent)
-              : fmt::format("expected powers that int64 can hold, got {}^{}", base, exponent));
+      fail<ArgumentError>("pow",
+                          exponent < 0 ? fmt::format("expected exponents >= 0 beside an int64 base, got {}", exponent)
+                                       : fmt::format("expected powers that int64 can hold, got {}^{}", base, exponent));
     });
   }
 };
 
 template <bool down>
 struct Quotient : Op {
-  static constexpr OpInfo info{
-      .name = down ? "floor_divide" : "trunc_divide", .arity = 2, .differentiable = false};
+  static constexpr OpInfo info{.name = down ? "floor_divide" : "trunc_divide", .arity = 2, .differentiable = false};
   Tensor forward(const Tensor& a, const Tensor& b) const {
     const auto divide = [](Int x, Int z) -> std::optional<Int> {
       if (z == 0 || (z == -1 && x == kLowest)) return {};
@@ -67,10 +64,9 @@ struct Quotient : Op {
       return down && x % z != 0 && (x < 0) != (z < 0) ? q - 1 : q;
     };
     return exact(a, b, divide, [](Int x, Int z) {
-      fail<ArgumentError>(
-          info.name,
-          z == 0 ? fmt::format("expected divisors other than 0, got {} / 0", x)
-                 : fmt::format("expected quotients that int64 can hold, got {} / {}", x, z));
+      fail<ArgumentError>(info.name,
+                          z == 0 ? fmt::format("expected divisors other than 0, got {} / 0", x)
+                                 : fmt::format("expected quotients that int64 can hold, got {} / {}", x, z));
     });
   }
 };
@@ -81,8 +77,7 @@ template <class O>
 Tensor divided(Arg a, const Tensor& b) {
   for (const Tensor* x : {&a.tensor, &b})
     if (x->dtype() != int64)
-      fail<DTypeError>(
-          O::info.name, fmt::format("expected int64, got {}", to_string(x->dtype())), a.site);
+      fail<DTypeError>(O::info.name, fmt::format("expected int64, got {}", to_string(x->dtype())), a.site);
   return apply_matched<O>(a, b);
 }
 
@@ -103,18 +98,12 @@ namespace detail {
 
 std::span<const OpEntry> integer_ops() {
   static const auto examples = [](Tensor (*f)(Arg, const Tensor&), double lowest) {
-    const Sample a{{2, 3}, domain(-9, 9), Sample::Kind::constant},
-        b{{2, 3}, domain(lowest, 9), Sample::Kind::constant};
-    const auto call = [f](std::span<const Tensor> in) {
-      return f(to(in[0], int64), to(in[1], int64));
-    };
+    const Sample a{{2, 3}, domain(-9, 9), Sample::Kind::constant}, b{{2, 3}, domain(lowest, 9), Sample::Kind::constant};
+    const auto call = [f](std::span<const Tensor> in) { return f(to(in[0], int64), to(in[1], int64)); };
     return std::vector<Example>{{"", {a, b}, call, false, false}};
   };
   static const OpEntry table[] = {
-      {"integer_pow",
-       &op_class<IntegerPow>,
-       {"aᵇ of whole numbers"},
-       [] { return examples(pow, 0); }},
+      {"integer_pow", &op_class<IntegerPow>, {"aᵇ of whole numbers"}, [] { return examples(pow, 0); }},
       {"floor_divide",
        &op_class<Quotient<true>>,
        {"⌊a / b⌋ of whole numbers"},

@@ -17,8 +17,7 @@ Tensors match_lambda(const char* name, std::span<const Tensor* const> inputs, Ca
     same = same && same_layout(first, *x);
   }
   if (!is_floating(dtype))
-    fail<DTypeError>(
-        name, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
+    fail<DTypeError>(name, fmt::format("expected float32 or float64, got {}", to_string(dtype)), site);
   Tensors result;
   if (same) {
     for (const Tensor* x : inputs) result.push_back(*x);
@@ -42,12 +41,8 @@ void fail_lambda_order(const char* name) {
                                   kLambdaOrder + 1));
 }
 
-Tensor apply_lambda(const OpClass& op_class,
-                    const void* op,
-                    std::span<const Tensor> inputs,
-                    CallSite site) {
-  return run_op(
-      op_class, op, TensorPointers(inputs), site, [&] { return op_class.forward(op, inputs); })[0];
+Tensor apply_lambda(const OpClass& op_class, const void* op, std::span<const Tensor> inputs, CallSite site) {
+  return run_op(op_class, op, TensorPointers(inputs), site, [&] { return op_class.forward(op, inputs); })[0];
 }
 
 }  // namespace gradus::detail

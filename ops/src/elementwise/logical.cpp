@@ -25,9 +25,8 @@ template <class F>
 struct Connective : Op {
   static constexpr OpInfo info{.name = F::name, .arity = 2, .differentiable = false};
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return dispatch(a.dtype(), [&]<class T>() {
-      return map<T, bool>(a, b, [](T u, T v) { return F::of(u != T(0), v != T(0)); });
-    });
+    return dispatch(
+        a.dtype(), [&]<class T>() { return map<T, bool>(a, b, [](T u, T v) { return F::of(u != T(0), v != T(0)); }); });
   }
 };
 
@@ -70,8 +69,7 @@ template <class F>
 struct Predicate : Op {
   static constexpr OpInfo info{.name = F::name, .differentiable = false};
   Tensor forward(const Tensor& x) const {
-    return dispatch(x.dtype(),
-                    [&]<class T>() { return map<T, bool>(x, [](T v) { return F::of(v); }); });
+    return dispatch(x.dtype(), [&]<class T>() { return map<T, bool>(x, [](T v) { return F::of(v); }); });
   }
 };
 

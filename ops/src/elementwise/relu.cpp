@@ -167,15 +167,12 @@ Tensor elu(Arg x, double alpha) {
 
 Tensor maxout(Arg x, std::int64_t pieces, std::int64_t axis) {
   const int at = check_axis("maxout", x, axis, x->rank());
-  if (pieces < 1)
-    fail<ArgumentError>("maxout", fmt::format("expected pieces >= 1, got {}", pieces), x.site);
+  if (pieces < 1) fail<ArgumentError>("maxout", fmt::format("expected pieces >= 1, got {}", pieces), x.site);
   Shape shape = x->shape();
   if (shape[at] % pieces != 0)
-    fail<ShapeError>(
-        "maxout",
-        fmt::format(
-            "expected dimension {} to be a multiple of {}, got {}", at, pieces, to_string(shape)),
-        x.site);
+    fail<ShapeError>("maxout",
+                     fmt::format("expected dimension {} to be a multiple of {}, got {}", at, pieces, to_string(shape)),
+                     x.site);
   const SitePin pin(x.site);
   shape[at] /= pieces;
   shape.insert(at + 1, pieces);
@@ -186,10 +183,7 @@ namespace detail {
 
 /// An example of an elementwise function around zero.
 static Example around_zero(const char* label, std::function<Tensor(const Tensor&)> function) {
-  return {label,
-          {{.domain = kAroundZero}},
-          [=](std::span<const Tensor> in) { return function(in[0]); },
-          true};
+  return {label, {{.domain = kAroundZero}}, [=](std::span<const Tensor> in) { return function(in[0]); }, true};
 }
 
 static std::vector<Example> leaky_relu_examples() {
@@ -206,8 +200,7 @@ static std::vector<Example> elu_examples() {
 static std::vector<Example> prelu_examples() {
   const auto call = [](std::span<const Tensor> in) { return prelu(in[0], in[1]); };
   const auto x = [](const Shape& shape) { return Sample{shape, kAroundZero}; };
-  return {{"a slope for each channel", {x({2, 3, 2}), {{3}}}, call},
-          {"one slope", {x({2, 3}), {{1}}}, call}};
+  return {{"a slope for each channel", {x({2, 3, 2}), {{3}}}, call}, {"one slope", {x({2, 3}), {{1}}}, call}};
 }
 
 static std::vector<Example> maxout_examples() {
@@ -221,10 +214,9 @@ static std::vector<Example> maxout_examples() {
 template <class O>
 static OpEntry fused_entry(Formula formula) {
   return {O::info.name, &op_class<O>, formula, [] {
-            return std::vector<Example>{
-                {"", {{}, {.domain = kAroundZero}}, [](std::span<const Tensor> in) {
-                   return apply(O{}, in[0], in[1]);
-                 }}};
+            return std::vector<Example>{{"", {{}, {.domain = kAroundZero}}, [](std::span<const Tensor> in) {
+                                           return apply(O{}, in[0], in[1]);
+                                         }}};
           }};
 }
 
@@ -232,15 +224,9 @@ std::span<const OpEntry> relu_ops() {
   static const OpEntry table[] = {
       unary_entry<Relu, relu>({"max(x, 0)", "g [x > 0]"}),
       fused_entry<ReluGrad>({"g [y > 0]", "the same of its cotangent; 0"}),
-      {"leaky_relu",
-       &op_class<LeakyRelu>,
-       {"x where x > 0, else αx", "g (1 or α)"},
-       leaky_relu_examples},
+      {"leaky_relu", &op_class<LeakyRelu>, {"x where x > 0, else αx", "g (1 or α)"}, leaky_relu_examples},
       fused_entry<LeakyReluGrad>({"g (1 or α)", "the same of its cotangent; 0"}),
-      {"prelu",
-       &op_class<Prelu>,
-       {"x where x > 0, else wx", "g (1 or w), Σ g x [x ≤ 0]"},
-       prelu_examples},
+      {"prelu", &op_class<Prelu>, {"x where x > 0, else wx", "g (1 or w), Σ g x [x ≤ 0]"}, prelu_examples},
       {"elu", &op_class<Elu>, {"x where x > 0, else α (e^x - 1)", "g (1 or α e^x)"}, elu_examples},
       fused_entry<EluGrad>({"g (1 or α e^x)", "the same of its cotangent u; u g α e^x [x ≤ 0]"}),
       {"maxout", nullptr, {"the greatest of k neighbours", "g for the greatest"}, maxout_examples},

@@ -107,9 +107,7 @@ Tensor apply_modulo(Arg a, const Tensor& b) {
 }
 
 /// A number of the tensor's dtype.
-Tensor like(const char* op, Arg x, double value) {
-  return scalar(check_scalar(op, x, value), x->dtype());
-}
+Tensor like(const char* op, Arg x, double value) { return scalar(check_scalar(op, x, value), x->dtype()); }
 
 }  // namespace
 }  // namespace detail
@@ -146,10 +144,7 @@ std::span<const OpEntry> rounding_ops() {
       unary_entry<Round, round>({"the nearest whole number, even in the middle", "0"}),
       unary_entry<Trunc, trunc>({"x without its fraction", "0"}),
       unary_entry<Frac, frac>({"x - trunc x", "g"}),
-      {"fmod",
-       &op_class<Fmod>,
-       {"a - b q, q = trunc(a / b)", "g, -g q"},
-       modulo_examples<Fmod, fmod>},
+      {"fmod", &op_class<Fmod>, {"a - b q, q = trunc(a / b)", "g, -g q"}, modulo_examples<Fmod, fmod>},
       {"remainder",
        &op_class<Remainder>,
        {"a - b q, q = floor(a / b)", "g, -g q"},

@@ -11,7 +11,8 @@
 #include <numbers>
 #include <vector>
 
-// The error function at large arguments, the inverses of it and of the sigmoid, and the logarithm of the gamma function with its derivatives.
+// The error function at large arguments, the inverses of it and of the sigmoid, and the logarithm of the gamma function
+// with its derivatives.
 // Those are computed in double: float results are rounded once more.
 
 namespace gradus {
@@ -55,14 +56,12 @@ struct Erfc : Op {
     });
   }
   Cotangents vjp(const Pullback& p) const {
-    return {mul(mul(p.g, -2 * std::numbers::inv_sqrtpi),
-                exp(neg(square(finite_if_recorded(p.in(0))))))};
+    return {mul(mul(p.g, -2 * std::numbers::inv_sqrtpi), exp(neg(square(finite_if_recorded(p.in(0))))))};
   }
 };
 
 struct Erfinv : Op {
-  static constexpr OpInfo info{
-      .name = "erfinv", .saves = Saves::output, .domain = domain(-0.9, 0.9), .flops = 100};
+  static constexpr OpInfo info{.name = "erfinv", .saves = Saves::output, .domain = domain(-0.9, 0.9), .flops = 100};
   Tensor forward(const Tensor& x) const { return in_double(x, erfinv_value); }
   Cotangents vjp(const Pullback& p) const {
     return {mul(p.g, mul(exp(square(p.out())), 0.5 / std::numbers::inv_sqrtpi))};
@@ -72,8 +71,7 @@ struct Erfinv : Op {
 // ---- the sigmoid ---------------------------------------------------------------------------------
 
 struct Logit : Op {
-  static constexpr OpInfo info{
-      .name = "logit", .saves = Saves::input0, .domain = domain(0.1, 0.9), .flops = 10};
+  static constexpr OpInfo info{.name = "logit", .saves = Saves::input0, .domain = domain(0.1, 0.9), .flops = 10};
   Tensor forward(const Tensor& x) const {
     return floating(x, [](auto v) {
       using T = decltype(v);
@@ -91,16 +89,8 @@ struct Logit : Op {
 // ---- the gamma function --------------------------------------------------------------------------
 
 /// B_2, B_4, …
-constexpr std::array<double, 10> kBernoulli{1. / 6,
-                                            -1. / 30,
-                                            1. / 42,
-                                            -1. / 30,
-                                            5. / 66,
-                                            -691. / 2730,
-                                            7. / 6,
-                                            -3617. / 510,
-                                            43867. / 798,
-                                            -174611. / 330};
+constexpr std::array<double, 10> kBernoulli{
+    1. / 6, -1. / 30, 1. / 42, -1. / 30, 5. / 66, -691. / 2730, 7. / 6, -3617. / 510, 43867. / 798, -174611. / 330};
 
 /// sum over k >= 0 of (q + k)^-s for s > 1 and q > 0: the first terms, and Euler and Maclaurin's formula for the
 /// others (Abramowitz & Stegun 23.1.30).
@@ -175,15 +165,13 @@ double cotangent_derivative(int n, double x) {
 /// n >= 1
 double polygamma_value(int n, double x) {
   const bool odd = n % 2 != 0;
-  if (x == std::floor(x) && x <= 0)
-    return odd ? kInfinity : x == 0 ? std::copysign(kInfinity, -x) : kNaN;
+  if (x == std::floor(x) && x <= 0) return odd ? kInfinity : x == 0 ? std::copysign(kInfinity, -x) : kNaN;
   if (x < 0) return (odd ? -1 : 1) * polygamma_value(n, 1 - x) - cotangent_derivative(n, x);
   return (odd ? 1 : -1) * std::tgamma(n + 1.) * hurwitz_zeta(n + 1., x);
 }
 
 struct Polygamma : Op {
-  static constexpr OpInfo info{
-      .name = "polygamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
+  static constexpr OpInfo info{.name = "polygamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
   int n = 1;
   template <class V>
   void visit(V&& v) const {
@@ -196,15 +184,13 @@ struct Polygamma : Op {
 };
 
 struct Digamma : Op {
-  static constexpr OpInfo info{
-      .name = "digamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
+  static constexpr OpInfo info{.name = "digamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
   Tensor forward(const Tensor& x) const { return in_double(x, digamma_value); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, polygamma(1, p.in(0)))}; }
 };
 
 struct Lgamma : Op {
-  static constexpr OpInfo info{
-      .name = "lgamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
+  static constexpr OpInfo info{.name = "lgamma", .saves = Saves::input0, .domain = domain(0.6, 3), .flops = 100};
   Tensor forward(const Tensor& x) const {
     return in_double(x, [](double v) {
       int sign = 0;
@@ -235,8 +221,7 @@ Tensor logit(Arg x, std::optional<double> eps) {
 Tensor polygamma(int n, Arg x) {
   constexpr int most = 100;
   check_floating("polygamma", x);
-  if (n < 0 || n > most)
-    fail<ArgumentError>("polygamma", fmt::format("expected n in 0..{}, got {}", most, n), x.site);
+  if (n < 0 || n > most) fail<ArgumentError>("polygamma", fmt::format("expected n in 0..{}, got {}", most, n), x.site);
   if (n == 0) return digamma(x);
   Polygamma op;
   op.n = n;
@@ -270,9 +255,7 @@ std::span<const OpEntry> special_ops() {
        [] {
          const Sample x{.domain = Polygamma::info.domain}, below{.domain = domain(-0.8, -0.2)};
          const auto of = [](int n) { return [=](Inputs in) { return polygamma(n, in[0]); }; };
-         return Examples{{"1", {x}, of(1), true},
-                         {"2", {x}, of(2), true},
-                         {"1, below 0", {below}, of(1), true}};
+         return Examples{{"1", {x}, of(1), true}, {"2", {x}, of(2), true}, {"1, below 0", {below}, of(1), true}};
        }},
   };
   return table;

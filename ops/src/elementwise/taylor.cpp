@@ -118,9 +118,7 @@ Taylor sqrt(const Taylor& a) { return pow(a, 0.5); }
 Taylor sin(const Taylor& a) { return sine_and_cosine(a).first; }
 Taylor cos(const Taylor& a) { return sine_and_cosine(a).second; }
 Taylor tanh(const Taylor& a) {
-  return integrate(a, std::tanh(a.c[0]), [](const Taylor& y, int k) {
-    return (k == 0 ? 1 : 0) - product(y, y, k);
-  });
+  return integrate(a, std::tanh(a.c[0]), [](const Taylor& y, int k) { return (k == 0 ? 1 : 0) - product(y, y, k); });
 }
 Taylor erf(const Taylor& a) {
   return integrate(a, std::erf(a.c[0]), exp(-(a * a)) * 1.1283791670955126);  // 2 / sqrt(pi)
@@ -152,15 +150,12 @@ Taylor pow(const Taylor& a, double e) {
   return y;
 }
 
-Taylor pow(const Taylor& a, const Taylor& b) {
-  return is_constant(b) ? pow(a, b.c[0]) : exp(b * log(a));
-}
+Taylor pow(const Taylor& a, const Taylor& b) { return is_constant(b) ? pow(a, b.c[0]) : exp(b * log(a)); }
 
 Taylor sigmoid(const Taylor& a) {
   const double x = a.c[0], e = std::exp(-std::abs(x));
-  return integrate(a, (x < 0 ? e : 1.0) / (1 + e), [](const Taylor& y, int k) {
-    return y.c[at(k)] - product(y, y, k);
-  });
+  return integrate(
+      a, (x < 0 ? e : 1.0) / (1 + e), [](const Taylor& y, int k) { return y.c[at(k)] - product(y, y, k); });
 }
 Taylor softplus(const Taylor& a) {
   const double x = a.c[0];

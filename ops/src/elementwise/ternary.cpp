@@ -24,9 +24,7 @@ Tensor lerp_values(const Tensor& a, const Tensor& b, const Tensor& w) {
 
 struct Lerp : Op {
   static constexpr OpInfo info{.name = "lerp", .arity = 3, .saves = Saves::inputs, .flops = 3};
-  Tensor forward(const Tensor& a, const Tensor& b, const Tensor& w) const {
-    return lerp_values(a, b, w);
-  }
+  Tensor forward(const Tensor& a, const Tensor& b, const Tensor& w) const { return lerp_values(a, b, w); }
   Cotangents vjp(const Pullback& p) const {
     const Tensor w = p.in(2);
     return {p.needs(0) ? mul(p.g, sub(1, w)) : Tensor(),
@@ -36,16 +34,13 @@ struct Lerp : Op {
 };
 
 struct LerpScalar : Op {
-  static constexpr OpInfo info{
-      .name = "lerp_scalar", .arity = 2, .linearity = Linearity::linear, .flops = 3};
+  static constexpr OpInfo info{.name = "lerp_scalar", .arity = 2, .linearity = Linearity::linear, .flops = 3};
   double weight = 0;
   template <class V>
   void visit(V&& v) const {
     v("weight", weight);
   }
-  Tensor forward(const Tensor& a, const Tensor& b) const {
-    return lerp_values(a, b, scalar(weight, a.dtype()));
-  }
+  Tensor forward(const Tensor& a, const Tensor& b) const { return lerp_values(a, b, scalar(weight, a.dtype())); }
   Cotangents vjp(const Pullback& p) const {
     return {p.needs(0) ? mul(p.g, 1 - weight) : Tensor(), p.needs(1) ? mul(p.g, weight) : Tensor()};
   }
@@ -53,8 +48,7 @@ struct LerpScalar : Op {
 
 /// ShapeError unless the three broadcast together; their shape.
 Shape check_broadcast(const char* op, Arg x, const Tensor& a, const Tensor& b) {
-  return broadcast_shapes(
-      x->shape(), broadcast_shapes(a.shape(), b.shape(), op, x.site), op, x.site);
+  return broadcast_shapes(x->shape(), broadcast_shapes(a.shape(), b.shape(), op, x.site), op, x.site);
 }
 
 }  // namespace
@@ -121,10 +115,7 @@ std::span<const OpEntry> ternary_ops() {
       {"addcmul",
        nullptr,
        {"x + c a b", "g, c g b, c g a"},
-       [] {
-         return Examples{
-             {"", {{}, {}, {}}, [](Inputs in) { return addcmul(in[0], in[1], in[2], 0.7); }, true}};
-       }},
+       [] { return Examples{{"", {{}, {}, {}}, [](Inputs in) { return addcmul(in[0], in[1], in[2], 0.7); }, true}}; }},
       {"addcdiv",
        nullptr,
        {"x + c a / b", "g, c g / b, -c g a / b²"},

@@ -203,12 +203,10 @@ std::span<const OpEntry> transcendental_ops() {
       unary_entry<Asinh, asinh>({"arsinh x", "g / √(1 + x²)"}),
       unary_entry<Acosh, acosh>({"arcosh x", "g / √(x² - 1)"}),
       unary_entry<Atanh, atanh>({"artanh x", "g / (1 - x²)"}),
-      binary_entry<Atan2, atan2>(
-          {"angle of the point (b, a)", "g b / (a² + b²), -g a / (a² + b²); 0 at the origin"}),
+      binary_entry<Atan2, atan2>({"angle of the point (b, a)", "g b / (a² + b²), -g a / (a² + b²); 0 at the origin"}),
       binary_entry<Hypot, hypot>({"√(a² + b²)", "g a / y, g b / y"}),
       binary_entry<Logaddexp, logaddexp>({"ln(e^a + e^b)", "g σ(a - b), g σ(b - a)"}),
-      binary_entry<Xlogy, xlogy>(
-          {"a ln b, 0 where a = 0", "g ln b, g a / b; 0 where a = 0 and b ≤ 0"}),
+      binary_entry<Xlogy, xlogy>({"a ln b, 0 where a = 0", "g ln b, g a / b; 0 where a = 0 and b ≤ 0"}),
   };
   return table;
 }

@@ -12,16 +12,12 @@ namespace detail {
 
 void check_index(const char* op, const Tensor& index, CallSite site) {
   if (index.dtype() != int64)
-    fail<DTypeError>(
-        op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
+    fail<DTypeError>(op, fmt::format("expected an int64 index, got {}", to_string(index.dtype())), site);
 }
 
 namespace {
 
-[[noreturn]] void fail_index(const char* op,
-                             std::int64_t lowest,
-                             std::int64_t n,
-                             std::int64_t got) {
+[[noreturn]] void fail_index(const char* op, std::int64_t lowest, std::int64_t n, std::int64_t got) {
   if (n == 0) fail<IndexError>(op, fmt::format("expected no index into size 0, got {}", got));
   fail<IndexError>(op, fmt::format("expected indices in {}..{}, got {}", lowest, n - 1, got));
 }
@@ -40,32 +36,24 @@ Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 
-void check_writes(const char* op,
-                  const Tensor& x,
-                  int axis,
-                  const Tensor& index,
-                  const Tensor& source,
-                  CallSite site) {
+void check_writes(const char* op, const Tensor& x, int axis, const Tensor& index, const Tensor& source, CallSite site) {
   bool fits = index.rank() == x.rank() && source.rank() == x.rank();
   for (int d = 0; fits && d < x.rank(); ++d)
     fits = index.shape()[d] <= source.shape()[d] && (d == axis || index.shape()[d] <= x.shape()[d]);
   if (!fits)
-    fail<ShapeError>(
-        op,
-        fmt::format("expected an index no larger than {} and, but for axis {}, {}, got {}",
-                    to_string(source.shape()),
-                    axis,
-                    to_string(x.shape()),
-                    to_string(index.shape())),
-        site);
+    fail<ShapeError>(op,
+                     fmt::format("expected an index no larger than {} and, but for axis {}, {}, got {}",
+                                 to_string(source.shape()),
+                                 axis,
+                                 to_string(x.shape()),
+                                 to_string(index.shape())),
+                     site);
 }
 
 namespace {
 
 /// A copy of x, or zeros where it is left out.
-Tensor start(const Tensor& x, const Shape& shape, DType dtype) {
-  return x.defined() ? clone(x) : zeros(shape, dtype);
-}
+Tensor start(const Tensor& x, const Shape& shape, DType dtype) { return x.defined() ? clone(x) : zeros(shape, dtype); }
 
 // clang-format off
 /// x, or zeros if it is left out, with parts added at indices of an axis.
@@ -187,15 +175,13 @@ Tensor OneHot::forward(const Tensor& index) const {
 
 void check_vector(const char* op, const Tensor& index, CallSite site) {
   check_index(op, index, site);
-  if (index.rank() != 1)
-    fail<ShapeError>(op, "expected an index of rank 1, got " + to_string(index.shape()), site);
+  if (index.rank() != 1) fail<ShapeError>(op, "expected an index of rank 1, got " + to_string(index.shape()), site);
 }
 
 /// An index no larger than `x`, but for `axis` (none if negative).
 void check_fits(const char* op, const Tensor& index, const Tensor& x, int axis, CallSite site) {
   bool fits = index.rank() == x.rank();
-  for (int d = 0; fits && d < x.rank(); ++d)
-    fits = d == axis || index.raw()->sizes()[d] <= x.raw()->sizes()[d];
+  for (int d = 0; fits && d < x.rank(); ++d) fits = d == axis || index.raw()->sizes()[d] <= x.raw()->sizes()[d];
   if (!fits)
     fail<ShapeError>(op,
                      fmt::format("expected an index no larger than {}{}, got {}",
@@ -262,9 +248,7 @@ Tensor scatter_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& 
 Tensor one_hot(Arg index, std::int64_t classes, DType dtype) {
   check_index("one_hot", index, index.site);
   check_room("one_hot", index->shape(), index.site);
-  if (classes < 1)
-    fail<ArgumentError>(
-        "one_hot", fmt::format("expected classes >= 1, got {}", classes), index.site);
+  if (classes < 1) fail<ArgumentError>("one_hot", fmt::format("expected classes >= 1, got {}", classes), index.site);
   OneHot op;
   op.classes = classes;
   op.dtype = dtype;
@@ -276,8 +260,7 @@ namespace detail {
 std::vector<OpEntry> index_examples();  // in examples/index.cpp
 
 std::span<const OpEntry> index_ops() {
-  static const auto table =
-      typed<IndexSelect, IndexAdd, Gather, ScatterAdd, OneHot>(index_examples());
+  static const auto table = typed<IndexSelect, IndexAdd, Gather, ScatterAdd, OneHot>(index_examples());
   return table;
 }
 

@@ -16,14 +16,12 @@ namespace {
 
 void check_mask(const char* op, const Tensor& mask, CallSite site) {
   if (mask.dtype() != boolean)
-    fail<DTypeError>(
-        op, fmt::format("expected a bool mask, got {}", to_string(mask.dtype())), site);
+    fail<DTypeError>(op, fmt::format("expected a bool mask, got {}", to_string(mask.dtype())), site);
 }
 
 /// Which element of a source, counted in row-major order, ends up at each place; -1 for none. Of those that
 /// go to one place it is the last.
-Tensor writers(
-    const char* op, const Shape& shape, int axis, const Tensor& index, const Shape& source) {
+Tensor writers(const char* op, const Shape& shape, int axis, const Tensor& index, const Shape& source) {
   Tensor y = full(shape, -1, int64);
   write_along(axis, places(op, index, shape[axis]), source, y);
   return y;
@@ -67,13 +65,11 @@ struct Nonzero : Op {
 
 [[noreturn]] void fail_shape(
     const char* op, const std::string& what, const Shape& wanted, const Shape& got, CallSite site) {
-  fail<ShapeError>(
-      op, fmt::format("expected {} {}, got {}", what, to_string(wanted), to_string(got)), site);
+  fail<ShapeError>(op, fmt::format("expected {} {}, got {}", what, to_string(wanted), to_string(got)), site);
 }
 
 /// ShapeError unless `from` broadcasts to `to`.
-void check_broadcasts(
-    const char* op, const std::string& what, const Shape& from, const Shape& to, CallSite site) {
+void check_broadcasts(const char* op, const std::string& what, const Shape& from, const Shape& to, CallSite site) {
   bool fits = from.rank() <= to.rank();
   for (int d = 1; fits && d <= from.rank(); ++d) {
     const std::int64_t size = from[from.rank() - d];
@@ -97,15 +93,13 @@ Tensor scatter(Arg x, std::int64_t axis, const Tensor& index, const Tensor& sour
   if (index.numel() == 0) return x;
   const Tensor writer = writers(name, x->shape(), d, index, source.shape());
   const Shape row{x->numel()};
-  return reshape(written(reshape(x, row), reshape(writer, row), reshape(source, {source.numel()})),
-                 x->shape());
+  return reshape(written(reshape(x, row), reshape(writer, row), reshape(source, {source.numel()})), x->shape());
 }
 
 Tensor index_fill(Arg x, std::int64_t axis, const Tensor& index, double value) {
   constexpr auto name = "index_fill";
   check_index(name, index, x.site);
-  if (index.rank() != 1)
-    fail<ShapeError>(name, "expected an index of rank 1, got " + to_string(index.shape()), x.site);
+  if (index.rank() != 1) fail<ShapeError>(name, "expected an index of rank 1, got " + to_string(index.shape()), x.site);
   const int d = check_axis(name, x, axis, x->rank());
   check_scalar(name, x, value);
   const SitePin pin(x.site);
@@ -121,11 +115,9 @@ Tensor index_put(Arg x, std::span<const Tensor> indices, const Tensor& values, b
   constexpr auto name = "index_put";
   const int k = static_cast<int>(indices.size());
   if (k == 0 || k > x->rank())
-    fail<ArgumentError>(
-        name, fmt::format("expected 1 to {} indices, got {}", x->rank(), k), x.site);
+    fail<ArgumentError>(name, fmt::format("expected 1 to {} indices, got {}", x->rank(), k), x.site);
   check_same_dtype(name, x, values);
-  if (accumulate && x->dtype() == boolean)
-    fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
+  if (accumulate && x->dtype() == boolean) fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
   Shape shape;
   for (const Tensor& index : indices) {
     check_index(name, index, x.site);
@@ -137,8 +129,7 @@ Tensor index_put(Arg x, std::span<const Tensor> indices, const Tensor& values, b
   for (int d = 0; d < k; ++d) {
     const std::int64_t n = x->shape()[d];
     rows *= n;
-    flat = add(mul(flat, static_cast<double>(n)),
-               places(name, indices[static_cast<std::size_t>(d)], n));
+    flat = add(mul(flat, static_cast<double>(n)), places(name, indices[static_cast<std::size_t>(d)], n));
   }
   const std::int64_t count = flat.numel();
   Shape whole{rows}, parts{count};
@@ -151,17 +142,13 @@ Tensor index_put(Arg x, std::span<const Tensor> indices, const Tensor& values, b
   if (count == 0) return x;
   const Tensor source = reshape(broadcast_to(values, shape), parts), base = reshape(x, whole);
   flat = reshape(flat, {count});
-  const Tensor y = accumulate ? index_add(base, 0, flat, source)
-                              : written(base, writers(name, {rows}, 0, flat, {count}), source);
+  const Tensor y =
+      accumulate ? index_add(base, 0, flat, source) : written(base, writers(name, {rows}, 0, flat, {count}), source);
   return reshape(y, x->shape());
 }
 
-Tensor slice_assign(Arg x,
-                    const Tensor& source,
-                    std::int64_t axis,
-                    std::int64_t start,
-                    std::int64_t stop,
-                    std::int64_t step) {
+Tensor slice_assign(
+    Arg x, const Tensor& source, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   constexpr auto name = "slice_assign";
   const int d = check_axis(name, x, axis, x->rank());
   check_same_dtype(name, x, source);

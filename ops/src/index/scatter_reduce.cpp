@@ -34,8 +34,7 @@ Tensor written(std::int64_t n, const Tensor& places) {
 
 /// The largest or smallest of what meets at each place of x [n]: x's own and source [m] at places [m].
 struct ScatterExtremum : Op {
-  static constexpr OpInfo info{
-      .name = "scatter_extremum", .arity = 3, .saves = Saves::inputs | Saves::output};
+  static constexpr OpInfo info{.name = "scatter_extremum", .arity = 3, .saves = Saves::inputs | Saves::output};
   bool largest = true, include_self = true;
   template <class V>
   void visit(V&& v) const {
@@ -47,13 +46,8 @@ struct ScatterExtremum : Op {
     Tensor y = clone(x);
     const Tensor at = contiguous(places), from = contiguous(source);
     dispatch_numbers(x.dtype(), [&]<class T>() {
-      extreme_at(largest,
-                 include_self,
-                 y.numel(),
-                 from.numel(),
-                 at.data<std::int64_t>(),
-                 from.data<T>(),
-                 y.mutable_data<T>());
+      extreme_at(
+          largest, include_self, y.numel(), from.numel(), at.data<std::int64_t>(), from.data<T>(), y.mutable_data<T>());
     });
     return y;
   }
@@ -64,15 +58,13 @@ struct ScatterExtremum : Op {
       return logical_or(equal_to(v, best), logical_and(isnan(v), isnan(best)));
     };
     const Tensor self = include_self ? wins(x, y) : logical_not(written(x.numel(), places));
-    const Tensor mine = to(self, y.dtype()),
-                 theirs = to(wins(source, gather(y, 0, places)), y.dtype());
+    const Tensor mine = to(self, y.dtype()), theirs = to(wins(source, gather(y, 0, places)), y.dtype());
     const Tensor share = div(p.g, scatter_add(mine, 0, places, theirs));
     return {mul(share, mine), {}, mul(gather(share, 0, places), theirs)};
   }
 };
 
-Tensor extremum(
-    const Tensor& x, const Tensor& places, const Tensor& source, bool largest, bool include_self) {
+Tensor extremum(const Tensor& x, const Tensor& places, const Tensor& source, bool largest, bool include_self) {
   ScatterExtremum op;
   op.largest = largest;
   op.include_self = include_self;
@@ -109,8 +101,7 @@ Tensor sums(const Tensor& x, const Tensor& places, const Tensor& source, bool in
 
 Tensor means(const Tensor& x, const Tensor& places, const Tensor& source, bool include_self) {
   std::vector<double> counts(static_cast<std::size_t>(x.numel()), include_self ? 1 : 0);
-  for (const std::int64_t place : places.to_vector<std::int64_t>())
-    ++counts[static_cast<std::size_t>(place)];
+  for (const std::int64_t place : places.to_vector<std::int64_t>()) ++counts[static_cast<std::size_t>(place)];
   for (double& count : counts) count = std::max(count, 1.0);
   return div(sums(x, places, source, include_self), cast(from_vector(counts), x.dtype()));
 }
@@ -120,12 +111,8 @@ Tensor means(const Tensor& x, const Tensor& places, const Tensor& source, bool i
 
 using namespace detail;
 
-Tensor scatter_reduce(Arg x,
-                      std::int64_t axis,
-                      const Tensor& index,
-                      const Tensor& source,
-                      ScatterReduce reduce,
-                      bool include_self) {
+Tensor scatter_reduce(
+    Arg x, std::int64_t axis, const Tensor& index, const Tensor& source, ScatterReduce reduce, bool include_self) {
   check_index(kName, index, x.site);
   check_same_dtype(kName, x, source);
   if (x->dtype() == boolean || (reduce == ScatterReduce::mean && x->dtype() == int64))
@@ -144,9 +131,8 @@ Tensor scatter_reduce(Arg x,
   const bool self = include_self;
   const Tensor y = reduce == ScatterReduce::sum    ? sums(flat, places, from, self)
                    : reduce == ScatterReduce::mean ? means(flat, places, from, self)
-                   : reduce == ScatterReduce::prod
-                       ? products(flat, places, from, self)
-                       : extremum(flat, places, from, reduce == ScatterReduce::max, self);
+                   : reduce == ScatterReduce::prod ? products(flat, places, from, self)
+                                                   : extremum(flat, places, from, reduce == ScatterReduce::max, self);
   return reshape(y, x->shape());
 }
 
@@ -159,24 +145,20 @@ std::span<const OpEntry> scatter_reduce_ops() {
   static const OpEntry table[] = {
       {"scatter_extremum",
        &op_class<ScatterExtremum>,
-       {"max or min of x and the a written at i",
-        "g for the greatest or least, shared among equals"},
+       {"max or min of x and the a written at i", "g for the greatest or least, shared among equals"},
        [] {
-         return Examples{
-             {"of vectors",
-              {{{3}, domain(-2, 2), Kind::distinct},
-               {{5}, domain(-3, 3), Kind::index},
-               {{5}, domain(2.1, 4), Kind::distinct}},
-              [](In in) { return scatter_reduce(in[0], 0, in[1], in[2], ScatterReduce::max); }}};
+         return Examples{{"of vectors",
+                          {{{3}, domain(-2, 2), Kind::distinct},
+                           {{5}, domain(-3, 3), Kind::index},
+                           {{5}, domain(2.1, 4), Kind::distinct}},
+                          [](In in) { return scatter_reduce(in[0], 0, in[1], in[2], ScatterReduce::max); }}};
        }},
       {kName,
        nullptr,
        {"Σ, Π, mean, max or min of x and the a written at i", "that of the reduction, at i"},
        [] {
          const auto call = [](int axis, ScatterReduce reduce, bool include_self) {
-           return [=](In in) {
-             return scatter_reduce(in[0], axis, in[1], in[2], reduce, include_self);
-           };
+           return [=](In in) { return scatter_reduce(in[0], axis, in[1], in[2], reduce, include_self); };
          };
          const std::vector<Sample> inputs{{{3, 2}, domain(-2, 0), Kind::distinct},
                                           {{5, 2}, domain(-3, 3), Kind::index},

@@ -37,12 +37,8 @@ struct ArgSort : Op {
     const Tensor dense = contiguous(transpose(x, axis, -1));
     const Tensor rows = axis == x.rank() - 1 ? y : empty(transpose(y, axis, -1).shape(), int64);
     dispatch(x.dtype(), [&]<class T>() {
-      kernels::argsort(dense.numel() / n,
-                       n,
-                       count,
-                       descending,
-                       dense.data<T>(),
-                       Tensor(rows).mutable_data<std::int64_t>());
+      kernels::argsort(
+          dense.numel() / n, n, count, descending, dense.data<T>(), Tensor(rows).mutable_data<std::int64_t>());
     });
     if (axis != x.rank() - 1) copy_into(y, transpose(rows, axis, -1));
     return y;
@@ -65,8 +61,7 @@ Sorted taken(Arg x, int axis, const Tensor& places, bool keepdim = true) {
 }
 
 void check_some(const char* op, Arg x, std::int64_t n) {
-  if (n == 0)
-    fail<ArgumentError>(op, "expected at least one element, got " + to_string(x->shape()), x.site);
+  if (n == 0) fail<ArgumentError>(op, "expected at least one element, got " + to_string(x->shape()), x.site);
 }
 
 /// For each sorted line, the place to take: `place`, or the last, where there is NaN.
@@ -85,9 +80,7 @@ Sorted sort(Arg x, std::int64_t axis, bool descending) {
   return taken(x, normalize_axis(axis, x->rank(), "sort"), order);
 }
 
-Tensor argsort(Arg x, std::int64_t axis, bool descending) {
-  return order_of("argsort", x, axis, descending);
-}
+Tensor argsort(Arg x, std::int64_t axis, bool descending) { return order_of("argsort", x, axis, descending); }
 
 Sorted topk(Arg x, std::int64_t k, std::int64_t axis, bool largest) {
   ArgSort op;
@@ -95,8 +88,7 @@ Sorted topk(Arg x, std::int64_t k, std::int64_t axis, bool largest) {
   op.descending = largest;
   op.count = k;
   const std::int64_t n = x->shape()[op.axis];
-  if (k < 0 || k > n)
-    fail<ArgumentError>("topk", fmt::format("expected k in 0..{}, got {}", n, k), x.site);
+  if (k < 0 || k > n) fail<ArgumentError>("topk", fmt::format("expected k in 0..{}, got {}", n, k), x.site);
   return taken(x, op.axis, apply(op, x));
 }
 
@@ -106,8 +98,7 @@ Sorted kthvalue(Arg x, std::int64_t k, std::int64_t axis, bool keepdim) {
   op.count = k;
   const std::int64_t n = x->shape()[op.axis];
   check_some("kthvalue", x, n);
-  if (k < 1 || k > n)
-    fail<ArgumentError>("kthvalue", fmt::format("expected k in 1..{}, got {}", n, k), x.site);
+  if (k < 1 || k > n) fail<ArgumentError>("kthvalue", fmt::format("expected k in 1..{}, got {}", n, k), x.site);
   return taken(x, op.axis, slice(apply(op, x), op.axis, k - 1, k), keepdim);
 }
 
@@ -130,15 +121,12 @@ Tensor quantile(Arg x, double q, std::int64_t axis, bool keepdim) {
   const int d = check_axis("quantile", x, axis, x->rank());
   const std::int64_t n = x->shape()[d];
   check_some("quantile", x, n);
-  if (!(q >= 0 && q <= 1))
-    fail<ArgumentError>("quantile", fmt::format("expected q in 0..1, got {}", q), x.site);
+  if (!(q >= 0 && q <= 1)) fail<ArgumentError>("quantile", fmt::format("expected q in 0..1, got {}", q), x.site);
   const SitePin pin(x.site);
   const Tensor order = order_of("quantile", x, d, false);
   const double at = q * static_cast<double>(n - 1), weight = at - std::floor(at);
   const auto low = static_cast<std::int64_t>(at);
-  const auto value = [&](std::int64_t place) {
-    return taken(x, d, unless_nan(x, d, order, place), keepdim).values;
-  };
+  const auto value = [&](std::int64_t place) { return taken(x, d, unless_nan(x, d, order, place), keepdim).values; };
   return weight == 0 ? value(low) : add(mul(value(low), 1 - weight), mul(value(low + 1), weight));
 }
 

@@ -62,18 +62,9 @@ std::span<const OpEntry> unique_ops() {
        {"the different elements in order, which each is, how often"},
        [] {
          const Sample x{{3, 2}, domain(0, 3)};
-         return Examples{
-             {"values", {x}, [](In in) { return unique(round(in[0])).values; }, false, false},
-             {"inverse, axis 1",
-              {x},
-              [](In in) { return unique(round(in[0]), 1).inverse; },
-              false,
-              false},
-             {"counts, axis 0",
-              {x},
-              [](In in) { return unique(round(in[0]), 0).counts; },
-              false,
-              false}};
+         return Examples{{"values", {x}, [](In in) { return unique(round(in[0])).values; }, false, false},
+                         {"inverse, axis 1", {x}, [](In in) { return unique(round(in[0]), 1).inverse; }, false, false},
+                         {"counts, axis 0", {x}, [](In in) { return unique(round(in[0]), 0).counts; }, false, false}};
        }},
   };
   return table;

@@ -98,10 +98,7 @@ struct Qr : Op {
 
  private:
   /// (gq + q m) r^-T with the lower half of r gr^T - gq^T q for both halves of m.
-  static Tensor first_columns(const Tensor& q,
-                              const Tensor& r,
-                              const Tensor& gq,
-                              const Tensor& gr) {
+  static Tensor first_columns(const Tensor& q, const Tensor& r, const Tensor& gq, const Tensor& gr) {
     const Tensor m = matmul(r, transpose(gr)) - matmul(transpose(gq), q);
     const Tensor sum = gq + matmul(q, tril(m) + transpose(tril(m, -1)));
     return transpose(triangular_solve(r, transpose(sum), {.upper = true}));
@@ -131,9 +128,8 @@ Tensor lstsq(Arg a, const Tensor& b) {
   const System s = system_of("lstsq", a, b);
   const bool tall = s.a.size(-2) >= s.a.size(-1);
   const QrResult f = qr(tall ? s.a : transpose(s.a));
-  const Tensor y =
-      tall ? triangular_solve(f.r, matmul(transpose(f.q), s.b), {.upper = true})
-           : matmul(f.q, triangular_solve(f.r, s.b, {.upper = true, .transpose = true}));
+  const Tensor y = tall ? triangular_solve(f.r, matmul(transpose(f.q), s.b), {.upper = true})
+                        : matmul(f.q, triangular_solve(f.r, s.b, {.upper = true, .transpose = true}));
   return s.vector ? squeeze(y, -1) : y;
 }
 
@@ -142,9 +138,7 @@ namespace detail {
 std::span<const OpEntry> decompose_ops() {
   using In = std::span<const Tensor>;
   using Examples = std::vector<Example>;
-  static const auto definite = [](const Tensor& x) {
-    return matmul(far_apart(x), transpose(far_apart(x)));
-  };
+  static const auto definite = [](const Tensor& x) { return matmul(far_apart(x), transpose(far_apart(x))); };
   static const Sample square{{3, 3}, domain(-0.5, 0.5)}, tall{{4, 2}, domain(-0.5, 0.5)},
       wide{{2, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
   static const OpEntry table[] = {
@@ -154,8 +148,7 @@ std::span<const OpEntry> decompose_ops() {
         "L⁻ᵀ Φ(Lᵀ G) L⁻¹, symmetrised; Φ halves the diagonal of the lower triangle (Murray 2016)"},
        [] {
          const auto call = [](In in) { return cholesky(definite(in[0])); };
-         return Examples{
-             {"matrix", {square}, call}, {"batch", {batch}, call}, {"empty", {{{0, 0}}}, call}};
+         return Examples{{"matrix", {square}, call}, {"batch", {batch}, call}, {"empty", {{{0, 0}}}, call}};
        }},
       {"qr",
        &op_class<Qr>,
@@ -179,9 +172,8 @@ std::span<const OpEntry> decompose_ops() {
        {"the X with the least |A X - B|", "through qr"},
        [] {
          const auto call = [](In in) { return lstsq(far_apart(in[0]), in[1]); };
-         return Examples{{"tall", {tall, {{4, 3}}}, call},
-                         {"wide", {wide, {{2}}}, call},
-                         {"batch", {batch, {{2, 1}}}, call}};
+         return Examples{
+             {"tall", {tall, {{4, 3}}}, call}, {"wide", {wide, {{2}}}, call}, {"batch", {batch, {{2, 1}}}, call}};
        }},
   };
   return table;

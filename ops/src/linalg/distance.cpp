@@ -21,16 +21,13 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 /// Of a [*, P, D] and b [*, R, D] with one batch shape.
 struct Cdist : Op {
-  static constexpr OpInfo info{
-      .name = "cdist", .arity = 2, .saves = Saves::input0 | Saves::input1 | Saves::output};
+  static constexpr OpInfo info{.name = "cdist", .arity = 2, .saves = Saves::input0 | Saves::input1 | Saves::output};
   double p = 2;
   template <class V>
   void visit(V&& v) const {
     v("p", p);
   }
-  double flops(const OpShapes& s) const {
-    return 3.0 * static_cast<double>(s.out[0].numel() * s.in[0].back());
-  }
+  double flops(const OpShapes& s) const { return 3.0 * static_cast<double>(s.out[0].numel() * s.in[0].back()); }
 
   Tensor forward(const Tensor& a, const Tensor& b) const {
     const Tensor left = dense(a), right = dense(b);
@@ -38,9 +35,8 @@ struct Cdist : Op {
     Shape shape = a.shape();
     shape[a.rank() - 1] = sizes.others;
     Tensor y = empty(shape, a.dtype());
-    dispatch_floating(a.dtype(), [&]<class T>() {
-      distances(sizes, p, left.data<T>(), right.data<T>(), y.mutable_data<T>());
-    });
+    dispatch_floating(a.dtype(),
+                      [&]<class T>() { distances(sizes, p, left.data<T>(), right.data<T>(), y.mutable_data<T>()); });
     return y;
   }
 
@@ -113,11 +109,11 @@ Tensor cdist(Arg a, const Tensor& b, double p) {
   check_same_dtype("cdist", a, b);
   check_p("cdist", p, a.site);
   if (a->rank() < 2 || b.rank() < 2 || a->size(-1) != b.size(-1))
-    fail<ShapeError>("cdist",
-                     fmt::format("expected vectors [*, P, D] and [*, R, D], got {} and {}",
-                                 to_string(a->shape()),
-                                 to_string(b.shape())),
-                     a.site);
+    fail<ShapeError>(
+        "cdist",
+        fmt::format(
+            "expected vectors [*, P, D] and [*, R, D], got {} and {}", to_string(a->shape()), to_string(b.shape())),
+        a.site);
   const auto batch_of = [](const Tensor& x) {
     Shape shape = x.shape();
     shape.erase(shape.rank() - 1);
@@ -140,11 +136,9 @@ Tensor pdist(Arg x, double p) {
   check_floating("pdist", x);
   check_p("pdist", p, x.site);
   if (x->rank() != 2)
-    fail<ShapeError>(
-        "pdist", fmt::format("expected vectors [N, D], got {}", to_string(x->shape())), x.site);
+    fail<ShapeError>("pdist", fmt::format("expected vectors [N, D], got {}", to_string(x->shape())), x.site);
   const SitePin pin(x.site);
-  const std::int64_t n =
-      std::max<std::int64_t>(x->size(0), 1) - 1;  // all but the last, all but the first
+  const std::int64_t n = std::max<std::int64_t>(x->size(0), 1) - 1;  // all but the last, all but the first
   std::vector<std::int64_t> pairs;
   for (std::int64_t i = 0; i < n; ++i)
     for (std::int64_t j = i; j < n; ++j) pairs.push_back(i * n + j);
@@ -165,8 +159,7 @@ std::span<const OpEntry> distance_ops() {
          const auto call = [](double p) { return [=](In in) { return cdist(in[0], in[1], p); }; };
          constexpr auto distinct = Sample::Kind::distinct;
          // No two elements are equal: differences have no kink nearby.
-         const std::vector<Sample> apart{{{2, 3, 2}, domain(0, 1), distinct},
-                                         {{2, 2, 2}, domain(1.2, 2), distinct}};
+         const std::vector<Sample> apart{{{2, 3, 2}, domain(0, 1), distinct}, {{2, 2, 2}, domain(1.2, 2), distinct}};
          return Examples{{"p 2", {{{3, 2}}, {{4, 2}}}, call(2)},
                          {"p 1", apart, call(1)},
                          {"p 3", apart, call(3)},
@@ -186,11 +179,10 @@ std::span<const OpEntry> distance_ops() {
        nullptr,
        {"|x_i - x_j|_p for all i < j", "as cdist"},
        [] {
-         return Examples{{"p 2", {{{4, 2}}}, [](In in) { return pdist(in[0]); }},
-                         {"p 3",
-                          {{{3, 2}, domain(-2, 2), Sample::Kind::distinct}},
-                          [](In in) { return pdist(in[0], 3); }},
-                         {"no pairs", {{{1, 2}}}, [](In in) { return pdist(in[0]); }}};
+         return Examples{
+             {"p 2", {{{4, 2}}}, [](In in) { return pdist(in[0]); }},
+             {"p 3", {{{3, 2}, domain(-2, 2), Sample::Kind::distinct}}, [](In in) { return pdist(in[0], 3); }},
+             {"no pairs", {{{1, 2}}}, [](In in) { return pdist(in[0]); }}};
        }},
   };
   return table;

@@ -61,9 +61,8 @@ DividedDifferences::DividedDifferences(const std::function<Taylor(const Taylor&)
                                        int order)
     : points_(points.begin(), points.end()) {
   if (order > kMaxOrder)
-    fail<GradientError>(
-        "spectral",
-        fmt::format("expected derivatives up to order {}, got one of order {}", kMaxOrder, order));
+    fail<GradientError>("spectral",
+                        fmt::format("expected derivatives up to order {}, got one of order {}", kMaxOrder, order));
   const std::size_t n = points_.size();
   double largest = 0;
   for (double x : points_) largest = std::max(largest, std::abs(x));
@@ -75,14 +74,12 @@ DividedDifferences::DividedDifferences(const std::function<Taylor(const Taylor&)
   for (std::size_t i = 0; i < n; ++i)
     for (std::size_t j = i; j < n; ++j) {
       const double gap = (points_[j] - points_[i]) / scale_[j];
-      near_[i * n + j] =
-          gap == 0 || (converges(series_[j], 1, gap) &&
-                       agree(series_[j], series_[i], -gap, scale_[i] / scale_[j], order));
+      near_[i * n + j] = gap == 0 || (converges(series_[j], 1, gap) &&
+                                      agree(series_[j], series_[i], -gap, scale_[i] / scale_[j], order));
     }
   for (int k = 0; k <= order; ++k) {
     std::vector<std::size_t>& row = choices_.emplace_back(n + 1);
-    for (std::size_t i = 1; i <= n; ++i)
-      row[i] = row[i - 1] + (k == 0 ? 1 : choices_[at(k - 1)][i]);
+    for (std::size_t i = 1; i <= n; ++i) row[i] = row[i - 1] + (k == 0 ? 1 : choices_[at(k - 1)][i]);
   }
   for (int k = 0; k <= order; ++k) fill(k);
 }
@@ -115,9 +112,7 @@ void DividedDifferences::fill(int order) {
   }
 }
 
-bool DividedDifferences::is_near(int low, int high) const {
-  return near_[at(low) * points_.size() + at(high)] != 0;
-}
+bool DividedDifferences::is_near(int low, int high) const { return near_[at(low) * points_.size() + at(high)] != 0; }
 
 double DividedDifferences::of(std::span<const int> sorted) const {
   const int k = static_cast<int>(sorted.size()) - 1, low = sorted.front(), high = sorted.back();
@@ -131,8 +126,7 @@ double DividedDifferences::of(std::span<const int> sorted) const {
     return (below_[rank(sorted.subspan(1))] - below_[rank(sorted.first(at(k)))]) / (last - first);
   std::array<double, N> h{1};
   for (const int i : sorted)
-    for (std::size_t l = 1; l < at(N - k); ++l)
-      h[l] += (points_[at(i)] - centre) / scale * h[l - 1];
+    for (std::size_t l = 1; l < at(N - k); ++l) h[l] += (points_[at(i)] - centre) / scale * h[l - 1];
   double sum = 0;
   for (int l = N - k - 1; l >= 0; --l) sum += f.c[at(k + l)] * h[at(l)];
   return sum / std::pow(scale, k);

@@ -42,8 +42,7 @@ struct Term {
 /// An equation taken apart, and the sizes of its indices.
 class Equation {
  public:
-  Equation(std::string_view text, std::span<const Tensor> operands, CallSite site)
-      : text_(text), site_(site) {
+  Equation(std::string_view text, std::span<const Tensor> operands, CallSite site) : text_(text), site_(site) {
     std::vector<Term> terms = parse();
     const bool has_result = arrow_;
     if (has_result) {
@@ -51,11 +50,9 @@ class Equation {
       terms.pop_back();
     }
     if (terms.size() != operands.size())
-      refuse<ArgumentError>("as many operands as the equation has",
-                            std::to_string(operands.size()));
+      refuse<ArgumentError>("as many operands as the equation has", std::to_string(operands.size()));
     for (std::size_t i = 0; i < terms.size(); ++i) check_rank(terms[i], operands[i], i);
-    for (std::size_t i = 0; i < terms.size(); ++i)
-      inputs.push_back(label(terms[i], operands[i], i));
+    for (std::size_t i = 0; i < terms.size(); ++i) inputs.push_back(label(terms[i], operands[i], i));
     output = has_result ? explicit_output() : implicit_output(terms);
   }
 
@@ -97,12 +94,10 @@ class Equation {
   void check_rank(const Term& term, const Tensor& x, std::size_t i) {
     const auto letters = static_cast<std::int64_t>(term.letters.size());
     if (term.dots < 0 ? x.rank() != letters : x.rank() < letters)
-      refuse<ShapeError>(fmt::format("{} indices for operand {} {}{}",
-                                     x.rank(),
-                                     i,
-                                     to_string(x.shape()),
-                                     term.dots < 0 ? "" : " at most"),
-                         std::to_string(letters));
+      refuse<ShapeError>(
+          fmt::format(
+              "{} indices for operand {} {}{}", x.rank(), i, to_string(x.shape()), term.dots < 0 ? "" : " at most"),
+          std::to_string(letters));
     if (term.dots >= 0) dots_ = std::max(dots_, x.rank() - static_cast<int>(letters));
   }
 
@@ -119,9 +114,8 @@ class Equation {
         sizes[l] = n;
         owners_[l] = operand;
       } else if (n != 1 && n != sizes[l]) {
-        refuse<ShapeError>(
-            fmt::format("one size of {}", name(labels[static_cast<std::size_t>(d)])),
-            fmt::format("{} in operand {} and {} in operand {}", sizes[l], owners_[l], n, operand));
+        refuse<ShapeError>(fmt::format("one size of {}", name(labels[static_cast<std::size_t>(d)])),
+                           fmt::format("{} in operand {} and {} in operand {}", sizes[l], owners_[l], n, operand));
       }
     }
     return labels;
@@ -137,8 +131,7 @@ class Equation {
       const char c = term.letters[i];
       auto at = letters_.find(c);
       if (at == letters_.end()) {
-        if (!may_add)
-          refuse<ArgumentError>("indices of the operands in the result", fmt::format("'{}'", c));
+        if (!may_add) refuse<ArgumentError>("indices of the operands in the result", fmt::format("'{}'", c));
         at = letters_.emplace(c, static_cast<int>(sizes.size())).first;
         sizes.push_back(1);
         owners_.push_back(0);
@@ -193,8 +186,7 @@ struct Part {
 
 double volume(Set set, const std::vector<std::int64_t>& sizes) {
   double n = 1;
-  for (; set != 0; set &= set - 1)
-    n *= static_cast<double>(sizes[static_cast<std::size_t>(std::countr_zero(set))]);
+  for (; set != 0; set &= set - 1) n *= static_cast<double>(sizes[static_cast<std::size_t>(std::countr_zero(set))]);
   return n;
 }
 
@@ -208,8 +200,7 @@ Shape shape_of(const Labels& labels, const std::vector<std::int64_t>& sizes) {
 Tensor arranged(const Part& part, const Labels& order) {
   if (part.labels == order) return part.tensor;
   Shape axes;
-  for (int l : order)
-    axes.push_back(std::find(part.labels.begin(), part.labels.end(), l) - part.labels.begin());
+  for (int l : order) axes.push_back(std::find(part.labels.begin(), part.labels.end(), l) - part.labels.begin());
   return permute(part.tensor, axes);
 }
 
@@ -222,8 +213,7 @@ Part simple(Part part, const std::vector<std::int64_t>& sizes) {
       labels.erase(labels.begin() + static_cast<std::ptrdiff_t>(d));
     }
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    const auto again =
-        std::find(labels.begin() + static_cast<std::ptrdiff_t>(i) + 1, labels.end(), labels[i]);
+    const auto again = std::find(labels.begin() + static_cast<std::ptrdiff_t>(i) + 1, labels.end(), labels[i]);
     if (again == labels.end()) continue;
     part.tensor = diagonal(part.tensor, 0, static_cast<std::int64_t>(i), again - labels.begin());
     const int label = labels[i];
@@ -263,9 +253,9 @@ Part contracted(const Part& a, const Part& b, Set keep, const std::vector<std::i
     Shape left = shape_of(result, sizes), right = left;
     for (std::size_t d = batch.size(); d < result.size(); ++d)
       (d < batch.size() + rows.size() ? right : left)[static_cast<int>(d)] = 1;
-    return {reshape(arranged(a, joined(batch, rows, {})), left) *
-                reshape(arranged(b, joined(batch, columns, {})), right),
-            result};
+    return {
+        reshape(arranged(a, joined(batch, rows, {})), left) * reshape(arranged(b, joined(batch, columns, {})), right),
+        result};
   }
   Shape left, right;
   const auto size = [&](const Labels& labels) { return shape_of(labels, sizes).numel(); };
@@ -290,9 +280,7 @@ double cost_of(Set a, Set b, Set keep, const std::vector<std::int64_t>& sizes) {
 }
 
 /// The cheapest order of all, by dynamic programming over sets of operands.
-Order best_order(const std::vector<Set>& parts,
-                 Set output,
-                 const std::vector<std::int64_t>& sizes) {
+Order best_order(const std::vector<Set>& parts, Set output, const std::vector<std::int64_t>& sizes) {
   const std::size_t n = parts.size(), all = (std::size_t{1} << n) - 1;
   std::vector<Set> united(all + 1, 0);
   for (std::size_t s = 1; s <= all; ++s)
@@ -386,8 +374,7 @@ Tensor einsum(std::string_view equation, std::span<const Tensor> operands, CallS
     sets[i] = set_of(parts[i].labels);
   }
 
-  const Order order =
-      parts.size() > 8 ? greedy_order(sets, output, e.sizes) : best_order(sets, output, e.sizes);
+  const Order order = parts.size() > 8 ? greedy_order(sets, output, e.sizes) : best_order(sets, output, e.sizes);
   std::vector<bool> used(parts.size() + order.size(), false);
   for (const auto& [i, j] : order) {
     used[i] = used[j] = true;
@@ -396,13 +383,12 @@ Tensor einsum(std::string_view equation, std::span<const Tensor> operands, CallS
       if (!used[k]) keep |= set_of(parts[k].labels);
     const Set all = (set_of(parts[i].labels) | set_of(parts[j].labels)) & keep;
     if (std::popcount(all) > kMaxRank)
-      fail<ShapeError>(
-          kName,
-          fmt::format("expected partial results of at most {} dimensions, got {} in '{}'",
-                      kMaxRank,
-                      std::popcount(all),
-                      equation),
-          site);
+      fail<ShapeError>(kName,
+                       fmt::format("expected partial results of at most {} dimensions, got {} in '{}'",
+                                   kMaxRank,
+                                   std::popcount(all),
+                                   equation),
+                       site);
     parts.push_back(contracted(parts[i], parts[j], keep, e.sizes));
     parts[i] = parts[j] = {};
   }
@@ -417,14 +403,9 @@ namespace detail {
 
 std::span<const OpEntry> einsum_ops() {
   static const OpEntry table[] = {
-      {kName,
-       nullptr,
-       {"sums of products over the indices left out", "einsum of g with the other operands"},
-       [] {
+      {kName, nullptr, {"sums of products over the indices left out", "einsum of g with the other operands"}, [] {
          const auto example = [](const char* equation, const std::vector<Shape>& shapes) {
-           Example result{equation, {}, [equation](std::span<const Tensor> in) {
-                            return einsum(equation, in);
-                          }};
+           Example result{equation, {}, [equation](std::span<const Tensor> in) { return einsum(equation, in); }};
            for (const Shape& shape : shapes) result.inputs.push_back({shape});
            return result;
          };

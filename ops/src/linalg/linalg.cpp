@@ -19,15 +19,10 @@ struct Stored {
   std::int64_t ld;
   bool transposed, fits;
 };
-Stored stored(std::int64_t rows,
-              std::int64_t columns,
-              std::int64_t row_stride,
-              std::int64_t column_stride) {
-  if ((columns <= 1 || column_stride == 1) &&
-      (rows <= 1 || row_stride >= std::max<std::int64_t>(columns, 1)))
+Stored stored(std::int64_t rows, std::int64_t columns, std::int64_t row_stride, std::int64_t column_stride) {
+  if ((columns <= 1 || column_stride == 1) && (rows <= 1 || row_stride >= std::max<std::int64_t>(columns, 1)))
     return {rows <= 1 ? std::max<std::int64_t>(columns, 1) : row_stride, false, true};
-  if ((rows <= 1 || row_stride == 1) &&
-      (columns <= 1 || column_stride >= std::max<std::int64_t>(rows, 1)))
+  if ((rows <= 1 || row_stride == 1) && (columns <= 1 || column_stride >= std::max<std::int64_t>(rows, 1)))
     return {columns <= 1 ? std::max<std::int64_t>(rows, 1) : column_stride, true, true};
   return {0, false, false};
 }
@@ -111,8 +106,7 @@ struct Plan {
   }
 
   static Shape leading(const Tensor& x) {
-    return Shape(std::span<const std::int64_t>(
-        x.raw()->sizes(), static_cast<std::size_t>(std::max(0, x.rank() - 2))));
+    return Shape(std::span<const std::int64_t>(x.raw()->sizes(), static_cast<std::size_t>(std::max(0, x.rank() - 2))));
   }
 };
 
@@ -136,9 +130,7 @@ struct Operand {
  private:
   Stored layout(bool left) const {
     const int r = tensor.rank();
-    if (r >= 2)
-      return stored(
-          size(tensor, r - 2), size(tensor, r - 1), stride(tensor, r - 2), stride(tensor, r - 1));
+    if (r >= 2) return stored(size(tensor, r - 2), size(tensor, r - 1), stride(tensor, r - 2), stride(tensor, r - 1));
     const std::int64_t n = size(tensor, 0), step = stride(tensor, 0);
     return left ? stored(1, n, n, step) : stored(n, 1, step, 1);
   }
@@ -148,41 +140,37 @@ template <class T>
 void multiply_batch(const Plan& plan, const Operand& a, const Operand& b, T* c) {
   const std::int64_t count = plan.batch.numel(), each = plan.m * plan.n;
   const T *p = a.tensor.data<T>(), *q = b.tensor.data<T>();
-  parallel_for(
-      count, 1 + 4 * kGrain / (1 + each * plan.k), [&](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t i = begin; i < end; ++i) {
-          std::int64_t rest = i, at_a = 0, at_b = 0;
-          for (int d = plan.batch.rank() - 1; d >= 0; --d) {
-            const std::int64_t index = rest % plan.batch[d];
-            rest /= plan.batch[d];
-            at_a += index * a.steps[static_cast<std::size_t>(d)];
-            at_b += index * b.steps[static_cast<std::size_t>(d)];
-          }
-          gemm<T>(a.matrix.transposed,
-                  b.matrix.transposed,
-                  plan.m,
-                  plan.n,
-                  plan.k,
-                  T(1),
-                  p + at_a,
-                  a.matrix.ld,
-                  q + at_b,
-                  b.matrix.ld,
-                  T(0),
-                  c + i * each,
-                  std::max<std::int64_t>(plan.n, 1));
-        }
-      });
+  parallel_for(count, 1 + 4 * kGrain / (1 + each * plan.k), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      std::int64_t rest = i, at_a = 0, at_b = 0;
+      for (int d = plan.batch.rank() - 1; d >= 0; --d) {
+        const std::int64_t index = rest % plan.batch[d];
+        rest /= plan.batch[d];
+        at_a += index * a.steps[static_cast<std::size_t>(d)];
+        at_b += index * b.steps[static_cast<std::size_t>(d)];
+      }
+      gemm<T>(a.matrix.transposed,
+              b.matrix.transposed,
+              plan.m,
+              plan.n,
+              plan.k,
+              T(1),
+              p + at_a,
+              a.matrix.ld,
+              q + at_b,
+              b.matrix.ld,
+              T(0),
+              c + i * each,
+              std::max<std::int64_t>(plan.n, 1));
+    }
+  });
 }
 
 struct Matmul : Op {
-  static constexpr OpInfo info{
-      .name = "matmul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
+  static constexpr OpInfo info{.name = "matmul", .arity = 2, .saves = Saves::inputs, .linearity = Linearity::bilinear};
   double flops(const OpShapes& s) const {
     const Shape &a = s.in[0], &b = s.in[1];
-    const std::int64_t k = a.rank() > 0   ? a.back()
-                           : b.rank() > 0 ? b[std::max(0, b.rank() - 2)]
-                                          : 0;
+    const std::int64_t k = a.rank() > 0 ? a.back() : b.rank() > 0 ? b[std::max(0, b.rank() - 2)] : 0;
     return 2.0 * static_cast<double>(s.out[0].numel() * k);
   }
 
@@ -194,12 +182,7 @@ struct Matmul : Op {
       // One matrix on the right: the leading dimensions of a are rows like the others. (A vector there is
       // stored as a row.)
       if (b.rank() <= 2 && (a.rank() <= 2 || a.is_contiguous()))
-        multiply<T>(Transpose::no,
-                    Matrix(a),
-                    b.rank() == 1 ? Transpose::yes : Transpose::no,
-                    Matrix(b),
-                    T(0),
-                    out);
+        multiply<T>(Transpose::no, Matrix(a), b.rank() == 1 ? Transpose::yes : Transpose::no, Matrix(b), T(0), out);
       else
         multiply_batch(plan, Operand(a, true, plan.batch), Operand(b, false, plan.batch), out);
     });
@@ -232,8 +215,7 @@ struct Matmul : Op {
   /// Summed over what was broadcast, and without the dimension that a vector was given.
   static Tensor fit(const Tensor& x, const Shape& shape, std::int64_t extra) {
     if (shape.rank() == 1) {
-      const Tensor y =
-          x.rank() > 2 ? sum_to(x, extra == -2 ? Shape{1, x.size(-1)} : Shape{x.size(-2), 1}) : x;
+      const Tensor y = x.rank() > 2 ? sum_to(x, extra == -2 ? Shape{1, x.size(-1)} : Shape{x.size(-2), 1}) : x;
       return reshape(y, shape);
     }
     return x.shape() == shape ? x : sum_to(x, shape);
@@ -250,12 +232,9 @@ struct Matmul : Op {
 // ---- linear --------------------------------------------------------------------------------------
 
 struct Linear : Op {
-  static constexpr OpInfo info{
-      .name = "linear", .arity = 3, .saves = Saves::input0 | Saves::input1};
+  static constexpr OpInfo info{.name = "linear", .arity = 3, .saves = Saves::input0 | Saves::input1};
   double flops(const OpShapes& s) const {
-    const std::int64_t k = s.in[0].rank() > 0   ? s.in[0].back()
-                           : s.in[1].rank() > 0 ? s.in[1].back()
-                                                : 0;
+    const std::int64_t k = s.in[0].rank() > 0 ? s.in[0].back() : s.in[1].rank() > 0 ? s.in[1].back() : 0;
     return static_cast<double>(s.out[0].numel()) * static_cast<double>(2 * k + s.in[2].rank());
   }
 
@@ -271,8 +250,7 @@ struct Linear : Op {
         const T* b = dense.data<T>();
         for (std::int64_t i = 0; i < a.rows; ++i) std::copy_n(b, out, values + i * out);
       }
-      multiply<T>(
-          Transpose::no, a, Transpose::yes, Matrix(weight), bias.defined() ? T(1) : T(0), values);
+      multiply<T>(Transpose::no, a, Transpose::yes, Matrix(weight), bias.defined() ? T(1) : T(0), values);
     });
     return y;
   }
@@ -287,13 +265,11 @@ struct Linear : Op {
     dispatch_floating(p.g.dtype(), [&]<class T>() {
       if (p.needs(0)) {
         result[0] = empty(p.shape(0), p.g.dtype());
-        multiply<T>(
-            Transpose::no, g, Transpose::no, Matrix(p.in(1)), T(0), result[0].mutable_data<T>());
+        multiply<T>(Transpose::no, g, Transpose::no, Matrix(p.in(1)), T(0), result[0].mutable_data<T>());
       }
       if (p.needs(1)) {
         result[1] = empty(p.shape(1), p.g.dtype());
-        multiply<T>(
-            Transpose::yes, g, Transpose::no, Matrix(p.in(0)), T(0), result[1].mutable_data<T>());
+        multiply<T>(Transpose::yes, g, Transpose::no, Matrix(p.in(0)), T(0), result[1].mutable_data<T>());
       }
       if (p.needs(2)) {
         result[2] = empty(p.shape(2), p.g.dtype());
@@ -323,11 +299,10 @@ Tensor matmul(Arg a, const Tensor& b) {
   check_floating("matmul", a);
   check_same_dtype("matmul", a, b);
   if (a->rank() == 0 || b.rank() == 0)
-    fail<ShapeError>("matmul",
-                     fmt::format("expected tensors of rank >= 1, got {} and {}",
-                                 to_string(a->shape()),
-                                 to_string(b.shape())),
-                     a.site);
+    fail<ShapeError>(
+        "matmul",
+        fmt::format("expected tensors of rank >= 1, got {} and {}", to_string(a->shape()), to_string(b.shape())),
+        a.site);
   const std::int64_t k = size(a, a->rank() - 1), other = size(b, b.rank() >= 2 ? b.rank() - 2 : 0);
   if (k != other)
     fail<ShapeError>("matmul",
@@ -340,12 +315,11 @@ Tensor matmul(Arg a, const Tensor& b) {
   for (int d = 3; d <= std::min(a->rank(), b.rank()); ++d) {
     const std::int64_t p = size(a, a->rank() - d), q = size(b, b.rank() - d);
     if (p != q && p != 1 && q != 1)
-      fail<ShapeError>(
-          "matmul",
-          fmt::format("expected leading dimensions that broadcast together, got {} and {}",
-                      to_string(a->shape()),
-                      to_string(b.shape())),
-          a.site);
+      fail<ShapeError>("matmul",
+                       fmt::format("expected leading dimensions that broadcast together, got {} and {}",
+                                   to_string(a->shape()),
+                                   to_string(b.shape())),
+                       a.site);
   }
   return apply(Matmul{}, a, b);
 }
@@ -354,19 +328,14 @@ Tensor linear(Arg x, const Tensor& weight, const Tensor& bias) {
   check_floating("linear", x);
   check_same_dtype("linear", x, weight);
   if (weight.rank() != 2)
-    fail<ShapeError>("linear",
-                     fmt::format("expected weight [out, in], got {}", to_string(weight.shape())),
-                     x.site);
+    fail<ShapeError>("linear", fmt::format("expected weight [out, in], got {}", to_string(weight.shape())), x.site);
   const std::int64_t in = size(weight, 1), out = size(weight, 0);
   if (x->rank() == 0 || size(x, x->rank() - 1) != in)
-    fail<ShapeError>(
-        "linear", fmt::format("expected input [*, {}], got {}", in, to_string(x->shape())), x.site);
+    fail<ShapeError>("linear", fmt::format("expected input [*, {}], got {}", in, to_string(x->shape())), x.site);
   if (bias.defined()) {
     check_same_dtype("linear", x, bias);
     if (bias.rank() != 1 || size(bias, 0) != out)
-      fail<ShapeError>("linear",
-                       fmt::format("expected bias [{}], got {}", out, to_string(bias.shape())),
-                       x.site);
+      fail<ShapeError>("linear", fmt::format("expected bias [{}], got {}", out, to_string(bias.shape())), x.site);
   }
   return apply(Linear{}, x, weight, bias);
 }
@@ -408,21 +377,16 @@ static std::vector<Example> linear_examples() {
       {"no rows", {{{0, 4}}, {{2, 4}}, {{2}}}, affine},
       {"input size 0", {{{3, 0}}, {{2, 0}}, {{2}}}, affine},
       {"one", {{{1, 1}}, {{1, 1}}, {{1}}}, affine},
-      {"no bias",
-       {{{3, 4}}, {{2, 4}}},
-       [](std::span<const Tensor> in) { return linear(in[0], in[1]); }},
+      {"no bias", {{{3, 4}}, {{2, 4}}}, [](std::span<const Tensor> in) { return linear(in[0], in[1]); }},
       {"transposed views",
        {{{4, 3}}, {{4, 2}}, {{2}}},
-       [](std::span<const Tensor> in) {
-         return linear(transpose(in[0]), transpose(in[1]), in[2]);
-       }},
+       [](std::span<const Tensor> in) { return linear(transpose(in[0]), transpose(in[1]), in[2]); }},
   };
 }
 
 std::span<const OpEntry> linalg_ops() {
-  static const OpEntry table[] = {
-      {"matmul", &op_class<Matmul>, {"A B", "G Bᵀ, Aᵀ G"}, matmul_examples},
-      {"linear", &op_class<Linear>, {"x Wᵀ + b", "G W, Gᵀ x, Σ G"}, linear_examples}};
+  static const OpEntry table[] = {{"matmul", &op_class<Matmul>, {"A B", "G Bᵀ, Aᵀ G"}, matmul_examples},
+                                  {"linear", &op_class<Linear>, {"x Wᵀ + b", "G W, Gᵀ x, Σ G"}, linear_examples}};
   return table;
 }
 

@@ -51,22 +51,18 @@ struct Matrices {
   }
 
   /// " (batch 2)", or nothing where there is one matrix only.
-  std::string place(std::int64_t i) const {
-    return tensor.rank() == 2 ? "" : fmt::format(" (batch {})", i);
-  }
+  std::string place(std::int64_t i) const { return tensor.rank() == 2 ? "" : fmt::format(" (batch {})", i); }
 };
 
 /// `first` is what `each` gave.
 inline void check_regular(const char* op, const Matrices& x, std::int64_t first) {
-  if (first >= 0)
-    fail<ArgumentError>(op, "expected a regular matrix, got a singular one" + x.place(first));
+  if (first >= 0) fail<ArgumentError>(op, "expected a regular matrix, got a singular one" + x.place(first));
 }
 
 /// Floating, of rank >= 2.
 inline void check_matrix(const char* op, Arg x) {
   check_floating(op, x);
-  if (x->rank() < 2)
-    fail<ShapeError>(op, "expected [*, m, n], got " + to_string(x->shape()), x.site);
+  if (x->rank() < 2) fail<ShapeError>(op, "expected [*, m, n], got " + to_string(x->shape()), x.site);
 }
 
 /// The same with as many rows as columns.
@@ -95,9 +91,7 @@ inline Tensor packed(const Tensor& x, std::int64_t rows, std::int64_t columns) {
   return empty(shape, x.dtype());
 }
 /// `count` columns from `first` on.
-inline Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) {
-  return narrow(x, -1, first, count);
-}
+inline Tensor part(const Tensor& x, std::int64_t first, std::int64_t count) { return narrow(x, -1, first, count); }
 
 /// Both sides of a system of equations, with the same leading dimensions.
 struct System {

@@ -88,8 +88,7 @@ struct MatrixExp : Op {
     a.each([&](std::int64_t i) {
       const Matrix matrix = a.at<double>(i);
       if (!matrix.array().isFinite().all()) return true;
-      if (std::isfinite(norm(matrix)))
-        MatrixOut<double>(out + i * n * n, n, n) = exponential(matrix);
+      if (std::isfinite(norm(matrix))) MatrixOut<double>(out + i * n * n, n, n) = exponential(matrix);
       return true;
     });
     return cast(y, x.dtype());
@@ -101,8 +100,7 @@ struct MatrixExp : Op {
     const std::int64_t n = a.size(-1);
     const double largest = n == 0 || a.numel() == 0 ? 0 : max(abs(detach(p.g))).item<double>();
     const double size = largest > 0 && std::isfinite(largest) ? largest : 1;
-    const Tensor block =
-        concat({concat({a, div(p.g, size)}, -1), concat({zeros_like(a), a}, -1)}, -2);
+    const Tensor block = concat({concat({a, div(p.g, size)}, -1), concat({zeros_like(a), a}, -1)}, -2);
     const Tensor corner = narrow(narrow(matrix_exp(block), -2, 0, n), -1, n, n);
     return {mul(corner, size)};
   }

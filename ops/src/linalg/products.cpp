@@ -15,10 +15,7 @@ namespace {
 void check_shapes(const char* op, bool fits, const char* expected, Arg a, const Tensor& b) {
   if (!fits)
     fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected {}, got {} and {}", expected, to_string(a->shape()), to_string(b.shape())),
-        a.site);
+        op, fmt::format("expected {}, got {} and {}", expected, to_string(a->shape()), to_string(b.shape())), a.site);
 }
 
 void check_matrices(const char* op, int rank, Arg a, const Tensor& b) {
@@ -34,8 +31,7 @@ void check_vectors(const char* op, bool one_size, Arg a, const Tensor& b) {
   check_shapes(op, fits, one_size ? "two vectors of one size" : "two vectors", a, b);
 }
 
-Tensor add_product(
-    const char* op, int rank, Arg c, const Tensor& a, const Tensor& b, double alpha, double beta) {
+Tensor add_product(const char* op, int rank, Arg c, const Tensor& a, const Tensor& b, double alpha, double beta) {
   const SitePin pin(c.site);
   check_matrices(op, rank, Arg(a, c.site), b);
   check_same_dtype(op, c, a);
@@ -47,11 +43,10 @@ Tensor add_product(
     fits = n == 1 || n == shape[rank - d];
   }
   if (!fits)
-    fail<ShapeError>(op,
-                     fmt::format("expected a first tensor that broadcasts to {}, got {}",
-                                 to_string(shape),
-                                 to_string(c->shape())),
-                     c.site);
+    fail<ShapeError>(
+        op,
+        fmt::format("expected a first tensor that broadcasts to {}, got {}", to_string(shape), to_string(c->shape())),
+        c.site);
   Tensor y = matmul(a, b);
   if (alpha != 1) y = y * alpha;
   if (beta == 0) return y;
@@ -77,11 +72,7 @@ Tensor baddbmm(Arg c, const Tensor& a, const Tensor& b, double alpha, double bet
 }
 
 Tensor mv(Arg a, const Tensor& x) {
-  check_shapes("mv",
-               a->rank() == 2 && x.rank() == 1 && a->shape()[1] == x.shape()[0],
-               "[m, n] and [n]",
-               a,
-               x);
+  check_shapes("mv", a->rank() == 2 && x.rank() == 1 && a->shape()[1] == x.shape()[0], "[m, n] and [n]", a, x);
   return matmul(a, x);
 }
 
@@ -97,8 +88,7 @@ Tensor outer(Arg a, const Tensor& b) {
 }
 
 Tensor trace(Arg x) {
-  if (x->rank() < 2)
-    fail<ShapeError>("trace", "expected [*, m, n], got " + to_string(x->shape()), x.site);
+  if (x->rank() < 2) fail<ShapeError>("trace", "expected [*, m, n], got " + to_string(x->shape()), x.site);
   const SitePin pin(x.site);
   return sum(diagonal(x, 0, -2, -1), -1);
 }

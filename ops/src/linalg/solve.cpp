@@ -23,11 +23,10 @@ System system_of(const char* op, Arg a, const Tensor& b) {
   check_same_dtype(op, a, b);
   const bool vector = b.rank() == 1;
   if (b.rank() == 0 || b.shape()[vector ? 0 : b.rank() - 2] != a->shape()[a->rank() - 2])
-    fail<ShapeError>(op,
-                     fmt::format("expected [*, {0}, k] or [{0}], got {1}",
-                                 a->shape()[a->rank() - 2],
-                                 to_string(b.shape())),
-                     a.site);
+    fail<ShapeError>(
+        op,
+        fmt::format("expected [*, {0}, k] or [{0}], got {1}", a->shape()[a->rank() - 2], to_string(b.shape())),
+        a.site);
   const Tensor right = vector ? unsqueeze(b, 1) : b;
   Shape shape = broadcast_shapes(batch_shape(a), batch_shape(right), op, a.site), other = shape;
   for (int d = 2; d > 0; --d) {
@@ -118,9 +117,7 @@ struct Slogdet : Op {
     });
     return {log, sign};
   }
-  Cotangents vjp(const Pullback& p) const {
-    return {per_matrix(p.g) * transpose(inverse(p.in(0)))};
-  }
+  Cotangents vjp(const Pullback& p) const { return {per_matrix(p.g) * transpose(inverse(p.in(0)))}; }
 };
 
 // ---- equations -----------------------------------------------------------------------------------
@@ -158,8 +155,7 @@ struct Solve : Op {
       const auto each = [&](std::int64_t i) {
         const Lu<T> lu(a.at<T>(i));
         if (!is_regular(lu)) return false;
-        if (b.columns > 0)
-          MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns) = lu.solve(b.at<T>(i));
+        if (b.columns > 0) MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns) = lu.solve(b.at<T>(i));
         return true;
       };
       check_regular(info.name, a, a.each(each));
@@ -176,8 +172,7 @@ struct Solve : Op {
 };
 
 struct TriangularSolve : Op {
-  static constexpr OpInfo info{
-      .name = "triangular_solve", .arity = 2, .saves = Saves::input0 | Saves::output};
+  static constexpr OpInfo info{.name = "triangular_solve", .arity = 2, .saves = Saves::input0 | Saves::output};
   Triangular form;
   Tensor forward(const Tensor& x, const Tensor& right) const {
     const Matrices a(x), b(right);
@@ -218,8 +213,7 @@ struct TriangularSolve : Op {
     Cotangents result(2);
     if (p.needs(0)) {
       const Tensor y = p.out();
-      const Tensor full =
-          -(form.transpose ? matmul(y, transpose(right)) : matmul(right, transpose(y)));
+      const Tensor full = -(form.transpose ? matmul(y, transpose(right)) : matmul(right, transpose(y)));
       result[0] = form.upper ? triu(full, form.unit) : tril(full, form.unit ? -1 : 0);
     }
     if (p.needs(1)) result[1] = right;

@@ -31,8 +31,8 @@ Tensor factors_of(const Tensor& x, bool nonnegative) {
   shape.push_back(n);
   shape.push_back(n + 1);
   Tensor y = full(shape, std::numeric_limits<double>::quiet_NaN(), float64);
-  const double epsilon = x.dtype() == float32 ? std::numeric_limits<float>::epsilon()
-                                              : std::numeric_limits<double>::epsilon();
+  const double epsilon =
+      x.dtype() == float32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
   double* out = y.mutable_data<double>();
   a.each([&](std::int64_t i) {
     const EigenMatrix<double> symmetric = (a.at<double>(i) + a.at<double>(i).transpose()) / 2;
@@ -88,8 +88,7 @@ Tensor symmetric_part(const Tensor& x) { return mul(add(x, transpose(x)), 0.5); 
 /// The inputs are a, its factors and the directions. Its derivatives are of the same kind: that for a has
 /// one more direction, put in at each place.
 struct SpectralDerivative : Op {
-  static constexpr OpInfo info{
-      .name = "spectral_derivative", .arity = kVariadic, .saves = Saves::inputs};
+  static constexpr OpInfo info{.name = "spectral_derivative", .arity = kVariadic, .saves = Saves::inputs};
   Function f;
 
   Tensor forward(std::span<const Tensor> in) const {
@@ -102,16 +101,14 @@ struct SpectralDerivative : Op {
     const auto count = static_cast<int>(in.size()) - 2;
     std::vector<Matrices> directions;
     for (const Tensor& e : in.subspan(2)) directions.emplace_back(cast(e, float64));
-    return in_basis(
-        factors,
-        in[0].shape(),
-        in[0].dtype(),
-        [&](const EigenMatrix<double>& rows, const std::vector<double>& values, std::int64_t i) {
-          std::vector<EigenMatrix<double>> along;
-          for (const Matrices& e : directions)
-            along.push_back(rows * e.at<double>(i) * rows.transpose());
-          return contract(DividedDifferences(f->f, values, count), along);
-        });
+    return in_basis(factors,
+                    in[0].shape(),
+                    in[0].dtype(),
+                    [&](const EigenMatrix<double>& rows, const std::vector<double>& values, std::int64_t i) {
+                      std::vector<EigenMatrix<double>> along;
+                      for (const Matrices& e : directions) along.push_back(rows * e.at<double>(i) * rows.transpose());
+                      return contract(DividedDifferences(f->f, values, count), along);
+                    });
   }
   Cotangents vjp(const Pullback& p) const {
     std::vector<Tensor> cycle;  // the directions, then g^T: traces of products can be turned
@@ -126,8 +123,7 @@ struct SpectralDerivative : Op {
     Cotangents result(n + 1);
     if (p.needs(0)) {
       Tensor sum;
-      for (std::size_t k = 0; k < n; ++k)
-        sum = sum.defined() ? add(sum, turned(k, n)) : turned(k, n);
+      for (std::size_t k = 0; k < n; ++k) sum = sum.defined() ? add(sum, turned(k, n)) : turned(k, n);
       result[0] = symmetric_part(sum);
     }
     for (std::size_t k = 0; k + 1 < n; ++k)
@@ -140,8 +136,7 @@ struct SpectralDerivative : Op {
   }
 
  private:
-  static EigenMatrix<double> contract(const DividedDifferences& f,
-                                      const std::vector<EigenMatrix<double>>& along) {
+  static EigenMatrix<double> contract(const DividedDifferences& f, const std::vector<EigenMatrix<double>>& along) {
     const std::int64_t n = along[0].rows();
     EigenMatrix<double> y = EigenMatrix<double>::Zero(n, n);
     std::vector<int> path(along.size() + 1);
@@ -170,13 +165,12 @@ struct Spectral : Op {
   /// f(a), and the factors of a.
   Tensors forward(const Tensor& a) const {
     const Tensor factors = factors_of(a, nonnegative);
-    const auto diagonal =
-        [&](const EigenMatrix<double>&, const std::vector<double>& values, std::int64_t) {
-          Eigen::VectorXd y(static_cast<Eigen::Index>(values.size()));
-          for (std::size_t k = 0; k < values.size(); ++k)
-            y[static_cast<Eigen::Index>(k)] = f->f(lane::Taylor::constant(values[k])).c[0];
-          return EigenMatrix<double>(y.asDiagonal());
-        };
+    const auto diagonal = [&](const EigenMatrix<double>&, const std::vector<double>& values, std::int64_t) {
+      Eigen::VectorXd y(static_cast<Eigen::Index>(values.size()));
+      for (std::size_t k = 0; k < values.size(); ++k)
+        y[static_cast<Eigen::Index>(k)] = f->f(lane::Taylor::constant(values[k])).c[0];
+      return EigenMatrix<double>(y.asDiagonal());
+    };
     return {in_basis(Matrices(factors), a.shape(), a.dtype(), diagonal), factors};
   }
   Cotangents vjp(const Pullback& p) const {
@@ -233,29 +227,25 @@ namespace detail {
 std::vector<OpEntry> spectral_examples();  // in examples/spectral.cpp
 
 std::span<const OpEntry> spectral_ops() {
-  static const auto table =
-      typed<Spectral>(spectral_examples(),
-                      {{"spectral_derivative",
-                        &op_class<SpectralDerivative>,
-                        {"that of spectral along directions E: V (Σ f[w_i, …, w_j] (Vᵀ E V) ⋯) Vᵀ",
-                         "the same with G in the cycle of directions"},
-                        [] {
-                          const Sample square{{3, 3}, domain(-0.5, 0.5)};
-                          return std::vector<Example>{
-                              {"", {square, square, square}, [](std::span<const Tensor> in) {
-                                 SpectralDerivative op;
-                                 check_square("spectral_derivative", in[0]);
-                                 op.f = std::make_shared<const SpectralFunction>(SpectralFunction{
-                                     "exp", [](const lane::Taylor& x) { return exp(x); }});
-                                 const Tensor factors = factors_of(in[0], false);
-                                 const std::vector<Tensor> all{in[0], factors, in[1], in[2]};
-                                 return apply_list(op, all, CallSite::here());
-                               }}};
-                        }},
-                       {"matrix_exp",
-                        matrix_exp_op(),
-                        {"Σ Aᵏ / k!", "the corner 1, 2 of exp [Aᵀ G; 0 Aᵀ]"},
-                        matrix_exp_examples}});
+  static const auto table = typed<Spectral>(
+      spectral_examples(),
+      {{"spectral_derivative",
+        &op_class<SpectralDerivative>,
+        {"that of spectral along directions E: V (Σ f[w_i, …, w_j] (Vᵀ E V) ⋯) Vᵀ",
+         "the same with G in the cycle of directions"},
+        [] {
+          const Sample square{{3, 3}, domain(-0.5, 0.5)};
+          return std::vector<Example>{{"", {square, square, square}, [](std::span<const Tensor> in) {
+                                         SpectralDerivative op;
+                                         check_square("spectral_derivative", in[0]);
+                                         op.f = std::make_shared<const SpectralFunction>(
+                                             SpectralFunction{"exp", [](const lane::Taylor& x) { return exp(x); }});
+                                         const Tensor factors = factors_of(in[0], false);
+                                         const std::vector<Tensor> all{in[0], factors, in[1], in[2]};
+                                         return apply_list(op, all, CallSite::here());
+                                       }}};
+        }},
+       {"matrix_exp", matrix_exp_op(), {"Σ Aᵏ / k!", "the corner 1, 2 of exp [Aᵀ G; 0 Aᵀ]"}, matrix_exp_examples}});
   return table;
 }
 

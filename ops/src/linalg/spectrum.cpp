@@ -72,16 +72,11 @@ struct SvdOp : Op {
     const Tensor column = part(y, m, 1), s = squeeze(column, -1), row = unsqueeze(s, -2);
     const Equal equal = equal_values(packing, y);
     const Tensor of_u = matmul(transpose(u), gu), of_v = matmul(vh, transpose(gvh));
-    const Tensor inner =
-        over(skew(of_u) * row + column * skew(of_v), gaps(s) * (column + row), equal.pairs) +
-        diag_embed(squeeze(part(p.g, m, 1), -1));
+    const Tensor inner = over(skew(of_u) * row + column * skew(of_v), gaps(s) * (column + row), equal.pairs) +
+                         diag_embed(squeeze(part(p.g, m, 1), -1));
     Tensor result = matmul(matmul(u, inner), vh);
-    if (m > n)
-      result = result + matmul(over(gu - matmul(u, of_u), row, unsqueeze(equal.zeros, -2)), vh);
-    if (m < n)
-      result =
-          result +
-          matmul(u, over(gvh - matmul(transpose(of_v), vh), column, unsqueeze(equal.zeros, -1)));
+    if (m > n) result = result + matmul(over(gu - matmul(u, of_u), row, unsqueeze(equal.zeros, -2)), vh);
+    if (m < n) result = result + matmul(u, over(gvh - matmul(transpose(of_v), vh), column, unsqueeze(equal.zeros, -1)));
     return {determined(packing, equal, y, result)};
   }
   template <class V>
@@ -126,8 +121,7 @@ struct Eigh : Op {
     const Tensor rows = left(packing, y), values = squeeze(part(y, n, 1), -1);
     const Equal equal = equal_values(packing, y);
     const Tensor of_v = matmul(rows, transpose(part(p.g, 0, n)));
-    const Tensor inner = over(0.5 * skew(of_v), gaps(values), equal.pairs) +
-                         diag_embed(squeeze(part(p.g, n, 1), -1));
+    const Tensor inner = over(0.5 * skew(of_v), gaps(values), equal.pairs) + diag_embed(squeeze(part(p.g, n, 1), -1));
     const Tensor result = matmul(transpose(rows), matmul(inner, rows));
     return {determined(packing, equal, y, result)};
   }
@@ -151,9 +145,9 @@ struct Pinverse : Op {
     Tensor y = packed(x, n, m);
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
-      const double given = rtol >= 0 ? rtol
-                                     : static_cast<double>(std::max(m, n)) *
-                                           static_cast<double>(std::numeric_limits<T>::epsilon());
+      const double given =
+          rtol >= 0 ? rtol
+                    : static_cast<double>(std::max(m, n)) * static_cast<double>(std::numeric_limits<T>::epsilon());
       a.each([&](std::int64_t i) {
         MatrixOut<T> result(out + i * m * n, n, m);
         const auto matrix = a.at<T>(i);
@@ -180,8 +174,8 @@ struct Pinverse : Op {
     const Tensor x = to(p.in(0), float64), y = to(p.out(), float64), g = to(p.g, float64);
     const Tensor yt = transpose(y), gt = transpose(g);
     const Tensor left = matmul(matmul(gt, y), yt), right = matmul(yt, matmul(y, gt));
-    const Tensor dx = left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) -
-                      matmul(yt, matmul(g, yt));
+    const Tensor dx =
+        left - matmul(x, matmul(y, left)) + right - matmul(matmul(right, y), x) - matmul(yt, matmul(g, yt));
     return {to(dx, p.in(0).dtype())};
   }
   template <class V>
@@ -230,19 +224,13 @@ std::span<const OpEntry> spectrum_ops() {
       {{"spectrum_vectors",
         &op_class<SpectrumVectors>,
         {"the vectors of svd or eigh", "g, an error where values are equal"},
-        [] {
-          return std::vector<Example>{
-              {"", {{}}, [](In in) { return left(Eigh::packing_of(2, false), in[0]); }}};
-        }},
+        [] { return std::vector<Example>{{"", {{}}, [](In in) { return left(Eigh::packing_of(2, false), in[0]); }}}; }},
        {"spectrum_undetermined",
         &op_class<SpectrumUndetermined>,
-        {"0, in derivatives of svd and eigh at equal values",
-         "an error where G mixes vectors of equal values"},
+        {"0, in derivatives of svd and eigh at equal values", "an error where G mixes vectors of equal values"},
         [] {
           return std::vector<Example>{
-              {"", {{}}, [](In in) {
-                 return apply(SpectrumUndetermined{{}, Eigh::packing_of(2, false)}, in[0]);
-               }}};
+              {"", {{}}, [](In in) { return apply(SpectrumUndetermined{{}, Eigh::packing_of(2, false)}, in[0]); }}};
         }}});
   return table;
 }

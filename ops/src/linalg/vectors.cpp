@@ -18,22 +18,18 @@ struct Factors {
   double rounding;
 
   Factors(const MatrixIn<double>& y, const Packing& p, DType dtype) : all(y), packing(p) {
-    const double epsilon = dtype == float32 ? std::numeric_limits<float>::epsilon()
-                                            : std::numeric_limits<double>::epsilon();
+    const double epsilon =
+        dtype == float32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
     rounding = 4 * static_cast<double>(y.rows()) * epsilon * y.col(p.left).cwiseAbs().maxCoeff();
   }
   double value(std::int64_t i) const { return all(i, packing.left); }
-  bool equal(std::int64_t i, std::int64_t j) const {
-    return std::abs(value(i) - value(j)) <= rounding;
-  }
+  bool equal(std::int64_t i, std::int64_t j) const { return std::abs(value(i) - value(j)) <= rounding; }
   /// Vectors of a value 0 are open beyond the space of the others where there are more elements than vectors.
   bool open(std::int64_t i, std::int64_t elements) const {
     return elements > all.rows() && std::abs(value(i)) <= rounding;
   }
   auto left() const { return all.leftCols(packing.left); }
-  auto right() const {
-    return packing.two ? all.rightCols(packing.right) : all.leftCols(packing.left);
-  }
+  auto right() const { return packing.two ? all.rightCols(packing.right) : all.leftCols(packing.left); }
 
   /// f(i, j) for i < j with equal values (which are in order), until it says true.
   template <class F>
@@ -59,39 +55,32 @@ void for_each(const Packing& p, const Tensor& y, F f) {
 void check_packed(const char* op, const Tensor& y, const Packing& p) {
   check_matrix(op, y);
   if (y.shape().back() != p.columns())
-    fail<ShapeError>(op,
-                     fmt::format("expected [*, k, {}], got {}", p.columns(), to_string(y.shape())));
+    fail<ShapeError>(op, fmt::format("expected [*, k, {}], got {}", p.columns(), to_string(y.shape())));
 }
 
 [[noreturn]] void fail_equal(const Factors& f, std::int64_t i, std::int64_t j) {
   const bool svd = f.packing.two;
-  fail<GradientError>(
-      f.packing.of,
-      fmt::format("expected distinct {} where a derivative of their vectors is asked for, "
-                  "got {} and {}: use {} for a function of the matrix, or the option basis_free "
-                  "if all that matters is the space that the vectors of equal values span",
-                  svd ? "singular values" : "eigenvalues",
-                  f.value(i),
-                  f.value(j),
-                  svd ? "spectral(x^T x, f)" : "spectral(x, f)"));
+  fail<GradientError>(f.packing.of,
+                      fmt::format("expected distinct {} where a derivative of their vectors is asked for, "
+                                  "got {} and {}: use {} for a function of the matrix, or the option basis_free "
+                                  "if all that matters is the space that the vectors of equal values span",
+                                  svd ? "singular values" : "eigenvalues",
+                                  f.value(i),
+                                  f.value(j),
+                                  svd ? "spectral(x^T x, f)" : "spectral(x, f)"));
 }
 [[noreturn]] void fail_open(const Factors& f, std::int64_t i) {
-  fail<GradientError>(
-      f.packing.of,
-      fmt::format("expected singular values above 0 where a derivative of their vectors is asked "
-                  "for and the matrix is not square, got {}: use spectral(x^T x, f) for a function "
-                  "of the matrix, or the option basis_free if these vectors don't matter",
-                  f.value(i)));
+  fail<GradientError>(f.packing.of,
+                      fmt::format("expected singular values above 0 where a derivative of their vectors is asked "
+                                  "for and the matrix is not square, got {}: use spectral(x^T x, f) for a function "
+                                  "of the matrix, or the option basis_free if these vectors don't matter",
+                                  f.value(i)));
 }
 
 }  // namespace
 
-Tensor left(const Packing& p, const Tensor& y) {
-  return apply(SpectrumVectors{{}, p, 0, p.left}, y);
-}
-Tensor right(const Packing& p, const Tensor& y) {
-  return apply(SpectrumVectors{{}, p, p.left + 1, p.right}, y);
-}
+Tensor left(const Packing& p, const Tensor& y) { return apply(SpectrumVectors{{}, p, 0, p.left}, y); }
+Tensor right(const Packing& p, const Tensor& y) { return apply(SpectrumVectors{{}, p, p.left + 1, p.right}, y); }
 
 Tensor SpectrumVectors::forward(const Tensor& y) const {
   check_packed(info.name, y, packing);
@@ -110,8 +99,7 @@ Cotangents SpectrumVectors::vjp(const Pullback& p) const {
       const auto rows = f.all.middleCols(first, count);
       const auto of = g.at<double>(matrix);
       f.some_pair([&](std::int64_t i, std::int64_t j) {
-        if (zero || !(rows.row(i).dot(of.row(j)) == 0) || !(rows.row(j).dot(of.row(i)) == 0))
-          fail_equal(f, i, j);
+        if (zero || !(rows.row(i).dot(of.row(j)) == 0) || !(rows.row(j).dot(of.row(i)) == 0)) fail_equal(f, i, j);
         return false;
       });
       for (std::int64_t i = 0; i < f.all.rows(); ++i)

@@ -67,20 +67,17 @@ void check_vectors(const char* op, Arg a, const Tensor& b) {
   check_floating(op, a);
   check_same_dtype(op, a, b);
   if (a->rank() == 0 || a->shape() != b.shape())
-    fail<ShapeError>(op,
-                     fmt::format("expected vectors [*, D] alike, got {} and {}",
-                                 to_string(a->shape()),
-                                 to_string(b.shape())),
-                     a.site);
+    fail<ShapeError>(
+        op,
+        fmt::format("expected vectors [*, D] alike, got {} and {}", to_string(a->shape()), to_string(b.shape())),
+        a.site);
 }
 
 void check_shape(const char* op, const char* what, Arg x, const Tensor& t, const Shape& expected) {
   check_same_dtype(op, x, t);
   if (t.shape() != expected)
     fail<ShapeError>(
-        op,
-        fmt::format("expected a {} {}, got {}", what, to_string(expected), to_string(t.shape())),
-        x.site);
+        op, fmt::format("expected a {} {}, got {}", what, to_string(expected), to_string(t.shape())), x.site);
 }
 
 Shape without_last(const Shape& shape) {
@@ -105,8 +102,7 @@ Tensor bce_loss(Arg x, const Tensor& target, const BceLossOptions& options) {
 Tensor huber_loss(Arg x, const Tensor& target, const HuberOptions& options) {
   check_pair("huber_loss", x, target);
   if (!(options.delta > 0))
-    fail<ArgumentError>(
-        "huber_loss", fmt::format("expected delta > 0, got {}", options.delta), x.site);
+    fail<ArgumentError>("huber_loss", fmt::format("expected delta > 0, got {}", options.delta), x.site);
   const SitePin pin(x.site);
   return reduced(huber(sub(x, target), options.delta), options.reduction);
 }
@@ -114,8 +110,7 @@ Tensor huber_loss(Arg x, const Tensor& target, const HuberOptions& options) {
 Tensor smooth_l1_loss(Arg x, const Tensor& target, const SmoothL1Options& options) {
   check_pair("smooth_l1_loss", x, target);
   if (!(options.beta >= 0))
-    fail<ArgumentError>(
-        "smooth_l1_loss", fmt::format("expected beta >= 0, got {}", options.beta), x.site);
+    fail<ArgumentError>("smooth_l1_loss", fmt::format("expected beta >= 0, got {}", options.beta), x.site);
   if (options.beta == 0) return l1_loss(x, target, {.reduction = options.reduction});
   const SitePin pin(x.site);
   return reduced(div(huber(sub(x, target), options.beta), options.beta), options.reduction);
@@ -124,15 +119,12 @@ Tensor smooth_l1_loss(Arg x, const Tensor& target, const SmoothL1Options& option
 Tensor kl_div(Arg x, const Tensor& target, const KlDivOptions& options) {
   check_pair("kl_div", x, target);
   if (options.batch_mean && (x->rank() == 0 || x->size(0) == 0))
-    fail<ShapeError>("kl_div",
-                     fmt::format("expected a batch with samples, got {}", to_string(x->shape())),
-                     x.site);
+    fail<ShapeError>("kl_div", fmt::format("expected a batch with samples, got {}", to_string(x->shape())), x.site);
   const SitePin pin(x.site);
   // What has no probability adds nothing, however infinite the logarithms.
   const Tensor q = options.log_target ? exp(target) : target, none = equal_to(q, 0);
   const Tensor apart =
-      sub(options.log_target ? where(none, 0.0, target) : log(where(none, 1.0, target)),
-          where(none, 0.0, x));
+      sub(options.log_target ? where(none, 0.0, target) : log(where(none, 1.0, target)), where(none, 0.0, x));
   const Tensor y = mul(where(none, 0.0, q), apart);
   if (options.batch_mean) return div(sum(y), static_cast<double>(x->size(0)));
   return reduced(y, options.reduction);
@@ -145,37 +137,30 @@ Tensor poisson_nll_loss(Arg x, const Tensor& target, const PoissonNllOptions& op
   if (options.log_input) {
     y = sub(exp(x), weighted(target, x));
   } else {
-    const Tensor rate = add(x, options.eps),
-                 none = logical_and(equal_to(target, 0), less_equal(rate, 0));
+    const Tensor rate = add(x, options.eps), none = logical_and(equal_to(target, 0), less_equal(rate, 0));
     y = sub(x, mul(target, log(where(none, 1.0, rate))));
   }
   if (options.full) {
     // Of targets up to 1 the term is left out; the logarithm is taken where it is used alone.
     const Tensor large = greater(target, 1), t = where(large, target, 1.0);
-    const Tensor stirling =
-        add(sub(mul(t, log(t)), t), mul(log(mul(t, 2 * std::numbers::pi)), 0.5));
+    const Tensor stirling = add(sub(mul(t, log(t)), t), mul(log(mul(t, 2 * std::numbers::pi)), 0.5));
     y = add(y, where(large, stirling, 0.0));
   }
   return reduced(y, options.reduction);
 }
 
-Tensor gaussian_nll_loss(Arg x,
-                         const Tensor& target,
-                         const Tensor& var,
-                         const GaussianNllOptions& options) {
+Tensor gaussian_nll_loss(Arg x, const Tensor& target, const Tensor& var, const GaussianNllOptions& options) {
   check_pair("gaussian_nll_loss", x, target);
   check_same_dtype("gaussian_nll_loss", x, var);
   if (!(options.eps > 0))
-    fail<ArgumentError>(
-        "gaussian_nll_loss", fmt::format("expected eps > 0, got {}", options.eps), x.site);
+    fail<ArgumentError>("gaussian_nll_loss", fmt::format("expected eps > 0, got {}", options.eps), x.site);
   const SitePin pin(x.site);
   if (any(less(var, 0)).item<bool>())
     fail<ArgumentError>("gaussian_nll_loss", "expected variances >= 0, got a negative one", x.site);
   const Tensor v = clamp(var, options.eps);
   const Tensor d = sub(x, target);  // its square alone may overflow
   const Tensor y = mul(add(log(v), mul(d, div(d, v))), 0.5);
-  return reduced(options.full ? add(y, 0.5 * std::log(2 * std::numbers::pi)) : y,
-                 options.reduction);
+  return reduced(options.full ? add(y, 0.5 * std::log(2 * std::numbers::pi)) : y, options.reduction);
 }
 
 /// ArgumentError unless each label is 1 or -1.
@@ -212,10 +197,7 @@ Tensor hinge_embedding_loss(Arg x, const Tensor& target, const MarginOptions& op
   return reduced(y, options.reduction);
 }
 
-Tensor margin_ranking_loss(Arg a,
-                           const Tensor& b,
-                           const Tensor& target,
-                           const MarginOptions& options) {
+Tensor margin_ranking_loss(Arg a, const Tensor& b, const Tensor& target, const MarginOptions& options) {
   check_pair("margin_ranking_loss", a, b);
   check_shape("margin_ranking_loss", "target", a, target, a->shape());
   check_sides("margin_ranking_loss", target, a.site);
@@ -223,29 +205,20 @@ Tensor margin_ranking_loss(Arg a,
   return reduced(relu(sub(options.margin, mul(target, sub(a, b)))), options.reduction);
 }
 
-Tensor cosine_embedding_loss(Arg a,
-                             const Tensor& b,
-                             const Tensor& target,
-                             const MarginOptions& options) {
+Tensor cosine_embedding_loss(Arg a, const Tensor& b, const Tensor& target, const MarginOptions& options) {
   check_vectors("cosine_embedding_loss", a, b);
   check_shape("cosine_embedding_loss", "target", a, target, without_last(a->shape()));
   check_sides("cosine_embedding_loss", target, a.site);
   const SitePin pin(a.site);
   // Of length |v| / sqrt(|v|^2 + 1e-12): defined at 0 too, and without overflow.
-  const auto unit = [](const Tensor& v) {
-    return div(v, hypot(norm(v, 2, -1, true), scalar(1e-6, v.dtype())));
-  };
+  const auto unit = [](const Tensor& v) { return div(v, hypot(norm(v, 2, -1, true), scalar(1e-6, v.dtype()))); };
   const Tensor cosine = sum(mul(unit(a), unit(b)), -1);
   const Tensor apart = relu(sub(cosine, options.margin));
-  const Tensor y =
-      where(equal_to(target, 1), sub(1, cosine), where(equal_to(target, -1), apart, 0.0));
+  const Tensor y = where(equal_to(target, 1), sub(1, cosine), where(equal_to(target, -1), apart, 0.0));
   return reduced(y, options.reduction);
 }
 
-Tensor triplet_margin_loss(Arg anchor,
-                           const Tensor& positive,
-                           const Tensor& negative,
-                           const TripletOptions& options) {
+Tensor triplet_margin_loss(Arg anchor, const Tensor& positive, const Tensor& negative, const TripletOptions& options) {
   check_vectors("triplet_margin_loss", anchor, positive);
   check_vectors("triplet_margin_loss", anchor, negative);
   const SitePin pin(anchor.site);
@@ -268,30 +241,24 @@ Tensor multi_margin_loss(Arg x, const Tensor& target, const MultiMarginOptions& 
                                  to_string(target.shape())),
                      x.site);
   if (options.p != 1 && options.p != 2)
-    fail<ArgumentError>(
-        "multi_margin_loss", fmt::format("expected p 1 or 2, got {}", options.p), x.site);
+    fail<ArgumentError>("multi_margin_loss", fmt::format("expected p 1 or 2, got {}", options.p), x.site);
   const std::int64_t classes = x->size(-1);
-  if (options.weight.defined())
-    check_shape("multi_margin_loss", "weight", x, options.weight, {classes});
+  if (options.weight.defined()) check_shape("multi_margin_loss", "weight", x, options.weight, {classes});
   const SitePin pin(x.site);
   const Tensor labels = unsqueeze(target, -1), right = gather(x, -1, labels);
   const Tensor own = equal_to(one_hot(target, classes), 1);
   const Tensor over = relu(where(own, 0.0, add(sub(x, right), options.margin)));
   Tensor y = div(sum(options.p == 2 ? square(over) : over, -1), static_cast<double>(classes));
   if (options.weight.defined())
-    y = mul(y,
-            reshape(index_select(options.weight, 0, reshape(target, {target.numel()})),
-                    target.shape()));
+    y = mul(y, reshape(index_select(options.weight, 0, reshape(target, {target.numel()})), target.shape()));
   return reduced(y, options.reduction);
 }
 
 Tensor multilabel_soft_margin_loss(Arg x, const Tensor& target, const BceLossOptions& options) {
   check_pair("multilabel_soft_margin_loss", x, target);
-  if (x->rank() == 0)
-    fail<ShapeError>("multilabel_soft_margin_loss", "expected an input [*, C], got []", x.site);
+  if (x->rank() == 0) fail<ShapeError>("multilabel_soft_margin_loss", "expected an input [*, C], got []", x.site);
   const SitePin pin(x.site);
-  const Tensor each =
-      bce_with_logits(x, target, {.weight = options.weight, .reduction = Reduction::none});
+  const Tensor each = bce_with_logits(x, target, {.weight = options.weight, .reduction = Reduction::none});
   return reduced(mean(each, -1), options.reduction);
 }
 

@@ -33,15 +33,13 @@ struct Lattice {
           std::int64_t blank) {
     const std::int64_t n = targets.size(0), width = 2 * targets.size(1) + 1;
     const Tensor given = contiguous(targets);
-    const auto inputs = input_lengths.to_vector<std::int64_t>(),
-               lengths = target_lengths.to_vector<std::int64_t>();
-    std::vector<std::int64_t> label(static_cast<std::size_t>(n * width), blank),
-        skip(label.size(), 0), end(label.size(), 0), start(label.size(), 0);
+    const auto inputs = input_lengths.to_vector<std::int64_t>(), lengths = target_lengths.to_vector<std::int64_t>();
+    std::vector<std::int64_t> label(static_cast<std::size_t>(n * width), blank), skip(label.size(), 0),
+        end(label.size(), 0), start(label.size(), 0);
     std::vector<std::int64_t> on(label.size() * static_cast<std::size_t>(steps), 0);
     for (std::int64_t i = 0; i < n; ++i) {
-      const CtcStates states(given.data<std::int64_t>() + i * targets.size(1),
-                             lengths[static_cast<std::size_t>(i)],
-                             blank);
+      const CtcStates states(
+          given.data<std::int64_t>() + i * targets.size(1), lengths[static_cast<std::size_t>(i)], blank);
       const auto row = static_cast<std::size_t>(i * width);
       for (std::size_t s = 0; s < states.size(); ++s) {
         label[row + s] = states.label[s];
@@ -50,9 +48,7 @@ struct Lattice {
         end[row + s] = s + 2 >= states.size() ? 1 : 0;
       }
       const auto count = static_cast<std::size_t>(inputs[static_cast<std::size_t>(i)]);
-      const auto flag = [&](std::size_t t, std::size_t s) -> std::int64_t& {
-        return on[t * label.size() + row + s];
-      };
+      const auto flag = [&](std::size_t t, std::size_t s) -> std::int64_t& { return on[t * label.size() + row + s]; };
       for (std::size_t t = 0; t < count; ++t)
         for (std::size_t s = 0; s < states.size(); ++s)
           flag(t, s) = t == 0 ? start[row + s]
@@ -61,8 +57,7 @@ struct Lattice {
       for (std::size_t t = count; t-- > 0;)
         for (std::size_t s = 0; s < states.size(); ++s) {
           const auto goes = [&](std::size_t k) {
-            return s + k < states.size() && (k < 2 || states.skips[s + k] != 0) &&
-                   flag(t + 1, s + k) != 0;
+            return s + k < states.size() && (k < 2 || states.skips[s + k] != 0) && flag(t + 1, s + k) != 0;
           };
           const bool reaches = t + 1 == count ? end[row + s] != 0 : goes(0) || goes(1) || goes(2);
           flag(t, s) &= reaches ? 1 : 0;
@@ -114,8 +109,7 @@ Tensor composed_gradient(const Tensor& log_probs,
   Tensor share = zeros(lattice.ends.shape(), float64);
   for (std::size_t t = e.size(); t-- > 0;) {
     if (t + 1 < e.size()) share = Lattice::back(mul(share, parts[t + 1]));
-    if (std::find(lengths.begin(), lengths.end(), static_cast<std::int64_t>(t) + 1) !=
-        lengths.end()) {
+    if (std::find(lengths.begin(), lengths.end(), static_cast<std::int64_t>(t) + 1) != lengths.end()) {
       const Tensor ends = where(lattice.ends, alpha[t], kNever);
       const Tensor here = equal_to(last, static_cast<double>(t));
       share = where(here, shares(ends, logsumexp(ends, 1, true)), share);
@@ -151,8 +145,8 @@ struct CtcLoss : Op {
     const Tensor log_probs = p.in(0);
     Cotangents result(4);
     if (is_recording()) {
-      result[0] = composed_gradient(
-          log_probs, Lattice(log_probs.size(0), p.in(1), p.in(2), p.in(3), blank), p.in(2), p.g);
+      result[0] =
+          composed_gradient(log_probs, Lattice(log_probs.size(0), p.in(1), p.in(2), p.in(3), blank), p.in(2), p.g);
       return result;
     }
     Tensor d = zeros(log_probs.shape(), log_probs.dtype());
@@ -197,36 +191,27 @@ struct CtcLoss : Op {
                               const Tensor& targets,
                               const Tensor& input_lengths,
                               const Tensor& target_lengths) {
-  fail<ShapeError>(
-      kName,
-      fmt::format("expected log_probs [T, N, C], targets [N, S] or [sum of lengths] and lengths "
-                  "[N], or [T, C], [S] and [], got {}, {}, {} and {}",
-                  to_string(log_probs->shape()),
-                  to_string(targets.shape()),
-                  to_string(input_lengths.shape()),
-                  to_string(target_lengths.shape())),
-      log_probs.site);
+  fail<ShapeError>(kName,
+                   fmt::format("expected log_probs [T, N, C], targets [N, S] or [sum of lengths] and lengths "
+                               "[N], or [T, C], [S] and [], got {}, {}, {} and {}",
+                               to_string(log_probs->shape()),
+                               to_string(targets.shape()),
+                               to_string(input_lengths.shape()),
+                               to_string(target_lengths.shape())),
+                   log_probs.site);
 }
 
 /// Lengths between 0 and `most`.
-std::vector<std::int64_t> lengths_of(const char* what,
-                                     const Tensor& lengths,
-                                     std::int64_t most,
-                                     CallSite site) {
+std::vector<std::int64_t> lengths_of(const char* what, const Tensor& lengths, std::int64_t most, CallSite site) {
   std::vector<std::int64_t> all = lengths.to_vector<std::int64_t>();
   for (const std::int64_t length : all)
     if (length < 0 || length > most)
-      fail<ArgumentError>(
-          kName, fmt::format("expected {} lengths in 0..{}, got {}", what, most, length), site);
+      fail<ArgumentError>(kName, fmt::format("expected {} lengths in 0..{}, got {}", what, most, length), site);
   return all;
 }
 
 /// Targets as rows [N, S], 0 beyond their lengths.
-Tensor rows_of(Arg log_probs,
-               const Tensor& targets,
-               const Tensor& target_lengths,
-               std::int64_t n,
-               std::int64_t blank) {
+Tensor rows_of(Arg log_probs, const Tensor& targets, const Tensor& target_lengths, std::int64_t n, std::int64_t blank) {
   const bool joined = targets.rank() == 1 && log_probs->rank() == 3;
   const std::int64_t classes = log_probs->size(-1);
   const auto lengths = lengths_of("target", target_lengths, targets.size(-1), log_probs.site);
@@ -238,9 +223,8 @@ Tensor rows_of(Arg log_probs,
   if (joined && all != targets.numel())
     fail<ShapeError>(
         kName,
-        fmt::format("expected {} targets in a row for lengths that sum up to it, got {}",
-                    all,
-                    to_string(targets.shape())),
+        fmt::format(
+            "expected {} targets in a row for lengths that sum up to it, got {}", all, to_string(targets.shape())),
         log_probs.site);
   const auto given = targets.to_vector<std::int64_t>();
   std::vector<std::int64_t> rows(static_cast<std::size_t>(n * most), 0);
@@ -251,13 +235,9 @@ Tensor rows_of(Arg log_probs,
     for (std::int64_t k = 0; k < length; ++k) {
       const std::int64_t label = given[static_cast<std::size_t>(first + k)];
       if (label < 0 || label >= classes)
-        fail<IndexError>(kName,
-                         fmt::format("expected targets in 0..{}, got {}", classes - 1, label),
-                         log_probs.site);
+        fail<IndexError>(kName, fmt::format("expected targets in 0..{}, got {}", classes - 1, label), log_probs.site);
       if (label == blank)
-        fail<ArgumentError>(kName,
-                            fmt::format("expected targets other than the blank, got {}", label),
-                            log_probs.site);
+        fail<ArgumentError>(kName, fmt::format("expected targets other than the blank, got {}", label), log_probs.site);
       rows[static_cast<std::size_t>(i * most + k)] = label;
     }
     next += length;
@@ -279,20 +259,17 @@ Tensor ctc_loss(Arg log_probs,
   for (const Tensor* t : {&targets, &input_lengths, &target_lengths})
     if (t->dtype() != int64)
       fail<DTypeError>(
-          kName,
-          fmt::format("expected int64 targets and lengths, got {}", to_string(t->dtype())),
-          log_probs.site);
+          kName, fmt::format("expected int64 targets and lengths, got {}", to_string(t->dtype())), log_probs.site);
   const bool one = log_probs->rank() == 2;
   const Shape batch = one ? Shape{} : Shape{log_probs->rank() == 3 ? log_probs->size(1) : -1};
   const bool rows = targets.rank() == 2 && !one && targets.size(0) == log_probs->size(1);
-  if ((!one && log_probs->rank() != 3) || input_lengths.shape() != batch ||
-      target_lengths.shape() != batch || !(targets.rank() == 1 || rows))
+  if ((!one && log_probs->rank() != 3) || input_lengths.shape() != batch || target_lengths.shape() != batch ||
+      !(targets.rank() == 1 || rows))
     fail_shapes(log_probs, targets, input_lengths, target_lengths);
   const std::int64_t classes = log_probs->size(-1);
   if (options.blank < 0 || options.blank >= classes)
-    fail<IndexError>(kName,
-                     fmt::format("expected a blank in 0..{}, got {}", classes - 1, options.blank),
-                     log_probs.site);
+    fail<IndexError>(
+        kName, fmt::format("expected a blank in 0..{}, got {}", classes - 1, options.blank), log_probs.site);
   lengths_of("input", input_lengths, log_probs->size(0), log_probs.site);
   const SitePin pin(log_probs.site);
   const Tensor x = one ? unsqueeze(log_probs, 1) : log_probs.tensor;
@@ -300,11 +277,8 @@ Tensor ctc_loss(Arg log_probs,
   const Tensor lengths = reshape(target_lengths, {n});
   CtcLoss op;
   op.blank = options.blank;
-  Tensor y = apply(op,
-                   x,
-                   rows_of(log_probs, targets, target_lengths, n, options.blank),
-                   reshape(input_lengths, {n}),
-                   lengths);
+  Tensor y =
+      apply(op, x, rows_of(log_probs, targets, target_lengths, n, options.blank), reshape(input_lengths, {n}), lengths);
   if (options.zero_infinity) y = where(isinf(y), 0.0, y);
   if (options.reduction == Reduction::none) return one ? squeeze(y, 0) : y;
   if (options.reduction == Reduction::sum) return sum(y);
@@ -321,36 +295,25 @@ std::span<const OpEntry> ctc_ops() {
        &op_class<CtcLoss>,
        {"-ln Σ Π p over the alignments of a target, reduced", "-g P(class at t | target)"},
        [] {
-         const Sample log_probs{{4, 2, 3}, domain(-2, 0)},
-             targets{{2, 2}, domain(1, 3), Sample::Kind::index};
-         const auto call = [](std::vector<std::int64_t> inputs,
-                              std::vector<std::int64_t> lengths,
-                              CtcOptions options) {
-           return [=](In in) {
-             return ctc_loss(in[0], in[1], from_vector(inputs), from_vector(lengths), options);
-           };
+         const Sample log_probs{{4, 2, 3}, domain(-2, 0)}, targets{{2, 2}, domain(1, 3), Sample::Kind::index};
+         const auto call = [](std::vector<std::int64_t> inputs, std::vector<std::int64_t> lengths, CtcOptions options) {
+           return [=](In in) { return ctc_loss(in[0], in[1], from_vector(inputs), from_vector(lengths), options); };
          };
          return Examples{
              {"mean", {log_probs, targets}, call({4, 4}, {2, 2}, {})},
-             {"none, lengths",
-              {log_probs, targets},
-              call({3, 4}, {1, 2}, {.reduction = Reduction::none})},
+             {"none, lengths", {log_probs, targets}, call({3, 4}, {1, 2}, {.reduction = Reduction::none})},
              {"in a row, last blank",
               {{{4, 2, 3}, domain(-2, 0)}, {{3}, domain(0, 2), Sample::Kind::index}},
               call({4, 3}, {2, 1}, {.blank = 2, .reduction = Reduction::sum})},
              {"one sample, impossible",
               {{{2, 3}, domain(-2, 0)}},
               [](In in) {
-                return ctc_loss(in[0],
-                                tensor({1, 1}),
-                                zeros({}, int64) + 2.0,
-                                zeros({}, int64) + 2.0,
-                                {.zero_infinity = true});
+                return ctc_loss(
+                    in[0], tensor({1, 1}), zeros({}, int64) + 2.0, zeros({}, int64) + 2.0, {.zero_infinity = true});
               }},
              {"no samples", {{{4, 0, 3}}}, [](In in) {
                 const Tensor none = zeros({0}, int64);
-                return ctc_loss(
-                    in[0], zeros({0, 2}, int64), none, none, {.reduction = Reduction::sum});
+                return ctc_loss(in[0], zeros({0, 2}, int64), none, none, {.reduction = Reduction::sum});
               }}};
        }},
   };

@@ -55,11 +55,9 @@ struct LabelLoss : Op {
     const auto* labels = target.data<std::int64_t>();
     for (std::int64_t r = 0; r < target.numel(); ++r) {
       if (!counts(labels[r]) || (labels[r] >= 0 && labels[r] < classes)) continue;
-      const std::string range =
-          classes == 0 ? "no labels" : fmt::format("labels in 0..{}", classes - 1);
+      const std::string range = classes == 0 ? "no labels" : fmt::format("labels in 0..{}", classes - 1);
       const std::string where = target.rank() == 0 ? "" : " at position " + place(target, r);
-      fail<IndexError>(
-          op, fmt::format("expected {} ({} classes), got {}{}", range, classes, labels[r], where));
+      fail<IndexError>(op, fmt::format("expected {} ({} classes), got {}{}", range, classes, labels[r], where));
     }
   }
 
@@ -93,10 +91,7 @@ struct LabelLoss : Op {
   }
 
   /// q of every row, divided as the loss is: [N, C, *] like x.
-  Tensor coefficients(const Shape& shape,
-                      DType dtype,
-                      const Tensor& target,
-                      const Tensor& weight) const {
+  Tensor coefficients(const Shape& shape, DType dtype, const Tensor& target, const Tensor& weight) const {
     Tensor q = empty(shape, dtype);
     dispatch_floating(dtype, [&]<class T>() {
       const auto labels = labelled<T>(shape, target, weight);
@@ -112,10 +107,8 @@ struct LabelLoss : Op {
 };
 
 struct NllLoss : LabelLoss {
-  static constexpr OpInfo info{.name = "nll_loss",
-                               .arity = 3,
-                               .saves = Saves::input1 | Saves::input2,
-                               .linearity = Linearity::none};
+  static constexpr OpInfo info{
+      .name = "nll_loss", .arity = 3, .saves = Saves::input1 | Saves::input2, .linearity = Linearity::none};
 
   Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight) const {
     const Tensor labels = dense(target);
@@ -141,8 +134,7 @@ struct CrossEntropy : LabelLoss {
     return loss(log_softmax_values(x, axis), labels, dense(weight));
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor(), labels = dense(p.in(1)),
-                 x = p.in(0);
+    const Tensor weight = has_weight ? dense(p.in(2)) : Tensor(), labels = dense(p.in(1)), x = p.in(0);
     const int axis = class_axis(x.rank());
     if (!is_recording()) return {fused_gradient(p.g, x, axis, labels, weight), Tensor(), Tensor()};
     const Tensor q = coefficients(x.shape(), x.dtype(), labels, weight);
@@ -152,20 +144,13 @@ struct CrossEntropy : LabelLoss {
 
  private:
   /// g (softmax(x) sum q - q) in one pass over the softmax.
-  Tensor fused_gradient(const Tensor& g,
-                        const Tensor& x,
-                        int axis,
-                        const Tensor& target,
-                        const Tensor& weight) const {
+  Tensor fused_gradient(const Tensor& g, const Tensor& x, int axis, const Tensor& target, const Tensor& weight) const {
     Tensor dx = softmax_values(x, axis);
     const Tensor factors = dense(g);
     dispatch_floating(dx.dtype(), [&]<class T>() {
       const auto labels = labelled<T>(dx.shape(), target, weight);
-      label_gradient(labels,
-                     1 / divisor(labels),
-                     reduction == Reduction::none,
-                     factors.data<T>(),
-                     dx.mutable_data<T>());
+      label_gradient(
+          labels, 1 / divisor(labels), reduction == Reduction::none, factors.data<T>(), dx.mutable_data<T>());
     });
     return dx;
   }
@@ -176,19 +161,14 @@ struct CrossEntropy : LabelLoss {
 void check_logits(const char* op, Arg x, const Tensor& weight) {
   check_floating(op, x);
   if (x->rank() == 0)
-    fail<ShapeError>(
-        op, fmt::format("expected input [N, C, *] or [C], got {}", to_string(x->shape())), x.site);
+    fail<ShapeError>(op, fmt::format("expected input [N, C, *] or [C], got {}", to_string(x->shape())), x.site);
   if (!weight.defined()) return;
   check_same_dtype(op, x, weight);
   const std::int64_t classes = x->size(class_axis(x->rank()));
   if (weight.rank() != 1 || weight.numel() != classes)
-    fail<ShapeError>(
-        op,
-        fmt::format("expected weight [{}], got {}", classes, to_string(weight.shape())),
-        x.site);
+    fail<ShapeError>(op, fmt::format("expected weight [{}], got {}", classes, to_string(weight.shape())), x.site);
   if (requires_grad(weight))
-    fail<GradientError>(
-        op, "expected a weight that requires no gradient, got one that does", x.site);
+    fail<GradientError>(op, "expected a weight that requires no gradient, got one that does", x.site);
 }
 
 void check_target(const char* op, Arg x, const Tensor& target) {
@@ -220,19 +200,14 @@ Tensor soft_cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions
   check_same_dtype(op, x, target);
   if (target.shape() != x->shape())
     fail<ShapeError>(
-        op,
-        fmt::format(
-            "expected probabilities {}, got {}", to_string(x->shape()), to_string(target.shape())),
-        x.site);
-  if (options.ignore_index)
-    fail<ArgumentError>(op, "expected no ignore_index beside probabilities, got one", x.site);
+        op, fmt::format("expected probabilities {}, got {}", to_string(x->shape()), to_string(target.shape())), x.site);
+  if (options.ignore_index) fail<ArgumentError>(op, "expected no ignore_index beside probabilities, got one", x.site);
   const SitePin pin(x.site);
   const int rank = x->rank(), axis = class_axis(rank);
   const std::int64_t classes = x->size(axis);
   Tensor q = target;
   if (options.label_smoothing != 0)
-    q = add(mul(q, 1 - options.label_smoothing),
-            options.label_smoothing / static_cast<double>(classes));
+    q = add(mul(q, 1 - options.label_smoothing), options.label_smoothing / static_cast<double>(classes));
   if (options.weight.defined()) {
     Shape shape = x->shape();
     for (int d = 0; d < rank; ++d) shape[d] = d == axis ? classes : 1;
@@ -251,9 +226,7 @@ Tensor cross_entropy(Arg x, const Tensor& target, const CrossEntropyOptions& opt
   check_logits("cross_entropy", x, options.weight);
   if (!(options.label_smoothing >= 0 && options.label_smoothing <= 1))
     fail<ArgumentError>(
-        "cross_entropy",
-        fmt::format("expected label_smoothing in 0..1, got {}", options.label_smoothing),
-        x.site);
+        "cross_entropy", fmt::format("expected label_smoothing in 0..1, got {}", options.label_smoothing), x.site);
   if (is_floating(target.dtype())) return soft_cross_entropy(x, target, options);
   check_target("cross_entropy", x, target);
   auto op = with_options<CrossEntropy>(options);

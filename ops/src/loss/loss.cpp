@@ -37,8 +37,7 @@ struct ElementLoss : Op {
     }
     Tensor y = empty({}, like.dtype());
     const double sum = block_sum<T>(n, f);
-    *y.mutable_data<T>() =
-        static_cast<T>(reduction == Reduction::mean ? sum / static_cast<double>(n) : sum);
+    *y.mutable_data<T>() = static_cast<T>(reduction == Reduction::mean ? sum / static_cast<double>(n) : sum);
     return y;
   }
 
@@ -74,14 +73,11 @@ struct DifferenceLoss : ElementLoss {
   }
 
  protected:
-  static Cotangents both(const Pullback& p, const Tensor& dx) {
-    return {dx, p.needs(1) ? neg(dx) : Tensor()};
-  }
+  static Cotangents both(const Pullback& p, const Tensor& dx) { return {dx, p.needs(1) ? neg(dx) : Tensor()}; }
 };
 
 struct MseLoss : DifferenceLoss {
-  static constexpr OpInfo info{
-      .name = "mse_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
+  static constexpr OpInfo info{.name = "mse_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
 
   Tensor forward(const Tensor& input, const Tensor& other) const {
     const Tensor x = dense(input), target = dense(other);
@@ -103,8 +99,7 @@ struct MseLoss : DifferenceLoss {
 };
 
 struct L1Loss : DifferenceLoss {
-  static constexpr OpInfo info{
-      .name = "l1_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
+  static constexpr OpInfo info{.name = "l1_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
 
   Tensor forward(const Tensor& input, const Tensor& other) const {
     const Tensor x = dense(input), target = dense(other);
@@ -131,9 +126,7 @@ struct L1Loss : DifferenceLoss {
 /// Inputs: x, target, weight and pos_weight, of one shape; the last two may be left out.
 struct BceWithLogits : ElementLoss {
   static constexpr OpInfo info{
-      .name = "bce_with_logits",
-      .arity = 4,
-      .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
+      .name = "bce_with_logits", .arity = 4, .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
   bool has_weight = false, has_pos_weight = false;
 
   template <class V>
@@ -143,10 +136,7 @@ struct BceWithLogits : ElementLoss {
     v("has_pos_weight", has_pos_weight);
   }
 
-  Tensor forward(const Tensor& x,
-                 const Tensor& target,
-                 const Tensor& weight,
-                 const Tensor& pos_weight) const {
+  Tensor forward(const Tensor& x, const Tensor& target, const Tensor& weight, const Tensor& pos_weight) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       const Elements<T> e(x, target, weight, pos_weight);
       // |x| has the weight of the class that x speaks against; without weight it may be infinite.
@@ -160,27 +150,21 @@ struct BceWithLogits : ElementLoss {
   }
 
   Cotangents vjp(const Pullback& p) const {
-    const Tensor weight = has_weight ? p.in(2) : Tensor(),
-                 pos_weight = has_pos_weight ? p.in(3) : Tensor();
+    const Tensor weight = has_weight ? p.in(2) : Tensor(), pos_weight = has_pos_weight ? p.in(3) : Tensor();
     if (!is_recording() && !p.needs(1) && !p.needs(2) && !p.needs(3))
-      return {
-          fused_gradient(p.g, p.in(0), p.in(1), weight, pos_weight), Tensor(), Tensor(), Tensor()};
+      return {fused_gradient(p.g, p.in(0), p.in(1), weight, pos_weight), Tensor(), Tensor(), Tensor()};
 
     Cotangents result(4);
     const Tensor x = p.in(0), t = p.in(1);
     const Tensor g = mul(p.g, scale(x.shape())), gw = weight.defined() ? mul(g, weight) : g;
     const Tensor positive = pos_weight.defined() ? add(mul(sub(pos_weight, 1), t), 1) : Tensor();
-    const auto times_positive = [&](const Tensor& y) {
-      return positive.defined() ? mul(positive, y) : y;
-    };
+    const auto times_positive = [&](const Tensor& y) { return positive.defined() ? mul(positive, y) : y; };
     const Tensor left = sub(1, t);
     if (p.needs(0)) result[0] = mul(gw, sub(left, times_positive(sigmoid(neg(x)))));
     if (!p.needs(1) && !p.needs(2) && !p.needs(3)) return result;
     // As in forward: |x| for the one class or the other, and what is left of the logarithm.
     const Tensor size = abs(x), below = less(x, 0), rest = softplus(neg(size), 1, 40);
-    const auto of_positive = [&](const Tensor& y) {
-      return pos_weight.defined() ? mul(pos_weight, y) : y;
-    };
+    const auto of_positive = [&](const Tensor& y) { return pos_weight.defined() ? mul(pos_weight, y) : y; };
     if (p.needs(1)) {
       Tensor slope = where(below, of_positive(size), neg(size));
       if (pos_weight.defined()) slope = add(slope, mul(sub(pos_weight, 1), rest));
@@ -251,11 +235,9 @@ Tensor factor_like(const char* what, Arg x, const Tensor& factor) {
   for (int d = 1; fits && d <= have.rank(); ++d)
     fits = have[have.rank() - d] == 1 || have[have.rank() - d] == want[want.rank() - d];
   if (!fits)
-    fail<ShapeError>(
-        "bce_with_logits",
-        fmt::format(
-            "expected a {} that broadcasts to {}, got {}", what, to_string(want), to_string(have)),
-        x.site);
+    fail<ShapeError>("bce_with_logits",
+                     fmt::format("expected a {} that broadcasts to {}, got {}", what, to_string(want), to_string(have)),
+                     x.site);
   return broadcast_to(Arg(factor, x.site), want);
 }
 
@@ -278,11 +260,8 @@ Tensor bce_with_logits(Arg x, const Tensor& target, const BceOptions& options) {
   op.reduction = options.reduction;
   op.has_weight = options.weight.defined();
   op.has_pos_weight = options.pos_weight.defined();
-  return apply(op,
-               x,
-               target,
-               factor_like("weight", x, options.weight),
-               factor_like("pos_weight", x, options.pos_weight));
+  return apply(
+      op, x, target, factor_like("weight", x, options.weight), factor_like("pos_weight", x, options.pos_weight));
 }
 
 namespace detail {
@@ -306,22 +285,17 @@ OpEntry pair_entry(Formula formula) {
                 {"none", pair({4, 3}), with({.reduction = Reduction::none})},
                 {"scalars", pair({}), with({})},
                 {"empty, none", pair({0, 3}), with({.reduction = Reduction::none})},
-                {"given target",
-                 {{{5}, domain(0.1, 2)}, {{5}, domain(-2, -0.1), Sample::Kind::constant}},
-                 with({})},
+                {"given target", {{{5}, domain(0.1, 2)}, {{5}, domain(-2, -0.1), Sample::Kind::constant}}, with({})},
             };
           }};
 }
 
 std::vector<Example> bce_examples() {
   const auto with = [](Reduction reduction) {
-    return [=](std::span<const Tensor> in) {
-      return bce_with_logits(in[0], in[1], {.reduction = reduction});
-    };
+    return [=](std::span<const Tensor> in) { return bce_with_logits(in[0], in[1], {.reduction = reduction}); };
   };
   const auto weighted = [](std::span<const Tensor> in) {
-    return bce_with_logits(
-        in[0], in[1], {.weight = in[2], .pos_weight = in[3], .reduction = Reduction::sum});
+    return bce_with_logits(in[0], in[1], {.weight = in[2], .pos_weight = in[3], .reduction = Reduction::sum});
   };
   const Sample target{{4, 3}, domain(0, 1)}, given{{4, 3}, domain(0, 1), Sample::Kind::constant};
   const Sample factor{{3}, domain(0.5, 2)};

@@ -30,8 +30,7 @@ struct Labels {
     for (std::size_t i = 0; i < all.size(); ++i) {
       const std::size_t column = i % static_cast<std::size_t>(classes), row = i - column;
       if (all[i] < -1 || all[i] >= classes)
-        fail<IndexError>(
-            kName, fmt::format("expected labels in -1..{}, got {}", classes - 1, all[i]), site);
+        fail<IndexError>(kName, fmt::format("expected labels in -1..{}, got {}", classes - 1, all[i]), site);
       ended = (ended && column > 0) || all[i] == -1;
       if (ended) continue;
       place[i] = all[i];
@@ -50,11 +49,11 @@ Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& op
   check_floating(kName, x);
   check_label_type(kName, x, target);
   if (x->rank() < 1 || x->rank() > 2 || target.shape() != x->shape())
-    fail<ShapeError>(kName,
-                     fmt::format("expected x and labels [N, C], or [C], got {} and {}",
-                                 to_string(x->shape()),
-                                 to_string(target.shape())),
-                     x.site);
+    fail<ShapeError>(
+        kName,
+        fmt::format(
+            "expected x and labels [N, C], or [C], got {} and {}", to_string(x->shape()), to_string(target.shape())),
+        x.site);
   const std::int64_t classes = x->size(-1);
   const Labels labels(target, classes, x.site);
   const SitePin pin(x.site);

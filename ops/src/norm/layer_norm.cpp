@@ -15,8 +15,7 @@ namespace {
 /// Rows x [M, n] in units of their spread: (x - m) / sqrt(mean((x - m)^2) + eps), m being the mean, or 0 if not
 /// centred. The result is followed by m and the inverse of the root [M].
 struct RowNorm : Op {
-  static constexpr OpInfo info{
-      .name = "row_norm", .saves = Saves::input0 | Saves::extras, .flops = 8};
+  static constexpr OpInfo info{.name = "row_norm", .saves = Saves::input0 | Saves::extras, .flops = 8};
   double eps = 1e-5;
   bool centred = true;
   template <class V>
@@ -31,14 +30,8 @@ struct RowNorm : Op {
     const std::int64_t rows = x.size(0), n = x.size(1);
     Tensor y = empty_like(x), mean = empty({rows}, x.dtype()), inverse = empty({rows}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      kernels::normalise_rows(rows,
-                              n,
-                              eps,
-                              centred,
-                              x.data<T>(),
-                              y.mutable_data<T>(),
-                              mean.mutable_data<T>(),
-                              inverse.mutable_data<T>());
+      kernels::normalise_rows(
+          rows, n, eps, centred, x.data<T>(), y.mutable_data<T>(), mean.mutable_data<T>(), inverse.mutable_data<T>());
     });
     return {y, mean, inverse};
   }
@@ -58,14 +51,8 @@ struct RowNorm : Op {
     const std::int64_t rows = x.size(0), n = x.size(1);
     Tensor dx = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      normalise_rows_gradient(rows,
-                              n,
-                              centred,
-                              g.data<T>(),
-                              x.data<T>(),
-                              mean.data<T>(),
-                              inverse.data<T>(),
-                              dx.mutable_data<T>());
+      normalise_rows_gradient(
+          rows, n, centred, g.data<T>(), x.data<T>(), mean.data<T>(), inverse.data<T>(), dx.mutable_data<T>());
     });
     return dx;
   }
@@ -94,9 +81,7 @@ Tensor affine(const char* op,
     check_same_dtype(op, x, t);
     if (t.shape() != expected)
       fail<ShapeError>(
-          op,
-          fmt::format("expected a {} {}, got {}", what, to_string(expected), to_string(t.shape())),
-          x.site);
+          op, fmt::format("expected a {} {}, got {}", what, to_string(expected), to_string(t.shape())), x.site);
   };
   check("weight", weight);
   check("bias", bias);
@@ -111,32 +96,24 @@ std::int64_t check_normalized(const char* op, Arg x, const Shape& normalized) {
   bool fits = extra >= 0 && normalized.rank() > 0 && normalized.numel() > 0;
   for (int d = 0; fits && d < normalized.rank(); ++d) fits = x->size(extra + d) == normalized[d];
   if (!fits)
-    fail<ShapeError>(op,
-                     fmt::format("expected an input that ends in {} (with elements), got {}",
-                                 to_string(normalized),
-                                 to_string(x->shape())),
-                     x.site);
+    fail<ShapeError>(
+        op,
+        fmt::format(
+            "expected an input that ends in {} (with elements), got {}", to_string(normalized), to_string(x->shape())),
+        x.site);
   return normalized.numel();
 }
 
-Tensor normalise_groups(const char* op,
-                        Arg x,
-                        std::int64_t groups,
-                        const Tensor& weight,
-                        const Tensor& bias,
-                        double eps) {
+Tensor normalise_groups(
+    const char* op, Arg x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
   check_floating(op, x);
   const std::int64_t channels = x->rank() < 2 ? 0 : x->size(1);
   if (x->rank() < 2)
-    fail<ShapeError>(
-        op, fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())), x.site);
-  if (groups < 1)
-    fail<ArgumentError>(op, fmt::format("expected groups >= 1, got {}", groups), x.site);
+    fail<ShapeError>(op, fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())), x.site);
+  if (groups < 1) fail<ArgumentError>(op, fmt::format("expected groups >= 1, got {}", groups), x.site);
   if (channels % groups != 0)
     fail<ShapeError>(
-        op,
-        fmt::format("expected a multiple of {} channels, got {}", groups, to_string(x->shape())),
-        x.site);
+        op, fmt::format("expected a multiple of {} channels, got {}", groups, to_string(x->shape())), x.site);
   const SitePin pin(x.site);
   Shape shape{1, channels};
   std::int64_t inner = 1;
@@ -145,9 +122,7 @@ Tensor normalise_groups(const char* op,
     inner *= x->size(d);
   }
   const std::int64_t n = channels / groups * inner;
-  if (n == 0)
-    fail<ShapeError>(
-        op, fmt::format("expected groups with elements, got {}", to_string(x->shape())), x.site);
+  if (n == 0) fail<ShapeError>(op, fmt::format("expected groups with elements, got {}", to_string(x->shape())), x.site);
   return affine(op, x, normalise_rows(op, x, n, eps, true), weight, bias, {channels}, shape);
 }
 
@@ -156,8 +131,7 @@ Tensor normalise_groups(const char* op,
 
 using namespace detail;
 
-Tensor layer_norm(
-    Arg x, const Shape& normalized, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor layer_norm(Arg x, const Shape& normalized, const Tensor& weight, const Tensor& bias, double eps) {
   const std::int64_t n = check_normalized("layer_norm", x, normalized);
   const SitePin pin(x.site);
   const Tensor y = normalise_rows("layer_norm", x, n, eps, true);
@@ -171,8 +145,7 @@ Tensor rms_norm(Arg x, const Shape& normalized, const Tensor& weight, double eps
   return affine("rms_norm", x, y, weight, {}, normalized, normalized);
 }
 
-Tensor group_norm(
-    Arg x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
+Tensor group_norm(Arg x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
   return normalise_groups("group_norm", x, groups, weight, bias, eps);
 }
 
@@ -184,12 +157,9 @@ Tensor instance_norm(Arg x, const Tensor& weight, const Tensor& bias, double eps
 Tensor local_response_norm(Arg x, std::int64_t size, const LocalResponseOptions& o) {
   check_floating("local_response_norm", x);
   if (x->rank() < 2)
-    fail<ShapeError>("local_response_norm",
-                     fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())),
-                     x.site);
-  if (size < 1)
-    fail<ArgumentError>(
-        "local_response_norm", fmt::format("expected size >= 1, got {}", size), x.site);
+    fail<ShapeError>(
+        "local_response_norm", fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())), x.site);
+  if (size < 1) fail<ArgumentError>("local_response_norm", fmt::format("expected size >= 1, got {}", size), x.site);
   if (x->numel() == 0) return x;
   const SitePin pin(x.site);
   const std::int64_t n = x->size(0), channels = x->size(1), inner = x->numel() / (n * channels);
@@ -211,13 +181,12 @@ std::span<const OpEntry> layer_norm_ops() {
                 &op_class<RowNorm>,
                 {"x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
                 [] {
-                  return std::vector<Example>{
-                      {"", {{{3, 4}}}, [](In in) { return apply(RowNorm{}, in[0])[0]; }},
-                      {"not centred", {{{2, 20}}}, [](In in) {
-                         RowNorm op;
-                         op.centred = false;
-                         return apply(op, in[0])[0];
-                       }}};
+                  return std::vector<Example>{{"", {{{3, 4}}}, [](In in) { return apply(RowNorm{}, in[0])[0]; }},
+                                              {"not centred", {{{2, 20}}}, [](In in) {
+                                                 RowNorm op;
+                                                 op.centred = false;
+                                                 return apply(op, in[0])[0];
+                                               }}};
                 }}});
   return table;
 }

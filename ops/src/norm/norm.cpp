@@ -29,11 +29,8 @@ T* mutable_data_or_null(Tensor& x) {
 Lines channels_of(const Tensor& x) { return Lines(x.shape(), 1); }
 
 /// y = (x - mean) inverse weight + bias; x is dense.
-Tensor normalised(const Tensor& x,
-                  const Tensor& mean,
-                  const Tensor& inverse,
-                  const Tensor& weight,
-                  const Tensor& bias) {
+Tensor normalised(
+    const Tensor& x, const Tensor& mean, const Tensor& inverse, const Tensor& weight, const Tensor& bias) {
   const Tensor m = dense(mean), r = dense(inverse), w = dense(weight), b = dense(bias);
   Tensor y = empty_like(x);
   dispatch_floating(x.dtype(), [&]<class T>() {
@@ -114,12 +111,8 @@ struct BatchNorm : NormOp {
     const Tensor x = dense(input);
     Tensor mean = empty({x.size(1)}, x.dtype()), var = empty_like(mean), inverse = empty_like(mean);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      channel_statistics(channels_of(x),
-                         eps,
-                         x.data<T>(),
-                         mean.mutable_data<T>(),
-                         var.mutable_data<T>(),
-                         inverse.mutable_data<T>());
+      channel_statistics(
+          channels_of(x), eps, x.data<T>(), mean.mutable_data<T>(), var.mutable_data<T>(), inverse.mutable_data<T>());
     });
     return {normalised(x, mean, inverse, weight, bias), mean, var, inverse};
   }
@@ -147,15 +140,10 @@ struct BatchNorm : NormOp {
 
 struct BatchNormEval : NormOp {
   static constexpr OpInfo info{
-      .name = "batch_norm_eval",
-      .arity = 5,
-      .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
+      .name = "batch_norm_eval", .arity = 5, .saves = Saves::input0 | Saves::input1 | Saves::input2 | Saves::input3};
 
-  Tensor forward(const Tensor& input,
-                 const Tensor& mean,
-                 const Tensor& var,
-                 const Tensor& weight,
-                 const Tensor& bias) const {
+  Tensor forward(
+      const Tensor& input, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias) const {
     return normalised(dense(input), mean, inverse_std(var), weight, bias);
   }
 
@@ -192,8 +180,7 @@ struct BatchNormEval : NormOp {
 void check_input(const char* op, Arg x, double eps) {
   check_floating(op, x);
   if (x->rank() < 2)
-    fail<ShapeError>(
-        op, fmt::format("expected input [N, C, *], got {}", to_string(x->shape())), x.site);
+    fail<ShapeError>(op, fmt::format("expected input [N, C, *], got {}", to_string(x->shape())), x.site);
   if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps >= 0, got {}", eps), x.site);
 }
 
@@ -223,9 +210,7 @@ BatchNormResult batch_norm(Arg x, const Tensor& weight, const Tensor& bias, doub
   if (const std::int64_t n = channels_of(x).count(); n < 2)
     fail<ArgumentError>(
         "batch_norm",
-        fmt::format("expected at least 2 values a channel in training, got {} in {}",
-                    n,
-                    to_string(x->shape())),
+        fmt::format("expected at least 2 values a channel in training, got {} in {}", n, to_string(x->shape())),
         x.site);
   BatchNorm op;
   op.eps = eps;
@@ -234,12 +219,8 @@ BatchNormResult batch_norm(Arg x, const Tensor& weight, const Tensor& bias, doub
   return {std::move(results[0]), std::move(results[1]), std::move(results[2])};
 }
 
-Tensor batch_norm_eval(Arg x,
-                       const Tensor& mean,
-                       const Tensor& var,
-                       const Tensor& weight,
-                       const Tensor& bias,
-                       double eps) {
+Tensor batch_norm_eval(
+    Arg x, const Tensor& mean, const Tensor& var, const Tensor& weight, const Tensor& bias, double eps) {
   check_input("batch_norm_eval", x, eps);
   check_channels("batch_norm_eval", "mean", x, mean);
   check_channels("batch_norm_eval", "var", x, var);
@@ -273,9 +254,7 @@ static std::vector<Example> batch_norm_examples() {
 }
 
 static std::vector<Example> batch_norm_eval_examples() {
-  const auto affine = [](std::span<const Tensor> in) {
-    return batch_norm_eval(in[0], in[1], in[2], in[3], in[4]);
-  };
+  const auto affine = [](std::span<const Tensor> in) { return batch_norm_eval(in[0], in[1], in[2], in[3], in[4]); };
   const Sample var{{3}, domain(0.5, 2)}, fixed_mean{{3}, {}, Sample::Kind::constant};
   const Sample fixed_var{{3}, domain(0.5, 2), Sample::Kind::constant};
   return {
@@ -293,8 +272,7 @@ std::span<const OpEntry> norm_ops() {
   static const OpEntry table[] = {
       {"batch_norm",
        &op_class<BatchNorm>,
-       {"w (x - m) / √(v + ε) + b, m and v over all but axis 1",
-        "w (g - mean g - x̂ mean(g x̂)) / √(v + ε), Σ g x̂, Σ g"},
+       {"w (x - m) / √(v + ε) + b, m and v over all but axis 1", "w (g - mean g - x̂ mean(g x̂)) / √(v + ε), Σ g x̂, Σ g"},
        batch_norm_examples},
       {"batch_norm_eval",
        &op_class<BatchNormEval>,

@@ -16,9 +16,8 @@ namespace {
 Tensor values(const Tensor& x, int axis, bool log) {
   const Tensor in = dense(x);
   Tensor y = empty_like(in);
-  dispatch_floating(x.dtype(), [&]<class T>() {
-    kernels::softmax(Lines(in.shape(), axis), log, in.data<T>(), y.mutable_data<T>());
-  });
+  dispatch_floating(
+      x.dtype(), [&]<class T>() { kernels::softmax(Lines(in.shape(), axis), log, in.data<T>(), y.mutable_data<T>()); });
   return y;
 }
 
@@ -105,9 +104,7 @@ Tensor log_softmax(Arg x, std::int64_t axis) { return apply_along<LogSoftmax>(x,
 namespace detail {
 
 OpEntry softmax_entry() { return axis_entry<Softmax, softmax>({"e^x / Σ e^x", "y (g - Σ g y)"}); }
-OpEntry log_softmax_entry() {
-  return axis_entry<LogSoftmax, log_softmax>({"x - ln Σ e^x", "g - e^y Σ g"});
-}
+OpEntry log_softmax_entry() { return axis_entry<LogSoftmax, log_softmax>({"x - ln Σ e^x", "g - e^y Σ g"}); }
 
 }  // namespace detail
 }  // namespace gradus

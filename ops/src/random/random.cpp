@@ -19,8 +19,7 @@ namespace {
 
 /// The mask follows from an attribute, so the op is a linear function of x.
 struct Dropout : Op {
-  static constexpr OpInfo info{
-      .name = "dropout", .saves = Saves::extras, .linearity = Linearity::linear};
+  static constexpr OpInfo info{.name = "dropout", .saves = Saves::extras, .linearity = Linearity::linear};
   double p = 0.5;
   std::uint64_t seed = 0;
   template <class V>
@@ -35,8 +34,7 @@ struct Dropout : Op {
     Tensor y = empty_like(dense), mask = empty_like(dense);
     const Generator generator(seed);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      kernels::dropout(
-          generator, p, y.numel(), dense.data<T>(), y.mutable_data<T>(), mask.mutable_data<T>());
+      kernels::dropout(generator, p, y.numel(), dense.data<T>(), y.mutable_data<T>(), mask.mutable_data<T>());
     });
     return {y, mask};
   }
@@ -44,8 +42,7 @@ struct Dropout : Op {
 };
 
 void check_probability(const char* op, double p, CallSite site) {
-  if (!(p >= 0 && p <= 1))
-    fail<ArgumentError>(op, fmt::format("expected p in 0..1, got {}", p), site);
+  if (!(p >= 0 && p <= 1)) fail<ArgumentError>(op, fmt::format("expected p in 0..1, got {}", p), site);
 }
 
 struct Bernoulli : Op {
@@ -62,8 +59,7 @@ struct Bernoulli : Op {
     const Generator generator(seed);
     dispatch_floating(p.dtype(), [&]<class T>() {
       const T* in = dense.data<T>();
-      for (std::int64_t i = 0; i < y.numel(); ++i)
-        check_probability("bernoulli", static_cast<double>(in[i]), {});
+      for (std::int64_t i = 0; i < y.numel(); ++i) check_probability("bernoulli", static_cast<double>(in[i]), {});
       kernels::bernoulli(generator, y.numel(), in, y.mutable_data<T>());
     });
     return y;
@@ -104,13 +100,11 @@ struct Multinomial : Op {
     for (double w : weights)
       if (!(w >= 0 && std::isfinite(w)))
         fail<ArgumentError>("multinomial", fmt::format("expected finite weights >= 0, got {}", w));
-    const auto positive =
-        weights.size() - static_cast<std::size_t>(std::count(weights.begin(), weights.end(), 0.0));
+    const auto positive = weights.size() - static_cast<std::size_t>(std::count(weights.begin(), weights.end(), 0.0));
     const std::int64_t needed = replacement ? 1 : n;
     if (static_cast<std::int64_t>(positive) < needed)
-      fail<ArgumentError>(
-          "multinomial",
-          fmt::format("expected at least {} weights above 0 in a row, got {}", needed, positive));
+      fail<ArgumentError>("multinomial",
+                          fmt::format("expected at least {} weights above 0 in a row, got {}", needed, positive));
   }
 };
 
@@ -133,9 +127,8 @@ Tensor dropout(Arg x, double p, bool training, Generator& generator) {
 Tensor feature_dropout(Arg x, double p, bool training, Generator& generator) {
   check_floating("feature_dropout", x);
   if (x->rank() < 2)
-    fail<ShapeError>("feature_dropout",
-                     fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())),
-                     x.site);
+    fail<ShapeError>(
+        "feature_dropout", fmt::format("expected an input [N, C, *], got {}", to_string(x->shape())), x.site);
   const SitePin pin(x.site);
   Shape shape{x->size(0), x->size(1)};
   for (int d = 2; d < x->rank(); ++d) shape.push_back(1);
@@ -158,8 +151,7 @@ Tensor alpha_dropout(Arg x, double p, bool training, Generator& generator) {
 Tensor rrelu(Arg x, double lower, double upper, bool training, Generator& generator) {
   check_floating("rrelu", x);
   if (!(lower <= upper) || !std::isfinite(upper - lower))
-    fail<ArgumentError>(
-        "rrelu", fmt::format("expected lower <= upper, got {} and {}", lower, upper), x.site);
+    fail<ArgumentError>("rrelu", fmt::format("expected lower <= upper, got {} and {}", lower, upper), x.site);
   const SitePin pin(x.site);
   if (!training) return leaky_relu(x, (lower + upper) / 2);
   const Tensor slopes = uniform(x->shape(), lower, upper, x->dtype(), generator);
@@ -189,10 +181,8 @@ Tensor uniform(Arg low, const Tensor& high, Generator& generator) {
 
 Tensor multinomial(Arg weights, std::int64_t n, bool replacement, Generator& generator) {
   check_floating("multinomial", weights);
-  if (weights->rank() == 0)
-    fail<ShapeError>("multinomial", "expected weights [*, C], got []", weights.site);
-  if (n < 1)
-    fail<ArgumentError>("multinomial", fmt::format("expected n >= 1, got {}", n), weights.site);
+  if (weights->rank() == 0) fail<ShapeError>("multinomial", "expected weights [*, C], got []", weights.site);
+  if (n < 1) fail<ArgumentError>("multinomial", fmt::format("expected n >= 1, got {}", n), weights.site);
   Multinomial op;
   op.n = n;
   op.replacement = replacement;

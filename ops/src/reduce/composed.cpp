@@ -47,8 +47,7 @@ struct Norm : Op {
   Cotangents vjp(const Pullback& pull) const {
     const Tensor x = pull.in(0);
     const Shape kept = reduced_shape(x, mask, true);
-    const Tensor y = reshape(pull.out(), kept), none = equal_to(y, 0),
-                 at = where(none, 1.0, finite(y));
+    const Tensor y = reshape(pull.out(), kept), none = equal_to(y, 0), at = where(none, 1.0, finite(y));
     const Tensor g = where(none, 0.0, reshape(pull.g, kept));
     if (p == 2) return {mul(g, div(all_finite(y) ? x : finite(x), at))};
     const Tensor part = div(finite(abs(where(equal_to(x, 0), 1.0, x))), at);
@@ -130,8 +129,7 @@ Tensor norm(Arg x, double p, const Axes& axes, bool keepdim) {
 Tensor normalize(Arg x, double p, std::int64_t axis, double eps) {
   check_floating("normalize", x);
   const int d = check_axis("normalize", x, axis, x->rank());
-  if (!(eps >= 0))
-    fail<ArgumentError>("normalize", fmt::format("expected eps >= 0, got {}", eps), x.site);
+  if (!(eps >= 0)) fail<ArgumentError>("normalize", fmt::format("expected eps >= 0, got {}", eps), x.site);
   const SitePin pin(x.site);
   return div(x, clamp(norm(x, p, d, true), eps));
 }

@@ -23,8 +23,7 @@ std::uint32_t Axes::mask(int rank, const char* op, CallSite site) const {
   const detail::SitePin pin(site);
   for (std::int64_t axis : axes_) {
     const std::uint32_t bit = 1U << normalize_axis(axis, rank, op);
-    if ((mask & bit) != 0)
-      detail::fail<IndexError>(op, "expected each axis once, got " + to_string(axes_));
+    if ((mask & bit) != 0) detail::fail<IndexError>(op, "expected each axis once, got " + to_string(axes_));
     mask |= bit;
   }
   return mask;
@@ -50,9 +49,7 @@ struct Reduction : Op {
     return reshape(y, kept);
   }
   /// The cotangent of the result repeated for each element of x.
-  Tensor spread(const Tensor& g, const Shape& shape) const {
-    return broadcast_to(keep(g, shape), shape);
-  }
+  Tensor spread(const Tensor& g, const Shape& shape) const { return broadcast_to(keep(g, shape), shape); }
   /// The number of elements of `shape` that come together in one result.
   double count(const Shape& shape) const {
     std::int64_t n = 1;
@@ -103,8 +100,7 @@ Tensor product_of_others(const Tensor& x) {
   if (n == 2) return concat({right, left}, -1);
   const bool odd = n % 2 != 0;
   const Tensor pairs = mul(left, right);
-  const Tensor outside =
-      product_of_others(odd ? concat({pairs, slice(x, -1, 2 * half)}, -1) : pairs);
+  const Tensor outside = product_of_others(odd ? concat({pairs, slice(x, -1, 2 * half)}, -1) : pairs);
   const Tensor around = slice(outside, -1, 0, half);
   const Tensor of_left = mul(around, right), of_right = mul(around, left);
   if (odd) return concat({of_left, of_right, slice(outside, -1, half)}, -1);
@@ -216,8 +212,7 @@ Tensor reduced(Arg x, const Axes& axes, bool keepdim, O op = {}) {
 /// ArgumentError unless there is an element to choose.
 void check_some(const char* op, Arg x, std::uint32_t mask) {
   if (reduced_count(x, mask) == 0)
-    fail<ArgumentError>(
-        op, "expected at least one element to choose from, got " + to_string(x->shape()), x.site);
+    fail<ArgumentError>(op, "expected at least one element to choose from, got " + to_string(x->shape()), x.site);
 }
 
 template <class O>
@@ -272,19 +267,11 @@ Tensor mean(Arg x, const Axes& axes, bool keepdim) {
 
 Tensor prod(Arg x, const Axes& axes, bool keepdim) { return reduced<Prod>(x, axes, keepdim); }
 
-Tensor max(Arg x, const Axes& axes, bool keepdim) {
-  return extreme<ExtremeOp<true>>(x, axes, keepdim);
-}
-Tensor min(Arg x, const Axes& axes, bool keepdim) {
-  return extreme<ExtremeOp<false>>(x, axes, keepdim);
-}
+Tensor max(Arg x, const Axes& axes, bool keepdim) { return extreme<ExtremeOp<true>>(x, axes, keepdim); }
+Tensor min(Arg x, const Axes& axes, bool keepdim) { return extreme<ExtremeOp<false>>(x, axes, keepdim); }
 
-Tensor argmax(Arg x, std::int64_t axis, bool keepdim) {
-  return arg_extreme<ArgExtreme<true>>(x, axis, keepdim);
-}
-Tensor argmin(Arg x, std::int64_t axis, bool keepdim) {
-  return arg_extreme<ArgExtreme<false>>(x, axis, keepdim);
-}
+Tensor argmax(Arg x, std::int64_t axis, bool keepdim) { return arg_extreme<ArgExtreme<true>>(x, axis, keepdim); }
+Tensor argmin(Arg x, std::int64_t axis, bool keepdim) { return arg_extreme<ArgExtreme<false>>(x, axis, keepdim); }
 Tensor argmax(Arg x) { return arg_extreme<ArgExtreme<true>>(x); }
 Tensor argmin(Arg x) { return arg_extreme<ArgExtreme<false>>(x); }
 
@@ -312,15 +299,9 @@ namespace detail {
 std::vector<OpEntry> reduce_examples();  // in examples/reduce.cpp
 
 std::span<const OpEntry> reduce_ops() {
-  static const auto table = typed<SumOp,
-                                  Mean,
-                                  Prod,
-                                  ExtremeOp<true>,
-                                  ExtremeOp<false>,
-                                  ArgExtreme<true>,
-                                  ArgExtreme<false>,
-                                  Var,
-                                  LogSumExp>(reduce_examples());
+  static const auto table =
+      typed<SumOp, Mean, Prod, ExtremeOp<true>, ExtremeOp<false>, ArgExtreme<true>, ArgExtreme<false>, Var, LogSumExp>(
+          reduce_examples());
   return table;
 }
 

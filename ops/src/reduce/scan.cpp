@@ -91,13 +91,11 @@ struct LogCumSumExp : Op {
 
 Extremum so_far(const char* name, bool largest, Arg x, std::int64_t axis) {
   const int at = check_axis(name, x, axis, x->rank());
-  if (x->dtype() == boolean)
-    fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
+  if (x->dtype() == boolean) fail<DTypeError>(name, "expected a tensor of numbers, got bool", x.site);
   const Tensor dense = contiguous(x.tensor);
   Tensor places = empty(x->shape(), int64);
   dispatch_numbers(x->dtype(), [&]<class T>() {
-    kernels::cumulative_extreme(
-        Lines(x->shape(), at), largest, dense.data<T>(), places.mutable_data<std::int64_t>());
+    kernels::cumulative_extreme(Lines(x->shape(), at), largest, dense.data<T>(), places.mutable_data<std::int64_t>());
   });
   return {gather(x, at, places), places};
 }
@@ -123,14 +121,12 @@ Tensor linear_recurrence(Arg a, const Tensor& b, std::int64_t axis, bool reverse
   op.axis = check_axis(name, a, axis, a->rank());
   op.reverse = reverse;
   check_same_dtype(name, a, b);
-  if (a->dtype() == boolean)
-    fail<DTypeError>(name, "expected tensors of numbers, got bool", a.site);
+  if (a->dtype() == boolean) fail<DTypeError>(name, "expected tensors of numbers, got bool", a.site);
   if (a->shape() != b.shape())
-    fail<ShapeError>(name,
-                     fmt::format("expected tensors of one shape, got {} and {}",
-                                 to_string(a->shape()),
-                                 to_string(b.shape())),
-                     a.site);
+    fail<ShapeError>(
+        name,
+        fmt::format("expected tensors of one shape, got {} and {}", to_string(a->shape()), to_string(b.shape())),
+        a.site);
   return apply(op, a, b);
 }
 
@@ -207,15 +203,10 @@ std::span<const OpEntry> scan_ops() {
        &op_class<LinearRecurrence>,
        {"y_i = a_i y_(i-1) + b_i", "d_i y_(i-1), d_i = g_i + a_(i+1) d_(i+1)"},
        [] {
-         return Examples{{"axis 1",
-                          {{{2, 4}}, {{2, 4}}},
-                          [](In in) { return linear_recurrence(in[0], in[1], 1); }},
-                         {"axis 0, reverse",
-                          {{{3, 2}}, {{3, 2}}},
-                          [](In in) { return linear_recurrence(in[0], in[1], 0, true); }},
-                         {"of nothing", {{{0, 2}}, {{0, 2}}}, [](In in) {
-                            return linear_recurrence(in[0], in[1], 0);
-                          }}};
+         return Examples{
+             {"axis 1", {{{2, 4}}, {{2, 4}}}, [](In in) { return linear_recurrence(in[0], in[1], 1); }},
+             {"axis 0, reverse", {{{3, 2}}, {{3, 2}}}, [](In in) { return linear_recurrence(in[0], in[1], 0, true); }},
+             {"of nothing", {{{0, 2}}, {{0, 2}}}, [](In in) { return linear_recurrence(in[0], in[1], 0); }}};
        }},
   };
   return table;

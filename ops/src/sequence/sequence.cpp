@@ -20,27 +20,20 @@ namespace {
 
 void check_table(const char* op, Arg index, const Tensor& weight) {
   if (index->dtype() != int64)
-    fail<DTypeError>(op,
-                     fmt::format("expected an index of int64, got {}", to_string(index->dtype())),
-                     index.site);
+    fail<DTypeError>(op, fmt::format("expected an index of int64, got {}", to_string(index->dtype())), index.site);
   check_floating(op, Arg(weight, index.site));
   if (weight.rank() != 2)
-    fail<ShapeError>(op,
-                     fmt::format("expected a weight [rows, D], got {}", to_string(weight.shape())),
-                     index.site);
+    fail<ShapeError>(op, fmt::format("expected a weight [rows, D], got {}", to_string(weight.shape())), index.site);
   // Words, not places in an array: -1 is a mark for "none" more often than it means the last row.
   const Tensor all = dense(index.tensor);
   const auto* at = all.data<std::int64_t>();
   const std::int64_t rows = weight.size(0);
   for (std::int64_t i = 0; i < all.numel(); ++i)
     if (at[i] < 0 || at[i] >= rows)
-      fail<IndexError>(op,
-                       fmt::format("expected indices in 0..{} ({} rows), got {} at element {}",
-                                   rows - 1,
-                                   rows,
-                                   at[i],
-                                   i),
-                       index.site);
+      fail<IndexError>(
+          op,
+          fmt::format("expected indices in 0..{} ({} rows), got {} at element {}", rows - 1, rows, at[i], i),
+          index.site);
 }
 
 /// The bag of each element, and where the bags end.
@@ -51,9 +44,7 @@ struct Bags {
     const auto broken = [&](const std::string& got) {
       fail<IndexError>(
           "embedding_bag",
-          fmt::format("expected offsets that begin with 0 and rise to {} at most, got {}",
-                      index->numel(),
-                      got),
+          fmt::format("expected offsets that begin with 0 and rise to {} at most, got {}", index->numel(), got),
           index.site);
     };
     begin = offsets.to_vector<std::int64_t>();
@@ -61,8 +52,7 @@ struct Bags {
     if (begin.empty() && index->numel() > 0) broken("none");
     for (std::size_t b = 0; b < begin.size(); ++b) {
       end.push_back(b + 1 < begin.size() ? begin[b + 1] : index->numel());
-      if (end[b] < begin[b] || end[b] > index->numel())
-        broken(fmt::format("{} after {}", end[b], begin[b]));
+      if (end[b] < begin[b] || end[b] > index->numel()) broken(fmt::format("{} after {}", end[b], begin[b]));
       for (std::int64_t i = begin[b]; i < end[b]; ++i) of.push_back(static_cast<std::int64_t>(b));
     }
   }
@@ -72,9 +62,8 @@ struct Bags {
 Tensor largest_of_bags(const Bags& bags, const Tensor& rows) {
   std::vector<Tensor> parts;
   for (std::size_t b = 0; b < bags.begin.size(); ++b)
-    parts.push_back(bags.begin[b] < bags.end[b]
-                        ? max_with_index(slice(rows, 0, bags.begin[b], bags.end[b]), 0).values
-                        : zeros({rows.size(1)}, rows.dtype()));
+    parts.push_back(bags.begin[b] < bags.end[b] ? max_with_index(slice(rows, 0, bags.begin[b], bags.end[b]), 0).values
+                                                : zeros({rows.size(1)}, rows.dtype()));
   return stack(parts);
 }
 
@@ -98,10 +87,7 @@ Tensor attention_weights(const Tensor& scores) {
 void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallSite site) {
   if (mask.dtype() == boolean || mask.dtype() == dtype) return;
   fail<DTypeError>(
-      op,
-      fmt::format(
-          "expected a mask of bool or {}, got {}", to_string(dtype), to_string(mask.dtype())),
-      site);
+      op, fmt::format("expected a mask of bool or {}, got {}", to_string(dtype), to_string(mask.dtype())), site);
 }
 
 }  // namespace detail
@@ -118,9 +104,7 @@ Tensor embedding(Arg index, const Tensor& weight, std::optional<std::int64_t> pa
   if (padding) {
     const std::int64_t n = weight.size(0), at = *padding < 0 ? *padding + n : *padding;
     if (at < 0 || at >= n)
-      fail<IndexError>("embedding",
-                       fmt::format("expected a padding row below {}, got {}", n, *padding),
-                       index.site);
+      fail<IndexError>("embedding", fmt::format("expected a padding row below {}, got {}", n, *padding), index.site);
     const Tensor skipped = equal_to(flat, static_cast<double>(at));
     rows = where(unsqueeze(skipped, 1), detach(rows), rows);
   }
@@ -130,13 +114,12 @@ Tensor embedding(Arg index, const Tensor& weight, std::optional<std::int64_t> pa
 Tensor embedding_bag(Arg index, const Tensor& offsets, const Tensor& weight, BagMode mode) {
   check_table("embedding_bag", index, weight);
   if (index->rank() != 1 || offsets.rank() != 1 || offsets.dtype() != int64)
-    fail<ShapeError>(
-        "embedding_bag",
-        fmt::format("expected an index [n] and offsets [bags] of int64, got {} and {} {}",
-                    to_string(index->shape()),
-                    to_string(offsets.dtype()),
-                    to_string(offsets.shape())),
-        index.site);
+    fail<ShapeError>("embedding_bag",
+                     fmt::format("expected an index [n] and offsets [bags] of int64, got {} and {} {}",
+                                 to_string(index->shape()),
+                                 to_string(offsets.dtype()),
+                                 to_string(offsets.shape())),
+                     index.site);
   const SitePin pin(index.site);
   const Bags bags(index, offsets);
   const Tensor rows = index_select(weight, 0, index);
@@ -155,32 +138,28 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
   check_floating("attention", q);
   check_same_dtype("attention", q, k);
   check_same_dtype("attention", q, v);
-  if (q->rank() < 2 || k.rank() < 2 || v.rank() < 2 || q->size(-1) != k.size(-1) ||
-      k.size(-2) != v.size(-2))
-    fail<ShapeError>(
-        "attention",
-        fmt::format("expected q [*, L, D], k [*, S, D] and v [*, S, E], got {}, {} and {}",
-                    to_string(q->shape()),
-                    to_string(k.shape()),
-                    to_string(v.shape())),
-        q.site);
+  if (q->rank() < 2 || k.rank() < 2 || v.rank() < 2 || q->size(-1) != k.size(-1) || k.size(-2) != v.size(-2))
+    fail<ShapeError>("attention",
+                     fmt::format("expected q [*, L, D], k [*, S, D] and v [*, S, E], got {}, {} and {}",
+                                 to_string(q->shape()),
+                                 to_string(k.shape()),
+                                 to_string(v.shape())),
+                     q.site);
   const auto leading = [](const Tensor& x) {
     return Shape(std::span(x.shape().begin(), static_cast<std::size_t>(x.rank() - 2)));
   };
-  Shape full = broadcast_shapes(broadcast_shapes(leading(q), leading(k), "attention", q.site),
-                                leading(v),
-                                "attention",
-                                q.site);
+  Shape full =
+      broadcast_shapes(broadcast_shapes(leading(q), leading(k), "attention", q.site), leading(v), "attention", q.site);
   full.push_back(q->size(-2));
   full.push_back(k.size(-2));
   if (options.mask.defined()) {
     check_attention_mask("attention", options.mask, q->dtype(), q.site);
     if (!broadcasts_to(options.mask.shape(), full))
-      fail<ShapeError>("attention",
-                       fmt::format("expected a mask that broadcasts to {}, got {}",
-                                   to_string(full),
-                                   to_string(options.mask.shape())),
-                       q.site);
+      fail<ShapeError>(
+          "attention",
+          fmt::format(
+              "expected a mask that broadcasts to {}, got {}", to_string(full), to_string(options.mask.shape())),
+          q.site);
   }
   const SitePin pin(q.site);
   constexpr double nowhere = -std::numeric_limits<double>::infinity();
@@ -191,27 +170,24 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
     scores = where(allowed, scores, nowhere);
   }
   if (!options.mask.defined()) return matmul(softmax(scores, -1), v);
-  scores = options.mask.dtype() == boolean ? where(options.mask, scores, nowhere)
-                                           : add(scores, options.mask);
+  scores = options.mask.dtype() == boolean ? where(options.mask, scores, nowhere) : add(scores, options.mask);
   return matmul(attention_weights(scores), v);
 }
 
 Tensor bilinear(Arg a, const Tensor& b, const Tensor& weight, const Tensor& bias) {
   check_floating("bilinear", a);
-  const bool fits = weight.rank() == 3 && a->rank() >= 1 && b.rank() == a->rank() &&
-                    a->size(-1) == weight.size(1) && b.size(-1) == weight.size(2);
+  const bool fits = weight.rank() == 3 && a->rank() >= 1 && b.rank() == a->rank() && a->size(-1) == weight.size(1) &&
+                    b.size(-1) == weight.size(2);
   bool same = fits;
   for (int d = 0; same && d + 1 < a->rank(); ++d) same = a->size(d) == b.size(d);
   if (!same || (bias.defined() && bias.shape() != Shape{weight.size(0)}))
-    fail<ShapeError>(
-        "bilinear",
-        fmt::format(
-            "expected a [*, I], b [*, J], weight [O, I, J] and bias [O], got {}, {}, {} and {}",
-            to_string(a->shape()),
-            to_string(b.shape()),
-            to_string(weight.shape()),
-            bias.defined() ? to_string(bias.shape()) : "none"),
-        a.site);
+    fail<ShapeError>("bilinear",
+                     fmt::format("expected a [*, I], b [*, J], weight [O, I, J] and bias [O], got {}, {}, {} and {}",
+                                 to_string(a->shape()),
+                                 to_string(b.shape()),
+                                 to_string(weight.shape()),
+                                 bias.defined() ? to_string(bias.shape()) : "none"),
+                     a.site);
   const SitePin pin(a.site);
   // All products a_i b_j of a sample, as a row.
   const std::int64_t out = weight.size(0), pairs = weight.size(1) * weight.size(2);

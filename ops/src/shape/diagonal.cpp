@@ -19,10 +19,8 @@ struct Diagonal : Op {
   std::int64_t offset = 0;
   Tensor forward(const Tensor& x) const {
     Shape sizes = x.shape(), strides = x.strides();
-    const std::int64_t row = std::max<std::int64_t>(0, -offset),
-                       column = std::max<std::int64_t>(0, offset);
-    const std::int64_t n =
-        std::max<std::int64_t>(0, std::min(sizes[axis1] - row, sizes[axis2] - column));
+    const std::int64_t row = std::max<std::int64_t>(0, -offset), column = std::max<std::int64_t>(0, offset);
+    const std::int64_t n = std::max<std::int64_t>(0, std::min(sizes[axis1] - row, sizes[axis2] - column));
     const std::int64_t step = strides[axis1] + strides[axis2];
     const std::int64_t first = row * strides[axis1] + column * strides[axis2];
     for (Shape* s : {&sizes, &strides}) {
@@ -61,15 +59,12 @@ struct DiagEmbed : Op {
   }
 };
 
-Cotangents Diagonal::vjp(const Pullback& p) const {
-  return {apply(DiagEmbed{{}, *this, p.shape()}, p.g)};
-}
+Cotangents Diagonal::vjp(const Pullback& p) const { return {apply(DiagEmbed{{}, *this, p.shape()}, p.g)}; }
 
 /// The elements below, or above, a diagonal of the last two axes, and on it.
 template <bool lower>
 struct Triangle : Op {
-  static constexpr OpInfo info{
-      .name = lower ? "tril" : "triu", .linearity = Linearity::linear, .flops = 0};
+  static constexpr OpInfo info{.name = lower ? "tril" : "triu", .linearity = Linearity::linear, .flops = 0};
   std::int64_t diagonal = 0;
   Tensor forward(const Tensor& x) const {
     const Tensor y = clone(x);
@@ -79,12 +74,11 @@ struct Triangle : Op {
       T* out = Tensor(y).mutable_data<T>();
       for (std::int64_t row = 0; row < y.numel() / n; ++row, out += n) {
         const std::int64_t i = row % rows;
-        const std::int64_t edge =
-            std::clamp<std::int64_t>(diagonal > n       ? n
-                                     : diagonal < -rows ? 0
-                                                        : i + diagonal + lower,
-                                     0,
-                                     n);
+        const std::int64_t edge = std::clamp<std::int64_t>(diagonal > n       ? n
+                                                           : diagonal < -rows ? 0
+                                                                              : i + diagonal + lower,
+                                                           0,
+                                                           n);
         lower ? std::fill(out + edge, out + n, T(0)) : std::fill(out, out + edge, T(0));
       }
     });
@@ -101,8 +95,7 @@ template <bool lower>
 Tensor triangle(Arg x, std::int64_t diagonal) {
   using O = Triangle<lower>;
   if (x->rank() < 2)
-    fail<ShapeError>(
-        O::info.name, "expected a tensor of rank >= 2, got " + to_string(x->shape()), x.site);
+    fail<ShapeError>(O::info.name, "expected a tensor of rank >= 2, got " + to_string(x->shape()), x.site);
   return apply(O{{}, diagonal}, x);
 }
 
@@ -126,10 +119,8 @@ Tensor diag_embed(Arg x, std::int64_t offset, std::int64_t axis1, std::int64_t a
   if (x->rank() == 0) fail<ShapeError>(name, "expected a tensor of rank >= 1, got []", x.site);
   check_room(name, x->shape(), x.site);
   DiagEmbed op;
-  const int a = check_axis(name, x, axis1, x->rank() + 1),
-            b = check_axis(name, x, axis2, x->rank() + 1);
-  if (a == b)
-    fail<IndexError>(name, fmt::format("expected two axes, got {} and {}", axis1, axis2), x.site);
+  const int a = check_axis(name, x, axis1, x->rank() + 1), b = check_axis(name, x, axis2, x->rank() + 1);
+  if (a == b) fail<IndexError>(name, fmt::format("expected two axes, got {} and {}", axis1, axis2), x.site);
   const std::int64_t size = x->shape().back() + std::abs(offset);
   op.place.axis1 = a;
   op.place.axis2 = b;
@@ -160,19 +151,17 @@ std::span<const OpEntry> diagonal_ops() {
        &op_class<Diagonal>,
        {"x[i, i + k]", "g on the diagonal"},
        [] {
-         return Examples{
-             {"main", {{}}, [](In in) { return diagonal(in[0]); }},
-             {"1 of axes 2, 0", {{{2, 3, 4}}}, [](In in) { return diagonal(in[0], 1, 2, 0); }},
-             {"-1", {{{3, 3}}}, [](In in) { return diagonal(in[0], -1); }},
-             {"outside", {{}}, [](In in) { return diagonal(in[0], 7); }}};
+         return Examples{{"main", {{}}, [](In in) { return diagonal(in[0]); }},
+                         {"1 of axes 2, 0", {{{2, 3, 4}}}, [](In in) { return diagonal(in[0], 1, 2, 0); }},
+                         {"-1", {{{3, 3}}}, [](In in) { return diagonal(in[0], -1); }},
+                         {"outside", {{}}, [](In in) { return diagonal(in[0], 7); }}};
        }},
       {"diag_embed",
        &op_class<DiagEmbed>,
        {"a matrix with x on the diagonal", "the diagonal of g"},
        [] {
-         return Examples{
-             {"main", {{}}, [](In in) { return diag_embed(in[0]); }},
-             {"-1, axes 0, 2", {{}}, [](In in) { return diag_embed(in[0], -1, 0, 2); }}};
+         return Examples{{"main", {{}}, [](In in) { return diag_embed(in[0]); }},
+                         {"-1, axes 0, 2", {{}}, [](In in) { return diag_embed(in[0], -1, 0, 2); }}};
        }},
       {"diag",
        nullptr,

@@ -58,14 +58,12 @@ Tensor picked(const Tensor& x, int axis, std::int64_t n, F place) {
 std::int64_t modulo(std::int64_t i, std::int64_t n) { return (i % n + n) % n; }
 
 void check_repeats(const char* op, std::int64_t repeats, CallSite site) {
-  if (repeats < 0)
-    fail<ArgumentError>(op, fmt::format("expected repeats >= 0, got {}", repeats), site);
+  if (repeats < 0) fail<ArgumentError>(op, fmt::format("expected repeats >= 0, got {}", repeats), site);
 }
 
 void check_pairs(const char* op, Arg x, const char* what, const Shape& a, const Shape& b) {
   if (a.rank() != b.rank())
-    fail<ShapeError>(
-        op, fmt::format("expected {}, got {} and {}", what, to_string(a), to_string(b)), x.site);
+    fail<ShapeError>(op, fmt::format("expected {}, got {} and {}", what, to_string(a), to_string(b)), x.site);
 }
 
 Tensor repeated(const char* op, Arg x, Shape repeats) {
@@ -91,9 +89,7 @@ Tensor narrow(Arg x, std::int64_t axis, std::int64_t start, std::int64_t length)
   const std::int64_t n = x->shape()[d], first = start < 0 ? start + n : start;
   if (first < 0 || first > n || length < 0 || length > n - first)
     fail<IndexError>(
-        "narrow",
-        fmt::format("expected places within 0..{}, got {} from {} on", n, length, start),
-        x.site);
+        "narrow", fmt::format("expected places within 0..{}, got {} from {} on", n, length, start), x.site);
   return slice(x, d, first, first + length);
 }
 
@@ -122,12 +118,10 @@ Tensor unflatten(Arg x, std::int64_t axis, const Shape& sizes) {
     known *= given[open];
   }
   if (!valid || known != n || (open >= 0 && given[open] < 0))
-    fail<ShapeError>("unflatten",
-                     fmt::format("expected sizes with the product of axis {} of {}, got {}",
-                                 d,
-                                 to_string(shape),
-                                 to_string(sizes)),
-                     x.site);
+    fail<ShapeError>(
+        "unflatten",
+        fmt::format("expected sizes with the product of axis {} of {}, got {}", d, to_string(shape), to_string(sizes)),
+        x.site);
   const SitePin pin(x.site);
   shape.erase(d);
   for (int i = 0; i < given.rank(); ++i) shape.insert(d + i, given[i]);
@@ -141,8 +135,7 @@ Tensor movedim(Arg x, const Shape& source, const Shape& destination) {
   Shape order = x->shape();
   for (std::int64_t& axis : order) axis = -1;
   for (int i = 0; i < source.rank(); ++i)
-    order[normalize_axis(destination[i], x->rank(), "movedim")] =
-        normalize_axis(source[i], x->rank(), "movedim");
+    order[normalize_axis(destination[i], x->rank(), "movedim")] = normalize_axis(source[i], x->rank(), "movedim");
   const Shape others = axes_of(~from & ((1U << x->rank()) - 1));
   int next = 0;
   for (std::int64_t& axis : order)
@@ -161,8 +154,7 @@ Tensor swapdims(Arg x, std::int64_t a, std::int64_t b) {
 }
 
 Tensor rot90(Arg x, std::int64_t k, const Shape& axes) {
-  if (axes.rank() != 2)
-    fail<ArgumentError>("rot90", "expected two axes, got " + to_string(axes), x.site);
+  if (axes.rank() != 2) fail<ArgumentError>("rot90", "expected two axes, got " + to_string(axes), x.site);
   axis_mask("rot90", x, axes);
   const SitePin pin(x.site);
   switch (modulo(k, 4)) {
@@ -201,13 +193,10 @@ Tensor repeat_interleave(Arg x, const Tensor& repeats, std::int64_t axis) {
   constexpr auto name = "repeat_interleave";
   const int d = check_axis(name, x, axis, x->rank());
   if (repeats.dtype() != int64)
-    fail<DTypeError>(
-        name, fmt::format("expected int64 repeats, got {}", to_string(repeats.dtype())), x.site);
+    fail<DTypeError>(name, fmt::format("expected int64 repeats, got {}", to_string(repeats.dtype())), x.site);
   if (repeats.shape() != Shape{x->shape()[d]})
     fail<ShapeError>(
-        name,
-        fmt::format("expected {} repeats, got {}", x->shape()[d], to_string(repeats.shape())),
-        x.site);
+        name, fmt::format("expected {} repeats, got {}", x->shape()[d], to_string(repeats.shape())), x.site);
   const Tensor dense = contiguous(repeats);
   const std::int64_t* count = dense.data<std::int64_t>();
   std::vector<std::int64_t> places;
@@ -230,17 +219,13 @@ Tensor roll(Arg x, const Shape& shifts, const Shape& axes) {
   return y;
 }
 
-Tensor roll(Arg x, std::int64_t shift, std::int64_t axis) {
-  return roll(x, Shape{shift}, Shape{axis});
-}
+Tensor roll(Arg x, std::int64_t shift, std::int64_t axis) { return roll(x, Shape{shift}, Shape{axis}); }
 
 Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double value) {
   if (pads.size() % 2 != 0 || static_cast<int>(pads.size() / 2) > x->rank())
     fail<ArgumentError>(
         "pad",
-        fmt::format("expected a pair of pads for each of at most {} axes, got {} numbers",
-                    x->rank(),
-                    pads.size()),
+        fmt::format("expected a pair of pads for each of at most {} axes, got {} numbers", x->rank(), pads.size()),
         x.site);
   const int pairs = static_cast<int>(pads.size() / 2);
   Window window;
@@ -250,24 +235,19 @@ Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double va
   bool same = true;
   for (int i = 0; i < pairs; ++i) {
     const int d = x->rank() - 1 - i;
-    const std::int64_t left = pads[static_cast<std::size_t>(2 * i)],
-                       right = pads[static_cast<std::size_t>(2 * i + 1)], n = x->shape()[d];
-    const std::int64_t kept =
-        n + std::min<std::int64_t>(left, 0) + std::min<std::int64_t>(right, 0);
-    const std::int64_t most = mode == PadMode::reflect    ? kept - 1
-                              : mode == PadMode::circular ? kept
-                              : mode == PadMode::replicate && kept <= 0
-                                  ? 0
-                                  : std::numeric_limits<std::int64_t>::max() / 4;
-    if (left > std::max<std::int64_t>(0, most) || right > std::max<std::int64_t>(0, most) ||
-        left < -n || right < -n || left + right < -n)
-      fail<ShapeError>("pad",
-                       fmt::format("expected pads that fit axis {} of {}, got {} and {}",
-                                   d,
-                                   to_string(x->shape()),
-                                   left,
-                                   right),
-                       x.site);
+    const std::int64_t left = pads[static_cast<std::size_t>(2 * i)], right = pads[static_cast<std::size_t>(2 * i + 1)],
+                       n = x->shape()[d];
+    const std::int64_t kept = n + std::min<std::int64_t>(left, 0) + std::min<std::int64_t>(right, 0);
+    const std::int64_t most = mode == PadMode::reflect                  ? kept - 1
+                              : mode == PadMode::circular               ? kept
+                              : mode == PadMode::replicate && kept <= 0 ? 0
+                                                                        : std::numeric_limits<std::int64_t>::max() / 4;
+    if (left > std::max<std::int64_t>(0, most) || right > std::max<std::int64_t>(0, most) || left < -n || right < -n ||
+        left + right < -n)
+      fail<ShapeError>(
+          "pad",
+          fmt::format("expected pads that fit axis {} of {}, got {} and {}", d, to_string(x->shape()), left, right),
+          x.site);
     window.low[d] = -left;
     window.shape[d] = n + left + right;
     same = same && left == 0 && right == 0;
@@ -283,8 +263,7 @@ Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double va
     const std::int64_t n = x->shape()[d], low = window.low[d];
     if (window.shape[d] == n && low == 0) continue;
     // What a crop cuts off is gone: it does not come back around the other end.
-    const std::int64_t first = std::max<std::int64_t>(0, low),
-                       count = std::min(n, low + window.shape[d]) - first;
+    const std::int64_t first = std::max<std::int64_t>(0, low), count = std::min(n, low + window.shape[d]) - first;
     y = picked(y, d, window.shape[d], [=](std::int64_t i) {
       const std::int64_t place = low + i;
       if (mode == PadMode::circular) return first + modulo(place - first, count);
@@ -298,13 +277,11 @@ Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode, double va
 std::vector<Tensor> meshgrid(std::span<const Tensor> xs, bool xy, CallSite site) {
   if (xs.empty()) fail<ArgumentError>("meshgrid", "expected at least one tensor, got none", site);
   if (xs.size() > kMaxRank)
-    fail<ShapeError>(
-        "meshgrid", fmt::format("expected at most {} tensors, got {}", kMaxRank, xs.size()), site);
+    fail<ShapeError>("meshgrid", fmt::format("expected at most {} tensors, got {}", kMaxRank, xs.size()), site);
   const SitePin pin(site);
   Shape shape;
   for (const Tensor& x : xs) {
-    if (x.rank() > 1)
-      fail<ShapeError>("meshgrid", "expected vectors, got " + to_string(x.shape()), site);
+    if (x.rank() > 1) fail<ShapeError>("meshgrid", "expected vectors, got " + to_string(x.shape()), site);
     shape.push_back(x.numel());
   }
   std::vector<Tensor> grids;

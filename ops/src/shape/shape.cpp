@@ -177,12 +177,10 @@ Shape fill_in(Arg x, Shape shape) {
     valid = valid && known == n;
   }
   if (!valid)
-    fail<ShapeError>("reshape",
-                     fmt::format("expected a shape for the {} elements of {}, got {}",
-                                 n,
-                                 to_string(x->shape()),
-                                 to_string(shape)),
-                     x.site);
+    fail<ShapeError>(
+        "reshape",
+        fmt::format("expected a shape for the {} elements of {}, got {}", n, to_string(x->shape()), to_string(shape)),
+        x.site);
   return shape;
 }
 
@@ -214,9 +212,7 @@ Tensor flatten(Arg x, std::int64_t first, std::int64_t last) {
   const int a = check_axis("flatten", x, first, x->rank());
   const int b = check_axis("flatten", x, last, x->rank());
   if (a > b)
-    fail<ArgumentError>("flatten",
-                        fmt::format("expected a first axis before the last, got {} and {}", a, b),
-                        x.site);
+    fail<ArgumentError>("flatten", fmt::format("expected a first axis before the last, got {} and {}", a, b), x.site);
   const Shape from = x->shape();
   Shape to;
   for (int d = 0; d < from.rank(); ++d) {
@@ -238,11 +234,9 @@ Tensor transpose(Arg x, std::int64_t a, std::int64_t b) {
 
 Tensor permute(Arg x, const Shape& axes) {
   if (axes.rank() != x->rank())
-    fail<ShapeError>(
-        "permute",
-        fmt::format(
-            "expected an order of the axes of {}, got {}", to_string(x->shape()), to_string(axes)),
-        x.site);
+    fail<ShapeError>("permute",
+                     fmt::format("expected an order of the axes of {}, got {}", to_string(x->shape()), to_string(axes)),
+                     x.site);
   Permute op;
   op.axes = axes;
   for (std::int64_t& axis : op.axes) axis = check_axis("permute", x, axis, x->rank());
@@ -254,9 +248,7 @@ Tensor squeeze(Arg x, std::int64_t axis) {
   const int d = check_axis("squeeze", x, axis, x->rank());
   if (x->raw()->sizes()[d] != 1)
     fail<ShapeError>(
-        "squeeze",
-        fmt::format("expected an axis of size 1, got axis {} of {}", axis, to_string(x->shape())),
-        x.site);
+        "squeeze", fmt::format("expected an axis of size 1, got axis {} of {}", axis, to_string(x->shape())), x.site);
   Squeeze op;
   op.mask = 1U << d;
   return apply(op, x);
@@ -280,11 +272,9 @@ Tensor broadcast_to(Arg x, const Shape& shape) {
   const Shape from = x->shape();
   if (from == shape) return x;
   if (!broadcasts(from, shape))
-    fail<ShapeError>(
-        "broadcast_to",
-        fmt::format(
-            "expected a shape that {} broadcasts to, got {}", to_string(from), to_string(shape)),
-        x.site);
+    fail<ShapeError>("broadcast_to",
+                     fmt::format("expected a shape that {} broadcasts to, got {}", to_string(from), to_string(shape)),
+                     x.site);
   BroadcastTo op;
   op.shape = shape;
   return apply(op, x);
@@ -294,13 +284,10 @@ Tensor sum_to(Arg x, const Shape& shape) {
   const Shape from = x->shape();
   if (from == shape) return x;
   if (!broadcasts(shape, from))
-    fail<ShapeError>(
-        "sum_to",
-        fmt::format(
-            "expected a shape that broadcasts to {}, got {}", to_string(from), to_string(shape)),
-        x.site);
-  if (x->dtype() == boolean)
-    fail<DTypeError>("sum_to", "expected a tensor of numbers, got bool", x.site);
+    fail<ShapeError>("sum_to",
+                     fmt::format("expected a shape that broadcasts to {}, got {}", to_string(from), to_string(shape)),
+                     x.site);
+  if (x->dtype() == boolean) fail<DTypeError>("sum_to", "expected a tensor of numbers, got bool", x.site);
   SumTo op;
   op.shape = shape;
   return apply(op, x);
@@ -318,8 +305,7 @@ std::vector<OpEntry> shape_examples();  // in examples/shape.cpp
 
 std::span<const OpEntry> shape_ops() {
   static const auto table =
-      typed<Reshape, Transpose, Permute, Squeeze, Unsqueeze, BroadcastTo, SumTo, Flip>(
-          shape_examples());
+      typed<Reshape, Transpose, Permute, Squeeze, Unsqueeze, BroadcastTo, SumTo, Flip>(shape_examples());
   return table;
 }
 

@@ -26,8 +26,7 @@ Shape with_size(Shape shape, int axis, std::int64_t size) {
 }
 
 /// `length` places of an axis from `start` on, all in range.
-Tensor narrow(
-    const Tensor& x, int axis, std::int64_t start, std::int64_t length, std::int64_t step = 1) {
+Tensor narrow(const Tensor& x, int axis, std::int64_t start, std::int64_t length, std::int64_t step = 1) {
   Shape sizes = x.shape(), strides = x.strides();
   sizes[axis] = length;
   const std::int64_t offset = length == 0 ? 0 : start * strides[axis];
@@ -115,8 +114,7 @@ struct Parts : Op {
 };
 
 struct Concat : Parts {
-  static constexpr OpInfo info{
-      .name = "concat", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
+  static constexpr OpInfo info{.name = "concat", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
 
   Tensor forward(std::span<const Tensor> xs) const {
     std::int64_t size = 0;
@@ -132,8 +130,7 @@ struct Concat : Parts {
       } else if (x.numel() > 0) {
         const auto bytes = static_cast<std::size_t>(n * inner);
         for (std::int64_t row = 0; row < lines.outer; ++row)
-          std::memcpy(
-              y.raw()->data + (row * size + at) * inner, x.raw()->data + row * n * inner, bytes);
+          std::memcpy(y.raw()->data + (row * size + at) * inner, x.raw()->data + row * n * inner, bytes);
       }
       at += n;
     }
@@ -152,8 +149,7 @@ struct Concat : Parts {
 };
 
 struct Stack : Op {
-  static constexpr OpInfo info{
-      .name = "stack", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
+  static constexpr OpInfo info{.name = "stack", .arity = kVariadic, .linearity = Linearity::linear, .flops = 0};
   int axis = 0;
 
   Tensor forward(std::span<const Tensor> xs) const {
@@ -176,8 +172,7 @@ struct Stack : Op {
 };
 
 struct Split : Parts {
-  static constexpr OpInfo info{
-      .name = "split", .linearity = Linearity::linear, .outputs = kMostParts, .flops = 0};
+  static constexpr OpInfo info{.name = "split", .linearity = Linearity::linear, .outputs = kMostParts, .flops = 0};
 
   Tensors forward(const Tensor& x) const {
     Tensors result(sizes.size());
@@ -198,13 +193,8 @@ struct Split : Parts {
 };
 
 /// A slice in Python's terms as places of an axis of size n.
-Range resolve(const char* op,
-              int axis,
-              std::int64_t n,
-              std::int64_t start,
-              std::int64_t stop,
-              std::int64_t step,
-              CallSite site) {
+Range resolve(
+    const char* op, int axis, std::int64_t n, std::int64_t start, std::int64_t stop, std::int64_t step, CallSite site) {
   if (step == 0) fail<ArgumentError>(op, "expected a step other than 0", site);
   Range range;
   range.axis = axis;
@@ -226,17 +216,14 @@ Tensors gather_inputs(const char* op, std::span<const Tensor> xs, CallSite site)
   DType dtype = xs[0].dtype();
   for (const Tensor& x : xs) dtype = promote(dtype, x.dtype());
   Tensors result(xs.size());
-  for (std::size_t i = 0; i < xs.size(); ++i)
-    result[i] = xs[i].dtype() == dtype ? xs[i] : to(Arg(xs[i], site), dtype);
+  for (std::size_t i = 0; i < xs.size(); ++i) result[i] = xs[i].dtype() == dtype ? xs[i] : to(Arg(xs[i], site), dtype);
   return result;
 }
 
 [[noreturn]] void fail_unequal(
     const char* op, const std::string& what, const Tensor& a, const Tensor& b, CallSite site) {
   fail<ShapeError>(
-      op,
-      fmt::format("expected {}, got {} and {}", what, to_string(a.shape()), to_string(b.shape())),
-      site);
+      op, fmt::format("expected {}, got {} and {}", what, to_string(a.shape()), to_string(b.shape())), site);
 }
 
 std::vector<Tensor> split_into(Arg x, std::span<const std::int64_t> sizes, int axis) {
@@ -283,10 +270,8 @@ Tensor concat(std::span<const Tensor> xs, std::int64_t axis, CallSite site) {
   op.sizes.reserve(inputs.size());
   const Shape shape = first->shape();
   for (const Tensor& x : inputs) {
-    if (x.rank() != shape.rank() ||
-        with_size(x.shape(), op.axis, 0) != with_size(shape, op.axis, 0))
-      fail_unequal(
-          "concat", fmt::format("shapes that agree but for axis {}", op.axis), first, x, site);
+    if (x.rank() != shape.rank() || with_size(x.shape(), op.axis, 0) != with_size(shape, op.axis, 0))
+      fail_unequal("concat", fmt::format("shapes that agree but for axis {}", op.axis), first, x, site);
     op.sizes.push_back(x.raw()->sizes()[op.axis]);
   }
   return apply_list(op, inputs, site);
@@ -322,27 +307,23 @@ std::vector<Tensor> split(Arg x, const std::vector<std::int64_t>& sizes, std::in
   if (!fits || left != 0) {
     std::string got;
     for (std::int64_t size : sizes) got += fmt::format("{}{}", got.empty() ? "" : ", ", size);
-    fail<ShapeError>("split",
-                     fmt::format("expected sizes with the sum of axis {} of {}, got [{}]",
-                                 d,
-                                 to_string(x->shape()),
-                                 got),
-                     x.site);
+    fail<ShapeError>(
+        "split",
+        fmt::format("expected sizes with the sum of axis {} of {}, got [{}]", d, to_string(x->shape()), got),
+        x.site);
   }
   return sizes.empty() ? std::vector<Tensor>() : split_into(x, sizes, d);
 }
 
 std::vector<Tensor> split(Arg x, std::int64_t size, std::int64_t axis) {
   const int d = check_axis("split", x, axis, x->rank());
-  if (size < 1)
-    fail<ArgumentError>("split", fmt::format("expected a size >= 1, got {}", size), x.site);
+  if (size < 1) fail<ArgumentError>("split", fmt::format("expected a size >= 1, got {}", size), x.site);
   return split_evenly(x, std::min(size, std::max<std::int64_t>(1, x->raw()->sizes()[d])), d);
 }
 
 std::vector<Tensor> chunk(Arg x, std::int64_t count, std::int64_t axis) {
   const int d = check_axis("chunk", x, axis, x->rank());
-  if (count < 1)
-    fail<ArgumentError>("chunk", fmt::format("expected parts >= 1, got {}", count), x.site);
+  if (count < 1) fail<ArgumentError>("chunk", fmt::format("expected parts >= 1, got {}", count), x.site);
   const std::int64_t n = x->raw()->sizes()[d];
   return split_evenly(x, std::max<std::int64_t>(1, n / count + (n % count != 0)), d);
 }
@@ -354,12 +335,8 @@ Tensor slice(Arg x, std::int64_t axis, std::int64_t start, std::int64_t stop, st
   return op.step == 1 && op.length == x->raw()->sizes()[d] ? x.tensor : apply(op, x);
 }
 
-Tensor slice_put(Arg x,
-                 const Shape& shape,
-                 std::int64_t axis,
-                 std::int64_t start,
-                 std::int64_t stop,
-                 std::int64_t step) {
+Tensor slice_put(
+    Arg x, const Shape& shape, std::int64_t axis, std::int64_t start, std::int64_t stop, std::int64_t step) {
   const int d = check_axis("slice_put", x, axis, shape.rank());
   SlicePut op;
   const std::int64_t n = std::max<std::int64_t>(0, shape[d]);
@@ -382,11 +359,9 @@ Tensor select(Arg x, std::int64_t axis, std::int64_t index) {
   Select op;
   op.axis = d;
   op.index = index < 0 ? index + n : index;
-  if (n == 0)
-    fail<IndexError>("select", fmt::format("expected no index into size 0, got {}", index), x.site);
+  if (n == 0) fail<IndexError>("select", fmt::format("expected no index into size 0, got {}", index), x.site);
   if (op.index < 0 || op.index >= n)
-    fail<IndexError>(
-        "select", fmt::format("expected an index in {}..{}, got {}", -n, n - 1, index), x.site);
+    fail<IndexError>("select", fmt::format("expected an index in {}..{}, got {}", -n, n - 1, index), x.site);
   return apply(op, x);
 }
 

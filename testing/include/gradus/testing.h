@@ -11,10 +11,7 @@ GRADUS_EXPORT_BEGIN
 namespace gradus::op_suite::detail {
 
 /// Registers one test a property. The subjects are made when the tests run, after all static objects.
-bool register_tests(const char* text,
-                    std::function<std::vector<Subject>()> make,
-                    const char* file,
-                    int line);
+bool register_tests(const char* text, std::function<std::vector<Subject>()> make, const char* file, int line);
 
 }  // namespace gradus::op_suite::detail
 GRADUS_EXPORT_END

@@ -19,10 +19,9 @@ Tensor by_definition(const Tensor& x, const Tensor& w, const ConvOptions& o) {
   const std::int64_t rows = (x.size(2) + 2 * p - d * (w.size(2) - 1) - 1) / s + 1;
   const std::int64_t columns = (x.size(3) + 2 * p - d * (w.size(3) - 1) - 1) / s + 1;
   const auto xs = x.to_vector(), ws = w.to_vector();
-  const auto at =
-      [](const Tensor& t, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t e) {
-        return static_cast<std::size_t>(((a * t.size(1) + b) * t.size(2) + c) * t.size(3) + e);
-      };
+  const auto at = [](const Tensor& t, std::int64_t a, std::int64_t b, std::int64_t c, std::int64_t e) {
+    return static_cast<std::size_t>(((a * t.size(1) + b) * t.size(2) + c) * t.size(3) + e);
+  };
   std::vector<double> ys;
   for (std::int64_t n = 0; n < x.size(0); ++n)
     for (std::int64_t out = 0; out < w.size(0); ++out)
@@ -84,42 +83,31 @@ TEST(Conv, SameKeepsSizesWithOneMoreBehind) {
 TEST(Conv, TransposedIsTheGradient) {
   const Tensor x = leaf(draw({2, 3, 7, 6}, 1)), w = draw({4, 3, 3, 2}, 2);
   const Tensor y = conv2d(x, w, {}, {.stride = 2, .padding = 1}), g = draw(y.shape(), 3);
-  const Tensor back =
-      conv_transpose2d(g, w, {}, {.stride = 2, .padding = 1, .output_padding = {0, 0}});
+  const Tensor back = conv_transpose2d(g, w, {}, {.stride = 2, .padding = 1, .output_padding = {0, 0}});
   const Tensor dx = run_rule(y, g, false)[0];
   expect_near(back, slice(slice(dx, 2, 0, back.size(2)), 3, 0, back.size(3)), 1e-12);
 }
 
 TEST(Conv, Errors) {
   const Tensor x = zeros({2, 3, 8, 8}), w = zeros({4, 3, 3, 3});
-  expect_error<ShapeError>(
-      "conv2d",
-      "expected an input with 3 channels for weight [4, 3, 3, 3] and 1 groups, got [2, 4, 8, 8]",
-      [&] {
-        conv2d(zeros({2, 4, 8, 8}), w);
-      });
-  expect_error<ShapeError>(
-      "conv2d", "expected bias [4], got [3]", [&] { conv2d(x, w, zeros({3})); });
+  expect_error<ShapeError>("conv2d",
+                           "expected an input with 3 channels for weight [4, 3, 3, 3] and 1 groups, got [2, 4, 8, 8]",
+                           [&] { conv2d(zeros({2, 4, 8, 8}), w); });
+  expect_error<ShapeError>("conv2d", "expected bias [4], got [3]", [&] { conv2d(x, w, zeros({3})); });
   expect_error<ShapeError>("conv2d",
                            "expected a kernel that reaches over at most 8 elements of spatial axis "
                            "0 (with padding), got 9 for input [2, 3, 8, 8]",
-                           [&] {
-                             conv2d(x, zeros({4, 3, 9, 1}));
-                           });
-  expect_error<ArgumentError>(
-      "conv2d", "expected stride >= 1, got 0", [&] { conv2d(x, w, {}, {.stride = 0}); });
+                           [&] { conv2d(x, zeros({4, 3, 9, 1})); });
+  expect_error<ArgumentError>("conv2d", "expected stride >= 1, got 0", [&] { conv2d(x, w, {}, {.stride = 0}); });
   expect_error<ArgumentError>("conv2d", "expected stride 1 with padding same, got [2, 2]", [&] {
     conv2d(x, w, {}, {.stride = 2, .padding = Padding::same});
   });
   expect_error<DTypeError>("conv2d", "expected tensors of one dtype, got float32 and float64", [&] {
     conv2d(x, zeros({4, 3, 3, 3}, float64));
   });
-  expect_error<ArgumentError>(
-      "conv_transpose2d",
-      "expected output_padding below stride [1, 1] or dilation [1, 1], got [1, 1]",
-      [&] {
-        conv_transpose2d(zeros({2, 4, 8, 8}), w, {}, {.output_padding = 1});
-      });
+  expect_error<ArgumentError>("conv_transpose2d",
+                              "expected output_padding below stride [1, 1] or dilation [1, 1], got [1, 1]",
+                              [&] { conv_transpose2d(zeros({2, 4, 8, 8}), w, {}, {.output_padding = 1}); });
 }
 
 }  // namespace

@@ -37,8 +37,7 @@ struct Line {
   /// The element at a whole place; -1 for none.
   std::int64_t element(double place) const {
     if (padding == GridPadding::reflection) place = mirror(place);
-    if (padding != GridPadding::zeros)
-      place = std::min(std::max(place, 0.0), static_cast<double>(n - 1));
+    if (padding != GridPadding::zeros) place = std::min(std::max(place, 0.0), static_cast<double>(n - 1));
     return place < 0 || place > static_cast<double>(n - 1) ? -1 : std::llround(place);
   }
   /// Turned round at the ends one time after another.
@@ -83,8 +82,7 @@ Tensor by_definition(const Tensor& x, const Tensor& grid, const GridSampleOption
         double sum = 0;
         for (const auto& [i, v] : down.read(uv[1], o.mode))
           for (const auto& [j, u] : across.read(uv[0], o.mode))
-            if (i >= 0 && j >= 0)
-              sum += v * u * xs[static_cast<std::size_t>(((n * x.size(1) + c) * h + i) * w + j)];
+            if (i >= 0 && j >= 0) sum += v * u * xs[static_cast<std::size_t>(((n * x.size(1) + c) * h + i) * w + j)];
         ys.push_back(sum);
       }
   return from_vector(ys, {x.size(0), x.size(1), grid.size(1), grid.size(2)});
@@ -93,8 +91,7 @@ Tensor by_definition(const Tensor& x, const Tensor& grid, const GridSampleOption
 TEST(GridSample, ByDefinition) {
   const Tensor x = draw({2, 3, 4, 5}, 1), grid = draw({2, 3, 6, 2}, 2, 3);
   for (const GridMode mode : {GridMode::linear, GridMode::nearest, GridMode::cubic})
-    for (const GridPadding padding :
-         {GridPadding::zeros, GridPadding::border, GridPadding::reflection})
+    for (const GridPadding padding : {GridPadding::zeros, GridPadding::border, GridPadding::reflection})
       for (const bool corners : {false, true}) {
         SCOPED_TRACE(::testing::Message() << int(mode) << " " << int(padding) << " " << corners);
         const GridSampleOptions o{.mode = mode, .padding = padding, .align_corners = corners};
@@ -106,15 +103,15 @@ TEST(GridSample, TheIdentityGivesTheImage) {
   const Tensor image = draw({2, 3, 4, 5}, 3), volume = draw({2, 2, 3, 1, 4}, 4);
   for (const bool corners : {false, true}) {
     for (const GridMode mode : {GridMode::linear, GridMode::nearest, GridMode::cubic})
-      expect_near(contiguous(grid_sample(image,
-                                         affine_grid(identity(2, 2), image.shape(), corners),
-                                         {.mode = mode, .align_corners = corners})),
-                  image);
+      expect_near(
+          contiguous(grid_sample(
+              image, affine_grid(identity(2, 2), image.shape(), corners), {.mode = mode, .align_corners = corners})),
+          image);
     for (const GridMode mode : {GridMode::linear, GridMode::nearest})
-      expect_near(contiguous(grid_sample(volume,
-                                         affine_grid(identity(2, 3), volume.shape(), corners),
-                                         {.mode = mode, .align_corners = corners})),
-                  volume);
+      expect_near(
+          contiguous(grid_sample(
+              volume, affine_grid(identity(2, 3), volume.shape(), corners), {.mode = mode, .align_corners = corners})),
+          volume);
   }
 }
 
@@ -131,12 +128,10 @@ TEST(GridSample, TurnedOverAlongEachAxis) {
 /// interpolate in a smaller size and a grid of the same places agree.
 TEST(GridSample, AgreesWithInterpolate) {
   const Tensor x = draw({1, 2, 6, 5}, 6), theta = identity(1, 2);
-  expect_near(
-      contiguous(grid_sample(x, affine_grid(theta, {1, 2, 4, 3}, true), {.align_corners = true})),
-      interpolate(x, {4, 3}, {.mode = Interpolation::linear, .align_corners = true}));
-  expect_near(contiguous(grid_sample(x,
-                                     affine_grid(theta, {1, 2, 9, 8}),
-                                     {.mode = GridMode::cubic, .padding = GridPadding::border})),
+  expect_near(contiguous(grid_sample(x, affine_grid(theta, {1, 2, 4, 3}, true), {.align_corners = true})),
+              interpolate(x, {4, 3}, {.mode = Interpolation::linear, .align_corners = true}));
+  expect_near(contiguous(grid_sample(
+                  x, affine_grid(theta, {1, 2, 9, 8}), {.mode = GridMode::cubic, .padding = GridPadding::border})),
               interpolate(x, {9, 8}, {.mode = Interpolation::cubic}));
 }
 
@@ -145,10 +140,8 @@ TEST(GridSample, PlacesThatAreNoneOrFarAway) {
   for (const DType dtype : {float32, float64})
     for (const GridMode mode : {GridMode::linear, GridMode::nearest, GridMode::cubic}) {
       const Tensor image = cast(x, dtype);
-      const Tensor grid =
-          leaf(cast(reshape(values({kNaN, 0, kInfinity, -kInfinity, 1e30, 1e30, -1e30, kInfinity}),
-                            {1, 1, 4, 2}),
-                    dtype));
+      const Tensor grid = leaf(
+          cast(reshape(values({kNaN, 0, kInfinity, -kInfinity, 1e30, 1e30, -1e30, kInfinity}), {1, 1, 4, 2}), dtype));
       const Tensor y = grid_sample(image, grid, {.mode = mode});
       expect_tensor(contiguous(detach(y)), dtype, {1, 1, 1, 4}, {kNaN, 0, 0, 0});
       const Tensor edge = grid_sample(image, grid, {.mode = mode, .padding = GridPadding::border});
@@ -178,27 +171,22 @@ TEST(GridSample, Errors) {
   const std::string want =
       "expected images [N, C, H, W] with elements and a grid [N, *, *, 2], or [N, C, D, H, W] and "
       "[N, *, *, *, 3], got ";
-  expect_error<ShapeError>("grid_sample", want + "[1, 2, 3, 4] and [2, 2, 2, 2]", [&] {
-    grid_sample(x, zeros({2, 2, 2, 2}));
+  expect_error<ShapeError>(
+      "grid_sample", want + "[1, 2, 3, 4] and [2, 2, 2, 2]", [&] { grid_sample(x, zeros({2, 2, 2, 2})); });
+  expect_error<ShapeError>(
+      "grid_sample", want + "[1, 2, 0, 4] and [1, 2, 2, 2]", [&] { grid_sample(zeros({1, 2, 0, 4}), grid); });
+  expect_error<DTypeError>("grid_sample", "expected tensors of one dtype, got float32 and float64", [&] {
+    grid_sample(x, cast(grid, float64));
   });
-  expect_error<ShapeError>("grid_sample", want + "[1, 2, 0, 4] and [1, 2, 2, 2]", [&] {
-    grid_sample(zeros({1, 2, 0, 4}), grid);
-  });
-  expect_error<DTypeError>("grid_sample",
-                           "expected tensors of one dtype, got float32 and float64",
-                           [&] { grid_sample(x, cast(grid, float64)); });
   expect_error<ArgumentError>("grid_sample", "expected cubic for two spatial axes, got three", [&] {
     grid_sample(zeros({1, 1, 2, 2, 2}), zeros({1, 1, 1, 1, 3}), {.mode = GridMode::cubic});
   });
   expect_error<ShapeError>("affine_grid",
                            "expected theta [N, 2, 3] and a size [N, C, H, W], or [N, 3, 4] and [N, "
                            "C, D, H, W], got [1, 2, 3] and [2, 1, 4, 4]",
-                           [&] {
-                             affine_grid(zeros({1, 2, 3}), {2, 1, 4, 4});
-                           });
-  expect_error<ArgumentError>("affine_grid", "expected sizes >= 1, got [1, 1, 0, 4]", [&] {
-    affine_grid(zeros({1, 2, 3}), {1, 1, 0, 4});
-  });
+                           [&] { affine_grid(zeros({1, 2, 3}), {2, 1, 4, 4}); });
+  expect_error<ArgumentError>(
+      "affine_grid", "expected sizes >= 1, got [1, 1, 0, 4]", [&] { affine_grid(zeros({1, 2, 3}), {1, 1, 0, 4}); });
 }
 
 }  // namespace

@@ -15,8 +15,7 @@ using namespace ops_test;
 
 TEST(Unfold, FoldIsItsAdjoint) {
   const UnfoldOptions o{.stride = {2, 1}, .padding = {1, 2}, .dilation = {1, 2}};
-  const Tensor x = draw({2, 3, 6, 5}, 1), columns = unfold(x, {3, 2}, o),
-               g = draw(columns.shape(), 2);
+  const Tensor x = draw({2, 3, 6, 5}, 1), columns = unfold(x, {3, 2}, o), g = draw(columns.shape(), 2);
   const Tensor back = fold(g, {6, 5}, {3, 2}, o);
   EXPECT_NEAR(sum(columns * g).item<double>(), sum(x * back).item<double>(), 1e-10);
 }

@@ -18,8 +18,7 @@ TEST(MaxUnpool, PutsWhatWasPooledWhereItStood) {
   const Pooled p = max_pool1d_with_index(line, 2);
   expect_tensor(p.indices, int64, {1, 1, 2}, {1, 3});
   expect_tensor(max_unpool1d(p.values, p.indices, 2), float64, {1, 1, 4}, {0, 5, 0, 3});
-  expect_tensor(
-      max_unpool1d(p.values, p.indices, 2, {.size = 5}), float64, {1, 1, 5}, {0, 5, 0, 3, 0});
+  expect_tensor(max_unpool1d(p.values, p.indices, 2, {.size = 5}), float64, {1, 1, 5}, {0, 5, 0, 3, 0});
   // Pooled again, the same come out (of numbers above 0).
   const Tensor image = abs(draw({2, 3, 4, 6}, 1)), volume = abs(draw({2, 2, 4, 2, 3}, 2));
   const Pooled a = max_pool2d_with_index(image, {2, 3});
@@ -48,20 +47,15 @@ TEST(MaxUnpool, OneImage) {
 
 TEST(MaxUnpool, Errors) {
   const Tensor x = zeros({1, 1, 2}), at = zeros({1, 1, 2}, int64);
-  expect_error<IndexError>(
-      "max_unpool1d", "expected indices in 0..3, got 4", [&] { max_unpool1d(x, add(at, 4), 2); });
-  expect_error<IndexError>(
-      "max_unpool1d", "expected indices in 0..3, got -1", [&] { max_unpool1d(x, sub(at, 1), 2); });
-  expect_error<ArgumentError>(
-      "max_unpool1d",
-      "expected a result with elements, less than a stride [2] from size [4], got [6]",
-      [&] { max_unpool1d(x, at, 2, {.size = 6}); });
-  expect_error<ShapeError>(
-      "max_unpool1d", "expected indices [1, 1, 2] like the input, got [1, 2, 1]", [&] {
-        max_unpool1d(x, reshape(at, {1, 2, 1}), 2);
-      });
-  expect_error<DTypeError>(
-      "max_unpool1d", "expected int64 indices, got float32", [&] { max_unpool1d(x, x, 2); });
+  expect_error<IndexError>("max_unpool1d", "expected indices in 0..3, got 4", [&] { max_unpool1d(x, add(at, 4), 2); });
+  expect_error<IndexError>("max_unpool1d", "expected indices in 0..3, got -1", [&] { max_unpool1d(x, sub(at, 1), 2); });
+  expect_error<ArgumentError>("max_unpool1d",
+                              "expected a result with elements, less than a stride [2] from size [4], got [6]",
+                              [&] { max_unpool1d(x, at, 2, {.size = 6}); });
+  expect_error<ShapeError>("max_unpool1d", "expected indices [1, 1, 2] like the input, got [1, 2, 1]", [&] {
+    max_unpool1d(x, reshape(at, {1, 2, 1}), 2);
+  });
+  expect_error<DTypeError>("max_unpool1d", "expected int64 indices, got float32", [&] { max_unpool1d(x, x, 2); });
   expect_error<ArgumentError>(
       "max_unpool1d", "expected the kernel's sizes, got none", [&] { max_unpool1d(x, at, {}); });
 }
@@ -70,11 +64,9 @@ TEST(LpPool, NormsOfWindows) {
   const Tensor x = tensor({{{3.0, -4.0, 1.0, 0.0, -2.0, 2.0}}}, float64);
   expect_tensor(lp_pool1d(x, 2, 2), float64, {1, 1, 3}, {5, 1, std::sqrt(8)}, 1e-15);
   expect_tensor(lp_pool1d(x, 1, 3, {.stride = 1}), float64, {1, 1, 4}, {8, 5, 3, 4}, 1e-15);
-  expect_tensor(
-      lp_pool1d(x, 3, 2), float64, {1, 1, 3}, {std::cbrt(27 + 64), 1, std::cbrt(16)}, 1e-15);
+  expect_tensor(lp_pool1d(x, 3, 2), float64, {1, 1, 3}, {std::cbrt(27 + 64), 1, std::cbrt(16)}, 1e-15);
   const Tensor image = reshape(x, {1, 2, 3});
-  expect_tensor(
-      lp_pool2d(image, 2, {2, 3}), float64, {1, 1, 1}, {std::sqrt(9 + 16 + 1 + 4 + 4)}, 1e-15);
+  expect_tensor(lp_pool2d(image, 2, {2, 3}), float64, {1, 1, 1}, {std::sqrt(9 + 16 + 1 + 4 + 4)}, 1e-15);
   expect_tensor(lp_pool3d(reshape(x, {1, 1, 1, 2, 3}), 2, {1, 2, 1}),
                 float64,
                 {1, 1, 1, 1, 3},
@@ -84,8 +76,7 @@ TEST(LpPool, NormsOfWindows) {
 
 TEST(LpPool, AWindowThatCeilModeCutsOff) {
   const Tensor x = tensor({{{3.0, 4.0, 6.0}}}, float64);
-  expect_tensor(
-      lp_pool1d(x, 2, 2, {.ceil_mode = true}), float64, {1, 1, 2}, {5, std::sqrt(72)}, 1e-15);
+  expect_tensor(lp_pool1d(x, 2, 2, {.ceil_mode = true}), float64, {1, 1, 2}, {5, std::sqrt(72)}, 1e-15);
 }
 
 TEST(LpPool, NoGradientOfNorms0) {
@@ -110,10 +101,8 @@ TEST(LpPool, LargeAndSmallInFloat32) {
 
 TEST(LpPool, Errors) {
   const Tensor x = zeros({1, 1, 4});
-  for (const double p : {0.0, -1.0, kInfinity, kNaN})
-    EXPECT_THROW(lp_pool1d(x, p, 2), ArgumentError) << p;
-  expect_error<ArgumentError>(
-      "lp_pool1d", "expected a finite p > 0, got 0", [&] { lp_pool1d(x, 0, 2); });
+  for (const double p : {0.0, -1.0, kInfinity, kNaN}) EXPECT_THROW(lp_pool1d(x, p, 2), ArgumentError) << p;
+  expect_error<ArgumentError>("lp_pool1d", "expected a finite p > 0, got 0", [&] { lp_pool1d(x, 0, 2); });
   expect_error<ShapeError>("lp_pool1d",
                            "expected a kernel that reaches over at most 4 elements of spatial axis "
                            "0 (with padding), got 5 for input [1, 1, 4]",

@@ -33,8 +33,7 @@ TEST(Arithmetic, ANumberTakesTheTensorsType) {
 
 TEST(Arithmetic, SpecialValues) {
   const Tensor x = values({0, -0.0, kInfinity, -kInfinity, kNaN});
-  expect_tensor(
-      x + values({-0.0, -0.0, 1, kInfinity, 1}), float64, {5}, {0, -0.0, kInfinity, kNaN, kNaN});
+  expect_tensor(x + values({-0.0, -0.0, 1, kInfinity, 1}), float64, {5}, {0, -0.0, kInfinity, kNaN, kNaN});
   expect_tensor(1 / x, float64, {5}, {kInfinity, -kInfinity, 0, -0.0, kNaN});
   expect_tensor(x * 0, float64, {5}, {0, -0.0, kNaN, kNaN, kNaN});
   expect_tensor(-x, float64, {5}, {-0.0, 0, -kInfinity, kInfinity, kNaN});
@@ -80,15 +79,9 @@ TEST(Arithmetic, TypeErrors) {
   const struct {
     const char* name;
     Binary function;
-  } rows[] = {{"add", add},
-              {"sub", sub},
-              {"mul", mul},
-              {"div", div},
-              {"maximum", maximum},
-              {"minimum", minimum}};
+  } rows[] = {{"add", add}, {"sub", sub}, {"mul", mul}, {"div", div}, {"maximum", maximum}, {"minimum", minimum}};
   for (const auto& row : rows)
-    expect_error<DTypeError>(
-        row.name, "expected tensors of numbers, got bool", [&] { row.function(flags, flags); });
+    expect_error<DTypeError>(row.name, "expected tensors of numbers, got bool", [&] { row.function(flags, flags); });
   expect_error<DTypeError>("neg", "expected a tensor of numbers, got bool", [&] { -flags; });
   for (const auto& f : std::vector<std::function<Tensor()>>{
            [&] { return flags + 1; }, [&] { return flags * 2; }, [&] { return 1 - flags; }})
@@ -97,8 +90,7 @@ TEST(Arithmetic, TypeErrors) {
            [&] { return whole + 0.5; }, [&] { return whole * 0.5; }, [&] { return whole + kNaN; }})
     EXPECT_THROW(f(), DTypeError);
   expect_error<DTypeError>("pow", "expected float32 or float64, got bool", [&] { pow(flags, 2); });
-  expect_error<DTypeError>(
-      "pow", "expected float32 or float64, got int64", [&] { pow(ones({2}), whole); });
+  expect_error<DTypeError>("pow", "expected float32 or float64, got int64", [&] { pow(ones({2}), whole); });
 }
 
 // ---- shapes --------------------------------------------------------------------------------------
@@ -111,15 +103,11 @@ TEST(Arithmetic, Broadcasts) {
   expect_tensor(scalar(2, float64) / row, float64, {2}, {0.2, 0.1}, 1e-15);
   expect_tensor(scalar(2) * scalar(3), float32, {}, {6});
   expect_tensor(zeros({0, 1}) + zeros({3}), float32, {0, 3}, {});
-  expect_tensor(
-      reshape(values({1, 2}), {2, 1, 1}) * column, float64, {2, 3, 1}, {1, 2, 3, 2, 4, 6});
-  expect_error<ShapeError>("add", "expected shapes that broadcast together, got [3] and [2]", [&] {
-    add(zeros({3}), zeros({2}));
-  });
+  expect_tensor(reshape(values({1, 2}), {2, 1, 1}) * column, float64, {2, 3, 1}, {1, 2, 3, 2, 4, 6});
   expect_error<ShapeError>(
-      "mul", "expected shapes that broadcast together, got [2, 3] and [2, 4]", [&] {
-        zeros({2, 3}) * zeros({2, 4});
-      });
+      "add", "expected shapes that broadcast together, got [3] and [2]", [&] { add(zeros({3}), zeros({2})); });
+  expect_error<ShapeError>(
+      "mul", "expected shapes that broadcast together, got [2, 3] and [2, 4]", [&] { zeros({2, 3}) * zeros({2, 4}); });
 }
 
 TEST(Arithmetic, Views) {
@@ -144,20 +132,14 @@ TEST(Arithmetic, ManyElements) {
 TEST(Pow, Values) {
   expect_tensor(pow(values({2, 3, 4}), values({3, -1, 0.5})), float64, {3}, {8, 1. / 3, 2}, 1e-15);
   for (double e : {-2., -1., 0., 0.5, 1., 2., 3., 2.5})
-    expect_tensor(
-        pow(values({0.5, 1, 7}), e), float64, {3}, {std::pow(0.5, e), 1, std::pow(7, e)}, 1e-15);
+    expect_tensor(pow(values({0.5, 1, 7}), e), float64, {3}, {std::pow(0.5, e), 1, std::pow(7, e)}, 1e-15);
   expect_tensor(pow(values({-2, -2}), 3), float64, {2}, {-8, -8});
   expect_tensor(pow(2, values({-1, 0, 10})), float64, {3}, {0.5, 1, 1024}, 1e-15);
-  expect_tensor(pow(values({0, 0, -1, kNaN}), values({0, -1, 0.5, 0})),
-                float64,
-                {4},
-                {1, kInfinity, kNaN, 1});
+  expect_tensor(pow(values({0, 0, -1, kNaN}), values({0, -1, 0.5, 0})), float64, {4}, {1, kInfinity, kNaN, 1});
 }
 
 TEST(Pow, GradientsAtZero) {
-  const auto at = [](double a, double b) {
-    return pull(pow(leaf(values({a})), leaf(values({b}))), values({1}));
-  };
+  const auto at = [](double a, double b) { return pull(pow(leaf(values({a})), leaf(values({b}))), values({1})); };
   expect_tensor(at(0, 2)[0], float64, {1}, {0});
   expect_tensor(at(0, 2)[1], float64, {1}, {0});
   expect_tensor(at(0, 0)[0], float64, {1}, {0});

@@ -6,9 +6,7 @@
 namespace gradus {
 namespace {
 
-void expect_bools(const Tensor& got,
-                  const std::vector<double>& want,
-                  CallSite here = CallSite::here()) {
+void expect_bools(const Tensor& got, const std::vector<double>& want, CallSite here = CallSite::here()) {
   expect_tensor(got, boolean, {static_cast<std::int64_t>(want.size())}, want, 0, here);
 }
 
@@ -80,8 +78,7 @@ TEST(Compare, BoolsAreEqualOrNot) {
   expect_bools(a != 0, {1, 0});
   expect_bools(a == 0.5, {0, 0});
   expect_error<DTypeError>("less", "expected tensors of numbers, got bool", [&] { less(a, b); });
-  expect_error<DTypeError>(
-      "greater_equal", "expected a tensor of numbers, got bool", [&] { greater_equal(a, 1); });
+  expect_error<DTypeError>("greater_equal", "expected a tensor of numbers, got bool", [&] { greater_equal(a, 1); });
 }
 
 TEST(Compare, ManyAndViews) {
@@ -92,8 +89,7 @@ TEST(Compare, ManyAndViews) {
   for (std::int64_t i = 0; i < n; ++i) count += low.data<bool>()[i];
   EXPECT_EQ(count, 50'000);
   const Tensor m = reshape(arange(6), {2, 3});
-  expect_tensor(
-      transpose(m) > slice(transpose(m), 0, -1, -4, -1), boolean, {3, 2}, {0, 0, 0, 0, 1, 1});
+  expect_tensor(transpose(m) > slice(transpose(m), 0, -1, -4, -1), boolean, {3, 2}, {0, 0, 0, 0, 1, 1});
 }
 
 TEST(Compare, TakesNoGradient) {
@@ -110,8 +106,7 @@ TEST(Where, EveryDtype) {
     const Tensor y = where(c, cast(tensor({1, 1, 0}), dtype), cast(tensor({0, 0, 1}), dtype));
     expect_tensor(y, dtype, {3}, {1, 0, 0});
   }
-  expect_tensor(
-      where(c, tensor({1, 2, 3}), values({0.5, 0.5, 0.5}, float32)), float32, {3}, {1, 0.5, 3});
+  expect_tensor(where(c, tensor({1, 2, 3}), values({0.5, 0.5, 0.5}, float32)), float32, {3}, {1, 0.5, 3});
 }
 
 TEST(Where, BroadcastsAllThree) {
@@ -146,14 +141,11 @@ TEST(Where, TakesOnlyWhatIsChosen) {
 
 TEST(Where, Errors) {
   const Tensor c = tensor({true, false}), x = values({1, 2});
+  expect_error<DTypeError>("where", "expected a bool condition, got float64", [&] { where(x, x, x); });
   expect_error<DTypeError>(
-      "where", "expected a bool condition, got float64", [&] { where(x, x, x); });
-  expect_error<DTypeError>("where", "expected a whole number beside an int64 tensor, got 0.5", [&] {
-    where(c, tensor({1, 2}), 0.5);
-  });
-  expect_error<ShapeError>("where",
-                           "expected shapes that broadcast together, got [2] and [3]",
-                           [&] { where(c, zeros({3}), zeros({3})); });
+      "where", "expected a whole number beside an int64 tensor, got 0.5", [&] { where(c, tensor({1, 2}), 0.5); });
+  expect_error<ShapeError>(
+      "where", "expected shapes that broadcast together, got [2] and [3]", [&] { where(c, zeros({3}), zeros({3})); });
 }
 
 }  // namespace

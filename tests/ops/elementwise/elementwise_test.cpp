@@ -135,8 +135,7 @@ TEST(Elementwise, OverflowAndUnderflowAreGradual) {
                 {4},
                 {std::exp(88.7f), kInfinity, std::exp(-100.f), 0},
                 2e-7);
-  expect_tensor(
-      log(values({5e-324, 1e-310})), float64, {2}, {std::log(5e-324), std::log(1e-310)}, 1e-15);
+  expect_tensor(log(values({5e-324, 1e-310})), float64, {2}, {std::log(5e-324), std::log(1e-310)}, 1e-15);
   expect_tensor(expm1(values({1e-300, -1e-17})), float64, {2}, {1e-300, -1e-17});
   expect_tensor(log1p(values({1e-300, -1e-17, -1})), float64, {3}, {1e-300, -1e-17, -kInfinity});
   expect_tensor(tanh(values({1e-300, 20.5})), float64, {2}, {1e-300, 1});
@@ -162,8 +161,7 @@ TEST(Elementwise, IntegersWhereTheyMakeSense) {
   expect_tensor(square(x), int64, {3}, {9, 0, 49});
   expect_tensor(clamp(x, -1, 5), int64, {3}, {-1, 0, 5});
   expect_tensor(clamp(x, -1e30, kInfinity), int64, {3}, {-3, 0, 7});
-  expect_error<DTypeError>(
-      "clamp", "expected a whole number beside an int64 tensor, got 0.5", [&] { clamp(x, 0.5); });
+  expect_error<DTypeError>("clamp", "expected a whole number beside an int64 tensor, got 0.5", [&] { clamp(x, 0.5); });
 }
 
 TEST(Elementwise, RejectsOtherTypes) {
@@ -198,10 +196,8 @@ TEST(Elementwise, RejectsOtherTypes) {
     if (row.integers) continue;
     EXPECT_THROW(row.function(ones({2}, int64)), DTypeError) << row.name;
   }
-  expect_error<DTypeError>(
-      "exp", "expected float32 or float64, got int64", [] { exp(ones({2}, int64)); });
-  expect_error<DTypeError>(
-      "abs", "expected a tensor of numbers, got bool", [] { abs(ones({2}, boolean)); });
+  expect_error<DTypeError>("exp", "expected float32 or float64, got int64", [] { exp(ones({2}, int64)); });
+  expect_error<DTypeError>("abs", "expected a tensor of numbers, got bool", [] { abs(ones({2}, boolean)); });
 }
 
 // ---- clamp and softplus --------------------------------------------------------------------------
@@ -220,16 +216,10 @@ TEST(Clamp, OneBoundOrBoth) {
 
 TEST(Softplus, BetaAndThreshold) {
   const auto exact = [](double x, double beta) { return std::log1p(std::exp(beta * x)) / beta; };
-  expect_tensor(
-      softplus(values({-1, 0, 2})), float64, {3}, {exact(-1, 1), exact(0, 1), exact(2, 1)}, 1e-15);
-  expect_tensor(softplus(values({-1, 3.9, 4.1}), 0.5, 2),
-                float64,
-                {3},
-                {exact(-1, 0.5), exact(3.9, 0.5), 4.1},
-                1e-15);
+  expect_tensor(softplus(values({-1, 0, 2})), float64, {3}, {exact(-1, 1), exact(0, 1), exact(2, 1)}, 1e-15);
+  expect_tensor(softplus(values({-1, 3.9, 4.1}), 0.5, 2), float64, {3}, {exact(-1, 0.5), exact(3.9, 0.5), 4.1}, 1e-15);
   expect_tensor(softplus(values({1000, -1000}), 3), float64, {2}, {1000, 0});
-  expect_error<ArgumentError>(
-      "softplus", "expected beta > 0, got 0", [] { softplus(ones({2}), 0); });
+  expect_error<ArgumentError>("softplus", "expected beta > 0, got 0", [] { softplus(ones({2}), 0); });
 }
 
 // ---- gradients where they are a convention, or infinite ------------------------------------------

@@ -24,38 +24,29 @@ std::vector<Int> list(const Tensor& x) {
 }
 
 TEST(Integer, PowersAreExact) {
-  EXPECT_EQ(list(pow(whole({3, -2, 0, 5, -1}), whole({4, 3, 0, 1, kHighest}))),
-            (std::vector<Int>{81, -8, 1, 5, -1}));
-  EXPECT_EQ(list(pow(whole({3, -3}), 39)),
-            (std::vector<Int>{4052555153018976267, -4052555153018976267}));
+  EXPECT_EQ(list(pow(whole({3, -2, 0, 5, -1}), whole({4, 3, 0, 1, kHighest}))), (std::vector<Int>{81, -8, 1, 5, -1}));
+  EXPECT_EQ(list(pow(whole({3, -3}), 39)), (std::vector<Int>{4052555153018976267, -4052555153018976267}));
   EXPECT_EQ(list(pow(-2, whole({63, 62, 0}))), (std::vector<Int>{kLowest, Int{1} << 62, 1}));
 }
 
 TEST(Integer, PowersThatDontFit) {
-  expect_error<ArgumentError>("pow", "expected powers that int64 can hold, got 2^63", [] {
-    pow(2, whole({62, 63}));
-  });
-  expect_error<ArgumentError>("pow", "expected powers that int64 can hold, got 10^19", [] {
-    pow(whole({10}), whole({19}));
-  });
+  expect_error<ArgumentError>("pow", "expected powers that int64 can hold, got 2^63", [] { pow(2, whole({62, 63})); });
+  expect_error<ArgumentError>(
+      "pow", "expected powers that int64 can hold, got 10^19", [] { pow(whole({10}), whole({19})); });
   expect_error<ArgumentError>(
       "pow", "expected exponents >= 0 beside an int64 base, got -1", [] { pow(whole({2}), -1); });
-  expect_error<DTypeError>("pow", "expected a whole number beside an int64 tensor, got 0.5", [] {
-    pow(whole({2}), 0.5);
-  });
+  expect_error<DTypeError>(
+      "pow", "expected a whole number beside an int64 tensor, got 0.5", [] { pow(whole({2}), 0.5); });
 }
 
 TEST(Integer, QuotientsRoundDownOrTowards0) {
-  const Tensor a = whole({7, -7, 7, -7, 6, -6, 0, kLowest}),
-               b = whole({2, 2, -2, -2, 3, 3, 5, kHighest});
+  const Tensor a = whole({7, -7, 7, -7, 6, -6, 0, kLowest}), b = whole({2, 2, -2, -2, 3, 3, 5, kHighest});
   EXPECT_EQ(list(floor_divide(a, b)), (std::vector<Int>{3, -4, -4, 3, 2, -2, 0, -2}));
   EXPECT_EQ(list(trunc_divide(a, b)), (std::vector<Int>{3, -3, -3, 3, 2, -2, 0, -1}));
   EXPECT_EQ(list(floor_divide(a, b) * b + remainder(a, b)), list(a));
   EXPECT_EQ(list(trunc_divide(a, b) * b + fmod(a, b)), list(a));
-  EXPECT_EQ(list(floor_divide(whole({kHighest, -5}), 10)),
-            (std::vector<Int>{922337203685477580, -1}));
-  EXPECT_EQ(list(trunc_divide(whole({kHighest, -5}), 10)),
-            (std::vector<Int>{922337203685477580, 0}));
+  EXPECT_EQ(list(floor_divide(whole({kHighest, -5}), 10)), (std::vector<Int>{922337203685477580, -1}));
+  EXPECT_EQ(list(trunc_divide(whole({kHighest, -5}), 10)), (std::vector<Int>{922337203685477580, 0}));
 }
 
 TEST(Integer, SumsAndProductsAreModulo2To64) {
@@ -78,15 +69,12 @@ TEST(Integer, SumsAndProductsAreModulo2To64) {
 }
 
 TEST(Integer, QuotientsThatDontExist) {
-  expect_error<ArgumentError>("floor_divide", "expected divisors other than 0, got 3 / 0", [] {
-    floor_divide(whole({1, 3}), whole({1, 0}));
-  });
   expect_error<ArgumentError>(
-      "trunc_divide", "expected quotients that int64 can hold, got -9223372036854775808 / -1", [] {
-        trunc_divide(whole({kLowest}), -1);
-      });
-  expect_error<DTypeError>(
-      "floor_divide", "expected int64, got float32", [] { floor_divide(ones({2}), 2); });
+      "floor_divide", "expected divisors other than 0, got 3 / 0", [] { floor_divide(whole({1, 3}), whole({1, 0})); });
+  expect_error<ArgumentError>("trunc_divide",
+                              "expected quotients that int64 can hold, got -9223372036854775808 / -1",
+                              [] { trunc_divide(whole({kLowest}), -1); });
+  expect_error<DTypeError>("floor_divide", "expected int64, got float32", [] { floor_divide(ones({2}), 2); });
 }
 
 }  // namespace

@@ -22,10 +22,7 @@ struct Row {
   std::function<Tensor(const Tensor&)> op, lambda;
 };
 
-#define GRADUS_ROW(f)                                                                      \
-  {                                                                                        \
-#f, [](const Tensor& x) { return f(x); }, elementwise(#f, [](auto x) { return f(x); }) \
-  }
+#define GRADUS_ROW(f) {#f, [](const Tensor& x) { return f(x); }, elementwise(#f, [](auto x) { return f(x); })}
 
 const std::vector<Row>& rows() {
   static const std::vector<Row> all{GRADUS_ROW(exp),

@@ -16,8 +16,7 @@ TEST(Logic, TruthTables) {
   expect_tensor(isinf(special), boolean, {4}, {0, 1, 1, 0});
   expect_tensor(isfinite(special), boolean, {4}, {1, 0, 0, 0});
   expect_tensor(isfinite(b), boolean, {4}, {1, 1, 1, 1});
-  expect_tensor(
-      nan_to_num(special), float64, {4}, {1, 1.7976931348623157e308, -1.7976931348623157e308, 0});
+  expect_tensor(nan_to_num(special), float64, {4}, {1, 1.7976931348623157e308, -1.7976931348623157e308, 0});
   expect_tensor(nan_to_num(special, 7, 8, 9), float64, {4}, {1, 8, 9, 7});
   expect_tensor(nan_to_num(values({kInfinity}, float32)), float32, {1}, {3.4028234663852886e38});
 }

@@ -11,8 +11,7 @@ const std::vector<double> kSpecial{0, -0.0, 1000, -1000, kInfinity, -kInfinity, 
 TEST(Relu, Values) {
   expect_tensor(relu(values({-2, 3, 0.5})), float64, {3}, {0, 3, 0.5});
   expect_tensor(relu(values(kSpecial)), float64, {7}, {0, -0.0, 1000, 0, kInfinity, 0, kNaN});
-  expect_tensor(
-      relu(values(kSpecial, float32)), float32, {7}, {0, -0.0, 1000, 0, kInfinity, 0, kNaN});
+  expect_tensor(relu(values(kSpecial, float32)), float32, {7}, {0, -0.0, 1000, 0, kInfinity, 0, kNaN});
   expect_tensor(relu(zeros({2, 0})), float32, {2, 0}, {});
   const Tensor m = reshape(values({-1, 2, 3, -4}), {2, 2});
   expect_tensor(relu(transpose(m)), float64, {2, 2}, {0, 3, 2, 0});
@@ -21,18 +20,14 @@ TEST(Relu, Values) {
 TEST(LeakyRelu, Values) {
   expect_tensor(leaky_relu(values({-2, 3})), float64, {2}, {-0.02, 3}, 1e-15);
   expect_tensor(leaky_relu(values({-2, 3}), -0.5), float64, {2}, {1, 3});
-  expect_tensor(leaky_relu(values(kSpecial), 0.5),
-                float64,
-                {7},
-                {0, -0.0, 1000, -500, kInfinity, -kInfinity, kNaN});
+  expect_tensor(leaky_relu(values(kSpecial), 0.5), float64, {7}, {0, -0.0, 1000, -500, kInfinity, -kInfinity, kNaN});
 }
 
 TEST(Elu, Values) {
   expect_tensor(elu(values({-2, 3})), float64, {2}, {std::expm1(-2), 3}, 1e-15);
   expect_tensor(elu(values({-1e-12, -40}), 2), float64, {2}, {2 * std::expm1(-1e-12), -2}, 1e-15);
   expect_tensor(elu(values(kSpecial), 2), float64, {7}, {0, -0.0, 1000, -2, kInfinity, -2, kNaN});
-  expect_tensor(
-      elu(values({-1e-6, -3}, float32)), float32, {2}, {std::expm1(-1e-6), std::expm1(-3)}, 3e-7);
+  expect_tensor(elu(values({-1e-6, -3}, float32)), float32, {2}, {std::expm1(-1e-6), std::expm1(-3)}, 3e-7);
 }
 
 TEST(Prelu, ASlopeForEachChannelOrOne) {
@@ -50,15 +45,12 @@ TEST(Prelu, ASlopeForEachChannelOrOne) {
 }
 
 TEST(Prelu, Errors) {
-  expect_error<ShapeError>("prelu", "expected weight [3] or [1] for input [2, 3, 4], got [4]", [] {
-    prelu(zeros({2, 3, 4}), zeros({4}));
-  });
-  expect_error<ShapeError>("prelu", "expected weight [1] or [1] for input [2], got [2]", [] {
-    prelu(zeros({2}), zeros({2}));
-  });
-  expect_error<DTypeError>("prelu", "expected float32 or float64, got int64", [] {
-    prelu(zeros({2}), ones({1}, int64));
-  });
+  expect_error<ShapeError>(
+      "prelu", "expected weight [3] or [1] for input [2, 3, 4], got [4]", [] { prelu(zeros({2, 3, 4}), zeros({4})); });
+  expect_error<ShapeError>(
+      "prelu", "expected weight [1] or [1] for input [2], got [2]", [] { prelu(zeros({2}), zeros({2})); });
+  expect_error<DTypeError>(
+      "prelu", "expected float32 or float64, got int64", [] { prelu(zeros({2}), ones({1}, int64)); });
 }
 
 TEST(Maxout, TheLargestOfNeighbours) {
@@ -72,8 +64,7 @@ TEST(Maxout, TheLargestOfNeighbours) {
 
 TEST(Maxout, Errors) {
   const Tensor x = zeros({2, 6});
-  expect_error<ShapeError>(
-      "maxout", "expected dimension 1 to be a multiple of 4, got [2, 6]", [&] { maxout(x, 4); });
+  expect_error<ShapeError>("maxout", "expected dimension 1 to be a multiple of 4, got [2, 6]", [&] { maxout(x, 4); });
   expect_error<ArgumentError>("maxout", "expected pieces >= 1, got 0", [&] { maxout(x, 0); });
   EXPECT_THROW(maxout(x, 2, 2), IndexError);
 }
@@ -81,11 +72,9 @@ TEST(Maxout, Errors) {
 TEST(Activation, RejectsOtherTypes) {
   const Tensor x = tensor({1, 2});
   expect_error<DTypeError>("relu", "expected float32 or float64, got int64", [&] { relu(x); });
-  expect_error<DTypeError>(
-      "leaky_relu", "expected float32 or float64, got int64", [&] { leaky_relu(x); });
+  expect_error<DTypeError>("leaky_relu", "expected float32 or float64, got int64", [&] { leaky_relu(x); });
   expect_error<DTypeError>("elu", "expected float32 or float64, got int64", [&] { elu(x); });
-  expect_error<DTypeError>(
-      "prelu", "expected float32 or float64, got int64", [&] { prelu(x, ones({1})); });
+  expect_error<DTypeError>("prelu", "expected float32 or float64, got int64", [&] { prelu(x, ones({1})); });
 }
 
 TEST(Activation, GradientsAtTheKink) {

@@ -29,9 +29,8 @@ TEST(Modulo, SignsOfWholeAndBrokenNumbers) {
   constexpr auto lowest = std::numeric_limits<std::int64_t>::min();
   expect_tensor(remainder(whole({lowest}), whole({-1})), int64, {1}, {0});
   expect_tensor(fmod(values({1}), 0), float64, {1}, {kNaN});
-  expect_error<ArgumentError>("remainder", "expected divisors other than 0, got a whole 0", [&] {
-    remainder(whole({1}), whole({0}));
-  });
+  expect_error<ArgumentError>(
+      "remainder", "expected divisors other than 0, got a whole 0", [&] { remainder(whole({1}), whole({0})); });
 }
 
 TEST(Modulo, TheDivisorsGradientIsWhatIsTakenOff) {

@@ -23,8 +23,7 @@ double worst(const Pairs& pairs, const std::function<Tensor(const Tensor&)>& f) 
     const auto nearest = static_cast<T>(want);
     if (static_cast<double>(in) != x || !std::isfinite(nearest)) continue;
     const auto got = f(values({x}, dtype_of<T>)).template item<T>();
-    const T place =
-        std::nextafter(std::abs(nearest), std::numeric_limits<T>::infinity()) - std::abs(nearest);
+    const T place = std::nextafter(std::abs(nearest), std::numeric_limits<T>::infinity()) - std::abs(nearest);
     const double off = std::abs(static_cast<double>(got) - want) / static_cast<double>(place);
     EXPECT_LT(off, 20) << "at " << x << ": " << got << ", not " << want;
     most = std::max(most, off);
@@ -79,15 +78,10 @@ TEST(Special, Logit) {
   EXPECT_LE(worst<float>(pairs, f), 3);
   EXPECT_LE(worst<double>(pairs, f), 3);
   for (const DType dtype : {float32, float64}) {
-    expect_tensor(logit(values({0, 0.5, 1, -0.1, 1.1}, dtype)),
-                  dtype,
-                  {5},
-                  {-kInfinity, 0, kInfinity, kNaN, kNaN});
-    expect_tensor(
-        logit(values({0, 1, 0.5}, dtype), 0.25), dtype, {3}, {-std::log(3), std::log(3), 0}, 2e-7);
+    expect_tensor(logit(values({0, 0.5, 1, -0.1, 1.1}, dtype)), dtype, {5}, {-kInfinity, 0, kInfinity, kNaN, kNaN});
+    expect_tensor(logit(values({0, 1, 0.5}, dtype), 0.25), dtype, {3}, {-std::log(3), std::log(3), 0}, 2e-7);
   }
-  expect_error<ArgumentError>(
-      "logit", "expected eps in 0..0.5, got 0.6", [] { logit(values({0.5}), 0.6); });
+  expect_error<ArgumentError>("logit", "expected eps in 0..0.5, got 0.6", [] { logit(values({0.5}), 0.6); });
 }
 
 TEST(Special, LogarithmOfGamma) {
@@ -186,13 +180,10 @@ TEST(Special, Polygamma) {
     EXPECT_LE(worst<double>(pairs, f), 16);
   }
   for (const DType dtype : {float32, float64}) {
-    expect_tensor(
-        polygamma(1, values({0, -2, kInfinity}, dtype)), dtype, {3}, {kInfinity, kInfinity, 0});
-    expect_tensor(
-        polygamma(2, values({0.0, -0.0, -2}, dtype)), dtype, {3}, {-kInfinity, kInfinity, kNaN});
+    expect_tensor(polygamma(1, values({0, -2, kInfinity}, dtype)), dtype, {3}, {kInfinity, kInfinity, 0});
+    expect_tensor(polygamma(2, values({0.0, -0.0, -2}, dtype)), dtype, {3}, {-kInfinity, kInfinity, kNaN});
   }
-  expect_error<ArgumentError>(
-      "polygamma", "expected n in 0..100, got -1", [] { polygamma(-1, values({1})); });
+  expect_error<ArgumentError>("polygamma", "expected n in 0..100, got -1", [] { polygamma(-1, values({1})); });
 }
 
 TEST(Special, SumsWithoutNaN) {
@@ -216,8 +207,7 @@ TEST(Special, ExtremesSoFar) {
   const Extremum columns = cummin(tensor({{5, 1}, {4, 2}, {6, 0}}), 0);
   expect_tensor(columns.values, int64, {3, 2}, {5, 1, 4, 1, 4, 0});
   expect_tensor(columns.indices, int64, {3, 2}, {0, 0, 1, 0, 1, 2});
-  expect_error<DTypeError>(
-      "cummax", "expected a tensor of numbers, got bool", [] { cummax(tensor({true}), 0); });
+  expect_error<DTypeError>("cummax", "expected a tensor of numbers, got bool", [] { cummax(tensor({true}), 0); });
 }
 
 }  // namespace

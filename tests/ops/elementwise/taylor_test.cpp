@@ -32,14 +32,12 @@ void expect_same(const char* name, F f, std::vector<double> points) {
     const auto want = by_duals(f, x);
     const Taylor got = f(Taylor::variable(x));
     for (std::size_t k = 0; k < 4; ++k)
-      EXPECT_NEAR(got.c[k], want[k], 1e-14 * (1 + std::fabs(want[k])))
-          << name << " at " << x << ", term " << k;
+      EXPECT_NEAR(got.c[k], want[k], 1e-14 * (1 + std::fabs(want[k]))) << name << " at " << x << ", term " << k;
   }
 }
 
 TEST(Taylor, IsWhatDualsSay) {
-#define GRADUS_SAME(expression, ...) \
-  expect_same(#expression, [](auto x) { return expression; }, {__VA_ARGS__})
+#define GRADUS_SAME(expression, ...) expect_same(#expression, [](auto x) { return expression; }, {__VA_ARGS__})
   GRADUS_SAME(exp(x), -2, 0, 1.5);
   GRADUS_SAME(log(x), 0.3, 7);
   GRADUS_SAME(log1p(x), -0.5, 0, 3);

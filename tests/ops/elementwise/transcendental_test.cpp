@@ -42,21 +42,11 @@ TEST(Erfc, OfFloatsIsRightToTheLastPlace) {
 }
 
 TEST(FunctionsOfTwo, Specials) {
-  expect_tensor(
-      atan2(values({0, 1, -1}), values({-1, 0, 0})), float64, {3}, {kPi, kPi / 2, -kPi / 2}, 1e-15);
+  expect_tensor(atan2(values({0, 1, -1}), values({-1, 0, 0})), float64, {3}, {kPi, kPi / 2, -kPi / 2}, 1e-15);
   expect_tensor(hypot(values({3e200, 0}), values({4e200, 0})), float64, {2}, {5e200, 0}, 1e185);
-  const std::vector<double> a{1000, -kInfinity, kInfinity, 0},
-      b{1000, -kInfinity, kInfinity, -kInfinity};
-  expect_tensor(logaddexp(values(a), values(b)),
-                float64,
-                {4},
-                {1000 + std::log(2.0), -kInfinity, kInfinity, 0},
-                1e-12);
-  expect_tensor(xlogy(values({0, 0, 2}), values({0, kNaN, std::exp(1.0)})),
-                float64,
-                {3},
-                {0, kNaN, 2},
-                1e-15);
+  const std::vector<double> a{1000, -kInfinity, kInfinity, 0}, b{1000, -kInfinity, kInfinity, -kInfinity};
+  expect_tensor(logaddexp(values(a), values(b)), float64, {4}, {1000 + std::log(2.0), -kInfinity, kInfinity, 0}, 1e-12);
+  expect_tensor(xlogy(values({0, 0, 2}), values({0, kNaN, std::exp(1.0)})), float64, {3}, {0, kNaN, 2}, 1e-15);
 }
 
 }  // namespace

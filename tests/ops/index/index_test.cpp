@@ -17,9 +17,7 @@ using ops_test::expect_error;
 using Ints = std::vector<std::int64_t>;
 
 Ints ints(const Tensor& x) { return x.to_vector<std::int64_t>(); }
-Tensor count(const Shape& shape, DType dtype = float32) {
-  return reshape(arange(shape.numel(), dtype), shape);
-}
+Tensor count(const Shape& shape, DType dtype = float32) { return reshape(arange(shape.numel(), dtype), shape); }
 Tensor random_index(const Shape& shape, std::int64_t low, std::int64_t high, Generator& g) {
   Tensor index = empty(shape, int64);
   auto* data = index.mutable_data<std::int64_t>();
@@ -45,8 +43,7 @@ TEST(IndexSelect, AgreesWithSelectInTheMiddle) {
   const Tensor index = random_index({7}, -5, 5, g);
   const Tensor y = index_select(x, 1, index);
   for (std::int64_t k = 0; k < 7; ++k)
-    EXPECT_TRUE(
-        equal(select(y, 1, k), clone(select(x, 1, ints(index)[static_cast<std::size_t>(k)]))));
+    EXPECT_TRUE(equal(select(y, 1, k), clone(select(x, 1, ints(index)[static_cast<std::size_t>(k)]))));
 }
 
 TEST(IndexAdd, AddsParts) {
@@ -89,8 +86,7 @@ TEST(ScatterAdd, AddsAtPlaces) {
   const Tensor index = tensor({{0, -1, 0}, {1, 1, 1}});
   EXPECT_EQ(ints(scatter_add(x, 1, index, count({2, 3}) + 1)), (Ints{4, 0, 2, 0, 15, 0}));
   EXPECT_EQ(ints(scatter_add(x, 0, index, count({2, 3}) + 1)), (Ints{1, 0, 3, 4, 7, 6}));
-  EXPECT_EQ(ints(scatter_add(x + 1, 1, slice(index, 1, 0, 1), count({2, 3}) + 1)),
-            (Ints{2, 1, 1, 1, 5, 1}));
+  EXPECT_EQ(ints(scatter_add(x + 1, 1, slice(index, 1, 0, 1), count({2, 3}) + 1)), (Ints{2, 1, 1, 1, 5, 1}));
   EXPECT_EQ(ints(x), Ints(6, 0));
   EXPECT_EQ(ints(scatter_add(zeros({2}, int64), 0, tensor({1, 1}), tensor({3, 4}))), (Ints{0, 7}));
 }
@@ -122,58 +118,42 @@ TEST(OneHot, MarksTheClass) {
 
 TEST(Indexing, RejectsIndicesOutOfRange) {
   const Tensor x = count({3, 2});
-  expect_error<IndexError>("index_select", "expected indices in -3..2, got 3", [&] {
-    index_select(x, 0, tensor({0, 3}));
-  });
   expect_error<IndexError>(
-      "gather", "expected indices in -2..1, got -3", [&] { gather(x, 1, tensor({{-3}})); });
-  expect_error<IndexError>("index_add", "expected indices in -3..2, got 7", [&] {
-    index_add(x, 0, tensor({7}), zeros({1, 2}));
-  });
-  expect_error<IndexError>("scatter_add", "expected indices in -3..2, got -4", [&] {
-    scatter_add(x, 0, tensor({{-4}}), zeros({1, 1}));
-  });
+      "index_select", "expected indices in -3..2, got 3", [&] { index_select(x, 0, tensor({0, 3})); });
+  expect_error<IndexError>("gather", "expected indices in -2..1, got -3", [&] { gather(x, 1, tensor({{-3}})); });
   expect_error<IndexError>(
-      "one_hot", "expected indices in 0..2, got -1", [] { one_hot(tensor({-1}), 3); });
-  expect_error<IndexError>("index_select", "expected no index into size 0, got 0", [] {
-    index_select(zeros({0}), 0, tensor({0}));
-  });
-  expect_error<IndexError>("gather", "expected an axis in -2..1, got 2", [&] {
-    gather(x, 2, zeros({1, 1}, int64));
-  });
+      "index_add", "expected indices in -3..2, got 7", [&] { index_add(x, 0, tensor({7}), zeros({1, 2})); });
+  expect_error<IndexError>(
+      "scatter_add", "expected indices in -3..2, got -4", [&] { scatter_add(x, 0, tensor({{-4}}), zeros({1, 1})); });
+  expect_error<IndexError>("one_hot", "expected indices in 0..2, got -1", [] { one_hot(tensor({-1}), 3); });
+  expect_error<IndexError>(
+      "index_select", "expected no index into size 0, got 0", [] { index_select(zeros({0}), 0, tensor({0})); });
+  expect_error<IndexError>("gather", "expected an axis in -2..1, got 2", [&] { gather(x, 2, zeros({1, 1}, int64)); });
 }
 
 TEST(Indexing, RejectsWhatDoesNotFit) {
   const Tensor x = count({3, 2}), index = tensor({0, 1});
-  expect_error<DTypeError>("index_select", "expected an int64 index, got float32", [&] {
-    index_select(x, 0, ones({2}));
-  });
+  expect_error<DTypeError>(
+      "index_select", "expected an int64 index, got float32", [&] { index_select(x, 0, ones({2})); });
   EXPECT_THROW(gather(x, 0, ones({1, 1})), DTypeError);
   EXPECT_THROW(one_hot(ones({1}), 2), DTypeError);
   EXPECT_THROW(scatter_add(x, 0, ones({1, 1}), x), DTypeError);
-  expect_error<ShapeError>("index_select", "expected an index of rank 1, got [1, 1]", [&] {
-    index_select(x, 0, zeros({1, 1}, int64));
+  expect_error<ShapeError>(
+      "index_select", "expected an index of rank 1, got [1, 1]", [&] { index_select(x, 0, zeros({1, 1}, int64)); });
+  expect_error<ShapeError>("gather", "expected an index no larger than [3, 2] but for axis 0, got [1, 3]", [&] {
+    gather(x, 0, zeros({1, 3}, int64));
+  });
+  EXPECT_THROW(gather(x, 0, zeros({1}, int64)), ShapeError);
+  expect_error<ShapeError>("scatter_add", "expected an index no larger than [1, 2], got [2, 2]", [&] {
+    scatter_add(x, 0, zeros({2, 2}, int64), zeros({1, 2}));
   });
   expect_error<ShapeError>(
-      "gather", "expected an index no larger than [3, 2] but for axis 0, got [1, 3]", [&] {
-        gather(x, 0, zeros({1, 3}, int64));
-      });
-  EXPECT_THROW(gather(x, 0, zeros({1}, int64)), ShapeError);
-  expect_error<ShapeError>(
-      "scatter_add", "expected an index no larger than [1, 2], got [2, 2]", [&] {
-        scatter_add(x, 0, zeros({2, 2}, int64), zeros({1, 2}));
-      });
-  expect_error<ShapeError>("index_add",
-                           "expected a source [2, 2] for [3, 2] and 2 indices, got [3, 2]",
-                           [&] { index_add(x, 0, index, x); });
-  expect_error<DTypeError>(
-      "index_add", "expected tensors of one dtype, got float32 and float64", [&] {
-        index_add(x, 0, index, zeros({2, 2}, float64));
-      });
-  EXPECT_THROW(scatter_add(cast(x, boolean), 0, zeros({1, 1}, int64), cast(x, boolean)),
-               DTypeError);
-  expect_error<ArgumentError>(
-      "one_hot", "expected classes >= 1, got 0", [&] { one_hot(index, 0); });
+      "index_add", "expected a source [2, 2] for [3, 2] and 2 indices, got [3, 2]", [&] { index_add(x, 0, index, x); });
+  expect_error<DTypeError>("index_add", "expected tensors of one dtype, got float32 and float64", [&] {
+    index_add(x, 0, index, zeros({2, 2}, float64));
+  });
+  EXPECT_THROW(scatter_add(cast(x, boolean), 0, zeros({1, 1}, int64), cast(x, boolean)), DTypeError);
+  expect_error<ArgumentError>("one_hot", "expected classes >= 1, got 0", [&] { one_hot(index, 0); });
 }
 
 TEST(Indexing, GivesNoGradientToIndices) {

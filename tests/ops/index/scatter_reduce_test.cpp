@@ -32,8 +32,7 @@ TEST(ScatterReduce, AlongAnAxisWithALargerSource) {
   const Tensor x = ones({2, 3}, int64), index = tensor({{2, 2}});
   const Tensor source = tensor({{3, 4, 5}, {6, 7, 8}});
   expect_tensor(scatter_reduce(x, 1, index, source, prod), int64, {2, 3}, {1, 1, 12, 1, 1, 1});
-  expect_tensor(
-      scatter_reduce(x, 0, tensor({{1, 0}}), source, max), int64, {2, 3}, {1, 4, 1, 3, 1, 1});
+  expect_tensor(scatter_reduce(x, 0, tensor({{1, 0}}), source, max), int64, {2, 3}, {1, 4, 1, 3, 1, 1});
 }
 
 TEST(ScatterReduce, GradientOfProductsWithZeros) {
@@ -72,17 +71,15 @@ TEST(ScatterReduce, Errors) {
   expect_error<IndexError>("scatter_reduce", "expected indices in -3..2, got 3", [] {
     scatter_reduce(kX, 0, tensor({0, 3, 0}), kSource, sum);
   });
-  expect_error<DTypeError>("scatter_reduce",
-                           "expected a tensor of float32 or float64, got int64",
-                           [] { scatter_reduce(tensor({1}), 0, tensor({0}), tensor({1}), mean); });
+  expect_error<DTypeError>("scatter_reduce", "expected a tensor of float32 or float64, got int64", [] {
+    scatter_reduce(tensor({1}), 0, tensor({0}), tensor({1}), mean);
+  });
   expect_error<DTypeError>("scatter_reduce", "expected a tensor of numbers, got bool", [] {
     scatter_reduce(tensor({true}), 0, tensor({0}), tensor({true}), max);
   });
   expect_error<ShapeError>("scatter_reduce",
                            "expected an index no larger than [2] and, but for axis 0, [3], got [3]",
-                           [] {
-                             scatter_reduce(kX, 0, kIndex, values({1, 2}), sum);
-                           });
+                           [] { scatter_reduce(kX, 0, kIndex, values({1, 2}), sum); });
 }
 
 }  // namespace

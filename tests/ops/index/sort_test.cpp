@@ -54,8 +54,7 @@ TEST(Sort, Errors) {
   expect_error<ArgumentError>("topk", "expected k in 0..3, got 4", [&] { topk(x, 4); });
   expect_error<ArgumentError>("kthvalue", "expected k in 1..3, got 0", [&] { kthvalue(x, 0); });
   expect_error<ArgumentError>("quantile", "expected q in 0..1, got 2", [&] { quantile(x, 2); });
-  expect_error<ArgumentError>(
-      "median", "expected at least one element, got [0]", [&] { median(zeros({0})); });
+  expect_error<ArgumentError>("median", "expected at least one element, got [0]", [&] { median(zeros({0})); });
 }
 
 }  // namespace

@@ -29,9 +29,7 @@ TEST(Cholesky, NamesTheMinor) {
   expect_error<ArgumentError>("cholesky",
                               "expected a positive definite matrix, got one whose leading minor of "
                               "order 2 is not (batch 1)",
-                              [&] {
-                                cholesky(stack({identity(3), bad}));
-                              });
+                              [&] { cholesky(stack({identity(3), bad})); });
 }
 
 TEST(LeastSquares, SolvesTheNormalEquations) {

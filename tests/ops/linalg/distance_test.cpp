@@ -35,10 +35,8 @@ TEST(Cdist, ByDefinition) {
         for (std::size_t j = 0; j < 4; ++j)
           y.push_back(by_definition(&as[(n * 3 + i) * 5], &bs[(n * 4 + j) * 5], 5, p));
     expect_near(cdist(a, b, p), from_vector(y, {2, 3, 4}));
-    EXPECT_TRUE(all_close(cdist(cast(a, float32), cast(b, float32), p),
-                          cast(from_vector(y, {2, 3, 4}), float32),
-                          2e-6,
-                          0));
+    EXPECT_TRUE(
+        all_close(cdist(cast(a, float32), cast(b, float32), p), cast(from_vector(y, {2, 3, 4}), float32), 2e-6, 0));
   }
 }
 
@@ -54,8 +52,7 @@ TEST(Pdist, PairsInOrder) {
   const Tensor x = draw({4, 3}, 5);
   for (const double p : kPs) {
     const auto all = cdist(x, x, p).to_vector();
-    expect_near(pdist(x, p),
-                from_vector(std::vector<double>{all[1], all[2], all[3], all[6], all[7], all[11]}));
+    expect_near(pdist(x, p), from_vector(std::vector<double>{all[1], all[2], all[3], all[6], all[7], all[11]}));
   }
   EXPECT_EQ(pdist(zeros({1, 3})).shape(), (Shape{0}));
   EXPECT_EQ(pdist(zeros({0, 3})).shape(), (Shape{0}));
@@ -82,11 +79,7 @@ TEST(Cdist, NoGradientWhereVectorsAreEqual) {
     const Tensor y = pdist(x, p);
     expect_tensor(detach(y), float64, {3}, {0, 3, 3}, 1e-15);
     // The first pair gives nothing; of the others only the second element moves.
-    expect_tensor(ops_test::gradient(y, x, values({7, 1, 10})),
-                  float64,
-                  {3, 2},
-                  {0, -1, 0, -10, 0, 11},
-                  1e-14);
+    expect_tensor(ops_test::gradient(y, x, values({7, 1, 10})), float64, {3, 2}, {0, -1, 0, -10, 0, 11}, 1e-14);
   }
 }
 
@@ -119,9 +112,7 @@ TEST(Cdist, Errors) {
   expect_error<ArgumentError>("cdist", "expected p >= 0, got -1", [&] { cdist(x, x, -1); });
   expect_error<ArgumentError>("pdist", "expected p >= 0, got nan", [&] { pdist(x, kNaN); });
   expect_error<ShapeError>(
-      "cdist", "expected vectors [*, P, D] and [*, R, D], got [3, 2] and [3, 4]", [&] {
-        cdist(x, zeros({3, 4}));
-      });
+      "cdist", "expected vectors [*, P, D] and [*, R, D], got [3, 2] and [3, 4]", [&] { cdist(x, zeros({3, 4})); });
   expect_error<ShapeError>("pdist", "expected vectors [N, D], got [3]", [&] { pdist(zeros({3})); });
 }
 

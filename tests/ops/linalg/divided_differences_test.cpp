@@ -13,9 +13,7 @@ namespace {
 using detail::DividedDifferences;
 using lane::Taylor;
 
-double relative(double got, long double want) {
-  return static_cast<double>(std::fabs((got - want) / want));
-}
+double relative(double got, long double want) { return static_cast<double>(std::fabs((got - want) / want)); }
 
 // a, b = a + gap: log[a, b] = log1p(gap / a) / gap; sqrt[a, b, b] = -1 / ((p + q) (q + q) (p + q)), p and q the
 // roots; (1/x)[a, a, b, b] = -1 / (a a b b).
@@ -31,15 +29,12 @@ TEST(DividedDifferences, AreExactAtAllGaps) {
         const long double x = a, z = b, gap = z - x, p = sqrtl(x), q = sqrtl(z);
         const auto logarithm = [](const Taylor& t) { return log(t); };
         // |log a| is up to 345, and the quotient cancels a digit of it.
-        EXPECT_LE(relative(difference(logarithm, {1, 0}), gap == 0 ? 1 / x : log1pl(gap / x) / gap),
-                  1e-13);
+        EXPECT_LE(relative(difference(logarithm, {1, 0}), gap == 0 ? 1 / x : log1pl(gap / x) / gap), 1e-13);
         const auto root = [](const Taylor& t) { return sqrt(t); };
-        EXPECT_LE(relative(difference(root, {1, 0, 1}), -1 / ((p + q) * (q + q) * (p + q))), 2e-14)
-            << a << " " << b;
+        EXPECT_LE(relative(difference(root, {1, 0, 1}), -1 / ((p + q) * (q + q) * (p + q))), 2e-14) << a << " " << b;
         if (a < 1e-100) continue;
         const auto inverse = [](const Taylor& t) { return 1.0 / t; };
-        EXPECT_LE(relative(difference(inverse, {1, 0, 1, 0}), -1 / (x * x * z * z)), 2e-14)
-            << a << " " << b;
+        EXPECT_LE(relative(difference(inverse, {1, 0, 1, 0}), -1 / (x * x * z * z)), 2e-14) << a << " " << b;
       }
 }
 

@@ -34,8 +34,7 @@ TEST(Einsum, EllipsesAndSizesOf1Broadcast) {
   expect_near(einsum("...ij,...jk", {a, b}), matmul(a, b));
   expect_near(einsum("i...j,j->...i", {transpose(b, 0, 1), draw({2}, 1)}), matmul(b, draw({2}, 1)));
   expect_near(einsum("...i->i", {b}), sum(b, {0, 1}));
-  expect_near(einsum("ij,ij->ij", {draw({3, 1}, 1), draw({1, 4}, 1)}),
-              draw({3, 1}, 1) * draw({1, 4}, 1));
+  expect_near(einsum("ij,ij->ij", {draw({3, 1}, 1), draw({1, 4}, 1)}), draw({3, 1}, 1) * draw({1, 4}, 1));
 }
 
 TEST(Einsum, ManyOperands) {
@@ -59,14 +58,12 @@ TEST(Einsum, ManyOperands) {
 /// In any other order the vectors would make tensors that don't fit into memory.
 TEST(Einsum, TakesTheCheapOrder) {
   const Tensor v = ones({100}, float64);
-  expect_near(einsum("a,b,c,d,e,a,b,c,d,e->", {v, v, v, v, v, v, v, v, v, v}),
-              scalar(1e10, float64));
+  expect_near(einsum("a,b,c,d,e,a,b,c,d,e->", {v, v, v, v, v, v, v, v, v, v}), scalar(1e10, float64));
   expect_near(einsum("a,b,c,d,a,b,c,d->", {v, v, v, v, v, v, v, v}), scalar(1e8, float64));
 }
 
 TEST(Einsum, NothingToSum) {
-  expect_near(einsum("ij,jk->ik", {zeros({2, 0}, float64), zeros({0, 3}, float64)}),
-              zeros({2, 3}, float64));
+  expect_near(einsum("ij,jk->ik", {zeros({2, 0}, float64), zeros({0, 3}, float64)}), zeros({2, 3}, float64));
   EXPECT_EQ(einsum("ij,jk->ik", {zeros({0, 2}), zeros({2, 3})}).shape(), (Shape{0, 3}));
 }
 
@@ -75,24 +72,17 @@ TEST(Einsum, ErrorsNameThePlace) {
   const auto refused = [&](std::string_view equation, const std::string& message) {
     expect_error<ArgumentError>("einsum", message, [&] { einsum(equation, {a, b}); });
   };
-  refused("ij,j$->i",
-          "expected a letter, ',', '->' or one '...', got '$' at place 4 in 'ij,j$->i'");
+  refused("ij,j$->i", "expected a letter, ',', '->' or one '...', got '$' at place 4 in 'ij,j$->i'");
   refused("ij,jk->i,", "expected a letter or one '...', got ',' at place 8 in 'ij,jk->i,'");
   refused("ij", "expected as many operands as the equation has, got 2 in 'ij'");
   refused("ij,ki->jx", "expected indices of the operands in the result, got 'x' in 'ij,ki->jx'");
-  refused("ij,ki->jj",
-          "expected each index of the result once, got index 'j' again in 'ij,ki->jj'");
+  refused("ij,ki->jj", "expected each index of the result once, got index 'j' again in 'ij,ki->jj'");
+  expect_error<ShapeError>("einsum",
+                           "expected one size of index 'j', got 3 in operand 0 and 4 in operand 1 in "
+                           "'ij,jk->ik'",
+                           [&] { einsum("ij,jk->ik", {a, b}); });
   expect_error<ShapeError>(
-      "einsum",
-      "expected one size of index 'j', got 3 in operand 0 and 4 in operand 1 in "
-      "'ij,jk->ik'",
-      [&] {
-        einsum("ij,jk->ik", {a, b});
-      });
-  expect_error<ShapeError>(
-      "einsum", "expected 2 indices for operand 1 [4, 2], got 1 in 'ij,j'", [&] {
-        einsum("ij,j", {a, b});
-      });
+      "einsum", "expected 2 indices for operand 1 [4, 2], got 1 in 'ij,j'", [&] { einsum("ij,j", {a, b}); });
   expect_error<ArgumentError>("einsum", "expected operands, got none", [&] { einsum("", {}); });
   expect_error<DTypeError>("einsum", "expected tensors of one dtype, got float32 and float64", [&] {
     einsum("ij,ki", {a, ones({4, 2}, float64)});

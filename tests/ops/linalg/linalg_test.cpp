@@ -32,22 +32,19 @@ TEST(Gemm, DeterministicWhateverTheThreads) {
   const Threads restore;
   Generator generator(2);
   for (const DType dtype : {float32, float64}) {
-    for (const auto [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
-             {128, 10, 700}, {16, 16, 4096}, {300, 190, 150}}) {
+    for (const auto [m, n, k] :
+         std::vector<std::array<std::int64_t, 3>>{{128, 10, 700}, {16, 16, 4096}, {300, 190, 150}}) {
       const Tensor a = normal({m, k}, 0, 1, dtype, generator);
       const Tensor b = normal({n, k}, 0, 1, dtype, generator);
       const Tensor batch = normal({3, m, k}, 0, 1, dtype, generator);
-      const auto run = [&] {
-        return std::array{matmul(a, transpose(b)), matmul(batch, transpose(b)), linear(a, b)};
-      };
+      const auto run = [&] { return std::array{matmul(a, transpose(b)), matmul(batch, transpose(b)), linear(a, b)}; };
       set_deterministic(true);
       set_num_threads(1);
       const auto one = run();
       for (const int threads : {2, 3}) {
         set_num_threads(threads);
         const auto several = run();
-        for (std::size_t i = 0; i < one.size(); ++i)
-          EXPECT_TRUE(equal(one[i], several[i])) << m << " " << i;
+        for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(equal(one[i], several[i])) << m << " " << i;
       }
       std::thread([&] { EXPECT_TRUE(equal(one[0], run()[0])); }).join();
       set_deterministic(false);
@@ -78,8 +75,7 @@ Tensor naive_matmul(const Tensor& a, const Tensor& b) {
       for (std::int64_t j = 0; j < n; ++j)
         for (std::int64_t l = 0; l < k; ++l)
           y[static_cast<std::size_t>((s * m + i) * n + j)] +=
-              p[static_cast<std::size_t>((s * m + i) * k + l)] *
-              q[static_cast<std::size_t>((s * k + l) * n + j)];
+              p[static_cast<std::size_t>((s * m + i) * k + l)] * q[static_cast<std::size_t>((s * k + l) * n + j)];
   return from_vector(y, result);
 }
 
@@ -102,15 +98,12 @@ TEST(Matmul, MatricesAndBatches) {
 }
 
 TEST(Matmul, Vectors) {
-  const Tensor a = draw({4}, 1), b = draw({4}, 2), matrix = draw({4, 3}, 3),
-               batch = draw({2, 4, 3}, 4);
+  const Tensor a = draw({4}, 1), b = draw({4}, 2), matrix = draw({4, 3}, 3), batch = draw({2, 4, 3}, 4);
   expect_near(matmul(a, b), reshape(matmul(reshape(a, {1, 4}), reshape(b, {4, 1})), {}));
   expect_near(matmul(a, matrix), reshape(naive_matmul(reshape(a, {1, 4}), matrix), {3}));
-  expect_near(matmul(transpose(matrix), b),
-              reshape(naive_matmul(transpose(matrix), reshape(b, {4, 1})), {3}));
+  expect_near(matmul(transpose(matrix), b), reshape(naive_matmul(transpose(matrix), reshape(b, {4, 1})), {3}));
   expect_near(matmul(a, batch), reshape(naive_matmul(reshape(a, {1, 4}), batch), {2, 3}));
-  expect_near(matmul(transpose(batch), b),
-              reshape(naive_matmul(transpose(batch), reshape(b, {4, 1})), {2, 3}));
+  expect_near(matmul(transpose(batch), b), reshape(naive_matmul(transpose(batch), reshape(b, {4, 1})), {2, 3}));
   EXPECT_EQ(matmul(draw({0}), draw({0})).item(), 0);
 }
 
@@ -120,8 +113,7 @@ TEST(Matmul, ReadsViewsOfAnyStrides) {
     expect_near(matmul(a, b), matmul(clone(a), clone(b)));
     const Tensor g = draw(matmul(a, b).shape(), 7);
     const Tensor p = leaf(detach(a)), q = leaf(detach(b)), c = leaf(clone(a)), d = leaf(clone(b));
-    const Cotangents views = run_rule(matmul(p, q), g, false),
-                     dense = run_rule(matmul(c, d), g, false);
+    const Cotangents views = run_rule(matmul(p, q), g, false), dense = run_rule(matmul(c, d), g, false);
     expect_near(views[0], dense[0]);
     expect_near(views[1], dense[1]);
   };
@@ -153,28 +145,21 @@ TEST(Matmul, SavesOnlyTheFactorsNeeded) {
 }
 
 TEST(Matmul, Errors) {
-  expect_error<ShapeError>(
-      "matmul", "expected inner sizes that agree, got [3, 4] and [5, 2] (4 and 5)", [] {
-        matmul(zeros({3, 4}), zeros({5, 2}));
-      });
-  expect_error<ShapeError>("matmul",
-                           "expected inner sizes that agree, got [3] and [4] (3 and 4)",
-                           [] { matmul(zeros({3}), zeros({4})); });
-  expect_error<ShapeError>("matmul", "expected tensors of rank >= 1, got [] and [3]", [] {
-    matmul(zeros({}), zeros({3}));
+  expect_error<ShapeError>("matmul", "expected inner sizes that agree, got [3, 4] and [5, 2] (4 and 5)", [] {
+    matmul(zeros({3, 4}), zeros({5, 2}));
   });
   expect_error<ShapeError>(
-      "matmul",
-      "expected leading dimensions that broadcast together, got [2, 3, 4] and [3, 4, 5]",
-      [] {
-        matmul(zeros({2, 3, 4}), zeros({3, 4, 5}));
-      });
+      "matmul", "expected inner sizes that agree, got [3] and [4] (3 and 4)", [] { matmul(zeros({3}), zeros({4})); });
+  expect_error<ShapeError>(
+      "matmul", "expected tensors of rank >= 1, got [] and [3]", [] { matmul(zeros({}), zeros({3})); });
+  expect_error<ShapeError>("matmul",
+                           "expected leading dimensions that broadcast together, got [2, 3, 4] and [3, 4, 5]",
+                           [] { matmul(zeros({2, 3, 4}), zeros({3, 4, 5})); });
   expect_error<DTypeError>("matmul", "expected tensors of one dtype, got float32 and float64", [] {
     matmul(zeros({2, 2}), zeros({2, 2}, float64));
   });
-  expect_error<DTypeError>("matmul", "expected float32 or float64, got int64", [] {
-    matmul(zeros({2, 2}, int64), zeros({2, 2}, int64));
-  });
+  expect_error<DTypeError>(
+      "matmul", "expected float32 or float64, got int64", [] { matmul(zeros({2, 2}, int64), zeros({2, 2}, int64)); });
 }
 
 TEST(Matmul, ErrorsNameTheCallersLine) {
@@ -198,8 +183,7 @@ TEST(Linear, IsAProductAndABias) {
     ASSERT_EQ(y.size(), values.size());
     for (std::size_t i = 0; i < y.size(); ++i) EXPECT_NEAR(y[i], values[i] + bias[i % 3], 1e-12);
   }
-  expect_near(linear(zeros({2, 0}, float64), zeros({3, 0}, float64), draw({3})),
-              broadcast_to(draw({3}), {2, 3}));
+  expect_near(linear(zeros({2, 0}, float64), zeros({3, 0}, float64), draw({3})), broadcast_to(draw({3}), {2, 3}));
 }
 
 TEST(Linear, FusedAndRecordedRulesAgree) {
@@ -234,23 +218,18 @@ TEST(Linear, SumsManyRowsAccurately) {
 
 TEST(Linear, Errors) {
   const Tensor w = zeros({512, 784}), b = zeros({512});
-  expect_error<ShapeError>("linear", "expected input [*, 784], got [64, 28, 28]", [&] {
-    linear(zeros({64, 28, 28}), w, b);
-  });
   expect_error<ShapeError>(
-      "linear", "expected input [*, 784], got []", [&] { linear(zeros({}), w, b); });
-  expect_error<ShapeError>("linear", "expected weight [out, in], got [784]", [&] {
-    linear(zeros({2, 784}), zeros({784}));
-  });
-  expect_error<ShapeError>("linear", "expected bias [512], got [784]", [&] {
-    linear(zeros({2, 784}), w, zeros({784}));
-  });
+      "linear", "expected input [*, 784], got [64, 28, 28]", [&] { linear(zeros({64, 28, 28}), w, b); });
+  expect_error<ShapeError>("linear", "expected input [*, 784], got []", [&] { linear(zeros({}), w, b); });
+  expect_error<ShapeError>(
+      "linear", "expected weight [out, in], got [784]", [&] { linear(zeros({2, 784}), zeros({784})); });
+  expect_error<ShapeError>(
+      "linear", "expected bias [512], got [784]", [&] { linear(zeros({2, 784}), w, zeros({784})); });
   expect_error<DTypeError>("linear", "expected tensors of one dtype, got float32 and float64", [&] {
     linear(zeros({2, 784}), w, zeros({512}, float64));
   });
-  expect_error<DTypeError>("linear", "expected float32 or float64, got int64", [&] {
-    linear(zeros({2, 784}, int64), w, b);
-  });
+  expect_error<DTypeError>(
+      "linear", "expected float32 or float64, got int64", [&] { linear(zeros({2, 784}, int64), w, b); });
 }
 
 }  // namespace

@@ -17,13 +17,10 @@ using ops_test::expect_near;
 TEST(MatrixExp, ClosedForms) {
   expect_near(matrix_exp(zeros({2, 3, 3}, float64)), broadcast_to(identity(3), {2, 3, 3}), 1e-15);
   // Nilpotent: the series ends. A turn by an angle. A triangle with equal and with other eigenvalues.
-  expect_near(matrix_exp(matrix({0, 1, 2, 0, 0, 3, 0, 0, 0}, 3)),
-              matrix({1, 1, 3.5, 0, 1, 3, 0, 0, 1}, 3),
-              1e-15);
+  expect_near(matrix_exp(matrix({0, 1, 2, 0, 0, 3, 0, 0, 0}, 3)), matrix({1, 1, 3.5, 0, 1, 3, 0, 0, 1}, 3), 1e-15);
   for (const double t : {0.1, 1.0, 30.0})
-    expect_near(matrix_exp(matrix({0, -t, t, 0}, 2)),
-                matrix({std::cos(t), -std::sin(t), std::sin(t), std::cos(t)}, 2),
-                1e-13);
+    expect_near(
+        matrix_exp(matrix({0, -t, t, 0}, 2)), matrix({std::cos(t), -std::sin(t), std::sin(t), std::cos(t)}, 2), 1e-13);
   const double e = std::exp(1), e2 = e * e;
   expect_near(matrix_exp(matrix({1, 5, 0, 1}, 2)), matrix({e, 5 * e, 0, e}, 2), 1e-14);
   expect_near(matrix_exp(matrix({1, 5, 0, 2}, 2)), matrix({e, 5 * (e2 - e), 0, e2}, 2), 1e-14);

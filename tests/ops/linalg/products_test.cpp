@@ -17,19 +17,13 @@ TEST(Products, OfMatricesByHand) {
   expect_tensor(addmm(values({kNaN}), a, b, 1, 0), float64, {2, 2}, {19, 22, 43, 50});
   const Tensor two = stack({a, b}), swapped = stack({b, a});
   expect_tensor(bmm(two, swapped), float64, {2, 2, 2}, {19, 22, 43, 50, 23, 34, 31, 46});
-  expect_tensor(baddbmm(ones({1}, float64), two, swapped, 1, -3),
-                float64,
-                {2, 2, 2},
-                {16, 19, 40, 47, 20, 31, 28, 43});
+  expect_tensor(baddbmm(ones({1}, float64), two, swapped, 1, -3), float64, {2, 2, 2}, {16, 19, 40, 47, 20, 31, 28, 43});
   expect_tensor(trace(two), float64, {2}, {5, 13});
   expect_tensor(trace(matrix({1, 2, 3, 4, 5, 6}, 3)), float64, {}, {6});
 }
 
 TEST(Products, Kronecker) {
-  expect_tensor(kron(matrix({1, 2, 0, -1}, 2), matrix({3, 4}, 2)),
-                float64,
-                {2, 4},
-                {3, 4, 6, 8, 0, 0, -3, -4});
+  expect_tensor(kron(matrix({1, 2, 0, -1}, 2), matrix({3, 4}, 2)), float64, {2, 4}, {3, 4, 6, 8, 0, 0, -3, -4});
   // 1 is put in front of the shorter shape.
   expect_tensor(kron(values({1, 2}), matrix({3, 4}, 1)), float64, {2, 2}, {3, 6, 4, 8});
 }
@@ -39,10 +33,7 @@ TEST(Products, Cross) {
   expect_tensor(cross(x, y), float64, {3}, {0, 0, 1});
   expect_tensor(cross(y, x), float64, {3}, {0, 0, -1});
   expect_tensor(cross(v, values({7, 11, 13})), float64, {3}, {-16, 9, 1});
-  expect_tensor(cross(unsqueeze(v, 1), matrix({7, 1, 11, 0, 13, 0}, 2), 0),
-                float64,
-                {3, 2},
-                {-16, 0, 9, 5, 1, -3});
+  expect_tensor(cross(unsqueeze(v, 1), matrix({7, 1, 11, 0, 13, 0}, 2), 0), float64, {3, 2}, {-16, 0, 9, 5, 1, -3});
 }
 
 TEST(Products, Errors) {

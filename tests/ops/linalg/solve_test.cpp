@@ -28,8 +28,7 @@ TEST(Det, ValuesAndSigns) {
   expect_tensor(det(zeros({2, 0, 0}, float64)), float64, {2}, {1, 1});
   expect_tensor(det(matrix({kNaN, 1, 1, 1}, 2)), float64, {}, {kNaN});
   // Far beyond what det can hold.
-  expect_near(
-      slogdet(1e-3 * identity(200)).logabsdet, scalar(-200 * std::log(1e3), float64), 1e-11);
+  expect_near(slogdet(1e-3 * identity(200)).logabsdet, scalar(-200 * std::log(1e3), float64), 1e-11);
 }
 
 TEST(Det, GradientOfSingularMatrices) {
@@ -44,8 +43,7 @@ TEST(Det, GradientOfSingularMatrices) {
   expect_tensor(gradient(det(zero), zero), float64, {1, 1}, {1});
   // Beside a regular one.
   const Tensor both = leaf(stack({matrix({1, 2, 2, 4}, 2), matrix({1, 2, 3, 5}, 2)}));
-  expect_near(gradient(det(both), both),
-              stack({matrix({4, -2, -2, 1}, 2), matrix({5, -3, -2, 1}, 2)}));
+  expect_near(gradient(det(both), both), stack({matrix({4, -2, -2, 1}, 2), matrix({5, -3, -2, 1}, 2)}));
 }
 
 TEST(Solve, Equations) {
@@ -58,9 +56,7 @@ TEST(Solve, Equations) {
   expect_near(matmul(select(a, 0, 0), solve(select(a, 0, 0), v)), v, 1e-10);
   expect_near(matmul(inverse(a), a), broadcast_to(identity(5), {3, 5, 5}), 1e-10);
   expect_near(matrix_power(select(a, 0, 1), 0), identity(5));
-  expect_near(matmul(matrix_power(select(a, 0, 1), -3), matrix_power(select(a, 0, 1), 3)),
-              identity(5),
-              1e-9);
+  expect_near(matmul(matrix_power(select(a, 0, 1), -3), matrix_power(select(a, 0, 1), 3)), identity(5), 1e-9);
   EXPECT_EQ(solve(zeros({0, 0}), zeros({0, 3})).shape(), (Shape{0, 3}));
 }
 
@@ -68,19 +64,12 @@ TEST(Solve, SingularMatricesAreNamed) {
   const Tensor a = stack({identity(2), identity(2), matrix({1, 2, 2, 4}, 2)});
   const std::string message = "expected a regular matrix, got a singular one";
   expect_error<ArgumentError>("inverse", message + " (batch 2)", [&] { inverse(a); });
+  expect_error<ArgumentError>("solve", message, [&] { solve(select(a, 0, 2), ones({2}, float64)); });
   expect_error<ArgumentError>(
-      "solve", message, [&] { solve(select(a, 0, 2), ones({2}, float64)); });
-  expect_error<ArgumentError>("triangular_solve", message, [&] {
-    triangular_solve(matrix({1, 0, 1, 0}, 2), identity(2));
-  });
-  expect_error<ShapeError>(
-      "solve", "expected [*, 2, k] or [2], got [3]", [&] { solve(a, ones({3}, float64)); });
-  expect_error<ShapeError>("inverse", "expected [*, n, n], got [2, 3]", [] {
-    inverse(ones({2, 3}));
-  });
-  expect_error<DTypeError>("det", "expected float32 or float64, got int64", [] {
-    det(zeros({2, 2}, int64));
-  });
+      "triangular_solve", message, [&] { triangular_solve(matrix({1, 0, 1, 0}, 2), identity(2)); });
+  expect_error<ShapeError>("solve", "expected [*, 2, k] or [2], got [3]", [&] { solve(a, ones({3}, float64)); });
+  expect_error<ShapeError>("inverse", "expected [*, n, n], got [2, 3]", [] { inverse(ones({2, 3})); });
+  expect_error<DTypeError>("det", "expected float32 or float64, got int64", [] { det(zeros({2, 2}, int64)); });
 }
 
 TEST(Solve, TriangularReadsOneHalf) {

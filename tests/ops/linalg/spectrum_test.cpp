@@ -16,8 +16,7 @@ using ops_test::expect_near;
 using ops_test::gradient;
 
 TEST(Factors, AreOrthogonalAndMultiplyToTheMatrix) {
-  for (const Shape& shape :
-       {Shape{4, 4}, Shape{6, 3}, Shape{3, 6}, Shape{2, 40, 30}, Shape{3, 0}}) {
+  for (const Shape& shape : {Shape{4, 4}, Shape{6, 3}, Shape{3, 6}, Shape{2, 40, 30}, Shape{3, 0}}) {
     const Tensor x = draw(shape, 1);
     const std::int64_t k = std::min(x.size(-1), x.size(-2));
     const Tensor one = broadcast_to(identity(k), matmul(transpose(qr(x).q), qr(x).q).shape());

@@ -15,8 +15,7 @@ TEST(MarginLosses, RefuseLabelsOtherThanOneAndMinusOne) {
       {"soft_margin_loss", [&](const Tensor& t) { return soft_margin_loss(x, t); }},
       {"hinge_embedding_loss", [&](const Tensor& t) { return hinge_embedding_loss(x, t); }},
       {"margin_ranking_loss", [&](const Tensor& t) { return margin_ranking_loss(x, x, t); }},
-      {"cosine_embedding_loss",
-       [&](const Tensor& t) { return cosine_embedding_loss(rows, rows, t); }},
+      {"cosine_embedding_loss", [&](const Tensor& t) { return cosine_embedding_loss(rows, rows, t); }},
   };
   for (const auto& [name, loss] : losses) {
     EXPECT_TRUE(std::isfinite(loss(tensor({1.0, -1.0})).item())) << name;

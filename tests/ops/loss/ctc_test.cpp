@@ -35,10 +35,7 @@ struct Enumerated {
   double total = 0;
   std::vector<double> parts;
 
-  Enumerated(const Tensor& log_probs,
-             const Labels& target,
-             std::int64_t steps,
-             std::int64_t blank) {
+  Enumerated(const Tensor& log_probs, const Labels& target, std::int64_t steps, std::int64_t blank) {
     const std::int64_t classes = log_probs.size(1);
     const auto p = log_probs.to_vector();
     parts.resize(static_cast<std::size_t>(log_probs.numel()));
@@ -54,8 +51,7 @@ struct Enumerated {
       if (collapsed(path, blank) != target) continue;
       total += std::exp(sum);
       for (std::int64_t t = 0; t < steps; ++t)
-        parts[static_cast<std::size_t>(t * classes + path[static_cast<std::size_t>(t)])] +=
-            std::exp(sum);
+        parts[static_cast<std::size_t>(t * classes + path[static_cast<std::size_t>(t)])] += std::exp(sum);
     }
   }
 };
@@ -96,19 +92,13 @@ TEST(Ctc, BatchesOfAllLengths) {
   std::vector<double> each;
   for (int n = 0; n < 3; ++n) {
     const Labels target = n == 0 ? Labels{1, 2} : n == 1 ? Labels{2} : Labels{};
-    each.push_back(ctc_loss(contiguous(select(x, 1, n)),
-                            ints(target),
-                            select(steps, 0, n),
-                            select(lengths, 0, n),
-                            total)
-                       .item());
+    each.push_back(
+        ctc_loss(contiguous(select(x, 1, n)), ints(target), select(steps, 0, n), select(lengths, 0, n), total).item());
   }
   for (const Tensor& targets : {rows, joined}) {
     expect_tensor(ctc_loss(x, targets, steps, lengths, none), float64, {3}, each, 1e-14);
-    EXPECT_NEAR(
-        ctc_loss(x, targets, steps, lengths, total).item(), each[0] + each[1] + each[2], 1e-13);
-    EXPECT_NEAR(
-        ctc_loss(x, targets, steps, lengths).item(), (each[0] / 2 + each[1] + each[2]) / 3, 1e-13);
+    EXPECT_NEAR(ctc_loss(x, targets, steps, lengths, total).item(), each[0] + each[1] + each[2], 1e-13);
+    EXPECT_NEAR(ctc_loss(x, targets, steps, lengths).item(), (each[0] / 2 + each[1] + each[2]) / 3, 1e-13);
   }
 }
 
@@ -137,8 +127,7 @@ TEST(Ctc, BothWaysOfTheRuleAgree) {
                               ints({3, 2, 3, 0}),
                               {.reduction = Reduction::none});
     expect_tensor(detach(slice(y, 0, 2)), dtype, {2}, {kInfinity, 0});
-    ops_test::expect_rules_agree(
-        y, cast(values({1, -2, 3, 4}), dtype), dtype == float32 ? 1e-5 : 1e-12);
+    ops_test::expect_rules_agree(y, cast(values({1, -2, 3, 4}), dtype), dtype == float32 ? 1e-5 : 1e-12);
   }
 }
 
@@ -151,18 +140,14 @@ TEST(Ctc, ClassesThatCannotBe) {
   EXPECT_NEAR(y.item(), -std::log(0.875), 1e-15);
   const double a = 0.125 / 0.875, b = 0.375 / 0.875;
   for (const bool recording : {false, true})
-    expect_near(ops_test::run_rule(ctc_loss(reshape(lp, {2, 1, 3}),
-                                            ints({1}),
-                                            ints({2}),
-                                            ints({1}),
-                                            {.reduction = Reduction::none}),
-                                   ones({1}, float64),
-                                   recording)[0],
+    expect_near(ops_test::run_rule(
+                    ctc_loss(reshape(lp, {2, 1, 3}), ints({1}), ints({2}), ints({1}), {.reduction = Reduction::none}),
+                    ones({1}, float64),
+                    recording)[0],
                 from_vector(std::vector<double>{-b, -a - b, 0, -a, -b - b, 0}, {2, 1, 3}),
                 1e-14);
   EXPECT_EQ(ctc_loss(lp, ints({2}), length, one, sum).item(), kInfinity);
-  expect_near(ops_test::gradient(ctc_loss(lp, ints({2}), length, one, sum), lp),
-              zeros({2, 3}, float64));
+  expect_near(ops_test::gradient(ctc_loss(lp, ints({2}), length, one, sum), lp), zeros({2, 3}, float64));
 }
 
 TEST(Ctc, ZeroInfinity) {
@@ -186,31 +171,22 @@ TEST(Ctc, NaNStays) {
 
 TEST(Ctc, Errors) {
   const Tensor x = zeros({4, 2, 3}), targets = tensor({{1, 2}, {1, 2}}), n = ints({2, 2});
+  expect_error<IndexError>("ctc_loss", "expected targets in 0..2, got 3", [&] { ctc_loss(x, add(targets, 1), n, n); });
+  expect_error<ArgumentError>(
+      "ctc_loss", "expected targets other than the blank, got 2", [&] { ctc_loss(x, targets, n, n, {.blank = 2}); });
   expect_error<IndexError>(
-      "ctc_loss", "expected targets in 0..2, got 3", [&] { ctc_loss(x, add(targets, 1), n, n); });
-  expect_error<ArgumentError>("ctc_loss", "expected targets other than the blank, got 2", [&] {
-    ctc_loss(x, targets, n, n, {.blank = 2});
+      "ctc_loss", "expected a blank in 0..2, got 3", [&] { ctc_loss(x, targets, n, n, {.blank = 3}); });
+  expect_error<ArgumentError>(
+      "ctc_loss", "expected input lengths in 0..4, got 5", [&] { ctc_loss(x, targets, ints({5, 4}), n); });
+  expect_error<ArgumentError>(
+      "ctc_loss", "expected target lengths in 0..2, got 3", [&] { ctc_loss(x, targets, n, ints({3, 2})); });
+  expect_error<ShapeError>("ctc_loss", "expected 4 targets in a row for lengths that sum up to it, got [5]", [&] {
+    ctc_loss(x, ints({1, 2, 1, 2, 1}), n, n);
   });
-  expect_error<IndexError>("ctc_loss", "expected a blank in 0..2, got 3", [&] {
-    ctc_loss(x, targets, n, n, {.blank = 3});
-  });
-  expect_error<ArgumentError>("ctc_loss", "expected input lengths in 0..4, got 5", [&] {
-    ctc_loss(x, targets, ints({5, 4}), n);
-  });
-  expect_error<ArgumentError>("ctc_loss", "expected target lengths in 0..2, got 3", [&] {
-    ctc_loss(x, targets, n, ints({3, 2}));
-  });
-  expect_error<ShapeError>(
-      "ctc_loss", "expected 4 targets in a row for lengths that sum up to it, got [5]", [&] {
-        ctc_loss(x, ints({1, 2, 1, 2, 1}), n, n);
-      });
-  expect_error<ShapeError>(
-      "ctc_loss",
-      "expected log_probs [T, N, C], targets [N, S] or [sum of lengths] and lengths [N], or [T, "
-      "C], [S] and [], got [4, 2, 3], [2, 2], [3] and [2]",
-      [&] {
-        ctc_loss(x, targets, ints({2, 2, 2}), n);
-      });
+  expect_error<ShapeError>("ctc_loss",
+                           "expected log_probs [T, N, C], targets [N, S] or [sum of lengths] and lengths [N], or [T, "
+                           "C], [S] and [], got [4, 2, 3], [2, 2], [3] and [2]",
+                           [&] { ctc_loss(x, targets, ints({2, 2, 2}), n); });
   expect_error<DTypeError>("ctc_loss", "expected int64 targets and lengths, got float32", [&] {
     ctc_loss(x, cast(targets, float32), n, n);
   });

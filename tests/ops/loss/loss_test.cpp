@@ -51,8 +51,7 @@ TEST(MseLoss, SumsManyFloatsAccurately) {
 }
 
 TEST(L1Loss, ValuesAndRules) {
-  const Tensor x = leaf(tensor({1.0, -2.0, 3.0, 0.5}, float64)),
-               t = leaf(tensor({0.0, 1.0, 3.0, 2.0}, float64));
+  const Tensor x = leaf(tensor({1.0, -2.0, 3.0, 0.5}, float64)), t = leaf(tensor({0.0, 1.0, 3.0, 2.0}, float64));
   expect_near(l1_loss(x, t, {.reduction = Reduction::none}), tensor({1.0, 3.0, 0.0, 1.5}, float64));
   EXPECT_NEAR(l1_loss(x, t).item(), 5.5 / 4, 1e-15);
   const Tensor y = l1_loss(x, t, {.reduction = Reduction::sum});
@@ -69,13 +68,11 @@ TEST(BceWithLogits, ByTheDefinition) {
   const Tensor x = leaf(draw({4, 3}, 1)), t = draw_between({4, 3}, 0, 1);
   const Tensor w = draw_between({4, 1}, 0.5, 2, 6), p = draw_between({3}, 0.5, 2, 7);
   const auto xs = x.to_vector(), ts = t.to_vector(), ws = w.to_vector(), ps = p.to_vector();
-  const auto y = bce_with_logits(x, t, {.weight = w, .pos_weight = p, .reduction = Reduction::none})
-                     .to_vector();
+  const auto y = bce_with_logits(x, t, {.weight = w, .pos_weight = p, .reduction = Reduction::none}).to_vector();
   double sum = 0;
   for (std::size_t i = 0; i < xs.size(); ++i) {
     const double s = 1 / (1 + std::exp(-xs[i]));
-    const double want =
-        -ws[i / 3] * (ps[i % 3] * ts[i] * std::log(s) + (1 - ts[i]) * std::log(1 - s));
+    const double want = -ws[i / 3] * (ps[i % 3] * ts[i] * std::log(s) + (1 - ts[i]) * std::log(1 - s));
     EXPECT_NEAR(y[i], want, 1e-13);
     sum += want;
   }
@@ -96,31 +93,26 @@ TEST(BceWithLogits, ExtremeLogits) {
     const Tensor t = tensor({1.0, 0.0, 1.0, 0.0, 1.0}, dtype);
     const Tensor y = bce_with_logits(x, t, {.reduction = Reduction::none});
     expect_near(y, tensor({0.0, 1000.0, 1000.0, 0.0, std::log(2.0)}, dtype), 1e-6);
-    expect_near(
-        run_rule(y, ones({5}, dtype), false)[0], tensor({0.0, 1.0, -1.0, 0.0, -0.5}, dtype), 1e-6);
+    expect_near(run_rule(y, ones({5}, dtype), false)[0], tensor({0.0, 1.0, -1.0, 0.0, -0.5}, dtype), 1e-6);
   }
 }
 
 TEST(ElementLosses, Errors) {
-  expect_error<ShapeError>("mse_loss", "expected a target [4, 1] like the input, got [4]", [] {
-    mse_loss(zeros({4, 1}), zeros({4}));
-  });
-  expect_error<ShapeError>("l1_loss", "expected a target [4] like the input, got []", [] {
-    l1_loss(zeros({4}), zeros({}));
-  });
+  expect_error<ShapeError>(
+      "mse_loss", "expected a target [4, 1] like the input, got [4]", [] { mse_loss(zeros({4, 1}), zeros({4})); });
+  expect_error<ShapeError>(
+      "l1_loss", "expected a target [4] like the input, got []", [] { l1_loss(zeros({4}), zeros({})); });
   expect_error<DTypeError>("mse_loss", "expected tensors of one dtype, got float32 and int64", [] {
     mse_loss(zeros({4}), zeros({4}, int64));
   });
-  expect_error<DTypeError>("mse_loss", "expected float32 or float64, got int64", [] {
-    mse_loss(zeros({4}, int64), zeros({4}, int64));
-  });
+  expect_error<DTypeError>(
+      "mse_loss", "expected float32 or float64, got int64", [] { mse_loss(zeros({4}, int64), zeros({4}, int64)); });
   expect_error<ShapeError>("bce_with_logits", "expected a target [4] like the input, got [3]", [] {
     bce_with_logits(zeros({4}), zeros({3}));
   });
-  expect_error<ShapeError>(
-      "bce_with_logits", "expected a pos_weight that broadcasts to [4, 3], got [4]", [] {
-        bce_with_logits(zeros({4, 3}), zeros({4, 3}), {.pos_weight = ones({4})});
-      });
+  expect_error<ShapeError>("bce_with_logits", "expected a pos_weight that broadcasts to [4, 3], got [4]", [] {
+    bce_with_logits(zeros({4, 3}), zeros({4, 3}), {.pos_weight = ones({4})});
+  });
 }
 
 }  // namespace

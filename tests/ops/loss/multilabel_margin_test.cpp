@@ -37,13 +37,10 @@ TEST(MultilabelMargin, ByDefinition) {
     for (const std::int64_t j : own)
       for (std::int64_t i = 0; i < 4; ++i)
         if (!is.contains(i))
-          sum += std::max(0.0,
-                          1 - xs[n * 4 + static_cast<std::size_t>(j)] +
-                              xs[n * 4 + static_cast<std::size_t>(i)]);
+          sum += std::max(0.0, 1 - xs[n * 4 + static_cast<std::size_t>(j)] + xs[n * 4 + static_cast<std::size_t>(i)]);
     want.push_back(sum / 4);
   }
-  const Tensor y =
-      multilabel_margin_loss(x, from_vector(flat, {5, 4}), {.reduction = Reduction::none});
+  const Tensor y = multilabel_margin_loss(x, from_vector(flat, {5, 4}), {.reduction = Reduction::none});
   expect_tensor(y, float64, {5}, {want[0], want[1], want[2], want[3], want[4]}, 1e-14);
 }
 
@@ -63,10 +60,9 @@ TEST(MultilabelMargin, Errors) {
   expect_error<IndexError>("multilabel_margin_loss", "expected labels in -1..2, got -2", [&] {
     multilabel_margin_loss(x, tensor({{0, 1, -2}, {0, -1, -1}}));
   });
-  expect_error<ShapeError>(
-      "multilabel_margin_loss", "expected x and labels [N, C], or [C], got [2, 3] and [2]", [&] {
-        multilabel_margin_loss(x, tensor({0, 1}));
-      });
+  expect_error<ShapeError>("multilabel_margin_loss", "expected x and labels [N, C], or [C], got [2, 3] and [2]", [&] {
+    multilabel_margin_loss(x, tensor({0, 1}));
+  });
 }
 
 }  // namespace

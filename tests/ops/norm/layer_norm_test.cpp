@@ -21,10 +21,8 @@ Tensor by_definition(const Tensor& x, std::size_t length, double eps, bool centr
   for (std::size_t first = 0; first < v.size(); first += length) {
     double mean = 0, square = 0;
     for (std::size_t i = first; i < first + length; ++i) mean += centred ? v[i] / n : 0;
-    for (std::size_t i = first; i < first + length; ++i)
-      square += (v[i] - mean) * (v[i] - mean) / n;
-    for (std::size_t i = first; i < first + length; ++i)
-      v[i] = (v[i] - mean) / std::sqrt(square + eps);
+    for (std::size_t i = first; i < first + length; ++i) square += (v[i] - mean) * (v[i] - mean) / n;
+    for (std::size_t i = first; i < first + length; ++i) v[i] = (v[i] - mean) / std::sqrt(square + eps);
   }
   return from_vector(v, x.shape());
 }

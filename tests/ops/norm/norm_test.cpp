@@ -25,16 +25,14 @@ struct Statistics {
 };
 /// By the definition, in long double.
 Statistics statistics(const Tensor& x) {
-  const std::int64_t channels = x.size(1), outer = x.size(0),
-                     inner = x.numel() / (outer * channels);
+  const std::int64_t channels = x.size(1), outer = x.size(0), inner = x.numel() / (outer * channels);
   const auto values = x.to_vector();
   Statistics s;
   for (std::int64_t c = 0; c < channels; ++c) {
     const auto each = [&](auto f) {
       for (std::int64_t n = 0; n < outer; ++n)
         for (std::int64_t i = 0; i < inner; ++i)
-          f(static_cast<long double>(
-              values[static_cast<std::size_t>((n * channels + c) * inner + i)]));
+          f(static_cast<long double>(values[static_cast<std::size_t>((n * channels + c) * inner + i)]));
     };
     const auto count = static_cast<long double>(outer * inner);
     long double sum = 0, squares = 0;
@@ -89,8 +87,7 @@ TEST(BatchNorm, FloatStatisticsAreAccurate) {
 
 TEST(BatchNorm, FusedAndRecordedRulesAgree) {
   for (const Shape& shape : kShapes) {
-    const Tensor x = leaf(drawn(shape, 1, 3)), w = leaf(drawn({shape[1]}, 2)),
-                 b = leaf(drawn({shape[1]}, 4));
+    const Tensor x = leaf(drawn(shape, 1, 3)), w = leaf(drawn({shape[1]}, 2)), b = leaf(drawn({shape[1]}, 4));
     const Tensor g = drawn(shape, 5), even = broadcast_to(scalar(0.5, float64), shape);
     for (const Tensor& cotangent : {g, even}) {
       expect_rules_agree(batch_norm(x, w, b).y, cotangent, 1e-11);
@@ -105,13 +102,11 @@ TEST(BatchNorm, FusedAndRecordedRulesAgree) {
 }
 
 TEST(BatchNorm, ReadsViews) {
-  const Tensor base = drawn({4, 3, 6}, 1), x = permute(base, {2, 1, 0}), w = drawn({3}),
-               b = drawn({3}, 5);
+  const Tensor base = drawn({4, 3, 6}, 1), x = permute(base, {2, 1, 0}), w = drawn({3}), b = drawn({3}, 5);
   expect_near(batch_norm(x, w, b).y, batch_norm(clone(x), w, b).y);
   const Tensor every_other = slice(drawn({6}, 8), 0, 0, kEnd, 2);
   expect_near(batch_norm(x, every_other, b).y, batch_norm(x, clone(every_other), b).y);
-  const Tensor p = leaf(detach(x)), q = leaf(detach(every_other)),
-               g = transpose(drawn({4, 3, 6}, 7), 0, 2);
+  const Tensor p = leaf(detach(x)), q = leaf(detach(every_other)), g = transpose(drawn({4, 3, 6}, 7), 0, 2);
   expect_rules_agree(batch_norm(p, q).y, g, 1e-11);
   expect_rules_agree(batch_norm_eval(p, every_other, full({3}, 2, float64), q), g, 1e-11);
 }
@@ -144,30 +139,23 @@ TEST(BatchNorm, SameResultWhateverTheThreads) {
 
 TEST(BatchNorm, Errors) {
   const Tensor x = zeros({4, 3});
-  expect_error<ShapeError>("batch_norm", "expected weight [3] for input [4, 3], got [4]", [&] {
-    batch_norm(x, zeros({4}));
-  });
-  expect_error<ShapeError>("batch_norm", "expected bias [3] for input [4, 3], got [1, 3]", [&] {
-    batch_norm(x, {}, zeros({1, 3}));
-  });
   expect_error<ShapeError>(
-      "batch_norm", "expected input [N, C, *], got [4]", [] { batch_norm(zeros({4})); });
-  expect_error<ArgumentError>(
-      "batch_norm", "expected at least 2 values a channel in training, got 1 in [1, 3]", [] {
-        batch_norm(zeros({1, 3}));
-      });
-  expect_error<ArgumentError>(
-      "batch_norm", "expected at least 2 values a channel in training, got 0 in [0, 3, 2]", [] {
-        batch_norm(zeros({0, 3, 2}));
-      });
-  expect_error<ArgumentError>(
-      "batch_norm", "expected eps >= 0, got -1", [&] { batch_norm(x, {}, {}, -1); });
-  expect_error<DTypeError>("batch_norm",
-                           "expected tensors of one dtype, got float32 and float64",
-                           [&] { batch_norm(x, zeros({3}, float64)); });
-  expect_error<DTypeError>("batch_norm", "expected float32 or float64, got int64", [] {
-    batch_norm(zeros({4, 3}, int64));
+      "batch_norm", "expected weight [3] for input [4, 3], got [4]", [&] { batch_norm(x, zeros({4})); });
+  expect_error<ShapeError>(
+      "batch_norm", "expected bias [3] for input [4, 3], got [1, 3]", [&] { batch_norm(x, {}, zeros({1, 3})); });
+  expect_error<ShapeError>("batch_norm", "expected input [N, C, *], got [4]", [] { batch_norm(zeros({4})); });
+  expect_error<ArgumentError>("batch_norm", "expected at least 2 values a channel in training, got 1 in [1, 3]", [] {
+    batch_norm(zeros({1, 3}));
   });
+  expect_error<ArgumentError>("batch_norm", "expected at least 2 values a channel in training, got 0 in [0, 3, 2]", [] {
+    batch_norm(zeros({0, 3, 2}));
+  });
+  expect_error<ArgumentError>("batch_norm", "expected eps >= 0, got -1", [&] { batch_norm(x, {}, {}, -1); });
+  expect_error<DTypeError>("batch_norm", "expected tensors of one dtype, got float32 and float64", [&] {
+    batch_norm(x, zeros({3}, float64));
+  });
+  expect_error<DTypeError>(
+      "batch_norm", "expected float32 or float64, got int64", [] { batch_norm(zeros({4, 3}, int64)); });
   expect_error<ShapeError>("batch_norm_eval", "expected mean [3] for input [4, 3], got [2]", [&] {
     batch_norm_eval(x, zeros({2}), ones({3}));
   });

@@ -17,12 +17,8 @@ using namespace ops_test;
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
 TEST(Softmax, ByTheDefinition) {
-  for (const Shape& shape : {Shape{5},
-                             Shape{3, 4},
-                             Shape{130, 10},
-                             Shape{2, 3, 300},
-                             Shape{3, 5, 2, 2},
-                             Shape{2, 3000}}) {
+  for (const Shape& shape :
+       {Shape{5}, Shape{3, 4}, Shape{130, 10}, Shape{2, 3, 300}, Shape{3, 5, 2, 2}, Shape{2, 3000}}) {
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const Tensor x = draw(shape, 1);
       const auto xs = x.to_vector(), y = softmax(x, axis).to_vector(),
@@ -43,19 +39,12 @@ TEST(Softmax, ByTheDefinition) {
 TEST(Softmax, LargeValuesAndInfinities) {
   for (const DType dtype : {float32, float64}) {
     for (const std::int64_t inner : {1, 9}) {  // rows, and lines with others beside them
-      const auto lines = [&](const Tensor& x) {
-        return broadcast_to(unsqueeze(x, 2), {x.size(0), x.size(1), inner});
-      };
-      const Tensor x =
-          tensor({{0.0, -kInf, 1000.0, 1000.0}, {-1000.0, -kInf, -1000.0, -2000.0}}, dtype);
-      expect_near(softmax(lines(x), 1),
-                  lines(tensor({{0.0, 0.0, 0.5, 0.5}, {0.5, 0.0, 0.5, 0.0}}, dtype)));
+      const auto lines = [&](const Tensor& x) { return broadcast_to(unsqueeze(x, 2), {x.size(0), x.size(1), inner}); };
+      const Tensor x = tensor({{0.0, -kInf, 1000.0, 1000.0}, {-1000.0, -kInf, -1000.0, -2000.0}}, dtype);
+      expect_near(softmax(lines(x), 1), lines(tensor({{0.0, 0.0, 0.5, 0.5}, {0.5, 0.0, 0.5, 0.0}}, dtype)));
       const Tensor l = select(log_softmax(lines(x), 1), 2, inner - 1);
       const double half = std::log(0.5);
-      expect_near(
-          l,
-          tensor({{-1000 + half, -kInf, half, half}, {half, -kInf, half, -1000 + half}}, dtype),
-          1e-6);
+      expect_near(l, tensor({{-1000 + half, -kInf, half, half}, {half, -kInf, half, -1000 + half}}, dtype), 1e-6);
       // As elsewhere: nothing but -inf leaves no sum to divide by, and NaN spoils its row alone.
       const Tensor bad = tensor({{-kInf, -kInf}, {1.0, std::nan("")}, {3.0, 3.0}}, dtype);
       const auto y = select(softmax(lines(bad), 1), 2, 0).to_vector();
@@ -72,8 +61,7 @@ TEST(Softmax, ScalesWithTheRowOnly) {
 }
 
 TEST(Softmax, FusedAndRecordedRulesAgree) {
-  for (const Shape& shape :
-       {Shape{5}, Shape{3, 4}, Shape{130, 10}, Shape{2, 3, 300}, Shape{3, 0}}) {
+  for (const Shape& shape : {Shape{5}, Shape{3, 4}, Shape{130, 10}, Shape{2, 3, 300}, Shape{3, 0}}) {
     for (int axis = 0; axis < shape.rank(); ++axis) {
       const Tensor x = leaf(draw(shape, 1)), g = draw(shape, 2);
       for (const Tensor& cotangent : {g, broadcast_to(scalar(1, float64), shape)}) {
@@ -88,13 +76,9 @@ TEST(Softmax, FusedAndRecordedRulesAgree) {
 }
 
 TEST(Softmax, Errors) {
-  expect_error<IndexError>("softmax", "expected an axis in -2..1, got 2", [] {
-    softmax(zeros({2, 3}), 2);
-  });
-  expect_error<IndexError>(
-      "log_softmax", "expected no axis for rank 0, got 0", [] { log_softmax(zeros({}), 0); });
-  expect_error<DTypeError>(
-      "softmax", "expected float32 or float64, got int64", [] { softmax(zeros({2}, int64), 0); });
+  expect_error<IndexError>("softmax", "expected an axis in -2..1, got 2", [] { softmax(zeros({2, 3}), 2); });
+  expect_error<IndexError>("log_softmax", "expected no axis for rank 0, got 0", [] { log_softmax(zeros({}), 0); });
+  expect_error<DTypeError>("softmax", "expected float32 or float64, got int64", [] { softmax(zeros({2}, int64), 0); });
 }
 
 }  // namespace

@@ -63,8 +63,7 @@ TEST(Dropout, OneSeedOneResult) {
   EXPECT_FALSE(equal(one.first, run(8).first));
   // A view of the same values gives the same.
   Generator generator(7);
-  EXPECT_TRUE(
-      equal(dropout(broadcast_to(ones({301}), {300, 301}), 0.5, true, generator), one.first));
+  EXPECT_TRUE(equal(dropout(broadcast_to(ones({301}), {300, 301}), 0.5, true, generator), one.first));
 }
 
 TEST(Dropout, RunsAgainWithItsMask) {
@@ -76,14 +75,10 @@ TEST(Dropout, RunsAgainWithItsMask) {
 }
 
 TEST(Dropout, Errors) {
-  expect_error<ArgumentError>(
-      "dropout", "expected p in 0..1, got 1.5", [] { dropout(ones({2}), 1.5); });
-  expect_error<ArgumentError>(
-      "dropout", "expected p in 0..1, got -0.1", [] { dropout(ones({2}), -0.1); });
-  expect_error<ArgumentError>(
-      "dropout", "expected p in 0..1, got nan", [] { dropout(ones({2}), std::nan("")); });
-  expect_error<DTypeError>(
-      "dropout", "expected float32 or float64, got int64", [] { dropout(ones({2}, int64), 0.5); });
+  expect_error<ArgumentError>("dropout", "expected p in 0..1, got 1.5", [] { dropout(ones({2}), 1.5); });
+  expect_error<ArgumentError>("dropout", "expected p in 0..1, got -0.1", [] { dropout(ones({2}), -0.1); });
+  expect_error<ArgumentError>("dropout", "expected p in 0..1, got nan", [] { dropout(ones({2}), std::nan("")); });
+  expect_error<DTypeError>("dropout", "expected float32 or float64, got int64", [] { dropout(ones({2}, int64), 0.5); });
 }
 
 }  // namespace

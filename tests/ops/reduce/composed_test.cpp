@@ -18,8 +18,7 @@ TEST(Norm, OfEveryOrder) {
   expect_tensor(norm(values({3, -4}), -1), float64, {}, {12.0 / 7}, 1e-15);
   expect_tensor(norm(values({3, kNaN}), 2), float64, {}, {kNaN});
   expect_error<ArgumentError>("norm", "expected a number p, got nan", [&] { norm(x, kNaN); });
-  expect_error<ArgumentError>(
-      "norm", "expected at least one element, got [0]", [&] { norm(zeros({0}), kInfinity); });
+  expect_error<ArgumentError>("norm", "expected at least one element, got [0]", [&] { norm(zeros({0}), kInfinity); });
 }
 
 TEST(Norm, HasGradientZeroAtZero) {
@@ -34,8 +33,7 @@ TEST(Norm, HasGradientZeroAtZero) {
 TEST(Norm, Normalize) {
   const Tensor x = tensor({{3.0, 4.0}, {0.0, 0.0}}, float64);
   expect_tensor(normalize(x), float64, {2, 2}, {0.6, 0.8, 0, 0}, 1e-15);
-  expect_error<ArgumentError>(
-      "normalize", "expected eps >= 0, got -1", [&] { normalize(x, 2, 1, -1); });
+  expect_error<ArgumentError>("normalize", "expected eps >= 0, got -1", [&] { normalize(x, 2, 1, -1); });
 }
 
 TEST(Reduce, AnyAllAndCount) {

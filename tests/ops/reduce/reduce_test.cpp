@@ -101,16 +101,11 @@ const std::vector<Case>& cases() {
       {"max", [](const Tensor& x, const Axes& a, bool k) { return max(x, a, k); }, naive_max},
       {"min", [](const Tensor& x, const Axes& a, bool k) { return min(x, a, k); }, naive_min},
       {"var", [](const Tensor& x, const Axes& a, bool k) { return var(x, a, k); }, naive_var},
-      {"logsumexp",
-       [](const Tensor& x, const Axes& a, bool k) { return logsumexp(x, a, k); },
-       naive_logsumexp}};
+      {"logsumexp", [](const Tensor& x, const Axes& a, bool k) { return logsumexp(x, a, k); }, naive_logsumexp}};
   return all;
 }
 
-void expect_like_naive(const Case& c,
-                       const Tensor& x,
-                       std::uint32_t mask,
-                       const std::string& what) {
+void expect_like_naive(const Case& c, const Tensor& x, std::uint32_t mask, const std::string& what) {
   for (bool keepdim : {false, true}) {
     const Tensor y = c.function(x, axes_of(mask), keepdim);
     Shape shape;
@@ -149,8 +144,7 @@ TEST(Reductions, AgreeWithLoopsOverAnyAxes) {
           expect_like_naive(c,
                             layouts[l],
                             mask,
-                            std::string(c.name) + " layout " + std::to_string(l) + " axes " +
-                                std::to_string(mask));
+                            std::string(c.name) + " layout " + std::to_string(l) + " axes " + std::to_string(mask));
   }
 }
 
@@ -172,14 +166,13 @@ TEST(Reductions, AgreeWithLoopsAtEverySize) {
 TEST(Reductions, AreTheSameForAnyNumberOfThreads) {
   Generator g(5);
   const int before = num_threads();
-  const std::vector<std::pair<Tensor, Axes>> inputs = {
-      {normal({1000003}, 0, 1, float32, g), {}},
-      {normal({3, 400000}, 0, 1, float32, g), {1}},
-      {normal({70000, 17}, 0, 1, float32, g), {0}},
-      {normal({1500, 900}, 0, 1, float32, g), {0}},
-      {normal({40, 300, 30}, 0, 1, float64, g), {0, 2}},
-      {transpose(normal({300, 4000}, 0, 1, float32, g)), {1}},
-      {slice(normal({600000, 2}, 0, 1, float32, g), 1, 1), {0}}};
+  const std::vector<std::pair<Tensor, Axes>> inputs = {{normal({1000003}, 0, 1, float32, g), {}},
+                                                       {normal({3, 400000}, 0, 1, float32, g), {1}},
+                                                       {normal({70000, 17}, 0, 1, float32, g), {0}},
+                                                       {normal({1500, 900}, 0, 1, float32, g), {0}},
+                                                       {normal({40, 300, 30}, 0, 1, float64, g), {0, 2}},
+                                                       {transpose(normal({300, 4000}, 0, 1, float32, g)), {1}},
+                                                       {slice(normal({600000, 2}, 0, 1, float32, g), 1, 1), {0}}};
   for (const Case& c : cases()) {
     for (const auto& [x, axes] : inputs) {
       set_num_threads(1);
@@ -242,13 +235,11 @@ TEST(Reductions, OfNothing) {
   for (const Case& c : cases()) EXPECT_EQ(c.function(none, 1, false).shape(), (Shape{0}));
   EXPECT_EQ(argmax(none, 1).shape(), (Shape{0}));
   EXPECT_EQ(max_with_index(none, 1).values.shape(), (Shape{0}));
-  expect_error<ArgumentError>(
-      "max", "expected at least one element to choose from, got [0, 3]", [&] { max(none, 0); });
+  expect_error<ArgumentError>("max", "expected at least one element to choose from, got [0, 3]", [&] { max(none, 0); });
   expect_error<ArgumentError>(
       "argmin", "expected at least one element to choose from, got [0, 3]", [&] { argmin(none); });
-  expect_error<ArgumentError>("max_with_index",
-                              "expected at least one element to choose from, got [0, 3]",
-                              [&] { max_with_index(none, 0); });
+  expect_error<ArgumentError>(
+      "max_with_index", "expected at least one element to choose from, got [0, 3]", [&] { max_with_index(none, 0); });
   EXPECT_THROW(min(none), ArgumentError);
   EXPECT_THROW(argmax(none, 0), ArgumentError);
 }

@@ -21,8 +21,7 @@ TEST(Scan, CumulativeSumsAndProducts) {
   expect_tensor(cumsum(transpose(x), 0), int64, {3, 2}, {1, 4, 3, 9, 6, 15});
   expect_tensor(cumprod(x, -1), int64, {2, 3}, {1, 2, 6, 4, 20, 120});
   expect_tensor(cumsum(tensor({true, false, true}), 0), int64, {3}, {1, 1, 2});
-  expect_tensor(
-      cumprod(values({kInfinity, 2, 0, 1}), 0), float64, {4}, {kInfinity, kInfinity, kNaN, kNaN});
+  expect_tensor(cumprod(values({kInfinity, 2, 0, 1}), 0), float64, {4}, {kInfinity, kInfinity, kNaN, kNaN});
   EXPECT_EQ(cumsum(zeros({0, 3}), 0).shape(), (Shape{0, 3}));
 }
 
@@ -37,9 +36,9 @@ TEST(Scan, LinearRecurrence) {
   const Tensor a = full({4}, 0.5, float64), b = ones({4}, float64);
   expect_tensor(linear_recurrence(a, b, 0), float64, {4}, {1, 1.5, 1.75, 1.875});
   expect_tensor(linear_recurrence(a, b, 0, true), float64, {4}, {1.875, 1.75, 1.5, 1});
-  expect_error<ShapeError>("linear_recurrence",
-                           "expected tensors of one shape, got [4] and [2]",
-                           [&] { linear_recurrence(a, ones({2}, float64), 0); });
+  expect_error<ShapeError>("linear_recurrence", "expected tensors of one shape, got [4] and [2]", [&] {
+    linear_recurrence(a, ones({2}, float64), 0);
+  });
 }
 
 TEST(Scan, LogCumSumExpDoesNotOverflow) {

@@ -21,12 +21,10 @@ TEST(Rotary, PairsAreComplexNumbersTurned) {
   std::vector<double> neighbours(xs.size()), halves(xs.size());
   for (std::size_t t = 0; t < kSteps; ++t)
     for (std::size_t i = 0; i < kPairs; ++i) {
-      const double angle =
-          static_cast<double>(t) * std::pow(10000, -static_cast<double>(i) / kPairs);
+      const double angle = static_cast<double>(t) * std::pow(10000, -static_cast<double>(i) / kPairs);
       const auto turn = std::polar(1.0, angle);
       const std::size_t row = t * 2 * kPairs, a = row + 2 * i, b = row + i;
-      const auto u = std::complex(xs[a], xs[a + 1]) * turn,
-                 v = std::complex(xs[b], xs[b + kPairs]) * turn;
+      const auto u = std::complex(xs[a], xs[a + 1]) * turn, v = std::complex(xs[b], xs[b + kPairs]) * turn;
       neighbours[a] = u.real(), neighbours[a + 1] = u.imag();
       halves[b] = v.real(), halves[b + kPairs] = v.imag();
     }
@@ -39,9 +37,7 @@ TEST(Rotary, ProductsDependOnDistances) {
   const auto at = [](const Tensor& x, std::int64_t t) {
     return rotary_embedding(x, {.base = 50, .positions = from_vector(std::vector{t})});
   };
-  const auto product = [&](std::int64_t m, std::int64_t n) {
-    return sum(mul(at(q, m), at(k, n))).item();
-  };
+  const auto product = [&](std::int64_t m, std::int64_t n) { return sum(mul(at(q, m), at(k, n))).item(); };
   EXPECT_NEAR(product(3, 1), product(1003, 1001), 1e-12);
   EXPECT_NEAR(product(3, 1), product(0, -2), 1e-12);
   EXPECT_NEAR(sum(square(at(q, 17))).item(), sum(square(q)).item(), 1e-12);
@@ -67,21 +63,15 @@ TEST(Rotary, SomeFeatures) {
 TEST(Rotary, Errors) {
   const Tensor x = zeros({3, 4});
   expect_error<ShapeError>(
-      "rotary_embedding", "expected an even number of features, got [3, 5]", [] {
-        rotary_embedding(zeros({3, 5}));
-      });
-  expect_error<ShapeError>(
-      "rotary_embedding", "expected x [*, T, D], got [4]", [] { rotary_embedding(zeros({4})); });
-  expect_error<ArgumentError>("rotary_embedding", "expected an even dim in 0..4, got 3", [&] {
-    rotary_embedding(x, {.dim = 3});
+      "rotary_embedding", "expected an even number of features, got [3, 5]", [] { rotary_embedding(zeros({3, 5})); });
+  expect_error<ShapeError>("rotary_embedding", "expected x [*, T, D], got [4]", [] { rotary_embedding(zeros({4})); });
+  expect_error<ArgumentError>(
+      "rotary_embedding", "expected an even dim in 0..4, got 3", [&] { rotary_embedding(x, {.dim = 3}); });
+  expect_error<ArgumentError>(
+      "rotary_embedding", "expected a finite base > 0, got 0", [&] { rotary_embedding(x, {.base = 0}); });
+  expect_error<ShapeError>("rotary_embedding", "expected positions that broadcast to [*, T] of x [3, 4], got [2]", [&] {
+    rotary_embedding(x, {.positions = tensor({0, 1})});
   });
-  expect_error<ArgumentError>("rotary_embedding", "expected a finite base > 0, got 0", [&] {
-    rotary_embedding(x, {.base = 0});
-  });
-  expect_error<ShapeError>(
-      "rotary_embedding", "expected positions that broadcast to [*, T] of x [3, 4], got [2]", [&] {
-        rotary_embedding(x, {.positions = tensor({0, 1})});
-      });
   expect_error<DTypeError>("rotary_embedding", "expected positions of int64, got float32", [&] {
     rotary_embedding(x, {.positions = tensor({0., 1., 2.})});
   });

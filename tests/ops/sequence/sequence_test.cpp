@@ -62,8 +62,7 @@ TEST(Attention, IsSoftmaxOfScoresTimesValues) {
   const Tensor some = tensor({{1, 0, 1, 1, 0}}) > 0.5;
   const Tensor hidden = where(some, 0.0, full({1, 5}, -kInfinity, float64));
   expect_near(attention(q, k, v, {.mask = some}), matmul(softmax(scores / 2 + hidden, -1), v));
-  expect_near(attention(q, k, v, {.mask = some, .causal = true}),
-              matmul(softmax(scores / 2 + hidden + causal, -1), v));
+  expect_near(attention(q, k, v, {.mask = some, .causal = true}), matmul(softmax(scores / 2 + hidden + causal, -1), v));
   EXPECT_THROW(attention(q, draw({2, 5, 3}), v), ShapeError);
   EXPECT_THROW(attention(q, k, draw({2, 4, 6})), ShapeError);
   EXPECT_THROW(attention(q, k, v, {.mask = draw({4, 5})}), ShapeError);
@@ -71,8 +70,7 @@ TEST(Attention, IsSoftmaxOfScoresTimesValues) {
 
 TEST(Bilinear, ByHand) {
   const Tensor a = tensor({{1.0, 2.0}}, float64), b = tensor({{3.0, 5.0, 7.0}}, float64);
-  const Tensor weight =
-      from_vector(std::vector<double>{1, 0, 0, 0, 0, 1, 0, 2, 0, -1, 0, 0}, {2, 2, 3});
+  const Tensor weight = from_vector(std::vector<double>{1, 0, 0, 0, 0, 1, 0, 2, 0, -1, 0, 0}, {2, 2, 3});
   expect_tensor(bilinear(a, b, weight), float64, {1, 2}, {3 + 14, 10 - 6});
   expect_tensor(bilinear(a, b, weight, values({1, -1})), float64, {1, 2}, {18, 3});
   EXPECT_THROW(bilinear(b, a, weight), ShapeError);

@@ -5,9 +5,7 @@
 namespace gradus {
 namespace {
 
-Tensor counted(const Shape& shape) {
-  return view_as(arange(shape.numel()), shape, contiguous_strides(shape));
-}
+Tensor counted(const Shape& shape) { return view_as(arange(shape.numel()), shape, contiguous_strides(shape)); }
 
 TEST(Rearrange, DiagonalsAndTriangles) {
   const Tensor x = counted({2, 3});
@@ -24,10 +22,8 @@ TEST(Rearrange, DiagonalsAndTriangles) {
   expect_tensor(triu(x, -1), int64, {2, 3}, {0, 1, 2, 3, 4, 5});
   expect_tensor(triu(x, 9), int64, {2, 3}, {0, 0, 0, 0, 0, 0});
   expect_tensor(triu(transpose(x), 1), int64, {3, 2}, {0, 3, 0, 0, 0, 0});
-  expect_error<ShapeError>(
-      "tril", "expected a tensor of rank >= 2, got [2]", [] { tril(zeros({2})); });
-  expect_error<ShapeError>(
-      "diag", "expected a vector or a matrix, got []", [] { diag(zeros({})); });
+  expect_error<ShapeError>("tril", "expected a tensor of rank >= 2, got [2]", [] { tril(zeros({2})); });
+  expect_error<ShapeError>("diag", "expected a vector or a matrix, got []", [] { diag(zeros({})); });
 }
 
 }  // namespace

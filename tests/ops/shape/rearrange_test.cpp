@@ -5,9 +5,7 @@
 namespace gradus {
 namespace {
 
-Tensor counted(const Shape& shape) {
-  return view_as(arange(shape.numel()), shape, contiguous_strides(shape));
-}
+Tensor counted(const Shape& shape) { return view_as(arange(shape.numel()), shape, contiguous_strides(shape)); }
 
 TEST(Rearrange, RepeatsAndRolls) {
   const Tensor x = counted({2, 2});
@@ -18,9 +16,8 @@ TEST(Rearrange, RepeatsAndRolls) {
   expect_tensor(roll(arange(5), 2, 0), int64, {5}, {3, 4, 0, 1, 2});
   expect_tensor(roll(x, {1, -3}, {0, 1}), int64, {2, 2}, {3, 2, 1, 0});
   EXPECT_EQ(repeat(x, {0, 3}).shape(), (Shape{0, 6}));
-  expect_error<ShapeError>("repeat",
-                           "expected at least 2 numbers, one an axis of [2, 2], got [3]",
-                           [&] { repeat(x, {3}); });
+  expect_error<ShapeError>(
+      "repeat", "expected at least 2 numbers, one an axis of [2, 2], got [3]", [&] { repeat(x, {3}); });
   expect_error<ArgumentError>("tile", "expected repeats >= 0, got -1", [&] { tile(x, {-1}); });
 }
 
@@ -35,13 +32,10 @@ TEST(Rearrange, Pads) {
   expect_tensor(pad(x, {1, 4}, PadMode::circular), int64, {9}, {3, 0, 1, 2, 3, 0, 1, 2, 3});
   expect_tensor(pad(counted({1, 2}), {0, 1, 1, 0}), int64, {2, 3}, {0, 0, 0, 0, 1, 0});
   EXPECT_EQ(pad(zeros({0, 2}), {0, 0, 1, 1}).shape(), (Shape{2, 2}));
-  expect_error<ShapeError>("pad", "expected pads that fit axis 0 of [4], got 4 and 0", [&] {
-    pad(x, {4, 0}, PadMode::reflect);
-  });
+  expect_error<ShapeError>(
+      "pad", "expected pads that fit axis 0 of [4], got 4 and 0", [&] { pad(x, {4, 0}, PadMode::reflect); });
   expect_error<ArgumentError>(
-      "pad", "expected a pair of pads for each of at most 1 axes, got 3 numbers", [&] {
-        pad(x, {1, 2, 3});
-      });
+      "pad", "expected a pair of pads for each of at most 1 axes, got 3 numbers", [&] { pad(x, {1, 2, 3}); });
 }
 
 TEST(Rearrange, MovesAxes) {
@@ -58,12 +52,10 @@ TEST(Rearrange, MovesAxes) {
   expect_tensor(rot90(square, -1), int64, {2, 2}, {2, 0, 3, 1});
   EXPECT_TRUE(equal(rot90(rot90(x, 3, {0, 2}), 1, {0, 2}), x));
   EXPECT_TRUE(equal(rot90(rot90(x)), rot90(x, 2)));
-  expect_error<ShapeError>(
-      "unflatten", "expected sizes with the product of axis 2 of [2, 3, 4], got [3, -1]", [&] {
-        unflatten(x, 2, {3, -1});
-      });
-  expect_error<IndexError>(
-      "narrow", "expected places within 0..3, got 2 from 2 on", [&] { narrow(x, 1, 2, 2); });
+  expect_error<ShapeError>("unflatten", "expected sizes with the product of axis 2 of [2, 3, 4], got [3, -1]", [&] {
+    unflatten(x, 2, {3, -1});
+  });
+  expect_error<IndexError>("narrow", "expected places within 0..3, got 2 from 2 on", [&] { narrow(x, 1, 2, 2); });
 }
 
 TEST(Rearrange, Meshgrid) {

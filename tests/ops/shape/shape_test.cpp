@@ -54,9 +54,7 @@ TEST(Reshape, IsAViewWhereStridesAllow) {
 TEST(Reshape, RejectsOtherNumbersOfElements) {
   const Tensor x = count({2, 3});
   expect_error<ShapeError>(
-      "reshape", "expected a shape for the 6 elements of [2, 3], got [4, 2]", [&] {
-        reshape(x, {4, 2});
-      });
+      "reshape", "expected a shape for the 6 elements of [2, 3], got [4, 2]", [&] { reshape(x, {4, 2}); });
   EXPECT_THROW(reshape(x, {4, -1}), ShapeError);
   EXPECT_THROW(reshape(x, {-1, -1}), ShapeError);
   EXPECT_THROW(reshape(x, {-2, -3}), ShapeError);
@@ -74,8 +72,7 @@ TEST(Flatten, JoinsNeighbours) {
   EXPECT_EQ(flatten(scalar(1), 0).shape(), (Shape{1}));
   EXPECT_EQ(flatten(count({0, 3, 2})).shape(), (Shape{0, 6}));
   EXPECT_TRUE(share_storage(x, flatten(x)));
-  expect_error<IndexError>(
-      "flatten", "expected an axis in -1..0, got 1", [] { flatten(count({5})); });
+  expect_error<IndexError>("flatten", "expected an axis in -1..0, got 1", [] { flatten(count({5})); });
   expect_error<ArgumentError>(
       "flatten", "expected a first axis before the last, got 2 and 1", [&] { flatten(x, 2, 1); });
 }
@@ -87,10 +84,8 @@ TEST(Transpose, ExchangesTwo) {
   EXPECT_TRUE(share_storage(x, transpose(x)));
   EXPECT_TRUE(transpose(x, 1, -2).is_same(x));
   EXPECT_EQ(ints(transpose(count({2, 3}))), (Ints{0, 3, 1, 4, 2, 5}));
-  expect_error<IndexError>(
-      "transpose", "expected an axis in -3..2, got 3", [&] { transpose(x, 0, 3); });
-  expect_error<IndexError>(
-      "transpose", "expected an axis in -1..0, got -2", [] { transpose(count({3})); });
+  expect_error<IndexError>("transpose", "expected an axis in -3..2, got 3", [&] { transpose(x, 0, 3); });
+  expect_error<IndexError>("transpose", "expected an axis in -1..0, got -2", [] { transpose(count({3})); });
 }
 
 TEST(Permute, OrdersAxes) {
@@ -105,12 +100,8 @@ TEST(Permute, OrdersAxes) {
       for (std::int64_t j = 0; j < 3; ++j) EXPECT_EQ(values[at++], 12 * i + 4 * j + k);
   EXPECT_EQ(permute(scalar(2), {}).item(), 2);
   expect_error<ShapeError>(
-      "permute", "expected an order of the axes of [2, 3, 4], got [0, 1]", [&] {
-        permute(x, {0, 1});
-      });
-  expect_error<IndexError>("permute", "expected each axis once, got [0, 1, -2]", [&] {
-    permute(x, {0, 1, -2});
-  });
+      "permute", "expected an order of the axes of [2, 3, 4], got [0, 1]", [&] { permute(x, {0, 1}); });
+  expect_error<IndexError>("permute", "expected each axis once, got [0, 1, -2]", [&] { permute(x, {0, 1, -2}); });
   EXPECT_THROW(permute(x, {0, 1, 3}), IndexError);
 }
 
@@ -120,8 +111,7 @@ TEST(Squeeze, DropsSizesOfOne) {
   EXPECT_EQ(squeeze(x, -1).shape(), (Shape{1, 3}));
   EXPECT_TRUE(share_storage(x, squeeze(x)));
   EXPECT_TRUE(squeeze(count({2})).shape() == Shape{2});
-  expect_error<ShapeError>(
-      "squeeze", "expected an axis of size 1, got axis 1 of [1, 3, 1]", [&] { squeeze(x, 1); });
+  expect_error<ShapeError>("squeeze", "expected an axis of size 1, got axis 1 of [1, 3, 1]", [&] { squeeze(x, 1); });
   EXPECT_THROW(squeeze(scalar(1), 0), IndexError);
 }
 
@@ -132,12 +122,10 @@ TEST(Unsqueeze, PutsInSizesOfOne) {
   EXPECT_EQ(unsqueeze(scalar(1), 0).shape(), (Shape{1}));
   EXPECT_TRUE(share_storage(x, unsqueeze(x, 1)));
   EXPECT_EQ(ints(unsqueeze(transpose(x), 1)), ints(transpose(x)));
-  expect_error<IndexError>(
-      "unsqueeze", "expected an axis in -3..2, got 3", [&] { unsqueeze(x, 3); });
-  expect_error<ShapeError>(
-      "unsqueeze", "expected at most 7 dimensions, got [1, 1, 1, 1, 1, 1, 1, 1]", [] {
-        unsqueeze(ones({1, 1, 1, 1, 1, 1, 1, 1}), 0);
-      });
+  expect_error<IndexError>("unsqueeze", "expected an axis in -3..2, got 3", [&] { unsqueeze(x, 3); });
+  expect_error<ShapeError>("unsqueeze", "expected at most 7 dimensions, got [1, 1, 1, 1, 1, 1, 1, 1]", [] {
+    unsqueeze(ones({1, 1, 1, 1, 1, 1, 1, 1}), 0);
+  });
 }
 
 TEST(BroadcastTo, RepeatsWithoutCopying) {
@@ -152,9 +140,7 @@ TEST(BroadcastTo, RepeatsWithoutCopying) {
   for (const Shape& bad : {Shape{3}, Shape{2, 3, 0, 1, 1}, Shape{4, 1}, Shape{3, -1}, Shape{}})
     EXPECT_THROW(broadcast_to(x, bad), ShapeError) << to_string(bad);
   expect_error<ShapeError>(
-      "broadcast_to", "expected a shape that [3, 1] broadcasts to, got [4, 2]", [&] {
-        broadcast_to(x, {4, 2});
-      });
+      "broadcast_to", "expected a shape that [3, 1] broadcasts to, got [4, 2]", [&] { broadcast_to(x, {4, 2}); });
   const std::int64_t big = std::int64_t{1} << 40;
   EXPECT_THROW(broadcast_to(scalar(1), {big, big}), ShapeError);
 }
@@ -168,10 +154,9 @@ TEST(SumTo, UndoesBroadcasting) {
   EXPECT_EQ(ints(sum_to(zeros({0, 2}), {1, 2})), (Ints{0, 0}));
   EXPECT_EQ(sum_to(count({2, 2}, int64), {}).dtype(), int64);
   EXPECT_TRUE(sum_to(x, x.shape()).is_same(x));
-  expect_error<ShapeError>(
-      "sum_to", "expected a shape that broadcasts to [2, 3, 2], got [2, 2]", [] {
-        sum_to(count({2, 3, 1}) + zeros({2}), {2, 2});
-      });
+  expect_error<ShapeError>("sum_to", "expected a shape that broadcasts to [2, 3, 2], got [2, 2]", [] {
+    sum_to(count({2, 3, 1}) + zeros({2}), {2, 2});
+  });
 }
 
 TEST(Flip, ReversesWithoutCopying) {
@@ -182,9 +167,7 @@ TEST(Flip, ReversesWithoutCopying) {
   EXPECT_TRUE(share_storage(x, flip(x, {0})));
   EXPECT_EQ(flip(zeros({0, 3}), {0, 1}).shape(), (Shape{0, 3}));
   EXPECT_EQ(ints(flip(x, {1}) + 1), (Ints{3, 2, 1, 6, 5, 4}));
-  expect_error<IndexError>("flip", "expected each axis once, got [1, -1]", [&] {
-    flip(x, {1, -1});
-  });
+  expect_error<IndexError>("flip", "expected each axis once, got [1, -1]", [&] { flip(x, {1, -1}); });
 }
 
 TEST(Views, SeeChangesInPlace) {
@@ -197,23 +180,22 @@ TEST(Views, SeeChangesInPlace) {
 
 TEST(Shapes, EachCallLeavesOneNode) {
   const Tensor x = leaf(count({2, 1, 6}));
-  const std::vector<std::pair<Tensor, std::string>> results = {
-      {reshape(x, {12}), "reshape"},
-      {flatten(x), "reshape"},
-      {transpose(x), "transpose"},
-      {permute(x, {2, 0, 1}), "permute"},
-      {squeeze(x), "squeeze"},
-      {squeeze(x, 1), "squeeze"},
-      {unsqueeze(x, 0), "unsqueeze"},
-      {broadcast_to(x, {2, 3, 6}), "broadcast_to"},
-      {sum_to(x, {6}), "sum_to"},
-      {flip(x, {0, 2}), "flip"},
-      {concat({x, x}), "concat"},
-      {stack({x, x}), "stack"},
-      {split(x, 2, -1)[1], "split"},
-      {slice(x, 2, 1, 3), "slice"},
-      {slice_put(x, {2, 2, 6}, 1, 0, 1), "slice_put"},
-      {select(x, 0, 1), "select"}};
+  const std::vector<std::pair<Tensor, std::string>> results = {{reshape(x, {12}), "reshape"},
+                                                               {flatten(x), "reshape"},
+                                                               {transpose(x), "transpose"},
+                                                               {permute(x, {2, 0, 1}), "permute"},
+                                                               {squeeze(x), "squeeze"},
+                                                               {squeeze(x, 1), "squeeze"},
+                                                               {unsqueeze(x, 0), "unsqueeze"},
+                                                               {broadcast_to(x, {2, 3, 6}), "broadcast_to"},
+                                                               {sum_to(x, {6}), "sum_to"},
+                                                               {flip(x, {0, 2}), "flip"},
+                                                               {concat({x, x}), "concat"},
+                                                               {stack({x, x}), "stack"},
+                                                               {split(x, 2, -1)[1], "split"},
+                                                               {slice(x, 2, 1, 3), "slice"},
+                                                               {slice_put(x, {2, 2, 6}, 1, 0, 1), "slice_put"},
+                                                               {select(x, 0, 1), "select"}};
   for (const auto& [y, name] : results) {
     EXPECT_EQ(recorded_op(y), name);
     EXPECT_EQ(node_of(y)->inputs()[0].node, node_of(x)) << name;

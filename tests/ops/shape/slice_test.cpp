@@ -13,8 +13,7 @@ TEST(Concat, JoinsAlongAnAxis) {
   const Tensor a = count({2, 2}), b = count({2, 1}) + 10;
   EXPECT_EQ(ints(concat({a, b}, 1)), (Ints{0, 1, 10, 2, 3, 11}));
   EXPECT_EQ(ints(concat({a, transpose(a)}, 0)), (Ints{0, 1, 2, 3, 0, 2, 1, 3}));
-  EXPECT_EQ(ints(concat({transpose(a), b, flip(a, {1})}, -1)),
-            (Ints{0, 2, 10, 1, 0, 1, 3, 11, 3, 2}));
+  EXPECT_EQ(ints(concat({transpose(a), b, flip(a, {1})}, -1)), (Ints{0, 2, 10, 1, 0, 1, 3, 11, 3, 2}));
   EXPECT_EQ(ints(concat({zeros({2, 0}), a, zeros({2, 0})}, 1)), ints(a));
   EXPECT_EQ(concat({zeros({0, 3}), zeros({0, 3})}).shape(), (Shape{0, 3}));
   const std::vector<Tensor> many(40, count({1}));
@@ -31,22 +30,15 @@ TEST(Concat, PromotesDtypes) {
 
 TEST(Concat, RejectsWhatDoesNotFit) {
   const Tensor a = count({2, 3});
+  expect_error<ShapeError>("concat", "expected shapes that agree but for axis 1, got [2, 3] and [3, 3]", [&] {
+    concat({a, count({3, 3})}, 1);
+  });
   expect_error<ShapeError>(
-      "concat", "expected shapes that agree but for axis 1, got [2, 3] and [3, 3]", [&] {
-        concat({a, count({3, 3})}, 1);
-      });
-  expect_error<ShapeError>(
-      "concat", "expected shapes that agree but for axis 0, got [2, 3] and [3]", [&] {
-        concat({a, count({3})});
-      });
+      "concat", "expected shapes that agree but for axis 0, got [2, 3] and [3]", [&] { concat({a, count({3})}); });
   expect_error<ArgumentError>(
       "concat", "expected at least one tensor, got none", [] { concat(std::vector<Tensor>()); });
-  expect_error<IndexError>("concat", "expected an axis in -2..1, got 2", [&] {
-    concat({a, a}, 2);
-  });
-  expect_error<IndexError>("concat", "expected no axis for rank 0, got 0", [] {
-    concat({scalar(1), scalar(2)});
-  });
+  expect_error<IndexError>("concat", "expected an axis in -2..1, got 2", [&] { concat({a, a}, 2); });
+  expect_error<IndexError>("concat", "expected no axis for rank 0, got 0", [] { concat({scalar(1), scalar(2)}); });
 }
 
 TEST(Stack, JoinsAlongANewAxis) {
@@ -56,11 +48,9 @@ TEST(Stack, JoinsAlongANewAxis) {
   EXPECT_EQ(ints(stack({a, b}, -1)), (Ints{0, 0, 1, 2, 2, 1, 3, 3}));
   EXPECT_EQ(stack({scalar(1), scalar(2), scalar(3)}).shape(), (Shape{3}));
   EXPECT_EQ(stack({ones({1}, boolean), ones({1})}).dtype(), float32);
-  expect_error<ShapeError>("stack", "expected tensors of one shape, got [2, 2] and [2]", [&] {
-    stack({a, count({2})});
-  });
-  expect_error<ArgumentError>(
-      "stack", "expected at least one tensor, got none", [] { stack(std::vector<Tensor>()); });
+  expect_error<ShapeError>(
+      "stack", "expected tensors of one shape, got [2, 2] and [2]", [&] { stack({a, count({2})}); });
+  expect_error<ArgumentError>("stack", "expected at least one tensor, got none", [] { stack(std::vector<Tensor>()); });
   EXPECT_THROW(stack({a, a}, 3), IndexError);
 }
 
@@ -79,16 +69,13 @@ TEST(Split, GivesViews) {
   EXPECT_EQ(split(count({0, 2}), 3)[0].shape(), (Shape{0, 2}));
   const auto ones = split(count({1000}), 1);
   ASSERT_EQ(ones.size(), 1000U);
-  for (std::size_t i = 0; i < ones.size(); ++i)
-    EXPECT_EQ(ones[i].item<std::int64_t>(), static_cast<std::int64_t>(i));
+  for (std::size_t i = 0; i < ones.size(); ++i) EXPECT_EQ(ones[i].item<std::int64_t>(), static_cast<std::int64_t>(i));
 }
 
 TEST(Split, RejectsSizesThatDoNotAddUp) {
   const Tensor x = count({2, 4});
   expect_error<ShapeError>(
-      "split", "expected sizes with the sum of axis 1 of [2, 4], got [3, 2]", [&] {
-        split(x, {3, 2}, 1);
-      });
+      "split", "expected sizes with the sum of axis 1 of [2, 4], got [3, 2]", [&] { split(x, {3, 2}, 1); });
   EXPECT_THROW(split(x, {5, -1}, 1), ShapeError);
   EXPECT_THROW(split(x, Ints{}, 1), ShapeError);
   const std::int64_t big = std::numeric_limits<std::int64_t>::max();
@@ -128,11 +115,9 @@ TEST(Slice, CountsAsPythonDoes) {
     for (std::int64_t start = -7; start <= 7; ++start)
       for (std::int64_t stop : {-7, -3, -1, 0, 1, 4, 7, 100})
         for (std::int64_t step : {-9, -3, -2, -1, 1, 2, 3, 9}) {
-          EXPECT_EQ(ints(slice(count({n}), 0, start, stop, step)),
-                    python_slice(n, start, stop, step))
+          EXPECT_EQ(ints(slice(count({n}), 0, start, stop, step)), python_slice(n, start, stop, step))
               << n << ": " << start << " " << stop << " " << step;
-          EXPECT_EQ(ints(slice(count({n}), 0, start, kEnd, step)),
-                    python_slice(n, start, kEnd, step));
+          EXPECT_EQ(ints(slice(count({n}), 0, start, kEnd, step)), python_slice(n, start, kEnd, step));
         }
   constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
   EXPECT_EQ(ints(slice(count({3}), 0, kEnd, lowest, -2)), (Ints{2, 0}));
@@ -148,21 +133,18 @@ TEST(Slice, IsAView) {
   EXPECT_EQ(ints(slice(y, 0, 1, 2)), (Ints{7, 5}));
   EXPECT_EQ(ints(slice(slice(y, 1, -1, kEnd, -1), 0, 0, 1)), (Ints{1, 3}));
   EXPECT_TRUE(slice(x, 0, 0).is_same(x));
-  expect_error<ArgumentError>(
-      "slice", "expected a step other than 0", [&] { slice(x, 0, 0, 2, 0); });
+  expect_error<ArgumentError>("slice", "expected a step other than 0", [&] { slice(x, 0, 0, 2, 0); });
   expect_error<IndexError>("slice", "expected an axis in -2..1, got 2", [&] { slice(x, 2, 0, 2); });
 }
 
 TEST(SlicePut, UndoesASlice) {
   const Tensor x = count({2, 3}) + 1;
-  EXPECT_EQ(ints(slice_put(x, {2, 6}, 1, -1, kEnd, -2)),
-            (Ints{0, 3, 0, 2, 0, 1, 0, 6, 0, 5, 0, 4}));
+  EXPECT_EQ(ints(slice_put(x, {2, 6}, 1, -1, kEnd, -2)), (Ints{0, 3, 0, 2, 0, 1, 0, 6, 0, 5, 0, 4}));
   EXPECT_TRUE(equal(slice(slice_put(x, {5, 3}, 0, 1, 4, 2), 0, 1, 4, 2), x));
   EXPECT_EQ(ints(slice_put(zeros({0, 2}), {2, 2}, 0, 2)), (Ints{0, 0, 0, 0}));
-  expect_error<ShapeError>(
-      "slice_put", "expected [3, 3], the shape of that slice of [5, 3], got [2, 3]", [&] {
-        slice_put(x, {5, 3}, 0, 1, 4);
-      });
+  expect_error<ShapeError>("slice_put", "expected [3, 3], the shape of that slice of [5, 3], got [2, 3]", [&] {
+    slice_put(x, {5, 3}, 0, 1, 4);
+  });
 }
 
 TEST(Select, DropsAnAxis) {
@@ -173,8 +155,7 @@ TEST(Select, DropsAnAxis) {
   EXPECT_TRUE(share_storage(x, select(x, 1, 0)));
   EXPECT_EQ(select(zeros({2, 0}), 0, 1).shape(), (Shape{0}));
   expect_error<IndexError>("select", "expected an index in -3..2, got 3", [&] { select(x, 0, 3); });
-  expect_error<IndexError>(
-      "select", "expected no index into size 0, got 0", [] { select(zeros({0}), 0, 0); });
+  expect_error<IndexError>("select", "expected no index into size 0, got 0", [] { select(zeros({0}), 0, 0); });
   EXPECT_THROW(select(x, 0, -4), IndexError);
   EXPECT_THROW(select(x, 2, 0), IndexError);
 }

@@ -21,8 +21,7 @@ using Named = std::vector<std::pair<std::string, Tensor>>;
 class Cases : public testing::Test {
  protected:
   Cases() {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "gradus_oracle_XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "gradus_oracle_XXXXXX").string();
     folder_ = mkdtemp(pattern.data());
   }
   ~Cases() override { std::filesystem::remove_all(folder_); }
@@ -38,16 +37,13 @@ class Cases : public testing::Test {
     const std::string name = op + "." + std::to_string(cases_.size());
     Json c{{"name", name}, {"kind", kind}, {"op", op}, {"attrs", attrs}, {"file", "all.npz"}};
     c["inputs"] = c["outputs"] = Json::array();
-    const auto put = [&](const std::string& key, const Tensor& x) {
-      arrays_[name + "/" + key] = x;
-    };
+    const auto put = [&](const std::string& key, const Tensor& x) { arrays_[name + "/" + key] = x; };
     for (const auto& [key, x] : inputs) c["inputs"].push_back(key), put(key, x);
     for (const auto& [key, x] : outputs) c["outputs"].push_back(key), put(key, x);
     if (kind == "op" || kind == "loss" || kind == "program") {
       c["grads"] = c["cotangents"] = Json::object();
       for (const auto& [key, x] : outputs)
-        if (is_floating(x.dtype()))
-          c["cotangents"][key] = "cot." + key, put("cot." + key, ones_like(x));
+        if (is_floating(x.dtype())) c["cotangents"][key] = "cot." + key, put("cot." + key, ones_like(x));
       for (const auto& [key, x] : grads) c["grads"][key] = "grad." + key, put("grad." + key, x);
     }
     c.update(more);
@@ -81,9 +77,7 @@ class Cases : public testing::Test {
 };
 
 Tensor number(double value) { return scalar(value, float64); }
-Tensor f64(std::initializer_list<double> values) {
-  return from_vector(std::vector<double>(values));
-}
+Tensor f64(std::initializer_list<double> values) { return from_vector(std::vector<double>(values)); }
 
 TEST_F(Cases, DropoutWithoutChance) {
   const Tensor x = f64({1, -2, 3});
@@ -126,8 +120,7 @@ TEST_F(Cases, AnyNumberOfOperands) {
 TEST_F(Cases, ProgramsNameInputsByOrder) {
   const Tensor x = f64({3, 4}), index = tensor({1, 1, 0});
   const auto program = [](const char* op, const std::vector<std::string>& in, const Json& attrs) {
-    return Json{
-        {"program", Json::array({{{"op", op}, {"in", in}, {"out", "v"}, {"attrs", attrs}}})}};
+    return Json{{"program", Json::array({{{"op", op}, {"in", in}, {"out", "v"}, {"attrs", attrs}}})}};
   };
   const auto one = [&](const char* op,
                        const Named& inputs,
@@ -139,19 +132,9 @@ TEST_F(Cases, ProgramsNameInputsByOrder) {
     add("program", "program", {{"result", "v"}}, inputs, {{"y", y}}, grads, program(op, in, attrs));
   };
   one("gather", {{"x0", x}, {"x1", index}}, f64({4, 4, 3}), {{"x0", f64({1, 2})}}, {{"dim", 0}});
-  one("index_select",
-      {{"x0", x}, {"x1", index}},
-      f64({4, 4, 3}),
-      {{"x0", f64({1, 2})}},
-      {{"dim", 0}});
-  one("where",
-      {{"x0", tensor({true, false})}, {"x1", x}, {"x2", x}},
-      x,
-      {{"x1", f64({1, 0})}, {"x2", f64({0, 1})}});
-  one("linear",
-      {{"x0", x}, {"x1", tensor({{1.0, 2.0}}, float64)}},
-      f64({11}),
-      {{"x0", f64({1, 2})}});
+  one("index_select", {{"x0", x}, {"x1", index}}, f64({4, 4, 3}), {{"x0", f64({1, 2})}}, {{"dim", 0}});
+  one("where", {{"x0", tensor({true, false})}, {"x1", x}, {"x2", x}}, x, {{"x1", f64({1, 0})}, {"x2", f64({0, 1})}});
+  one("linear", {{"x0", x}, {"x1", tensor({{1.0, 2.0}}, float64)}}, f64({11}), {{"x0", f64({1, 2})}});
   one("mse_loss", {{"x0", x}, {"x1", f64({1, 1})}}, number(6.5), {{"x0", f64({2, 3})}});
   expect_all_right();
 }
@@ -160,10 +143,7 @@ TEST_F(Cases, AttributesHavePyTorchsDefaults) {
   const double e = std::exp(1.0);
   const Tensor x = tensor({{0.0, 1.0}, {1.0, 0.0}}, float64);
   const double a = 1 / (1 + e), b = e / (1 + e);
-  add_op("softmax",
-         Json::object(),
-         x,
-         tensor({{a, b}, {b, a}}, float64),
+  add_op("softmax", Json::object(), x, tensor({{a, b}, {b, a}}, float64),
          zeros_like(x));  // dim 1 of 2
   add_op("softmin", {{"dim", nullptr}}, x, tensor({{b, a}, {a, b}}, float64), zeros_like(x));
   const Tensor cube = reshape(f64({0, 1, 1, 0}), {2, 1, 2});
@@ -180,12 +160,7 @@ TEST_F(Cases, AttributesHavePyTorchsDefaults) {
          tensor({{1.0}, {2.0}}, float64),
          f64({1, 1, 2, 2}),
          tensor({{2.0}, {2.0}}, float64));
-  add("op",
-      "split",
-      {{"sizes", 1}},
-      {{"x", f64({1, 2})}},
-      {{"y0", f64({1})}, {"y1", f64({2})}},
-      {{"x", f64({1, 1})}});
+  add("op", "split", {{"sizes", 1}}, {{"x", f64({1, 2})}}, {{"y0", f64({1})}, {"y1", f64({2})}}, {{"x", f64({1, 1})}});
   add("op",
       "chunk",
       {{"chunks", 2}},
@@ -200,9 +175,7 @@ TEST_F(Cases, AttributesHavePyTorchsDefaults) {
   add("op",
       "batch_norm",
       Json::object(),
-      {{"x", tensor({{1.0}, {3.0}}, float64)},
-       {"running_mean", f64({1})},
-       {"running_var", f64({4})}},
+      {{"x", tensor({{1.0}, {3.0}}, float64)}, {"running_mean", f64({1})}, {"running_var", f64({4})}},
       {{"y", tensor({{0.0}, {2 / std::sqrt(4 + 1e-5)}}, float64)}},
       {{"x", full({2, 1}, 1 / std::sqrt(4 + 1e-5), float64)}});
   expect_all_right();
@@ -212,12 +185,7 @@ TEST_F(Cases, LossesIgnoreMinus100UnlessToldOtherwise) {
   const Tensor x = tensor({{-1.0, -2.0}, {-3.0, -4.0}}, float64);
   const Tensor target = tensor({1, -100});
   const Tensor gradient = tensor({{0.0, -1.0}, {0.0, 0.0}}, float64);
-  add("loss",
-      "nll_loss",
-      Json::object(),
-      {{"x", x}, {"target", target}},
-      {{"y", number(2.0)}},
-      {{"x", gradient}});
+  add("loss", "nll_loss", Json::object(), {{"x", x}, {"target", target}}, {{"y", number(2.0)}}, {{"x", gradient}});
   const Tensor flat = zeros({2, 2}, float64);
   add("loss",
       "cross_entropy",
@@ -230,9 +198,7 @@ TEST_F(Cases, LossesIgnoreMinus100UnlessToldOtherwise) {
 
 TEST_F(Cases, TolerancesOfTheCase) {
   const Tensor x = f64({2}), wrong = f64({2 + 1e-4});
-  const auto with = [&](const Json& more) {
-    add_op("neg", Json::object(), x, neg(wrong), f64({-1}), more);
-  };
+  const auto with = [&](const Json& more) { add_op("neg", Json::object(), x, neg(wrong), f64({-1}), more); };
   with({{"rel_tol", 1e-3}});
   with({{"rtol", 1e-3}});
   with({{"abs_tol", 1e-3}});
@@ -255,8 +221,7 @@ TEST_F(Cases, ViewsMayHaveOpenEnds) {
       f64({3, 5}),
       f64({9, 25}),
       f64({6, 10}),
-      Json::parse(
-          R"({"views": {"x": {"base": "base", "steps": [["slice", [[1, null, 2]]]], "grad": "gradbase.x"}}})"));
+      Json::parse(R"({"views": {"x": {"base": "base", "steps": [["slice", [[1, null, 2]]]], "grad": "gradbase.x"}}})"));
   arrays_["square.0/base"] = f64({2, 3, 4, 5});
   arrays_["square.0/gradbase.x"] = f64({0, 6, 0, 10});
   expect_all_right();
@@ -315,8 +280,7 @@ TEST_F(Cases, TrainingFollowsItsSchedule) {
          {"eval_output", full({1, 1}, w, float64)}});
   };
   train(nullptr, [](int) { return 0.1; });
-  train({{"type", "step_lr"}, {"step_size", 2}, {"gamma", 0.5}},
-        [](int t) { return 0.1 * std::pow(0.5, t / 2); });
+  train({{"type", "step_lr"}, {"step_size", 2}, {"gamma", 0.5}}, [](int t) { return 0.1 * std::pow(0.5, t / 2); });
   train({{"type", "step_lr"}, {"step_size", 2}}, [](int t) { return 0.1 * std::pow(0.1, t / 2); });
   train({{"type", "multi_step_lr"}, {"milestones", {1, 4}}, {"gamma", 0.5}}, [](int t) {
     return 0.1 * (t < 1 ? 1 : t < 4 ? 0.5 : 0.25);

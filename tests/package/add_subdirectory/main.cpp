@@ -11,6 +11,5 @@ int main() {
   const Tensor first = grad(cube)(x);
   const Tensor second = grad([&](const Tensor& at) { return sum(grad(cube)(at)); })(x);
   std::printf("%s\n%s\n", to_string(first).c_str(), to_string(second).c_str());
-  return !all_close(first, tensor({3.0, 12.0, 27.0})) ||
-         !all_close(second, tensor({6.0, 12.0, 18.0}));
+  return !all_close(first, tensor({3.0, 12.0, 27.0})) || !all_close(second, tensor({6.0, 12.0, 18.0}));
 }

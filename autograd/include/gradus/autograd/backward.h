@@ -33,20 +33,14 @@ inline void backward(Arg y, BackwardOptions options) { backward(y, {}, options);
 ///   memory    each result has its own, and may be changed in place. Not with create_graph, where results are
 ///             part of the tape and may share memory with each other and with the cotangent
 ///   errors    as backward; GradientError if an x requires no gradient
-std::vector<Tensor> grad(Arg y,
-                         std::span<const Tensor> xs,
-                         const Tensor& cotangent = {},
-                         BackwardOptions options = {});
+std::vector<Tensor> grad(Arg y, std::span<const Tensor> xs, const Tensor& cotangent = {}, BackwardOptions options = {});
 inline std::vector<Tensor> grad(Arg y,
                                 std::initializer_list<Tensor> xs,
                                 const Tensor& cotangent = {},
                                 BackwardOptions options = {}) {
   return grad(y, std::span(xs.begin(), xs.size()), cotangent, options);
 }
-inline Tensor grad(Arg y,
-                   const Tensor& x,
-                   const Tensor& cotangent = {},
-                   BackwardOptions options = {}) {
+inline Tensor grad(Arg y, const Tensor& x, const Tensor& cotangent = {}, BackwardOptions options = {}) {
   return grad(y, std::span(&x, 1), cotangent, options)[0];
 }
 

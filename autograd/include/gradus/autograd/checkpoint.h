@@ -50,8 +50,7 @@ template <class F, std::convertible_to<const Tensor&>... Rest>
   requires std::is_invocable_v<F&, const Tensor&, const Rest&...>
 auto checkpoint(F f, Arg first, const Rest&... rest) {
   const Tensor xs[] = {first.tensor, rest...};
-  std::vector<Tensor> ys =
-      detail::checkpoint(detail::owning_function_of(std::move(f)), xs, first.site);
+  std::vector<Tensor> ys = detail::checkpoint(detail::owning_function_of(std::move(f)), xs, first.site);
   if constexpr (std::is_invocable_r_v<Tensor, F&, const Tensor&, const Rest&...>)
     return std::move(ys[0]);
   else

@@ -40,8 +40,7 @@ std::vector<Tensor> as_list(R&& result) {
 template <class F>
 constexpr bool takes_one_by_one = []<std::size_t... N>(std::index_sequence<N...>) {
   return (takes_tensors<F>(std::make_index_sequence<N + 1>{}) || ...);
-}
-(std::make_index_sequence<8>{});
+}(std::make_index_sequence<8>{});
 template <class F>
 constexpr bool takes_span = std::is_invocable_v<F&, std::span<const Tensor>>;
 /// True for functions of nothing, which use the tensors in question by themselves.
@@ -69,10 +68,7 @@ Function function_of(F& f) {
           called = true;
         }
       };
-      [&]<std::size_t... N>(std::index_sequence<N...>) {
-        (attempt(make_index_sequence<N + 1>{}), ...);
-      }
-      (counts);
+      [&]<std::size_t... N>(std::index_sequence<N...>) { (attempt(make_index_sequence<N + 1>{}), ...); }(counts);
       if (!called) fail_argument_count(xs.size());
       return ys;
     };
@@ -113,11 +109,10 @@ auto result_of() {
     return std::type_identity<std::invoke_result_t<F&, std::span<const Tensor>>>{};
   else if constexpr (takes_tensors<F>(std::make_index_sequence<N>{}))
     return []<std::size_t... I>(std::index_sequence<I...>) {
-      return std::type_identity<
-          std::invoke_result_t<F&, decltype((void(I), std::declval<const Tensor&>()))...>>{};
-    }
-  (std::make_index_sequence<N>{});
-  else return result_of<F, N + 1>();
+      return std::type_identity<std::invoke_result_t<F&, decltype((void(I), std::declval<const Tensor&>()))...>>{};
+    }(std::make_index_sequence<N>{});
+  else
+    return result_of<F, N + 1>();
 }
 /// True for functions that give a tensor, not a list.
 template <class F>
@@ -209,16 +204,14 @@ template <class F,
           detail::TensorOrList X = std::initializer_list<Tensor>,
           detail::TensorOrList V = std::initializer_list<Tensor>>
 auto hvp(F&& f, const X& xs, const V& vs, CallSite site = CallSite::here()) {
-  return detail::unlisted<detail::is_tensor<X>>(
-      detail::hvp("hvp", detail::at(f, xs, site), detail::list_of(vs)));
+  return detail::unlisted<detail::is_tensor<X>>(detail::hvp("hvp", detail::at(f, xs, site), detail::list_of(vs)));
 }
 /// v^T times the Hessian: the same, as the Hessian is symmetric.
 template <class F,
           detail::TensorOrList X = std::initializer_list<Tensor>,
           detail::TensorOrList V = std::initializer_list<Tensor>>
 auto vhp(F&& f, const X& xs, const V& vs, CallSite site = CallSite::here()) {
-  return detail::unlisted<detail::is_tensor<X>>(
-      detail::hvp("vhp", detail::at(f, xs, site), detail::list_of(vs)));
+  return detail::unlisted<detail::is_tensor<X>>(detail::hvp("vhp", detail::at(f, xs, site), detail::list_of(vs)));
 }
 
 /// See `jacobian` and `hessian`.

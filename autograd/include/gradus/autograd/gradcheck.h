@@ -60,11 +60,8 @@ std::ostream& operator<<(std::ostream& out, const Report& report);
 
 namespace detail {
 
-Report check_derivative(int order,
-                        const Function& f,
-                        std::span<const Tensor> xs,
-                        const CheckOptions& options,
-                        CallSite site);
+Report check_derivative(
+    int order, const Function& f, std::span<const Tensor> xs, const CheckOptions& options, CallSite site);
 
 }  // namespace detail
 
@@ -84,10 +81,7 @@ Report gradcheck(F&& f,
   return detail::check_derivative(1, detail::function_of(f), xs, options, site);
 }
 template <class F>
-Report gradcheck(F&& f,
-                 const Tensor& x,
-                 const CheckOptions& options = {},
-                 CallSite site = CallSite::here()) {
+Report gradcheck(F&& f, const Tensor& x, const CheckOptions& options = {}, CallSite site = CallSite::here()) {
   return detail::check_derivative(1, detail::function_of(f), {&x, 1}, options, site);
 }
 template <class F>
@@ -95,8 +89,7 @@ Report gradcheck(F&& f,
                  std::initializer_list<Tensor> xs,
                  const CheckOptions& options = {},
                  CallSite site = CallSite::here()) {
-  return detail::check_derivative(
-      1, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
+  return detail::check_derivative(1, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
 }
 
 /// The same for the second order: checks the derivatives of (x, c) -> grad <c, f(x)>, with a random c.
@@ -108,10 +101,7 @@ Report gradgradcheck(F&& f,
   return detail::check_derivative(2, detail::function_of(f), xs, options, site);
 }
 template <class F>
-Report gradgradcheck(F&& f,
-                     const Tensor& x,
-                     const CheckOptions& options = {},
-                     CallSite site = CallSite::here()) {
+Report gradgradcheck(F&& f, const Tensor& x, const CheckOptions& options = {}, CallSite site = CallSite::here()) {
   return detail::check_derivative(2, detail::function_of(f), {&x, 1}, options, site);
 }
 template <class F>
@@ -119,8 +109,7 @@ Report gradgradcheck(F&& f,
                      std::initializer_list<Tensor> xs,
                      const CheckOptions& options = {},
                      CallSite site = CallSite::here()) {
-  return detail::check_derivative(
-      2, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
+  return detail::check_derivative(2, detail::function_of(f), {xs.begin(), xs.size()}, options, site);
 }
 
 }  // namespace gradus

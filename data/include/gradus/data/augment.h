@@ -30,28 +30,29 @@ class Augmentation {
   Augmentation() = default;
   Augmentation(std::initializer_list<Augmentation> steps);
   template <class F>
-    requires std::is_invocable_r_v<Batch, const F&, Batch, std::span<Generator>> Augmentation(F f)
-        : call_([f = std::move(f)](Batch batch, std::span<Generator> generators, std::int64_t) {
-            return f(std::move(batch), generators);
-          }) {}
-    /// The same for a function that also wants the number of classes.
-    explicit Augmentation(Function f) : call_(std::move(f)) {}
+    requires std::is_invocable_r_v<Batch, const F&, Batch, std::span<Generator>>
+  Augmentation(F f)
+      : call_([f = std::move(f)](Batch batch, std::span<Generator> generators, std::int64_t) {
+          return f(std::move(batch), generators);
+        }) {}
+  /// The same for a function that also wants the number of classes.
+  explicit Augmentation(Function f) : call_(std::move(f)) {}
 
-    explicit operator bool() const { return static_cast<bool>(call_); }
+  explicit operator bool() const { return static_cast<bool>(call_); }
 
-    /// With a generator for each row.
-    Batch operator()(const Batch& batch,
-                     std::span<Generator> generators,
-                     std::int64_t classes = 0,
-                     CallSite site = CallSite::here()) const;
-    /// With generator.split(0), generator.split(1), ….
-    Batch operator()(const Batch& batch,
-                     const Generator& generator,
-                     std::int64_t classes = 0,
-                     CallSite site = CallSite::here()) const;
+  /// With a generator for each row.
+  Batch operator()(const Batch& batch,
+                   std::span<Generator> generators,
+                   std::int64_t classes = 0,
+                   CallSite site = CallSite::here()) const;
+  /// With generator.split(0), generator.split(1), ….
+  Batch operator()(const Batch& batch,
+                   const Generator& generator,
+                   std::int64_t classes = 0,
+                   CallSite site = CallSite::here()) const;
 
-   private:
-    Function call_;
+ private:
+  Function call_;
 };
 
 /// Left becomes right with probability p.
@@ -73,8 +74,7 @@ struct ResizedCropOptions {
 };
 /// A window of random area and shape, resized bilinearly.
 ///   source    Szegedy et al. 2015, "Going deeper with convolutions"
-Augmentation random_resized_crop(const ResizedCropOptions& options = {},
-                                 CallSite site = CallSite::here());
+Augmentation random_resized_crop(const ResizedCropOptions& options = {}, CallSite site = CallSite::here());
 
 /// Turned about its middle by an angle from -degrees to degrees, counter-clockwise, bilinearly;
 /// zero where it turned away.
@@ -110,8 +110,7 @@ struct RandomErasingOptions {
 };
 /// With probability p a rectangle is erased.
 ///   source    Zhong et al. 2017, "Random erasing data augmentation"
-Augmentation random_erasing(const RandomErasingOptions& options = {},
-                            CallSite site = CallSite::here());
+Augmentation random_erasing(const RandomErasingOptions& options = {}, CallSite site = CallSite::here());
 
 /// Each row is mixed with another of the batch: l x + (1 - l) x', l ~ Beta(alpha, alpha), and targets
 /// likewise. Classes (int64 [N]) become probabilities, float32 [N, classes]. Inputs of any shape.

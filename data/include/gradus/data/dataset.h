@@ -15,8 +15,8 @@ namespace gradus::data {
 
 /// Examples and what is to be learnt of them. Copies share the tensors.
 struct Dataset {
-  Tensor inputs{};   // [N, …]
-  Tensor targets{};  // classes as int64 [N], or values [N, …]; may be undefined
+  Tensor inputs{};                           // [N, …]
+  Tensor targets{};                          // classes as int64 [N], or values [N, …]; may be undefined
   std::vector<std::string> class_names{};    // of class 0, 1, …; may be empty
   std::vector<std::string> feature_names{};  // of the columns of `inputs`; may be empty
 
@@ -38,8 +38,7 @@ struct Dataset {
 /// Some rows at once: `auto [x, y] = batch`.
 struct Batch {
   Tensor inputs{}, targets{};
-  Tensor
-      lengths{};  // int64 [N]: how far each row reaches, of those that were padded; else undefined
+  Tensor lengths{};  // int64 [N]: how far each row reaches, of those that were padded; else undefined
 
   template <std::size_t I>
   Tensor& get() {

@@ -80,9 +80,7 @@ struct WeightedOptions {
 ///   errors    ArgumentError unless weights are finite, 0 or more and not all 0 (without replacement:
 ///             `count` of them above 0); ShapeError, DTypeError
 ///   source    without replacement: Efraimidis & Spirakis 2006
-Sampler weighted_sampler(const Tensor& weights,
-                         const WeightedOptions& options = {},
-                         CallSite site = CallSite::here());
+Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options = {}, CallSite site = CallSite::here());
 /// All in random order, but so that the classes come evenly: any k rows in a row have of each class
 /// its share of k, give or take 1.
 ///   shapes    classes int64 [N]
@@ -132,14 +130,14 @@ struct Source {
 struct LoaderOptions {
   std::int64_t batch = 64;
   bool shuffle = false;
-  bool drop_last = false;     // leave out a last batch that is not full
-  Augmentation augment = {};  // first this, with new random numbers for each row and pass
-  Transform transform = {};   // then this
+  bool drop_last = false;                  // leave out a last batch that is not full
+  Augmentation augment = {};               // first this, with new random numbers for each row and pass
+  Transform transform = {};                // then this
   std::optional<std::uint64_t> seed = {};  // of all that is random; else from the default generator
   Tensor indices = {};                     // int64 [M], the rows to use; all if undefined
   Sampler sampler = {};                    // of these; instead of `shuffle`
-  int workers = 0;   // threads that make batches ahead; 0: none, made when asked
-  int prefetch = 2;  // batches ahead, for each worker
+  int workers = 0;                         // threads that make batches ahead; 0: none, made when asked
+  int prefetch = 2;                        // batches ahead, for each worker
 };
 
 /// Where a loader is. With the same data and options it decides every batch to come.

@@ -34,15 +34,9 @@ enum class Per : std::uint8_t {
 ///             [] for all
 class Scaling {
  public:
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return apply(x, false, site);
-  }
-  Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const {
-    return apply(x, false, site);
-  }
-  Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const {
-    return apply(y, true, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return apply(x, false, site); }
+  Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const { return apply(x, false, site); }
+  Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const { return apply(y, true, site); }
 
   /// In float64; undefined before `fit`.
   const Tensor& shift() const { return shift_; }
@@ -91,8 +85,7 @@ struct StandardizeOptions {
 class Standardize : public Scaling {
  public:
   static constexpr const char* kName = "standardize";
-  explicit Standardize(const StandardizeOptions& options = {})
-      : Scaling(kName, options.per), ddof_(options.ddof) {}
+  explicit Standardize(const StandardizeOptions& options = {}) : Scaling(kName, options.per), ddof_(options.ddof) {}
   /// With values measured before.
   ///   errors    ArgumentError if `per` is automatic; ShapeError if the shapes of both differ
   Standardize(const Tensor& mean, const Tensor& std, Per per, CallSite site = CallSite::here());
@@ -131,9 +124,7 @@ class Impute {
  public:
   static constexpr const char* kName = "impute";
   Impute& fit(const Tensor& x, CallSite site = CallSite::here());
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return transform(x, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return transform(x, site); }
   Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const;
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
   /// In float64; undefined before `fit`.
@@ -174,9 +165,7 @@ class Pca {
   static constexpr const char* kName = "pca";
   explicit Pca(const PcaOptions& options = {}, CallSite site = CallSite::here());
   Pca& fit(const Tensor& x, CallSite site = CallSite::here());
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return transform(x, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return transform(x, site); }
   Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const;
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
 
@@ -208,9 +197,7 @@ class LabelEncode {
  public:
   static constexpr const char* kName = "label_encode";
   LabelEncode& fit(const Tensor& x, CallSite site = CallSite::here());
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return transform(x, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return transform(x, site); }
   Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const;
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
   /// The distinct values [K], of the dtype fitted; undefined before `fit`.
@@ -231,9 +218,7 @@ class OneHot {
  public:
   static constexpr const char* kName = "one_hot";
   OneHot& fit(const Tensor& x, CallSite site = CallSite::here());
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return transform(x, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return transform(x, site); }
   Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const;
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
   /// The values of each feature.
@@ -250,15 +235,15 @@ class OneHot {
 /// A step of preprocessing, as those above: one of your own needs no more than this. `state` is what
 /// is kept in a file.
 template <class T>
-concept Preprocessing = std::copyable<T> &&
-    requires(T step, const T& fitted, const Tensor& x, const Arrays& state, CallSite site) {
-  { T::kName } -> std::convertible_to<std::string>;
-  step.fit(x, site);
-  { fitted.transform(x, site) } -> std::same_as<Tensor>;
-  { fitted.inverse(x, site) } -> std::same_as<Tensor>;
-  { fitted.state(site) } -> std::same_as<Arrays>;
-  step.restore(state, site);
-};
+concept Preprocessing =
+    std::copyable<T> && requires(T step, const T& fitted, const Tensor& x, const Arrays& state, CallSite site) {
+      { T::kName } -> std::convertible_to<std::string>;
+      step.fit(x, site);
+      { fitted.transform(x, site) } -> std::same_as<Tensor>;
+      { fitted.inverse(x, site) } -> std::same_as<Tensor>;
+      { fitted.state(site) } -> std::same_as<Arrays>;
+      step.restore(state, site);
+    };
 
 /// Steps one after the other, each fitted on what those before make of the training inputs:
 /// `Pipeline(Impute(), Standardize(), Pca({.variance = 0.95}))`. It is a step itself.
@@ -268,7 +253,9 @@ class Pipeline {
   Pipeline() = default;
   template <class... T>
     requires(sizeof...(T) > 1 || (sizeof...(T) == 1 && (!std::same_as<T, Pipeline> && ...)))
-  explicit Pipeline(T... steps) { (add(std::move(steps)), ...); }
+  explicit Pipeline(T... steps) {
+    (add(std::move(steps)), ...);
+  }
   Pipeline(const Pipeline& other);
   Pipeline& operator=(const Pipeline& other) { return *this = Pipeline(other); }
   Pipeline(Pipeline&&) = default;
@@ -288,9 +275,7 @@ class Pipeline {
   }
 
   Pipeline& fit(const Tensor& x, CallSite site = CallSite::here());
-  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const {
-    return transform(x, site);
-  }
+  Tensor operator()(const Tensor& x, CallSite site = CallSite::here()) const { return transform(x, site); }
   Tensor transform(const Tensor& x, CallSite site = CallSite::here()) const;
   Tensor inverse(const Tensor& y, CallSite site = CallSite::here()) const;
 
@@ -317,9 +302,7 @@ class Pipeline {
     std::unique_ptr<Step> clone() const override { return std::make_unique<Held>(step); }
     std::string name() const override { return T::kName; }
     void fit(const Tensor& x, CallSite site) override { step.fit(x, site); }
-    Tensor transform(const Tensor& x, CallSite site) const override {
-      return step.transform(x, site);
-    }
+    Tensor transform(const Tensor& x, CallSite site) const override { return step.transform(x, site); }
     Tensor inverse(const Tensor& y, CallSite site) const override { return step.inverse(y, site); }
     Arrays state(CallSite site) const override { return step.state(site); }
     void restore(const Arrays& state, CallSite site) override { step.restore(state, site); }

@@ -46,9 +46,9 @@ enum class CsvHeader : std::uint8_t {
 
 struct CsvOptions {
   CsvHeader header = CsvHeader::detect;
-  char delimiter = ',';              // ' ' stands for any run of blanks
-  std::optional<Column> label = -1;  // nullopt: every column is a feature, and there are no targets
-  bool regression = false;           // the label is a number to predict, not a class
+  char delimiter = ',';                       // ' ' stands for any run of blanks
+  std::optional<Column> label = -1;           // nullopt: every column is a feature, and there are no targets
+  bool regression = false;                    // the label is a number to predict, not a class
   std::vector<std::string> class_names = {};  // if given: a label is one of them or its position
   std::vector<std::string> missing = {};      // {"", "?", "NA"}: a feature written so becomes NaN
   std::vector<Column> columns = {};           // that are features; none given: all but the label
@@ -65,9 +65,7 @@ struct CsvOptions {
 ///   errors    IoError naming file, line and column for a ragged row, for text where a number
 ///             belongs, for a number that overflows float32 (what is too small is 0), for a label that is
 ///             no class, or for a name that is not UTF-8; ArgumentError if there is no such column
-Dataset csv(const std::string& path,
-            const CsvOptions& options = {},
-            CallSite site = CallSite::here());
+Dataset csv(const std::string& path, const CsvOptions& options = {}, CallSite site = CallSite::here());
 
 /// Reads an IDX file of any of its element types, converted to `dtype`.
 ///   errors    DTypeError if `dtype` can't hold the file's elements: bool, or int64 for fractions
@@ -83,17 +81,13 @@ struct ImageOptions {
 /// t10k-labels-idx1-ubyte, each also with ".gz".
 ///   shapes    inputs [N, 1, H, W] float32 in [0, 1]; targets [N] int64
 ///   errors    ArgumentError if `classes` or `validation` is out of range
-Splits mnist(const std::string& folder,
-             const ImageOptions& options = {},
-             CallSite site = CallSite::here());
+Splits mnist(const std::string& folder, const ImageOptions& options = {}, CallSite site = CallSite::here());
 
 /// Reads CIFAR-10's binary files from a folder: as many of data_batch_1.bin … data_batch_5.bin as
 /// are there, test_batch.bin, each also with ".gz", and the names in batches.meta.txt if present.
 ///   shapes    inputs [N, 3, 32, 32] float32 in [0, 1]; targets [N] int64
 ///   errors    as for `mnist`
-Splits cifar10(const std::string& folder,
-               const ImageOptions& options = {},
-               CallSite site = CallSite::here());
+Splits cifar10(const std::string& folder, const ImageOptions& options = {}, CallSite site = CallSite::here());
 
 struct Cifar100Options {
   bool coarse = false;  // 20 classes instead of 100
@@ -104,9 +98,7 @@ struct Cifar100Options {
 /// names in fine_label_names.txt or coarse_label_names.txt if present.
 ///   shapes    as for `cifar10`
 ///   errors    as for `cifar10`
-Splits cifar100(const std::string& folder,
-                const Cifar100Options& options = {},
-                CallSite site = CallSite::here());
+Splits cifar100(const std::string& folder, const Cifar100Options& options = {}, CallSite site = CallSite::here());
 
 /// Reads a PNG or JPEG file, told apart by its first bytes, as a viewer shows it: turned as its Exif data
 /// say, inks (CMYK) mixed, 16 bits taken for sRGB unless the file says otherwise; bytes behind its end
@@ -114,9 +106,7 @@ Splits cifar100(const std::string& folder,
 /// 0.299 R + 0.587 G + 0.114 B. What is transparent becomes black.
 ///   shapes    [channels, H, W] float32 in [0, 1]
 ///   errors    ArgumentError unless `channels` is 1 or 3
-Tensor read_image(const std::string& path,
-                  std::int64_t channels = 3,
-                  CallSite site = CallSite::here());
+Tensor read_image(const std::string& path, std::int64_t channels = 3, CallSite site = CallSite::here());
 
 struct ImageFolderOptions {
   std::int64_t channels = 3;
@@ -124,7 +114,8 @@ struct ImageFolderOptions {
 };
 
 /// Finds the files *.png, *.jpg and *.jpeg in the folders inside a folder: each is a class, in order of
-/// names; hidden ones (".…") count for nothing. `image_folder` reads all of them now, `image_source` each when a loader asks for it.
+/// names; hidden ones (".…") count for nothing. `image_folder` reads all of them now, `image_source` each when a loader
+/// asks for it.
 ///   shapes    inputs [N, channels, H, W] float32 in [0, 1]; targets [N] int64
 ///   errors    IoError for a folder without images, or images of different size; ArgumentError for
 ///             options out of range

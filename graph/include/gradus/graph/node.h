@@ -119,33 +119,21 @@ class Node : public detail::Attachment {
   // What stands behind the header, in this order.
   static constexpr std::size_t kAttributeAlignment = 16;
   static std::size_t attribute_space(const OpClass& op) {
-    return (op.attribute_bytes + kAttributeAlignment - 1) / kAttributeAlignment *
-           kAttributeAlignment;
+    return (op.attribute_bytes + kAttributeAlignment - 1) / kAttributeAlignment * kAttributeAlignment;
   }
-  static std::size_t tail_bytes(const OpClass& op,
-                                std::size_t inputs,
-                                std::size_t saved,
-                                std::size_t sizes,
-                                std::size_t outputs) {
-    return inputs * sizeof(Edge) + saved * sizeof(SavedTensor) + attribute_space(op) +
-           sizes * sizeof(std::int64_t) + outputs * sizeof(Output);
+  static std::size_t tail_bytes(
+      const OpClass& op, std::size_t inputs, std::size_t saved, std::size_t sizes, std::size_t outputs) {
+    return inputs * sizeof(Edge) + saved * sizeof(SavedTensor) + attribute_space(op) + sizes * sizeof(std::int64_t) +
+           outputs * sizeof(Output);
   }
   std::size_t bytes() const {
     return header_bytes_ + tail_bytes(*op_, input_count_, saved_count_, size_count_, output_count_);
   }
-  std::byte* tail() const {
-    return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes_;
-  }
+  std::byte* tail() const { return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes_; }
   Edge* edges() const { return reinterpret_cast<Edge*>(tail()); }
-  SavedTensor* saved_tensors() const {
-    return reinterpret_cast<SavedTensor*>(edges() + input_count_);
-  }
-  std::byte* attribute_place() const {
-    return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_);
-  }
-  std::int64_t* sizes() const {
-    return reinterpret_cast<std::int64_t*>(attribute_place() + attribute_space(*op_));
-  }
+  SavedTensor* saved_tensors() const { return reinterpret_cast<SavedTensor*>(edges() + input_count_); }
+  std::byte* attribute_place() const { return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_); }
+  std::int64_t* sizes() const { return reinterpret_cast<std::int64_t*>(attribute_place() + attribute_space(*op_)); }
   Output* outputs() const { return reinterpret_cast<Output*>(sizes() + size_count_); }
 
   std::uint32_t saved_count_ = 0, size_count_ = 0, line_ = 0;

@@ -141,8 +141,7 @@ struct OpShapes {
 /// returns one cotangent an input and is written with public ops, so it can be differentiated itself.
 class Pullback {
  public:
-  Pullback(Node& node, std::span<const Tensor> cotangents)
-      : g(cotangents[0]), all(cotangents), node_(node) {}
+  Pullback(Node& node, std::span<const Tensor> cotangents) : g(cotangents[0]), all(cotangents), node_(node) {}
 
   /// The cotangent of the (first) result, of its shape and dtype.
   const Tensor& g;
@@ -174,12 +173,8 @@ class AttributeVisitor {
   virtual void operator()(std::string_view name, std::string_view value) = 0;
   virtual void operator()(std::string_view name, const Shape& value) = 0;
   void operator()(std::string_view name, int value) { (*this)(name, std::int64_t{value}); }
-  void operator()(std::string_view name, const char* value) {
-    (*this)(name, std::string_view(value));
-  }
-  void operator()(std::string_view name, DType value) {
-    (*this)(name, std::string_view(to_string(value)));
-  }
+  void operator()(std::string_view name, const char* value) { (*this)(name, std::string_view(value)); }
+  void operator()(std::string_view name, DType value) { (*this)(name, std::string_view(to_string(value))); }
 
  protected:
   ~AttributeVisitor() = default;
@@ -193,8 +188,8 @@ struct OpClass {
   void (*copy)(void* to, const void* from);  // null where there are no attributes
   void (*destroy)(void* attributes);         // null where there is nothing to do
   Tensors (*forward)(const void* attributes, std::span<const Tensor> inputs);
-  Cotangents (*vjp)(const void* attributes, const Pullback&);  // null: no rule
-  void (*visit)(const void* attributes, AttributeVisitor&);    // null where there are no attributes
+  Cotangents (*vjp)(const void* attributes, const Pullback&);          // null: no rule
+  void (*visit)(const void* attributes, AttributeVisitor&);            // null where there are no attributes
   double (*flops)(const void* attributes, const OpShapes&) = nullptr;  // null: by OpInfo::flops
 };
 
@@ -233,8 +228,7 @@ Tensors erased_forward(const void* attributes, std::span<const Tensor> inputs) {
     if constexpr (O::info.arity == kVariadic)
       return op.forward(inputs);
     else
-      return call_forward(
-          op, inputs, std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
+      return call_forward(op, inputs, std::make_index_sequence<static_cast<std::size_t>(O::info.arity)>{});
   };
   if constexpr (std::is_same_v<decltype(call()), Tensor>)
     return {call()};
@@ -258,9 +252,7 @@ concept RuleFits = requires(const O& op, const Pullback& p) {
   { op.vjp(p) } -> std::convertible_to<Cotangents>;
 };
 template <class O>
-concept HasRule = RuleFits<O> || requires {
-  &O::vjp;
-};
+concept HasRule = RuleFits<O> || requires { &O::vjp; };
 
 /// In the place of an op that was refused, so that no more is said of it.
 struct Refused {
@@ -286,14 +278,12 @@ constexpr bool is_op() {
 
 template <class O>
 constexpr OpClass make_op_class() {
-  static_assert(alignof(O) <= alignof(double),
-                "attributes of an op are aligned like double at most");
+  static_assert(alignof(O) <= alignof(double), "attributes of an op are aligned like double at most");
   OpClass c{O::info, 0, nullptr, nullptr, &erased_forward<O>, nullptr, nullptr};
   if constexpr (!std::is_empty_v<O>) {
     c.attribute_bytes = sizeof(O);
     c.copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); };
-    if constexpr (!std::is_trivially_destructible_v<O>)
-      c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
+    if constexpr (!std::is_trivially_destructible_v<O>) c.destroy = [](void* op) { static_cast<O*>(op)->~O(); };
   }
   if constexpr (RuleFits<O>)
     c.vjp = [](const void* op, const Pullback& p) -> Cotangents { return op_of<O>(op).vjp(p); };
@@ -368,9 +358,7 @@ class Watched {
   OpWatch* watch_;
 };
 
-inline bool has_node(const Tensor& x) {
-  return x.raw() != nullptr && x.raw()->attachment != nullptr;
-}
+inline bool has_node(const Tensor& x) { return x.raw() != nullptr && x.raw()->attachment != nullptr; }
 
 /// What a forward gave, one tensor or several.
 template <class R>
@@ -384,11 +372,8 @@ std::span<Tensor> outputs_of(R& result) {
 /// Runs `forward()`, in which nothing is recorded, as a call of the op: leaves a node where one is due, and tells
 /// those who watch. Every op runs through here.
 template <class F>
-[[gnu::always_inline]] inline auto run_op(const OpClass& op,
-                                          const void* attributes,
-                                          std::span<const Tensor* const> inputs,
-                                          CallSite site,
-                                          F&& forward) {
+[[gnu::always_inline]] inline auto run_op(
+    const OpClass& op, const void* attributes, std::span<const Tensor* const> inputs, CallSite site, F&& forward) {
   const Watched watched;
   auto result = [&] {
     const ForwardGuard guard(site);
@@ -412,9 +397,7 @@ class TensorPointers {
     const Tensor** at = many_.empty() ? few_.data() : many_.data();
     for (const Tensor& x : list) *at++ = &x;
   }
-  operator std::span<const Tensor* const>() const {
-    return {many_.empty() ? few_.data() : many_.data(), size_};
-  }
+  operator std::span<const Tensor* const>() const { return {many_.empty() ? few_.data() : many_.data(), size_}; }
 
  private:
   static constexpr std::size_t kFew = 16;
@@ -454,8 +437,7 @@ auto apply(const O& op, Arg first, const Rest&... rest) {
 /// The same for a variadic op.
 template <class O>
 auto apply_list(const O& op, std::span<const Tensor> inputs, CallSite site) {
-  return detail::run_op(
-      op_class<O>, &op, detail::TensorPointers(inputs), site, [&] { return op.forward(inputs); });
+  return detail::run_op(op_class<O>, &op, detail::TensorPointers(inputs), site, [&] { return op.forward(inputs); });
 }
 
 /// An op type as a function: `make_op<Outer>()(a, b)`.
@@ -466,9 +448,12 @@ struct OpFunction {
 
   template <class... Rest>
     requires(O::info.arity == 1 + sizeof...(Rest))
-  auto operator()(Arg first, const Rest&... rest) const { return apply(op, first, rest...); }
+  auto operator()(Arg first, const Rest&... rest) const {
+    return apply(op, first, rest...);
+  }
   auto operator()(std::span<const Tensor> inputs, CallSite site = CallSite::here()) const
-      requires(O::info.arity == kVariadic) {
+    requires(O::info.arity == kVariadic)
+  {
     return apply_list(op, inputs, site);
   }
 };

@@ -48,8 +48,9 @@ decltype(auto) spread(F& f, std::span<const Tensor> xs) {
   if constexpr (N == kVariadic)
     return f(xs);
   else
-    return [&]<std::size_t... I>(std::index_sequence<I...>) { return f(xs[I]...); }
-  (std::make_index_sequence<static_cast<std::size_t>(N)>{});
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      return f(xs[I]...);
+    }(std::make_index_sequence<static_cast<std::size_t>(N)>{});
 }
 
 }  // namespace detail
@@ -62,8 +63,7 @@ class PlainOp {
   static constexpr int op_arity = N;
 
   PlainOp(detail::PlainFunctions functions, const OpInfo& info)
-      : op_{{}, std::make_shared<const detail::PlainFunctions>(std::move(functions))},
-        class_(&class_of(info)) {}
+      : op_{{}, std::make_shared<const detail::PlainFunctions>(std::move(functions))}, class_(&class_of(info)) {}
 
   const char* name() const { return class_->info.name; }
   const OpClass& op() const { return *class_; }
@@ -75,14 +75,15 @@ class PlainOp {
     return call(inputs, first.site);
   }
   Result operator()(std::span<const Tensor> inputs, CallSite site = CallSite::here()) const
-      requires(N == kVariadic) {
+    requires(N == kVariadic)
+  {
     return call(inputs, site);
   }
 
  private:
   Result call(std::span<const Tensor> inputs, CallSite site) const {
-    Tensors ys = detail::run_op(
-        *class_, &op_, detail::TensorPointers(inputs), site, [&] { return op_.forward(inputs); });
+    Tensors ys =
+        detail::run_op(*class_, &op_, detail::TensorPointers(inputs), site, [&] { return op_.forward(inputs); });
     if constexpr (One)
       return std::move(ys[0]);
     else
@@ -117,15 +118,14 @@ auto make_op(const char* name, F forward, R rule, OpInfo info = {.saves = Saves:
   constexpr bool one = std::is_convertible_v<Given, Tensor>;
   info.name = name;
   info.arity = n;
-  return PlainOp<n, one>(
-      {[forward = std::move(forward)](std::span<const Tensor> xs) mutable -> Tensors {
-         if constexpr (one)
-           return {Tensor(detail::spread<n>(forward, xs))};
-         else
-           return detail::spread<n>(forward, xs);
-       },
-       std::move(rule)},
-      info);
+  return PlainOp<n, one>({[forward = std::move(forward)](std::span<const Tensor> xs) mutable -> Tensors {
+                            if constexpr (one)
+                              return {Tensor(detail::spread<n>(forward, xs))};
+                            else
+                              return detail::spread<n>(forward, xs);
+                          },
+                          std::move(rule)},
+                         info);
 }
 
 }  // namespace gradus

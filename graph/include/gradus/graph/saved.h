@@ -34,8 +34,7 @@ class SavedTensorHooks {
   template <class P, class U, class R = std::decay_t<std::invoke_result_t<P&, const Tensor&>>>
     requires(!std::is_invocable_v<U&, const std::any&> && std::is_invocable_v<U&, const R&>)
   SavedTensorHooks(P pack, U unpack)
-      : SavedTensorHooks(Pack(std::move(pack)),
-                         Unpack([unpack = std::move(unpack)](const std::any& handle) mutable {
+      : SavedTensorHooks(Pack(std::move(pack)), Unpack([unpack = std::move(unpack)](const std::any& handle) mutable {
                            return unpack(std::any_cast<const R&>(handle));
                          })) {}
   ~SavedTensorHooks();

@@ -15,9 +15,7 @@ class Scope {
  public:
   /// The scope `name` inside `parent` (null: at the top). `description` is said in errors:
   /// "Linear 784 → 256".
-  static const Scope* child(const Scope* parent,
-                            std::string_view name,
-                            std::string_view description = {});
+  static const Scope* child(const Scope* parent, std::string_view name, std::string_view description = {});
   /// This thread's innermost scope; null outside any.
   static const Scope* current() { return static_cast<const Scope*>(detail::context.scope); }
 
@@ -38,9 +36,7 @@ class Scope {
 /// Makes a scope this thread's innermost for as long as the guard lives.
 class ScopeGuard {
  public:
-  explicit ScopeGuard(const Scope* scope) : outer_(detail::context.scope) {
-    detail::context.scope = scope;
-  }
+  explicit ScopeGuard(const Scope* scope) : outer_(detail::context.scope) { detail::context.scope = scope; }
   explicit ScopeGuard(std::string_view name, std::string_view description = {})
       : ScopeGuard(Scope::child(Scope::current(), name, description)) {}
   ~ScopeGuard() { detail::context.scope = outer_; }

@@ -36,10 +36,7 @@ struct Cut {
   std::vector<std::size_t> nodes;
   double weight = 0;
 };
-Cut min_cut(const View& view,
-            std::size_t from,
-            std::size_t to,
-            const Weight& weight = &NodeInfo::bytes);
+Cut min_cut(const View& view, std::size_t from, std::size_t to, const Weight& weight = &NodeInfo::bytes);
 
 // ---- what is left out ---------------------------------------------------------------------------
 
@@ -65,7 +62,7 @@ class Trace {
 struct Unreached {
   std::size_t parameter = 0;  // its place among those asked for
   std::string label;
-  std::string why;  // "used, but the way to the result is cut by argmax in net.fc at model.cpp:38"
+  std::string why;      // "used, but the way to the result is cut by argmax in net.fc at model.cpp:38"
   const char* op = "";  // that cuts the way; empty if not known
   CallSite site;
 };
@@ -112,10 +109,10 @@ struct CheckpointPlan {
   std::int64_t budget = 0;
   std::int64_t before = 0;  // kept without checkpoints
   std::int64_t after = 0;   // kept with them, at the end of the forward pass
-  std::int64_t peak = 0;  // the most that is kept while the backward pass computes a segment again
-  double flops = 0;       // of the forward pass
-  double recomputed = 0;  // of it, once more
-  bool fits = false;      // peak <= budget
+  std::int64_t peak = 0;    // the most that is kept while the backward pass computes a segment again
+  double flops = 0;         // of the forward pass
+  double recomputed = 0;    // of it, once more
+  bool fits = false;        // peak <= budget
 };
 
 /// The plan that computes least again among those whose peak meets the budget; if none does, the one

@@ -35,8 +35,7 @@ struct NodeInfo {
   std::int64_t saved_bytes = 0;  // of the memory that its saved tensors keep alive
   double flops = 0;              // of its forward, by the op's own account
   double seconds = 0;            // of its forward, in a view that a Profile has timed
-  const Scope* scope =
-      nullptr;  // null outside any layer; of a leaf: the innermost that its users share
+  const Scope* scope = nullptr;  // null outside any layer; of a leaf: the innermost that its users share
   CallSite site;
 
   /// Elements of all results.
@@ -63,8 +62,8 @@ struct SavedInfo {
   Shape shape;
   DType dtype = float32;
   std::uint32_t storage = 0;  // equal where memory is shared
-  bool first = false;  // no tensor before it has this storage: sum over these counts each byte once
-  std::int64_t bytes = 0;  // of the storage
+  bool first = false;         // no tensor before it has this storage: sum over these counts each byte once
+  std::int64_t bytes = 0;     // of the storage
 };
 
 /// A snapshot of the tape behind some results: what was recorded, without the values. It keeps the
@@ -108,11 +107,10 @@ struct ScopeTotals {
   const Scope* scope = nullptr;  // null for the whole view
   int depth = 0;                 // 0 for the whole view, 1 for a layer in no other
   std::int64_t nodes = 0;
-  std::int64_t parameters = 0;  // elements of leaves, inputs aside
-  double flops = 0;             // of a forward pass
-  std::int64_t bytes = 0;       // of the results of ops
-  std::int64_t saved_bytes =
-      0;  // kept for backward; memory that several keep counts where it was kept first
+  std::int64_t parameters = 0;   // elements of leaves, inputs aside
+  double flops = 0;              // of a forward pass
+  std::int64_t bytes = 0;        // of the results of ops
+  std::int64_t saved_bytes = 0;  // kept for backward; memory that several keep counts where it was kept first
 };
 
 /// The whole view first, then its layers as they first appear, each followed by the layers in it.

@@ -21,8 +21,8 @@ struct ConvSizes {
   friend std::strong_ordering operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };
 
-/// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel; `dnnl`: the
-/// same, even where its result depends on the number of threads.
+/// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel; `dnnl`:
+/// the same, even where its result depends on the number of threads.
 enum class ConvBackend : std::uint8_t { automatic, columns, dnnl };
 /// dnnl only where it was compiled in.
 bool has_conv_backend(ConvBackend backend);

@@ -21,7 +21,8 @@ struct CtcStates {
   std::size_t size() const { return label.size(); }
 };
 
-/// Logarithms of probabilities [steps, samples, classes], targets [samples, width], and how much of both each sample has.
+/// Logarithms of probabilities [steps, samples, classes], targets [samples, width], and how much of both each sample
+/// has.
 template <class T>
 struct CtcSamples {
   std::int64_t samples, classes, width, blank;

@@ -23,9 +23,9 @@ template <>
 struct Format<float> {
   using Bits = std::uint32_t;
   static constexpr int mantissa = 23;
-  static constexpr float round = 0x1.8p23f;         // (x + round) - round is x as a whole number
-  static constexpr float ln2_hi = 0x1.62e4p-1f;     // ln 2 in two parts; a whole number of exponent
-  static constexpr float ln2_lo = 0x1.7f7d1cp-20f;  // size times the first is exact
+  static constexpr float round = 0x1.8p23f;              // (x + round) - round is x as a whole number
+  static constexpr float ln2_hi = 0x1.62e4p-1f;          // ln 2 in two parts; a whole number of exponent
+  static constexpr float ln2_lo = 0x1.7f7d1cp-20f;       // size times the first is exact
   static constexpr float exp_low = -104, exp_high = 89;  // exp is 0 and infinite from here on
 };
 
@@ -91,8 +91,7 @@ GRADUS_ELEMENTARY V from_bits(Bits<V> b) { return std::bit_cast<V>(b); }
 
 /// The bit of the sign.
 template <class T>
-inline constexpr
-    typename Format<T>::Bits kSign = typename Format<T>::Bits(1) << (8 * sizeof(T) - 1);
+inline constexpr typename Format<T>::Bits kSign = typename Format<T>::Bits(1) << (8 * sizeof(T) - 1);
 
 GRADUS_ELEMENTARY V magnitude(V x) { return from_bits<V>(bits(x) & ~kSign<Scalar<V>>); }
 GRADUS_ELEMENTARY V with_sign_of(V x, V sign) {
@@ -120,9 +119,7 @@ GRADUS_ELEMENTARY V finite(V x) {
   return within(x, -most, most);
 }
 
-GRADUS_ELEMENTARY V round_to_whole(V x) {
-  return (x + Format<Scalar<V>>::round) - Format<Scalar<V>>::round;
-}
+GRADUS_ELEMENTARY V round_to_whole(V x) { return (x + Format<Scalar<V>>::round) - Format<Scalar<V>>::round; }
 
 /// 2^k for a whole k within the normal exponents.
 GRADUS_ELEMENTARY V power_of_two(V k) {
@@ -140,8 +137,7 @@ GRADUS_ELEMENTARY Reduced<V> reduced(V x) {
   const V k = round_to_whole(x * Scalar<V>(1.4426950408889634));
   const V r = (x - k * F::ln2_hi) - k * F::ln2_lo;
   if constexpr (std::is_same_v<Scalar<V>, float>)
-    return {
-        k, r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040)};
+    return {k, r + r * r * polynomial(r, 1.f / 2, 1.f / 6, 1.f / 24, 1.f / 120, 1.f / 720, 1.f / 5040)};
   else
     return {k,
             r + r * r *
@@ -184,17 +180,7 @@ GRADUS_ELEMENTARY V log1p_series(V f) {
   if constexpr (std::is_same_v<Scalar<V>, float>)
     rest = z * polynomial(z, 2.f / 3, 2.f / 5, 2.f / 7, 2.f / 9);
   else
-    rest = z * polynomial(z,
-                          2. / 3,
-                          2. / 5,
-                          2. / 7,
-                          2. / 9,
-                          2. / 11,
-                          2. / 13,
-                          2. / 15,
-                          2. / 17,
-                          2. / 19,
-                          2. / 21);
+    rest = z * polynomial(z, 2. / 3, 2. / 5, 2. / 7, 2. / 9, 2. / 11, 2. / 13, 2. / 15, 2. / 17, 2. / 19, 2. / 21);
   return f - s * (f - rest);
 }
 
@@ -227,8 +213,7 @@ GRADUS_ELEMENTARY V log1p(V x) {
   using S = Scalar<V>;
   const V u = 1 + x, zero = constant<V>(0);
   // What rounding took from 1 + x.
-  const V lost_of_x = x - (u - 1), lost_of_one = 1 - (u - x),
-          lost = x < 1 ? lost_of_x : lost_of_one;
+  const V lost_of_x = x - (u - 1), lost_of_one = 1 - (u - x), lost = x < 1 ? lost_of_x : lost_of_one;
   const auto finite = (u > 0) & (x < std::numeric_limits<S>::infinity());
   const V part = lost / u, correction = finite ? part : zero, result = log(u) + correction;
   return magnitude(x) < std::numeric_limits<S>::epsilon() / 4 ? x : result;
@@ -279,11 +264,11 @@ GRADUS_ELEMENTARY V softplus(V x) {
   return x < 0 ? 2 - tail : tail;
 }
 
-/// erf x of floats, to 1.5 ulp. Below 1, erf(x) / x - 1 is a polynomial of x^2 to 2e-9; beyond, ln(erfc(x)) is one of x, so that
-/// erf is right to 2e-9; beyond 4 it is 1 (least squares at Chebyshev's nodes).
+/// erf x of floats, to 1.5 ulp. Below 1, erf(x) / x - 1 is a polynomial of x^2 to 2e-9; beyond, ln(erfc(x)) is one of
+/// x, so that erf is right to 2e-9; beyond 4 it is 1 (least squares at Chebyshev's nodes).
 template <class V>
-  requires std::is_same_v < Scalar<V>,
-float > [[gnu::always_inline]] inline V erf(V x) {
+  requires std::is_same_v<Scalar<V>, float>
+[[gnu::always_inline]] inline V erf(V x) {
   const V z = magnitude(x), s = z * z;
   const V near = z + z * polynomial(s,
                                     0.128379166f,

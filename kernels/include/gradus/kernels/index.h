@@ -1,6 +1,7 @@
 #pragma once
 
-// Elements at places along an axis. T is a type of elements, in sums and extremes a type of numbers; int64 wraps around.
+// Elements at places along an axis. T is a type of elements, in sums and extremes a type of numbers; int64 wraps
+// around.
 
 #include "gradus/kernels/lines.h"
 #include "gradus/tensor/export.h"
@@ -31,13 +32,8 @@ void write_along(int axis, const Tensor& places, const Shape& shape, Tensor& y);
 /// y at each of `n` places becomes the largest (or smallest) of itself and the x that go there; NaN wins. Unless
 /// `include_self`, what was in y does not count where an x goes.
 template <class T>
-void extreme_at(bool largest,
-                bool include_self,
-                std::int64_t n,
-                std::int64_t count,
-                const std::int64_t* places,
-                const T* x,
-                T* y);
+void extreme_at(
+    bool largest, bool include_self, std::int64_t n, std::int64_t count, const std::int64_t* places, const T* x, T* y);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

@@ -11,8 +11,8 @@ GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
 /// A label for each line along the classes of a dense [N, C, *]. The loss of line r is -sum_c q_c x_c, with x the
-/// logarithms of probabilities and q_c = weight_c ((1 - smoothing) [c is the label] + smoothing / C); where the label is the
-/// ignored one, q is 0.
+/// logarithms of probabilities and q_c = weight_c ((1 - smoothing) [c is the label] + smoothing / C); where the label
+/// is the ignored one, q is 0.
 template <class T>
 struct Labels {
   Lines lines;

@@ -15,8 +15,7 @@ struct Lines {
 
   Lines() = default;
   Lines(const Shape& shape, int axis) {
-    for (int d = 0; d < shape.rank(); ++d)
-      (d < axis ? outer : d == axis ? size : inner) *= shape[d];
+    for (int d = 0; d < shape.rank(); ++d) (d < axis ? outer : d == axis ? size : inner) *= shape[d];
   }
   std::int64_t count() const { return outer * inner; }
   /// Where the first element of a line stands.

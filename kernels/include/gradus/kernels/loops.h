@@ -29,8 +29,7 @@ template <class In, class Out, class F>
 }
 /// The same where elements of `in` lie apart.
 template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(
-    Out* __restrict out, const In* in, std::int64_t n, std::int64_t stride, F f) {
+[[gnu::noinline]] void map_row(Out* __restrict out, const In* in, std::int64_t n, std::int64_t stride, F f) {
   if (stride == 1) return map_row(out, in, n, f);
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(in[i * stride]);
 }
@@ -40,13 +39,8 @@ template <class In, class Out, class F>
   for (std::int64_t i = 0; i < n; ++i) out[i] = f(a[i], b[i]);
 }
 template <class In, class Out, class F>
-[[gnu::noinline]] void map_row(Out* __restrict out,
-                               const In* a,
-                               const In* b,
-                               std::int64_t n,
-                               std::int64_t s,
-                               std::int64_t t,
-                               F f) {
+[[gnu::noinline]] void map_row(
+    Out* __restrict out, const In* a, const In* b, std::int64_t n, std::int64_t s, std::int64_t t, F f) {
   if (s == 1 && t == 1) return map_row(out, a, b, n, f);
   if (s == 1 && t == 0) return map_row(out, a, n, [f, v = *b](In u) { return f(u, v); });
   if (s == 0 && t == 1) return map_row(out, b, n, [f, u = *a](In v) { return f(u, v); });
@@ -98,8 +92,7 @@ Tensor map(const Tensor& a, const Tensor& b, F f) {
     });
     return y;
   }
-  const Loops<3> loops(
-      a.rank(), a.raw()->sizes(), {y.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
+  const Loops<3> loops(a.rank(), a.raw()->sizes(), {y.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
   const std::int64_t n = loops.inner_size(), s = loops.inner_stride(1), t = loops.inner_stride(2);
   if (loops.rank == 1) {  // a number beside a dense tensor, most often
     parallel_for(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
@@ -107,8 +100,7 @@ Tensor map(const Tensor& a, const Tensor& b, F f) {
     });
     return y;
   }
-  loops.for_each_row(
-      [&](const auto& at) { map_row(out + at[0], p + at[1], q + at[2], n, s, t, f); });
+  loops.for_each_row([&](const auto& at) { map_row(out + at[0], p + at[1], q + at[2], n, s, t, f); });
   return y;
 }
 

@@ -14,21 +14,16 @@ namespace gradus::kernels {
 
 // Lines are [batch, channels, elements of an image]; there is one number a channel in what is not x, y or g.
 
-/// The mean of each channel, its unbiased variance, and 1 / sqrt(biased variance + eps). Added up in short blocks, these in
-/// double; the result does not depend on the number of threads. At least two elements come together in each channel.
+/// The mean of each channel, its unbiased variance, and 1 / sqrt(biased variance + eps). Added up in short blocks,
+/// these in double; the result does not depend on the number of threads. At least two elements come together in each
+/// channel.
 template <class T>
-void channel_statistics(
-    const Lines& channels, double eps, const T* x, T* mean, T* variance, T* inverse);
+void channel_statistics(const Lines& channels, double eps, const T* x, T* mean, T* variance, T* inverse);
 
 /// y = (x - mean) inverse weight + bias; null stands for a weight of 1 or a bias of 0.
 template <class T>
-void normalise_channels(const Lines& channels,
-                        const T* x,
-                        const T* mean,
-                        const T* inverse,
-                        const T* weight,
-                        const T* bias,
-                        T* y);
+void normalise_channels(
+    const Lines& channels, const T* x, const T* mean, const T* inverse, const T* weight, const T* bias, T* y);
 
 /// What the gradients of normalise_channels are made of. `of_batch`: mean and inverse are those of x, so that the mean
 /// of g and its part along (x - mean) leave it.
@@ -46,23 +41,10 @@ void normalise_channels_gradient(const Lines& channels, const ChannelGradients<T
 
 /// y = (x - m) r for rows [rows, n], with r = 1 / sqrt(mean((x - m)^2) + eps), m being the mean, or 0 if not centred.
 template <class T>
-void normalise_rows(std::int64_t rows,
-                    std::int64_t n,
-                    double eps,
-                    bool centred,
-                    const T* x,
-                    T* y,
-                    T* mean,
-                    T* inverse);
+void normalise_rows(std::int64_t rows, std::int64_t n, double eps, bool centred, const T* x, T* y, T* mean, T* inverse);
 template <class T>
-void normalise_rows_gradient(std::int64_t rows,
-                             std::int64_t n,
-                             bool centred,
-                             const T* g,
-                             const T* x,
-                             const T* mean,
-                             const T* inverse,
-                             T* dx);
+void normalise_rows_gradient(
+    std::int64_t rows, std::int64_t n, bool centred, const T* g, const T* x, const T* mean, const T* inverse, T* dx);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

@@ -20,19 +20,16 @@ struct Window {
 };
 
 struct PoolWindows {
-  Triple size;  // of an image
-  std::array<std::vector<Window>, 3>
-      axes;                  // one for each result; a missing axis has one of one element
-  std::int64_t divisor = 0;  // of a mean; 0: the number of elements counted
-  /// 2 or 3 where windows are squares of so many neighbouring pixels, two apart in a row, else 0; then those of the last
-  /// axis from `whole.first` to `whole.second` reach over no edge.
+  Triple size;                              // of an image
+  std::array<std::vector<Window>, 3> axes;  // one for each result; a missing axis has one of one element
+  std::int64_t divisor = 0;                 // of a mean; 0: the number of elements counted
+  /// 2 or 3 where windows are squares of so many neighbouring pixels, two apart in a row, else 0; then those of the
+  /// last axis from `whole.first` to `whole.second` reach over no edge.
   std::int64_t square = 0;
   std::pair<std::int64_t, std::int64_t> whole;
 
   /// Results of a plane.
-  std::int64_t results() const {
-    return static_cast<std::int64_t>(axes[0].size() * axes[1].size() * axes[2].size());
-  }
+  std::int64_t results() const { return static_cast<std::int64_t>(axes[0].size() * axes[1].size() * axes[2].size()); }
 };
 
 /// y = the mean of each window
@@ -44,16 +41,11 @@ void avg_pool_gradient(const PoolWindows& windows, std::int64_t planes, const T*
 
 /// y = the largest of each window, NaN counting as largest, and where in its image it stands, the first of equal ones
 template <class T>
-void max_pool(
-    const PoolWindows& windows, std::int64_t planes, const T* x, T* y, std::int64_t* places);
+void max_pool(const PoolWindows& windows, std::int64_t planes, const T* x, T* y, std::int64_t* places);
 /// dx += g at its place, for `n` results of each plane with images of `size` elements; false if a place lies outside.
 template <class T>
-bool max_pool_gradient(std::int64_t planes,
-                       std::int64_t n,
-                       std::int64_t size,
-                       const T* g,
-                       const std::int64_t* places,
-                       T* dx);
+bool max_pool_gradient(
+    std::int64_t planes, std::int64_t n, std::int64_t size, const T* g, const std::int64_t* places, T* dx);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

@@ -20,11 +20,7 @@ void dropout(const Generator& generator, double p, std::int64_t n, const T* x, T
 
 /// Places of `weights`, each at a chance of its share in them: `n` of them, one after the other. Without replacement a
 /// weight is 0 once it is drawn. There are weights above 0 for as long as one is drawn.
-void draw(Generator& generator,
-          std::span<double> weights,
-          bool replacement,
-          std::int64_t n,
-          std::int64_t* places);
+void draw(Generator& generator, std::span<double> weights, bool replacement, std::int64_t n, std::int64_t* places);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

@@ -20,10 +20,7 @@ std::int64_t reduced_count(const Tensor& x, std::uint32_t mask);
 /// Sums, divided by `divisor` for floating dtypes; bool and int64 give int64.
 Tensor sum_over(const Tensor& x, std::uint32_t mask, const Shape& shape, double divisor = 1);
 /// Sums of squares, divided by `divisor`. Floating only.
-Tensor sum_squares_over(const Tensor& x,
-                        std::uint32_t mask,
-                        const Shape& shape,
-                        double divisor = 1);
+Tensor sum_squares_over(const Tensor& x, std::uint32_t mask, const Shape& shape, double divisor = 1);
 /// Products; bool and int64 give int64.
 Tensor prod_over(const Tensor& x, std::uint32_t mask, const Shape& shape);
 /// The largest, or smallest, elements; NaN wins. At least one element comes together in each

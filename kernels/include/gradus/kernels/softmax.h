@@ -8,7 +8,8 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
-/// y_i = exp(x_i - m) / sum_j exp(x_j - m), m being the line's largest element; with `log` (x_i - m) - log(sum_j exp(x_j - m)).
+/// y_i = exp(x_i - m) / sum_j exp(x_j - m), m being the line's largest element; with `log` (x_i - m) - log(sum_j
+/// exp(x_j - m)).
 template <class T>
 void softmax(const Lines& lines, bool log, const T* x, T* y);
 /// dx_i = y_i (g_i - sum_j g_j y_j); with `log` g_i - exp(y_i) sum_j g_j.

@@ -11,12 +11,7 @@ namespace gradus::kernels {
 /// For each of `rows` rows of x [rows, n] where its first `count` elements in order stand: order [rows, count]. NaN
 /// counts as largest; of equal elements the first comes first. T is a type of elements.
 template <class T>
-void argsort(std::int64_t rows,
-             std::int64_t n,
-             std::int64_t count,
-             bool descending,
-             const T* x,
-             std::int64_t* order);
+void argsort(std::int64_t rows, std::int64_t n, std::int64_t count, bool descending, const T* x, std::int64_t* order);
 
 /// The different rows among those of a matrix, in order, a NaN being equal to NaN.
 struct DifferentRows {

@@ -37,12 +37,11 @@ double block_sum(std::int64_t n, F f) {
 template <class T, class F>
 double parallel_block_sum(std::int64_t n, F f) {
   constexpr std::int64_t kPart = 1 << 14;
-  std::vector<double, detail::CachingAllocator<double>> parts(
-      static_cast<std::size_t>((n + kPart - 1) / kPart));
+  std::vector<double, detail::CachingAllocator<double>> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
   detail::parallel_for(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i)
-      parts[static_cast<std::size_t>(i)] = block_sum<T>(
-          std::min(kPart, n - i * kPart), [=](std::int64_t j) { return f(i * kPart + j); });
+      parts[static_cast<std::size_t>(i)] =
+          block_sum<T>(std::min(kPart, n - i * kPart), [=](std::int64_t j) { return f(i * kPart + j); });
   });
   return std::accumulate(parts.begin(), parts.end(), 0.0);
 }

@@ -101,8 +101,7 @@ struct GELU : Module<GELU> {
   Approximate approximate;
 };
 struct Softplus : Module<Softplus> {
-  explicit Softplus(double beta_ = 1, double threshold_ = 20)
-      : beta(beta_), threshold(threshold_) {}
+  explicit Softplus(double beta_ = 1, double threshold_ = 20) : beta(beta_), threshold(threshold_) {}
   Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
   auto fields() { return nn::fields(); }
   std::string describe() const { return detail::spell_numbers({beta, threshold}); }

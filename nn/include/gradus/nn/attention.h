@@ -50,16 +50,10 @@ class MultiheadAttention : public Module<MultiheadAttention> {
                      MultiheadAttentionOptions options = {},
                      Generator& generator = default_generator());
 
-  Attended forward(Arg query,
-                   const Tensor& key,
-                   const Tensor& value,
-                   const AttentionMask& mask = {}) const;
-  Attended forward(Arg x, const AttentionMask& mask = {}) const {
-    return forward(x, x.tensor, x.tensor, mask);
-  }
+  Attended forward(Arg query, const Tensor& key, const Tensor& value, const AttentionMask& mask = {}) const;
+  Attended forward(Arg x, const AttentionMask& mask = {}) const { return forward(x, x.tensor, x.tensor, mask); }
   auto fields() {
-    return nn::fields(
-        "in_proj_weight", in_proj_weight, "in_proj_bias", in_proj_bias, "out_proj", out_proj);
+    return nn::fields("in_proj_weight", in_proj_weight, "in_proj_bias", in_proj_bias, "out_proj", out_proj);
   }
   std::string describe() const;
 
@@ -97,16 +91,7 @@ class TransformerEncoderLayer : public Module<TransformerEncoderLayer> {
 
   Tensor forward(Arg x, const AttentionMask& mask = {}) const;
   auto fields() {
-    return nn::fields("self_attn",
-                      self_attn,
-                      "linear1",
-                      linear1,
-                      "linear2",
-                      linear2,
-                      "norm1",
-                      norm1,
-                      "norm2",
-                      norm2);
+    return nn::fields("self_attn", self_attn, "linear1", linear1, "linear2", linear2, "norm1", norm1, "norm2", norm2);
   }
 
   MultiheadAttention self_attn;

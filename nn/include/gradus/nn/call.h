@@ -64,14 +64,14 @@ template <class F>
 struct FirstParameter : TakesUnknown {};
 template <class F>
   requires requires { first_of(&F::forward); }
-struct FirstParameter<F> : decltype(first_of(&F::forward)) {};
+struct FirstParameter<F> : decltype(first_of(&F::forward)){};
 template <class F>
   requires(
       !requires { &F::forward; } && requires { first_of(&F::operator()); })
-struct FirstParameter<F> : decltype(first_of(&F::operator())) {};
+struct FirstParameter<F> : decltype(first_of(&F::operator())){};
 template <class F>
   requires requires(F* f) { first_of(f); }
-struct FirstParameter<F> : decltype(first_of(std::declval<F*>())) {};
+struct FirstParameter<F> : decltype(first_of(std::declval<F*>())){};
 template <class F>
 struct FirstParameter<F*> : FirstParameter<F> {};
 

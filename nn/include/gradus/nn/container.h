@@ -18,8 +18,7 @@ using ModuleList = std::vector<AnyModule>;
 class Residual : public Module<Residual> {
  public:
   explicit Residual(AnyModule module_) : module(std::move(module_)) {}
-  Residual(AnyModule module_, AnyModule shortcut_)
-      : module(std::move(module_)), shortcut(std::move(shortcut_)) {}
+  Residual(AnyModule module_, AnyModule shortcut_) : module(std::move(module_)), shortcut(std::move(shortcut_)) {}
   Tensor forward(Arg x) const;
   auto fields() { return nn::fields("module", module, "shortcut", shortcut); }
 

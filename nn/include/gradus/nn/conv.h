@@ -55,9 +55,7 @@ struct ConvTransposeLayerOptions {
 
 namespace detail {
 
-inline ConvOptions options_of_op(const ConvLayerOptions& o) {
-  return {o.stride, o.padding, o.dilation, o.groups};
-}
+inline ConvOptions options_of_op(const ConvLayerOptions& o) { return {o.stride, o.padding, o.dilation, o.groups}; }
 inline ConvTransposeOptions options_of_op(const ConvTransposeLayerOptions& o) {
   return {o.stride, o.padding, o.output_padding, o.dilation, o.groups};
 }
@@ -73,26 +71,17 @@ struct ConvSizes {
 struct ConvParameters {
   Parameter weight, bias;
 };
-ConvParameters conv_parameters(const ConvSizes& sizes,
-                               bool bias,
-                               DType dtype,
-                               Generator& generator);
+ConvParameters conv_parameters(const ConvSizes& sizes, bool bias, DType dtype, Generator& generator);
 std::string describe_conv(const Tensor& weight, std::int64_t in, std::int64_t out);
 
 /// A convolution over `spatial` axes, or a transposed one.
 template <class Self, class Options, int spatial, auto function>
 class Conv : public Module<Self> {
  public:
-  Conv(std::int64_t in,
-       std::int64_t out,
-       Options options = {},
-       Generator& generator = default_generator())
+  Conv(std::int64_t in, std::int64_t out, Options options = {}, Generator& generator = default_generator())
       : options_(options_of_op(options)) {
-    ConvParameters made =
-        conv_parameters({in, out, options.groups, options.kernel, spatial, transposed},
-                        options.bias,
-                        options.dtype,
-                        generator);
+    ConvParameters made = conv_parameters(
+        {in, out, options.groups, options.kernel, spatial, transposed}, options.bias, options.dtype, generator);
     weight = std::move(made.weight);
     bias = std::move(made.bias);
   }
@@ -128,15 +117,11 @@ class Pool : public Module<Self> {
 };
 
 /// The way back from a max pool: x and its indices.
-template <class Self,
-          Tensor (*function)(Arg, const Tensor&, const PerAxis&, const MaxUnpoolOptions&)>
+template <class Self, Tensor (*function)(Arg, const Tensor&, const PerAxis&, const MaxUnpoolOptions&)>
 class Unpool : public Module<Self> {
  public:
-  explicit Unpool(PerAxis kernel, MaxUnpoolOptions options = {})
-      : kernel_(kernel), options_(options) {}
-  Tensor forward(Arg x, const Tensor& indices) const {
-    return function(x, indices, kernel_, options_);
-  }
+  explicit Unpool(PerAxis kernel, MaxUnpoolOptions options = {}) : kernel_(kernel), options_(options) {}
+  Tensor forward(Arg x, const Tensor& indices) const { return function(x, indices, kernel_, options_); }
   auto fields() { return nn::fields(); }
   std::string describe() const { return describe_pool(kernel_); }
 
@@ -149,8 +134,7 @@ class Unpool : public Module<Self> {
 template <class Self, Tensor (*function)(Arg, double, const PerAxis&, const LpPoolOptions&)>
 class NormPool : public Module<Self> {
  public:
-  NormPool(double p, PerAxis kernel, LpPoolOptions options = {})
-      : p_(p), kernel_(kernel), options_(options) {}
+  NormPool(double p, PerAxis kernel, LpPoolOptions options = {}) : p_(p), kernel_(kernel), options_(options) {}
   Tensor forward(Arg x) const { return function(x, p_, kernel_, options_); }
   auto fields() { return nn::fields(); }
   std::string describe() const { return describe_pool(kernel_); }

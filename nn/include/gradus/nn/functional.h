@@ -37,20 +37,14 @@ class Substitution {
 ///   errors    ArgumentError for a name that the model doesn't have or an undefined tensor; ShapeError and
 ///             DTypeError where a tensor differs from what it replaces
 template <Model M, class... Rest>
-decltype(auto) functional_call(M& model,
-                               const std::map<std::string, Tensor>& tensors,
-                               Arg x,
-                               Rest&&... rest) {
+decltype(auto) functional_call(M& model, const std::map<std::string, Tensor>& tensors, Arg x, Rest&&... rest) {
   const detail::Substitution substitution(detail::ref(model), tensors, x.site);
   return model(x, std::forward<Rest>(rest)...);
 }
 /// For a forward that does not begin with a tensor.
 template <Model M, class First, class... Rest>
   requires(!std::is_convertible_v<First, Arg>)
-decltype(auto) functional_call(M& model,
-                               const std::map<std::string, Tensor>& tensors,
-                               First&& x,
-                               Rest&&... rest) {
+decltype(auto) functional_call(M& model, const std::map<std::string, Tensor>& tensors, First&& x, Rest&&... rest) {
   const detail::Substitution substitution(detail::ref(model), tensors, {});
   return model(std::forward<First>(x), std::forward<Rest>(rest)...);
 }

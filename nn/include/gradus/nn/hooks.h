@@ -35,10 +35,9 @@ class Hook {
 
 /// Functions called around a module's evaluation; any may be left out.
 struct Hooks {
-  Hook<Tensor> before{};         // the input
-  Hook<Tensor, Tensor> after{};  // input and result
-  Hook<Tensor>
-      input_gradient{};  // in each backward pass: what flows back to the input through the module
+  Hook<Tensor> before{};           // the input
+  Hook<Tensor, Tensor> after{};    // input and result
+  Hook<Tensor> input_gradient{};   // in each backward pass: what flows back to the input through the module
   Hook<Tensor> output_gradient{};  // in each backward pass: the gradient with respect to the result
 };
 

@@ -54,14 +54,8 @@ Tensor& identity(Target target);
 ///   errors    ArgumentError unless groups divide out; ShapeError unless it has 3 to 5 dimensions
 Tensor& dirac(Target target, std::int64_t groups = 1);
 
-Tensor& uniform(Target target,
-                double low = 0,
-                double high = 1,
-                Generator& generator = default_generator());
-Tensor& normal(Target target,
-               double mean = 0,
-               double std = 1,
-               Generator& generator = default_generator());
+Tensor& uniform(Target target, double low = 0, double high = 1, Generator& generator = default_generator());
+Tensor& normal(Target target, double mean = 0, double std = 1, Generator& generator = default_generator());
 /// Normal, restricted to [low, high].
 Tensor& truncated_normal(Target target,
                          double mean = 0,
@@ -86,12 +80,8 @@ struct HeOptions {
 };
 /// Keeps the variance through rectifiers: standard deviation gain / sqrt(fan), so sqrt(2 / fan-in) if nothing is said.
 ///   source    He et al. 2015, arXiv:1502.01852, equations 10 and 14
-Tensor& he_uniform(Target target,
-                   HeOptions options = {},
-                   Generator& generator = default_generator());
-Tensor& he_normal(Target target,
-                  HeOptions options = {},
-                  Generator& generator = default_generator());
+Tensor& he_uniform(Target target, HeOptions options = {}, Generator& generator = default_generator());
+Tensor& he_normal(Target target, HeOptions options = {}, Generator& generator = default_generator());
 
 /// Keeps the variance of values: standard deviation 1 / sqrt(fan-in). CS231n's lecture 6 calls this Xavier.
 ///   source    LeCun et al. 1998, "Efficient BackProp", section 4.6
@@ -106,10 +96,7 @@ Tensor& orthogonal(Target target, double gain = 1, Generator& generator = defaul
 /// Normal with mean 0, but in each column of the matrix [out, rest] ceil(sparsity out) elements are 0.
 ///   errors    ArgumentError unless 0 <= sparsity <= 1
 ///   source    Martens 2010, "Deep learning via Hessian-free optimization", section 5
-Tensor& sparse(Target target,
-               double sparsity,
-               double std = 0.01,
-               Generator& generator = default_generator());
+Tensor& sparse(Target target, double sparsity, double std = 0.01, Generator& generator = default_generator());
 
 // ---- policies -----------------------------------------------------------------------------------
 
@@ -160,15 +147,12 @@ namespace gradus::nn {
 
 namespace detail {
 void init(ModuleRef model, const gradus::init::Policy& policy, Generator& generator);
-void init(ModuleRef model,
-          const gradus::init::Lsuv& lsuv,
-          const std::function<void()>& run,
-          Generator& generator);
+void init(ModuleRef model, const gradus::init::Lsuv& lsuv, const std::function<void()>& run, Generator& generator);
 }  // namespace detail
 
 /// Draws the parameters of a model anew. Tables of embeddings, normalisations and the slopes of PReLU stay as they
-/// are; WeightNorm and SpectralNorm follow their weights; each gate of a recurrent layer is drawn on its own. Warns (on_warning) if a model of several weights gets equal
-/// elements in each of them: units that begin alike stay alike.
+/// are; WeightNorm and SpectralNorm follow their weights; each gate of a recurrent layer is drawn on its own. Warns
+/// (on_warning) if a model of several weights gets equal elements in each of them: units that begin alike stay alike.
 template <Model M>
 void init(M& model,
           const gradus::init::Policy& policy,
@@ -185,8 +169,7 @@ void init(M& model,
           Generator& generator = default_generator(),
           CallSite site = CallSite::here()) {
   const gradus::detail::SitePin pin(site);
-  detail::init(
-      detail::ref(model), lsuv, [&] { static_cast<void>(model(lsuv.batch)); }, generator);
+  detail::init(detail::ref(model), lsuv, [&] { static_cast<void>(model(lsuv.batch)); }, generator);
 }
 
 }  // namespace gradus::nn

@@ -47,13 +47,9 @@ concept Range = requires(T& t) {
   requires !std::is_same_v<Element<T>, T>;
 };
 template <class T>
-concept Map = Range<T> && requires {
-  typename T::mapped_type;
-};
+concept Map = Range<T> && requires { typename T::mapped_type; };
 template <class T>
-concept Set = Range<T> && !Map<T> && requires {
-  typename T::key_type;
-};
+concept Set = Range<T> && !Map<T> && requires { typename T::key_type; };
 template <class T>
 concept OwningPointer = std::is_class_v<T> && requires(T& t) {
   static_cast<bool>(t);
@@ -61,9 +57,7 @@ concept OwningPointer = std::is_class_v<T> && requires(T& t) {
   t.reset();
 };
 template <class T>
-concept TupleLike = requires {
-  std::tuple_size<T>::value;
-};
+concept TupleLike = requires { std::tuple_size<T>::value; };
 
 template <class T>
 inline constexpr bool is_variant = false;
@@ -102,10 +96,9 @@ consteval Kind kind_of() {
   else if constexpr (!std::is_class_v<U> || std::is_base_of_v<Tensor, U>)
     return Kind::none;
   else if constexpr (IsModule<U>) {
-    static_assert(
-        std::is_base_of_v<typename decltype(self_of(std::declval<U&>()))::type, U>,
-        "a module derives from nn::Module of itself: struct Net : nn::Module<Net>, not of "
-        "another's name");
+    static_assert(std::is_base_of_v<typename decltype(self_of(std::declval<U&>()))::type, U>,
+                  "a module derives from nn::Module of itself: struct Net : nn::Module<Net>, not of "
+                  "another's name");
     return Kind::module;
   } else if constexpr (HasFields<U>)
     return Kind::module;
@@ -118,9 +111,7 @@ consteval Kind kind_of() {
   else if constexpr (Range<U>)
     return kind_of<Element<U>>() == Kind::none ? Kind::none : Kind::range;
   else if constexpr (OwningPointer<U>)
-    return kind_of<std::remove_reference_t<decltype(*std::declval<U&>())>>() == Kind::none
-               ? Kind::none
-               : Kind::pointer;
+    return kind_of<std::remove_reference_t<decltype(*std::declval<U&>())>>() == Kind::none ? Kind::none : Kind::pointer;
   else if constexpr (TupleLike<U>)
     return any_element<U>(Indices<std::tuple_size_v<U>>{}) ? Kind::tuple : Kind::none;
   else
@@ -149,8 +140,7 @@ consteval bool is_copyable() {
     return is_copyable<Element<U>>();
   else if constexpr (kind_of<U>() == Kind::variant)
     return copies_alternatives(static_cast<const U*>(nullptr));
-  else if constexpr (kind_of<U>() == Kind::structure ||
-                     (kind_of<U>() == Kind::module && !HasFields<U>))
+  else if constexpr (kind_of<U>() == Kind::structure || (kind_of<U>() == Kind::module && !HasFields<U>))
     return decltype(with_fields(std::declval<U&>(), every))::value;
   else if constexpr (HasFields<U>)
     return decltype(std::apply(every, std::declval<U&>().fields()))::value;

@@ -29,10 +29,7 @@ struct LinearOptions {
 ///   start     weight and bias uniform in +-1/sqrt(in)
 class Linear : public Module<Linear> {
  public:
-  Linear(std::int64_t in,
-         std::int64_t out,
-         LinearOptions options = {},
-         Generator& generator = default_generator());
+  Linear(std::int64_t in, std::int64_t out, LinearOptions options = {}, Generator& generator = default_generator());
 
   Tensor forward(Arg x) const;
   auto fields() { return nn::fields("weight", weight, "bias", bias); }
@@ -197,9 +194,7 @@ class EmbeddingBag : public Module<EmbeddingBag> {
                EmbeddingBagOptions options = {},
                Generator& generator = default_generator());
 
-  Tensor forward(Arg index, const Tensor& offsets) const {
-    return embedding_bag(index, offsets, weight, mode_);
-  }
+  Tensor forward(Arg index, const Tensor& offsets) const { return embedding_bag(index, offsets, weight, mode_); }
   auto fields() { return nn::fields("weight", weight); }
   std::string describe() const;
 

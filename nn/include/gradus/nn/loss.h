@@ -29,14 +29,10 @@ struct Loss : Module<Self> {
 };
 
 /// A loss of three tensors. Those with a margin have other margins if nothing is said.
-template <class Self,
-          class Options,
-          Tensor (*function)(Arg, const Tensor&, const Tensor&, const Options&)>
+template <class Self, class Options, Tensor (*function)(Arg, const Tensor&, const Tensor&, const Options&)>
 struct Loss3 : Module<Self> {
   explicit Loss3(Options options_) : options(std::move(options_)) {}
-  Tensor forward(Arg a, const Tensor& b, const Tensor& c) const {
-    return function(a, b, c, options);
-  }
+  Tensor forward(Arg a, const Tensor& b, const Tensor& c) const { return function(a, b, c, options); }
   auto fields() { return nn::fields(); }
 
   Options options;

@@ -38,8 +38,7 @@ struct Module {
   template <class First, class... Rest>
     requires(!std::is_convertible_v<First, Arg>)
   decltype(auto) operator()(First&& x, Rest&&... rest) {
-    return detail::call_module_with(
-        static_cast<Self&>(*this), std::forward<First>(x), std::forward<Rest>(rest)...);
+    return detail::call_module_with(static_cast<Self&>(*this), std::forward<First>(x), std::forward<Rest>(rest)...);
   }
   template <class First, class... Rest>
     requires(!std::is_convertible_v<First, Arg>)

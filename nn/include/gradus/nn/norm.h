@@ -25,8 +25,7 @@ struct NormOptions {
 class LayerNorm : public Module<LayerNorm> {
  public:
   explicit LayerNorm(const Shape& normalized, NormOptions options = {});
-  explicit LayerNorm(std::int64_t size, NormOptions options = {})
-      : LayerNorm(Shape{size}, options) {}
+  explicit LayerNorm(std::int64_t size, NormOptions options = {}) : LayerNorm(Shape{size}, options) {}
   Tensor forward(Arg x) const { return layer_norm(x, normalized_, weight, bias, eps_); }
   auto fields() { return nn::fields("weight", weight, "bias", bias); }
   std::string describe() const { return to_string(normalized_); }
@@ -102,8 +101,7 @@ class InstanceNorm : public Module<InstanceNorm> {
 ///   source    Krizhevsky et al. 2012, "ImageNet classification with deep convolutional neural networks", 3.3
 class LocalResponseNorm : public Module<LocalResponseNorm> {
  public:
-  explicit LocalResponseNorm(std::int64_t size, LocalResponseOptions options = {})
-      : size_(size), options_(options) {}
+  explicit LocalResponseNorm(std::int64_t size, LocalResponseOptions options = {}) : size_(size), options_(options) {}
   Tensor forward(Arg x) const { return local_response_norm(x, size_, options_); }
   auto fields() { return nn::fields(); }
 
@@ -198,8 +196,7 @@ class SpectralNorm : public Module<SpectralNorm<M>> {
     return detail::call_with_weight(layer, weight(), x);
   }
   auto fields() {
-    return nn::fields(
-        "bias", bias, "weight_orig", weight_orig, "weight_u", weight_u, "weight_v", weight_v);
+    return nn::fields("bias", bias, "weight_orig", weight_orig, "weight_u", weight_u, "weight_v", weight_v);
   }
   std::string describe() const { return layer_.describe(); }
 

@@ -57,11 +57,7 @@ struct NamedParameters : std::vector<std::pair<std::string, Parameter>> {
 enum class Cell : std::uint8_t { rnn, lstm, gru };
 
 struct Recurrence {
-  Recurrence(Cell cell,
-             std::int64_t input,
-             std::int64_t hidden,
-             const RecurrentOptions& options,
-             Generator& generator);
+  Recurrence(Cell cell, std::int64_t input, std::int64_t hidden, const RecurrentOptions& options, Generator& generator);
   Recurred run(Arg x, const Tensor& h, const Tensor& c, bool training) const;
   std::string describe() const;
 
@@ -73,11 +69,7 @@ struct Recurrence {
 
 /// One step, on its own parameters.
 struct Step {
-  Step(Cell cell,
-       std::int64_t input,
-       std::int64_t hidden,
-       const CellOptions& options,
-       Generator& generator);
+  Step(Cell cell, std::int64_t input, std::int64_t hidden, const CellOptions& options, Generator& generator);
   std::string describe() const;
 
   Parameter weight_ih, weight_hh, bias_ih, bias_hh;
@@ -99,8 +91,7 @@ struct RecurrentCell : Module<Self>, Step {
       : Step(cell, input, hidden, options, generator) {}
 
   auto fields() {
-    return nn::fields(
-        "weight_ih", weight_ih, "weight_hh", weight_hh, "bias_ih", bias_ih, "bias_hh", bias_hh);
+    return nn::fields("weight_ih", weight_ih, "weight_hh", weight_hh, "bias_ih", bias_ih, "bias_hh", bias_hh);
   }
   std::string describe() const { return Step::describe(); }
 };
@@ -164,9 +155,7 @@ struct RNNCell : detail::RecurrentCell<RNNCell, detail::Cell::rnn> {
 /// A step of an LSTM.
 struct LSTMCell : detail::RecurrentCell<LSTMCell, detail::Cell::lstm> {
   using RecurrentCell::RecurrentCell;
-  CellState forward(Arg x, const Tensor& h = {}, const Tensor& c = {}) const {
-    return run(x, h, c);
-  }
+  CellState forward(Arg x, const Tensor& h = {}, const Tensor& c = {}) const { return run(x, h, c); }
 };
 /// A step of a GRU.
 struct GRUCell : detail::RecurrentCell<GRUCell, detail::Cell::gru> {

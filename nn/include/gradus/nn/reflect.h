@@ -35,9 +35,7 @@ struct Module;
 namespace detail {
 
 template <class T>
-concept IsModule = requires(std::remove_cv_t<T>& object) {
-  []<class Self>(Module<Self>&) {}(object);
-};
+concept IsModule = requires(std::remove_cv_t<T>& object) { []<class Self>(Module<Self>&) {}(object); };
 
 struct NameOfFields {
   int fields;
@@ -48,22 +46,18 @@ struct WithNameOfFields : T, NameOfFields {};
 /// it. Nothing names the function itself, whose type is not known yet where a constructor above it
 /// uses the object.
 template <class T>
-concept NamesFields = !std::is_final_v<T> && !requires {
-  &WithNameOfFields<T>::fields;
-}
-&&!requires { requires std::is_member_object_pointer_v<decltype(&T::fields)>; };
+concept NamesFields = !std::is_final_v<T> && !requires { &WithNameOfFields<T>::fields; } &&
+                      !requires { requires std::is_member_object_pointer_v<decltype(&T::fields)>; };
 
 template <class T>
-concept GivesFields = requires(T& object) {
-  std::tuple_size<decltype(object.fields())>::value;
-};
+concept GivesFields = requires(T& object) { std::tuple_size<decltype(object.fields())>::value; };
 
 }  // namespace detail
 
 /// A class that says what its fields are.
 template <class T>
-concept HasFields = (detail::IsModule<T> && detail::NamesFields<std::remove_const_t<T>>) ||
-                    detail::GivesFields<std::remove_const_t<T>>;
+concept HasFields =
+    (detail::IsModule<T> && detail::NamesFields<std::remove_const_t<T>>) || detail::GivesFields<std::remove_const_t<T>>;
 
 namespace detail {
 
@@ -80,8 +74,7 @@ struct Any {
 template <class T, bool WithFields>
 struct AnyBase {
   template <class Base>
-    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> &&
-             !(WithFields && std::is_empty_v<Base>))
+    requires(std::is_base_of_v<Base, T> && !std::is_same_v<Base, T> && !(WithFields && std::is_empty_v<Base>))
   operator Base() const;
 };
 template <class T, std::size_t>
@@ -96,9 +89,7 @@ consteval bool takes(std::index_sequence<I...>) {
 }
 /// With the K values in the middle in braces of their own.
 template <class T, std::size_t... I, std::size_t... K, std::size_t... J>
-consteval bool takes(std::index_sequence<I...>,
-                     std::index_sequence<K...>,
-                     std::index_sequence<J...>) {
+consteval bool takes(std::index_sequence<I...>, std::index_sequence<K...>, std::index_sequence<J...>) {
   return requires { T{Repeat<Any, I>{}..., {Repeat<Any, K>{}...}, Repeat<Any, J>{}...}; };
 }
 /// With another value in the middle.
@@ -135,10 +126,8 @@ consteval std::size_t base_count() {
 template <class T>
 consteval bool has_base_with_fields() {
   return []<std::size_t... I>(std::index_sequence<I...>) {
-    return (takes_value<T, AnyBase<T, true>>(Indices<I>{}, Indices<most_values<T>() - I - 1>{}) ||
-            ...);
-  }
-  (Indices<base_count<T>()>{});
+    return (takes_value<T, AnyBase<T, true>>(Indices<I>{}, Indices<most_values<T>() - I - 1>{}) || ...);
+  }(Indices<base_count<T>()>{});
 }
 
 /// How many values the field at value `At` swallows: more than one for a C array, whose elements
@@ -289,8 +278,7 @@ consteval auto name_fields() {
   });
   return [&]<std::size_t... I>(std::index_sequence<I...>) {
     return std::array<std::string_view, sizeof...(I)>{spelled_field<pointer_at<I>(pointers)>()...};
-  }
-  (Indices<field_count<T>>{});
+  }(Indices<field_count<T>>{});
 }
 template <class T>
 inline constexpr auto field_names = name_fields<T>();
@@ -330,8 +318,7 @@ constexpr void visit_fields(T& object, F&& visit) {
     const auto list = const_cast<std::remove_const_t<T>&>(object).fields();
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit(std::string_view(std::get<2 * I>(list)), std::get<2 * I + 1>(list)), ...);
-    }
-    (detail::Indices<std::tuple_size_v<decltype(list)> / 2>{});
+    }(detail::Indices<std::tuple_size_v<decltype(list)> / 2>{});
   } else {
     detail::with_fields(object, [&](auto&... field) {
       std::size_t i = 0;

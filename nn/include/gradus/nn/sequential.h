@@ -24,8 +24,7 @@ concept TensorFunction = requires(F& f, const Tensor& x) {
 
 /// An owning pointer to one.
 template <class P>
-concept TensorFunctionPointer =
-    (kind_of<P>() == Kind::pointer) && TensorFunction<decltype(*std::declval<P&>())>;
+concept TensorFunctionPointer = (kind_of<P>() == Kind::pointer) && TensorFunction<decltype(*std::declval<P&>())>;
 
 [[noreturn]] void fail_null_module();
 
@@ -68,8 +67,7 @@ class AnyModule {
   AnyModule() = default;
   template <class M>
     requires(!std::is_same_v<std::remove_cvref_t<M>, AnyModule> &&
-             (detail::TensorFunction<std::decay_t<M>> ||
-              detail::TensorFunctionPointer<std::decay_t<M>>))
+             (detail::TensorFunction<std::decay_t<M>> || detail::TensorFunctionPointer<std::decay_t<M>>))
   AnyModule(M&& module) {
     using T = std::decay_t<M>;
     if constexpr (!detail::TensorFunction<T>)
@@ -77,8 +75,8 @@ class AnyModule {
     if constexpr (detail::kind_of<T>() == detail::Kind::module || !detail::TensorFunction<T>)
       held_ = std::make_unique<Holder<T>>(std::forward<M>(module));
     else
-      held_ = std::make_unique<Holder<detail::Function<T>>>(
-          detail::Function<T>(std::forward<M>(module), std::string()));
+      held_ =
+          std::make_unique<Holder<detail::Function<T>>>(detail::Function<T>(std::forward<M>(module), std::string()));
   }
   AnyModule(const AnyModule& other);
   AnyModule(AnyModule&&) noexcept = default;
@@ -150,8 +148,7 @@ namespace detail {
 /// `tanh`, which C has too, is that of the function of a tensor.
 struct Item {
   template <class M>
-    requires(std::is_constructible_v<AnyModule, M> &&
-             !std::is_same_v<std::remove_cvref_t<M>, Sequential>)
+    requires(std::is_constructible_v<AnyModule, M> && !std::is_same_v<std::remove_cvref_t<M>, Sequential>)
   Item(M&& m) : module(std::forward<M>(m)) {}
   Item(Tensor (*function)(Arg)) : module(function) {}
   template <class Option, class... More>
@@ -166,9 +163,9 @@ struct Item {
 
 /// What a Sequential's list may be; whether several are good ones is said in the constructor.
 template <class... Ms>
-concept Listed = sizeof...(Ms) != 1 ||
-                 ((std::is_constructible_v<AnyModule, Ms> &&
-                   !std::is_same_v<std::remove_cvref_t<Ms>, Sequential>)&&...);
+concept Listed =
+    sizeof...(Ms) != 1 ||
+    ((std::is_constructible_v<AnyModule, Ms> && !std::is_same_v<std::remove_cvref_t<Ms>, Sequential>) && ...);
 
 }  // namespace detail
 

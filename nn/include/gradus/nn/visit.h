@@ -44,9 +44,8 @@ std::string key_name(const K& key) {
   } else if constexpr (std::is_enum_v<K>) {
     return std::to_string(static_cast<std::underlying_type_t<K>>(key));
   } else {
-    static_assert(
-        std::is_integral_v<K>,
-        "a map of modules has keys that can be names: text, whole numbers or enumerators");
+    static_assert(std::is_integral_v<K>,
+                  "a map of modules has keys that can be names: text, whole numbers or enumerators");
     return std::to_string(key);
   }
 }
@@ -87,8 +86,7 @@ void visit_value(std::string_view name, T& object, Visitor& visitor) {
     if (visitor.separates()) unshare(value);
     visit_value(name, *value, visitor);
   } else if constexpr (kind == Kind::variant) {
-    if (!value.valueless_by_exception())
-      std::visit([&](auto& held) { visit_value(name, held, visitor); }, value);
+    if (!value.valueless_by_exception()) std::visit([&](auto& held) { visit_value(name, held, visitor); }, value);
   } else if constexpr (kind == Kind::hidden) {
     if constexpr (requires { value.target_type(); })
       refuse_module(name, value.target_type());
@@ -141,22 +139,19 @@ void visit_inside(T& object, Visitor& visitor) {
   } else if constexpr (kind == Kind::tuple) {
     [&]<std::size_t... I>(std::index_sequence<I...>) {
       (visit_value(IndexName(I), std::get<I>(object), visitor), ...);
-    }
-    (Indices<std::tuple_size_v<T>>{});
+    }(Indices<std::tuple_size_v<T>>{});
   } else if constexpr (!Reflectable<T>) {
-    static_assert(
-        Reflectable<T>,
-        "the fields of this module can't be found: it has a constructor, private members, a "
-        "reference, a base with fields, or more than 64 fields. Say what they are in one "
-        "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
+    static_assert(Reflectable<T>,
+                  "the fields of this module can't be found: it has a constructor, private members, a "
+                  "reference, a base with fields, or more than 64 fields. Say what they are in one "
+                  "line, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
   } else {
     static_assert(!HasFields<T> || GivesFields<T>,
                   "fields() of a module is public and returns nn::fields(\"weight\", weight, "
                   "\"bias\", bias)");
-    static_assert(
-        !misses_fields<T>,
-        "this module has fields of its own but inherits fields() from a base: say what all of them "
-        "are, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
+    static_assert(!misses_fields<T>,
+                  "this module has fields of its own but inherits fields() from a base: say what all of them "
+                  "are, auto fields() { return nn::fields(\"weight\", weight, \"bias\", bias); }");
     visit_fields(object, [&](std::string_view name, auto& field) {
       if constexpr (kind_of<std::remove_reference_t<decltype(field)>>() != Kind::none)
         visit_value(name, field, visitor);
@@ -167,17 +162,16 @@ void visit_inside(T& object, Visitor& visitor) {
 template <class T>
 constexpr TypeInfo make_type_info() {
   constexpr Kind kind = kind_of<T>();
-  TypeInfo info{
-      &typeid(T), {}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
+  TypeInfo info{&typeid(T), {}, sizeof(T), kind == Kind::module, nullptr, nullptr, nullptr, nullptr};
   if constexpr (kind == Kind::module || kind == Kind::structure) info.name = type_name<T>;
   info.visit = [](void* object, Visitor& v) { visit_inside(*static_cast<T*>(object), v); };
-  if constexpr (requires(T & m) { std::string(m.describe()); })
+  if constexpr (requires(T& m) { std::string(m.describe()); })
     info.describe = [](void* object) { return std::string(static_cast<T*>(object)->describe()); };
-  if constexpr (requires(T & m, bool on) { m.train(on); })
+  if constexpr (requires(T& m, bool on) { m.train(on); })
     info.set_training = [](void* object, bool on) { static_cast<T*>(object)->train(on); };
-  else if constexpr (requires(T & m) { requires std::is_same_v<decltype(m.training), bool>; })
+  else if constexpr (requires(T& m) { requires std::is_same_v<decltype(m.training), bool>; })
     info.set_training = [](void* object, bool on) { static_cast<T*>(object)->training = on; };
-  if constexpr (requires(T & m) { requires std::is_same_v<decltype(m.training), bool>; })
+  if constexpr (requires(T& m) { requires std::is_same_v<decltype(m.training), bool>; })
     info.is_training = [](void* object) { return static_cast<T*>(object)->training; };
   return info;
 }

@@ -39,18 +39,9 @@ struct ConvTransposeOptions {
 ///   shapes    x [N, C, *] or [C, *]; weight [C, O / groups, *kernel]; bias [O] or undefined; y [N, O, *] with
 ///             (size - 1) stride - low - high + dilation (kernel - 1) + output_padding + 1 along each axis
 ///   errors    as conv; ArgumentError for padding `same`, or unless output_padding is below stride or dilation
-Tensor conv_transpose1d(Arg x,
-                        const Tensor& weight,
-                        const Tensor& bias = {},
-                        const ConvTransposeOptions& = {});
-Tensor conv_transpose2d(Arg x,
-                        const Tensor& weight,
-                        const Tensor& bias = {},
-                        const ConvTransposeOptions& = {});
-Tensor conv_transpose3d(Arg x,
-                        const Tensor& weight,
-                        const Tensor& bias = {},
-                        const ConvTransposeOptions& = {});
+Tensor conv_transpose1d(Arg x, const Tensor& weight, const Tensor& bias = {}, const ConvTransposeOptions& = {});
+Tensor conv_transpose2d(Arg x, const Tensor& weight, const Tensor& bias = {}, const ConvTransposeOptions& = {});
+Tensor conv_transpose3d(Arg x, const Tensor& weight, const Tensor& bias = {}, const ConvTransposeOptions& = {});
 
 struct UnfoldOptions {
   PerAxis stride = 1;

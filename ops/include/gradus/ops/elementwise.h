@@ -134,10 +134,7 @@ Tensor addcdiv(Arg x, const Tensor& a, const Tensor& b, double value = 1);
 
 /// x with other numbers for NaN and the infinities: for these the largest ones if nothing is said.
 ///   gradient  1 where x is finite, else 0
-Tensor nan_to_num(Arg x,
-                  double nan = 0,
-                  std::optional<double> posinf = {},
-                  std::optional<double> neginf = {});
+Tensor nan_to_num(Arg x, double nan = 0, std::optional<double> posinf = {}, std::optional<double> neginf = {});
 
 }  // namespace gradus
 GRADUS_EXPORT_END

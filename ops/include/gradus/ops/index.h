@@ -60,10 +60,7 @@ Tensor index_fill(Arg x, std::int64_t axis, const Tensor& index, double value);
 ///   shapes    indices broadcast to one shape [*]; for k of them values broadcast to [*, x's sizes from axis k on]
 ///   errors    ArgumentError for no index, or more than axes; ShapeError if values don't fit; DTypeError if they have
 ///             another type than x
-Tensor index_put(Arg x,
-                 std::span<const Tensor> indices,
-                 const Tensor& values,
-                 bool accumulate = false);
+Tensor index_put(Arg x, std::span<const Tensor> indices, const Tensor& values, bool accumulate = false);
 /// A copy of x with `source` where `slice` with the same arguments would read.
 ///   errors    ShapeError if source does not broadcast to that slice; DTypeError if it has another type than x
 Tensor slice_assign(Arg x,

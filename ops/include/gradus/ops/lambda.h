@@ -85,9 +85,7 @@ struct LambdaKernel {
       }
     } else {
       constexpr std::array<std::int8_t, kLambdaOrder> zeros{};
-      put(0,
-          highest<Order>(
-              evaluate<Order>(op, x, N == 1 ? zeros.data() : op.index.data(), Indices{})));
+      put(0, highest<Order>(evaluate<Order>(op, x, N == 1 ? zeros.data() : op.index.data(), Indices{})));
     }
   }
 
@@ -115,12 +113,8 @@ struct LambdaKernel {
         if (left >= S) {
           step<Order, Store, T>(
               op,
-              [&](int j) {
-                return P{Eigen::Map<const typename P::Array>(in[static_cast<std::size_t>(j)] + at)};
-              },
-              [&](int k, const P& y) {
-                Eigen::Map<typename P::Array>(out[static_cast<std::size_t>(k)] + at) = y.v;
-              });
+              [&](int j) { return P{Eigen::Map<const typename P::Array>(in[static_cast<std::size_t>(j)] + at)}; },
+              [&](int k, const P& y) { Eigen::Map<typename P::Array>(out[static_cast<std::size_t>(k)] + at) = y.v; });
         } else {  // the rest, filled up with the first element
           step<Order, Store, T>(
               op,
@@ -131,8 +125,7 @@ struct LambdaKernel {
                 return x;
               },
               [&](int k, const P& y) {
-                for (std::int64_t i = 0; i < left; ++i)
-                  out[static_cast<std::size_t>(k)][at + i] = y.v[i];
+                for (std::int64_t i = 0; i < left; ++i) out[static_cast<std::size_t>(k)][at + i] = y.v[i];
               });
         }
       }
@@ -155,10 +148,7 @@ struct LambdaKernel {
 };
 
 /// Runs a lambda or a derivative of it, and records it.
-Tensor apply_lambda(const OpClass& op_class,
-                    const void* op,
-                    std::span<const Tensor> inputs,
-                    CallSite site);
+Tensor apply_lambda(const OpClass& op_class, const void* op, std::span<const Tensor> inputs, CallSite site);
 
 }  // namespace detail
 
@@ -185,12 +175,8 @@ class Elementwise {
   using Kernel = detail::LambdaKernel<F, N>;
   using Op = detail::LambdaOp<F>;
 
-  static Tensor call(Op op,
-                     std::span<const Tensor> inputs,
-                     const OpClass& op_class,
-                     CallSite site) {
-    op.store = op.order == 0 && is_recording() &&
-               std::any_of(inputs.begin(), inputs.end(), detail::has_node);
+  static Tensor call(Op op, std::span<const Tensor> inputs, const OpClass& op_class, CallSite site) {
+    op.store = op.order == 0 && is_recording() && std::any_of(inputs.begin(), inputs.end(), detail::has_node);
     return detail::apply_lambda(op_class, &op, inputs, site);
   }
 
@@ -216,18 +202,17 @@ class Elementwise {
   }
 
   static OpClass prototype(const char* name) {
-    OpClass c{OpInfo{.name = name, .arity = N, .saves = Saves::inputs | Saves::extras},
-              sizeof(Op),
-              [](void* to, const void* from) { new (to) Op(*static_cast<const Op*>(from)); },
-              [](void* op) { static_cast<Op*>(op)->~Op(); },
-              &Kernel::forward,
-              [](const void* op, const Pullback& p) -> Cotangents {
-                return vjp(p.op(), *static_cast<const Op*>(op), p);
-              },
-              [](const void* op, AttributeVisitor& v) {
-                const auto& o = *static_cast<const Op*>(op);
-                if (o.order > 0) v("derivative", std::int64_t{o.order});
-              }};
+    OpClass c{
+        OpInfo{.name = name, .arity = N, .saves = Saves::inputs | Saves::extras},
+        sizeof(Op),
+        [](void* to, const void* from) { new (to) Op(*static_cast<const Op*>(from)); },
+        [](void* op) { static_cast<Op*>(op)->~Op(); },
+        &Kernel::forward,
+        [](const void* op, const Pullback& p) -> Cotangents { return vjp(p.op(), *static_cast<const Op*>(op), p); },
+        [](const void* op, AttributeVisitor& v) {
+          const auto& o = *static_cast<const Op*>(op);
+          if (o.order > 0) v("derivative", std::int64_t{o.order});
+        }};
     return c;
   }
 
@@ -248,10 +233,9 @@ auto elementwise(const char* name, F f) {
                   "an elementwise lambda is written [](auto x), not [](float x) or [](Tensor x)");
     return detail::Refused{};
   } else if constexpr (sizeof...(Tried) == 8) {
-    static_assert(
-        lane::detail::kNever<F>,
-        "an elementwise lambda takes 1 to 8 numbers, [](auto x, auto y) { … }; it captures the "
-        "rest, and may call the functions of gradus/ops/lane.h");
+    static_assert(lane::detail::kNever<F>,
+                  "an elementwise lambda takes 1 to 8 numbers, [](auto x, auto y) { … }; it captures the "
+                  "rest, and may call the functions of gradus/ops/lane.h");
     return detail::Refused{};
   } else if constexpr (requires(const F& g, Tried... x, P last) { g(x..., last); }) {
     constexpr bool good = std::is_same_v<decltype(detail::result_of<Tried..., P>(f)), P>;

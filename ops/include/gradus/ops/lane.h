@@ -35,24 +35,21 @@ inline constexpr bool kNever = false;
 // Templates, so that each is reported where it is used, and once.
 template <class T = void>
 double no_double() {
-  static_assert(
-      kNever<T>,
-      "in an elementwise lambda write [](auto x), and exp(x) instead of std::exp(x); it may "
-      "call the functions of gradus/ops/lane.h");
+  static_assert(kNever<T>,
+                "in an elementwise lambda write [](auto x), and exp(x) instead of std::exp(x); it may "
+                "call the functions of gradus/ops/lane.h");
   return 0;
 }
 template <class T = void>
 bool no_bool() {
-  static_assert(kNever<T>,
-                "in an elementwise lambda write where(x > 0, a, b) instead of x > 0 ? a : b or if");
+  static_assert(kNever<T>, "in an elementwise lambda write where(x > 0, a, b) instead of x > 0 ? a : b or if");
   return false;
 }
 template <class T = void>
 double no_choice() {
-  static_assert(
-      kNever<T>,
-      "in an elementwise lambda write where(x > 0, 0 * x + 1, 0) instead of where(x > 0, 1, 0): "
-      "one of the two is made from the lambda's numbers");
+  static_assert(kNever<T>,
+                "in an elementwise lambda write where(x > 0, 0 * x + 1, 0) instead of where(x > 0, 1, 0): "
+                "one of the two is made from the lambda's numbers");
   return 0;
 }
 

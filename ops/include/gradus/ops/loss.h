@@ -12,7 +12,7 @@ namespace gradus {
 enum class Reduction : std::uint8_t { mean, sum, none };
 
 struct CrossEntropyOptions {
-  Tensor weight{};  // one factor a class [C], or undefined for 1; takes no gradient
+  Tensor weight{};                             // one factor a class [C], or undefined for 1; takes no gradient
   std::optional<std::int64_t> ignore_index{};  // samples with this label don't count
   double label_smoothing = 0;                  // this part of a label is spread over all classes
   Reduction reduction = Reduction::mean;
@@ -117,10 +117,7 @@ struct GaussianNllOptions {
 /// (log var + (x - target)^2 / var) / 2
 ///   shapes    var broadcasts to x
 ///   errors    ArgumentError for a negative var or unless eps > 0
-Tensor gaussian_nll_loss(Arg x,
-                         const Tensor& target,
-                         const Tensor& var,
-                         const GaussianNllOptions& options = {});
+Tensor gaussian_nll_loss(Arg x, const Tensor& target, const Tensor& var, const GaussianNllOptions& options = {});
 
 // Losses of margins. target holds 1 and -1 (ArgumentError for another label) unless another thing is said.
 
@@ -135,10 +132,7 @@ Tensor soft_margin_loss(Arg x, const Tensor& target, const LossOptions& options 
 /// x where target is 1, max(0, margin - x) where it is -1.
 Tensor hinge_embedding_loss(Arg x, const Tensor& target, const MarginOptions& options = {});
 /// max(0, margin - target (a - b))
-Tensor margin_ranking_loss(Arg a,
-                           const Tensor& b,
-                           const Tensor& target,
-                           const MarginOptions& options = {.margin = 0});
+Tensor margin_ranking_loss(Arg a, const Tensor& b, const Tensor& target, const MarginOptions& options = {.margin = 0});
 /// 1 - cos(a, b) where target is 1, max(0, cos(a, b) - margin) where it is -1.
 ///   shapes    a and b [N, D], target [N]; or [D] and []
 Tensor cosine_embedding_loss(Arg a,
@@ -175,7 +169,8 @@ Tensor multi_margin_loss(Arg x, const Tensor& target, const MultiMarginOptions& 
 
 /// The hinge loss of several labels: each is to stand above each other class.
 ///   value     sum over labels j and classes i that are none of max(0, 1 - x[j] + x[i]), divided by C
-///   shapes    x and target [N, C], or both [C]; int64 labels in target stand in front, -1 ends them; a loss for each row
+///   shapes    x and target [N, C], or both [C]; int64 labels in target stand in front, -1 ends them; a loss for each
+///             row
 ///   errors    IndexError for a label out of -1..C-1
 Tensor multilabel_margin_loss(Arg x, const Tensor& target, const LossOptions& options = {});
 

@@ -20,10 +20,7 @@ struct BatchNormResult {
 ///   errors    ShapeError if x has no second dimension, weight or bias is not [C]; DTypeError unless all are of
 ///             one floating dtype; ArgumentError if a channel has fewer than 2 values, or eps < 0
 ///   source    Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1
-BatchNormResult batch_norm(Arg x,
-                           const Tensor& weight = {},
-                           const Tensor& bias = {},
-                           double eps = 1e-5);
+BatchNormResult batch_norm(Arg x, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
 /// The same with given statistics [C]: running ones, in evaluation.
 Tensor batch_norm_eval(Arg x,
@@ -40,11 +37,8 @@ Tensor batch_norm_eval(Arg x,
 ///   errors    ShapeError if x doesn't end in `normalized`, or that is empty, or weight or bias is not like it;
 ///             DTypeError unless all are of one floating dtype; ArgumentError if eps < 0
 ///   source    Ba, Kiros & Hinton 2016, arXiv:1607.06450
-Tensor layer_norm(Arg x,
-                  const Shape& normalized,
-                  const Tensor& weight = {},
-                  const Tensor& bias = {},
-                  double eps = 1e-5);
+Tensor layer_norm(
+    Arg x, const Shape& normalized, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
 /// layer_norm without mean and bias: y = weight x / sqrt(mean(x^2) + eps).
 ///   source    Zhang & Sennrich 2019, arXiv:1910.07467
@@ -54,11 +48,7 @@ Tensor rms_norm(Arg x, const Shape& normalized, const Tensor& weight = {}, doubl
 ///   shapes    x [N, C, *]; weight and bias [C] or undefined; y like x
 ///   errors    as layer_norm; ShapeError unless groups divide C; ArgumentError if groups < 1
 ///   source    Wu & He 2018, arXiv:1803.08494
-Tensor group_norm(Arg x,
-                  std::int64_t groups,
-                  const Tensor& weight = {},
-                  const Tensor& bias = {},
-                  double eps = 1e-5);
+Tensor group_norm(Arg x, std::int64_t groups, const Tensor& weight = {}, const Tensor& bias = {}, double eps = 1e-5);
 
 /// group_norm with a group for each channel.
 ///   source    Ulyanov et al. 2016, arXiv:1607.08022

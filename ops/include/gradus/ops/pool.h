@@ -47,18 +47,9 @@ struct MaxUnpoolOptions {
 ///   errors    IndexError for an index beyond the result; ShapeError unless indices are like x, or for another rank;
 ///             ArgumentError for another size; DTypeError unless x is floating and indices are int64
 ///   source    Zeiler & Fergus 2014, arXiv:1311.2901, section 2.1
-Tensor max_unpool1d(Arg x,
-                    const Tensor& indices,
-                    const PerAxis& kernel,
-                    const MaxUnpoolOptions& = {});
-Tensor max_unpool2d(Arg x,
-                    const Tensor& indices,
-                    const PerAxis& kernel,
-                    const MaxUnpoolOptions& = {});
-Tensor max_unpool3d(Arg x,
-                    const Tensor& indices,
-                    const PerAxis& kernel,
-                    const MaxUnpoolOptions& = {});
+Tensor max_unpool1d(Arg x, const Tensor& indices, const PerAxis& kernel, const MaxUnpoolOptions& = {});
+Tensor max_unpool2d(Arg x, const Tensor& indices, const PerAxis& kernel, const MaxUnpoolOptions& = {});
+Tensor max_unpool3d(Arg x, const Tensor& indices, const PerAxis& kernel, const MaxUnpoolOptions& = {});
 
 struct AvgPoolOptions {
   PerAxis stride{};

@@ -11,25 +11,16 @@ namespace gradus {
 ///   gradient  flows through the elements kept, with the same factor
 ///   errors    ArgumentError unless 0 <= p <= 1; DTypeError unless x is floating
 ///   source    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from overfitting"
-Tensor dropout(Arg x,
-               double p = 0.5,
-               bool training = true,
-               Generator& generator = default_generator());
+Tensor dropout(Arg x, double p = 0.5, bool training = true, Generator& generator = default_generator());
 
 /// dropout of whole channels.
 ///   shapes    x [N, C, *]
 ///   errors    as dropout; ShapeError if x has no second dimension
 ///   source    Tompson et al. 2014, arXiv:1411.4280
-Tensor feature_dropout(Arg x,
-                       double p = 0.5,
-                       bool training = true,
-                       Generator& generator = default_generator());
+Tensor feature_dropout(Arg x, double p = 0.5, bool training = true, Generator& generator = default_generator());
 /// dropout for selu: elements dropped become its limit at -infinity, and the result keeps mean and variance.
 ///   source    Klambauer et al. 2017, arXiv:1706.02515
-Tensor alpha_dropout(Arg x,
-                     double p = 0.5,
-                     bool training = true,
-                     Generator& generator = default_generator());
+Tensor alpha_dropout(Arg x, double p = 0.5, bool training = true, Generator& generator = default_generator());
 
 /// leaky_relu with a slope that is drawn for each element in training, uniform in [lower, upper), and is their mean
 /// in evaluation; x itself above 0, where no slope counts. At 0 the gradient is the slope.
@@ -57,10 +48,7 @@ Tensor uniform(Arg low, const Tensor& high, Generator& generator = default_gener
 ///   shapes    weights [*, C], y [*, n]
 ///   errors    ArgumentError if n < 1, for a weight that is negative or not finite, or without replacement for a
 ///             row with fewer than n weights above 0
-Tensor multinomial(Arg weights,
-                   std::int64_t n,
-                   bool replacement = false,
-                   Generator& generator = default_generator());
+Tensor multinomial(Arg weights, std::int64_t n, bool replacement = false, Generator& generator = default_generator());
 
 }  // namespace gradus
 GRADUS_EXPORT_END

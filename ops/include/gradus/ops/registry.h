@@ -25,9 +25,7 @@ struct Sample {
   Domain domain{};
   Kind kind = Kind::real;
 
-  bool takes_gradient() const {
-    return kind == Kind::real || kind == Kind::distinct || kind == Kind::spectrum;
-  }
+  bool takes_gradient() const { return kind == Kind::real || kind == Kind::distinct || kind == Kind::spectrum; }
 };
 
 /// One way to call an op: drawn inputs, and the call with its attributes.
@@ -42,9 +40,10 @@ struct Example {
   bool differentiable = true;
 };
 
-/// What an op computes and how its rule takes the cotangent of its result back to its inputs, as text for docs/ops.md: x, a,
-/// b, … are the inputs, y is the result, g its cotangent; σ is the sigmoid, Φ and φ are the standard normal distribution and
-/// its density, Σ runs over the axes reduced, and [c] is 1 where the condition c holds and 0 elsewhere.
+/// What an op computes and how its rule takes the cotangent of its result back to its inputs, as text for docs/ops.md:
+/// x, a, b, … are the inputs, y is the result, g its cotangent; σ is the sigmoid, Φ and φ are the standard normal
+/// distribution and its density, Σ runs over the axes reduced, and [c] is 1 where the condition c holds and 0
+/// elsewhere.
 struct Formula {
   std::string_view value, gradient = "none";
 };

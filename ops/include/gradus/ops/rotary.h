@@ -20,8 +20,8 @@ struct RotaryOptions {
 /// of queries and keys depend on the distance of their positions.
 ///   value     pair i at position t is turned by t base^(-2i/D): (a cos - b sin, a sin + b cos)
 ///   shapes    x [*, T, D], y like x; positions broadcast to [*, T]
-///   errors    ShapeError for a rank below 2, an odd D, or positions that don't fit; DTypeError unless x is floating and
-///             positions are int64; ArgumentError unless base > 0 and dim is even and at most D
+///   errors    ShapeError for a rank below 2, an odd D, or positions that don't fit; DTypeError unless x is floating
+///             and positions are int64; ArgumentError unless base > 0 and dim is even and at most D
 ///   source    Su et al. 2021, arXiv:2104.09864, equation 15
 Tensor rotary_embedding(Arg x, const RotaryOptions& = {});
 

@@ -22,10 +22,7 @@ enum class BagMode : std::uint8_t { sum, mean, max };
 ///   shapes    index [n], int64; offsets [bags], int64: where each bag begins; weight [rows, D]; y [bags, D]
 ///   gradient  of max: to the first of equal ones
 ///   errors    as embedding; IndexError unless offsets begin with 0 and don't fall or pass n
-Tensor embedding_bag(Arg index,
-                     const Tensor& offsets,
-                     const Tensor& weight,
-                     BagMode mode = BagMode::mean);
+Tensor embedding_bag(Arg index, const Tensor& offsets, const Tensor& weight, BagMode mode = BagMode::mean);
 
 struct AttentionOptions {
   // bool: where a query may look; of the dtype of q: added to the scores. Broadcasts to [*, L, S].

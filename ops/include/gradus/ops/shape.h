@@ -46,15 +46,11 @@ Tensor flip(Arg x, const Shape& axes);
 /// Joined along an axis; the other sizes agree, dtypes are promoted.
 ///   errors    ArgumentError for no tensors at all; ShapeError if shapes don't fit
 Tensor concat(std::span<const Tensor> xs, std::int64_t axis = 0, CallSite site = CallSite::here());
-Tensor concat(std::initializer_list<Tensor> xs,
-              std::int64_t axis = 0,
-              CallSite site = CallSite::here());
+Tensor concat(std::initializer_list<Tensor> xs, std::int64_t axis = 0, CallSite site = CallSite::here());
 /// Joined along a new axis; all of one shape.
 ///   errors    as concat
 Tensor stack(std::span<const Tensor> xs, std::int64_t axis = 0, CallSite site = CallSite::here());
-Tensor stack(std::initializer_list<Tensor> xs,
-             std::int64_t axis = 0,
-             CallSite site = CallSite::here());
+Tensor stack(std::initializer_list<Tensor> xs, std::int64_t axis = 0, CallSite site = CallSite::here());
 /// Parts of the given sizes along an axis (views); their sum is the axis' size.
 ///   errors    ShapeError if it is not
 std::vector<Tensor> split(Arg x, const std::vector<std::int64_t>& sizes, std::int64_t axis = 0);
@@ -71,16 +67,11 @@ inline constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 /// places from the back, places beyond the ends cut off, a negative step backwards (kEnd then
 /// means: up to and with the first).
 ///   errors    ArgumentError if step is 0
-Tensor slice(
-    Arg x, std::int64_t axis, std::int64_t start, std::int64_t stop = kEnd, std::int64_t step = 1);
+Tensor slice(Arg x, std::int64_t axis, std::int64_t start, std::int64_t stop = kEnd, std::int64_t step = 1);
 /// The inverse: zeros of `shape`, with x where `slice` with the same arguments would read.
 ///   errors    ShapeError if that slice has not x's shape
-Tensor slice_put(Arg x,
-                 const Shape& shape,
-                 std::int64_t axis,
-                 std::int64_t start,
-                 std::int64_t stop = kEnd,
-                 std::int64_t step = 1);
+Tensor slice_put(
+    Arg x, const Shape& shape, std::int64_t axis, std::int64_t start, std::int64_t stop = kEnd, std::int64_t step = 1);
 /// The part at one place of an axis, which goes away (a view); negative places count from the back.
 ///   errors    IndexError for a place out of range
 Tensor select(Arg x, std::int64_t axis, std::int64_t index);
@@ -127,10 +118,7 @@ enum class PadMode : std::uint8_t { constant, reflect, replicate, circular };
 ///   errors    ArgumentError for an odd number of pads, or more than pairs for the axes; ShapeError if the axis is
 ///             too short for the crop, or with n elements left for the pad: n - 1 to reflect, 1 to replicate, n for
 ///             circular
-Tensor pad(Arg x,
-           const std::vector<std::int64_t>& pads,
-           PadMode mode = PadMode::constant,
-           double value = 0);
+Tensor pad(Arg x, const std::vector<std::int64_t>& pads, PadMode mode = PadMode::constant, double value = 0);
 
 /// Elements with place j - i = offset in the axes (i, j), which go away, as a new last axis (a view).
 ///   errors    IndexError if the axes are one
@@ -147,9 +135,7 @@ Tensor tril(Arg x, std::int64_t diagonal = 0);
 Tensor triu(Arg x, std::int64_t diagonal = 0);
 /// Vectors [n_i] repeated to [n_0, …, n_k], vector i along axis i (views). With `xy` the first two axes are exchanged.
 ///   errors    ShapeError unless all are vectors or numbers; ArgumentError for none at all
-std::vector<Tensor> meshgrid(std::span<const Tensor> xs,
-                             bool xy = false,
-                             CallSite site = CallSite::here());
+std::vector<Tensor> meshgrid(std::span<const Tensor> xs, bool xy = false, CallSite site = CallSite::here());
 
 }  // namespace gradus
 GRADUS_EXPORT_END

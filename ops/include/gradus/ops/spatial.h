@@ -19,15 +19,12 @@ class PerAxis {
     values_.fill(static_cast<std::int64_t>(all));
   }
   /// ArgumentError unless there are 1 to 3.
-  PerAxis(std::initializer_list<std::int64_t> values)
-      : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
+  PerAxis(std::initializer_list<std::int64_t> values) : PerAxis(Shape(std::span(values.begin(), values.size()))) {}
   explicit PerAxis(const Shape& values);
 
   /// 0 if nothing was said, 1 if one number stands for all.
   int count() const { return count_; }
-  std::int64_t operator[](int axis) const {
-    return values_[static_cast<std::size_t>(count_ == 1 ? 0 : axis)];
-  }
+  std::int64_t operator[](int axis) const { return values_[static_cast<std::size_t>(count_ == 1 ? 0 : axis)]; }
 
  private:
   int count_ = 0;

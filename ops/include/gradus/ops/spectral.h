@@ -54,10 +54,10 @@ Tensor spectral(Arg a, const F& f) {
     else
       return detail::series_of(f, x);
   };
-  return detail::spectral("spectral",
-                          a,
-                          std::make_shared<const detail::SpectralFunction>(
-                              detail::SpectralFunction{name, std::move(series)}));
+  return detail::spectral(
+      "spectral",
+      a,
+      std::make_shared<const detail::SpectralFunction>(detail::SpectralFunction{name, std::move(series)}));
 }
 
 // Of symmetric matrices, by `spectral`. An eigenvalue that is below 0 by no more than rounding, n epsilon times the

@@ -18,22 +18,14 @@ Example with_bias(const char* label,
   return {label, {{x}, {weight}, {{out}}}, [=](In in) { return f(in[0], in[1], in[2], options); }};
 }
 template <class Options>
-Example bare(const char* label,
-             Function<Options> f,
-             const Options& options,
-             const Shape& x,
-             const Shape& weight) {
+Example bare(const char* label, Function<Options> f, const Options& options, const Shape& x, const Shape& weight) {
   return {label, {{x}, {weight}}, [=](In in) { return f(in[0], in[1], {}, options); }};
 }
 
 Examples conv1d_examples() {
   return {with_bias("", conv1d, {}, {2, 3, 5}, {2, 3, 2}, 2),
           bare("stride 2, padding 1", conv1d, {.stride = 2, .padding = 1}, {2, 2, 5}, {3, 2, 3}),
-          bare("causal",
-               conv1d,
-               {.padding = Padding::asymmetric(4, 0), .dilation = 2},
-               {1, 2, 5},
-               {2, 2, 3}),
+          bare("causal", conv1d, {.padding = Padding::asymmetric(4, 0), .dilation = 2}, {1, 2, 5}, {2, 2, 3}),
           bare("one sequence", conv1d, {}, {2, 5}, {3, 2, 3}),
           bare("no sequences", conv1d, {}, {0, 2, 5}, {3, 2, 3})};
 }
@@ -41,11 +33,7 @@ Examples conv1d_examples() {
 Examples conv2d_examples() {
   return {
       with_bias("", conv2d, {}, {2, 2, 4, 3}, {3, 2, 3, 2}, 3),
-      bare("stride, padding",
-           conv2d,
-           {.stride = {2, 1}, .padding = {1, 0}},
-           {2, 2, 4, 3},
-           {2, 2, 3, 2}),
+      bare("stride, padding", conv2d, {.stride = {2, 1}, .padding = {1, 0}}, {2, 2, 4, 3}, {2, 2, 3, 2}),
       bare("dilation 2", conv2d, {.padding = 1, .dilation = 2}, {1, 2, 4, 5}, {2, 2, 2, 2}),
       with_bias("groups 2", conv2d, {.groups = 2}, {2, 4, 3, 3}, {2, 2, 2, 2}, 2),
       bare("depthwise", conv2d, {.padding = 1, .groups = 3}, {1, 3, 3, 3}, {3, 1, 3, 3}),
@@ -65,13 +53,12 @@ Examples conv3d_examples() {
 
 template <Function<ConvTransposeOptions> f>
 Examples transpose_examples() {
-  const auto shape =
-      [](std::int64_t first, std::int64_t second, std::initializer_list<std::int64_t> more) {
-        constexpr int spatial = f == conv_transpose1d ? 1 : f == conv_transpose2d ? 2 : 3;
-        Shape s{first, second};
-        for (int d = 0; d < spatial; ++d) s.push_back(more.begin()[d]);
-        return s;
-      };
+  const auto shape = [](std::int64_t first, std::int64_t second, std::initializer_list<std::int64_t> more) {
+    constexpr int spatial = f == conv_transpose1d ? 1 : f == conv_transpose2d ? 2 : 3;
+    Shape s{first, second};
+    for (int d = 0; d < spatial; ++d) s.push_back(more.begin()[d]);
+    return s;
+  };
   return {
       with_bias("", f, {}, shape(2, 3, {2, 3, 2}), shape(3, 2, {2, 2, 2}), 2),
       bare("stride 2, padding 1",
@@ -79,11 +66,7 @@ Examples transpose_examples() {
            {.stride = 2, .padding = 1, .output_padding = 1},
            shape(1, 2, {3, 2, 2}),
            shape(2, 2, {3, 3, 3})),
-      bare("groups 2, dilation 2",
-           f,
-           {.dilation = 2, .groups = 2},
-           shape(1, 4, {2, 2, 2}),
-           shape(4, 1, {2, 2, 2})),
+      bare("groups 2, dilation 2", f, {.dilation = 2, .groups = 2}, shape(1, 4, {2, 2, 2}), shape(4, 1, {2, 2, 2})),
       bare("output_padding from stride to dilation",
            f,
            {.stride = 2, .output_padding = 2, .dilation = 3},
@@ -114,8 +97,7 @@ std::vector<OpEntry> conv_examples() {
        {"Σ x w over windows + b", "the transposed convolution of g; that of x and g; Σ g"},
        conv3d_examples()},
       {"conv_input",
-       {"Σ g w, back to the windows",
-        "the convolution of its cotangent; conv_weight of that and g"},
+       {"Σ g w, back to the windows", "the convolution of its cotangent; conv_weight of that and g"},
        {bare("", conv_transpose2d, {.stride = {2, 1}}, {2, 3, 2, 2}, {3, 2, 3, 2})}},
       {"conv_transpose1d",
        {"the transposed convolution of x", "the convolution of g; that of g and x; Σ g"},

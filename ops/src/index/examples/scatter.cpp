@@ -21,9 +21,7 @@ std::vector<OpEntry> scatter_examples() {
          [](In in) { return scatter(in[0], -1, in[1], in[2]); }}}},
       {"index_fill",
        {"x with slices i replaced by a number", "g but there"},
-       {{"axis 1",
-         {{{2, 4}}, places({2}, -4, 4)},
-         [](In in) { return index_fill(in[0], 1, in[1], 0.5); }}}},
+       {{"axis 1", {{{2, 4}}, places({2}, -4, 4)}, [](In in) { return index_fill(in[0], 1, in[1], 0.5); }}}},
       {"index_put",
        {"x with a written at, or added to, places", "g but there (or g), g there"},
        {{"elements, repeated",
@@ -41,15 +39,11 @@ std::vector<OpEntry> scatter_examples() {
       {"masked_select",
        {"x where the mask holds, in a row", "g, put back"},
        {{"", {{{2, 3}}, flags({2, 3})}, [](In in) { return masked_select(in[0], in[1]); }},
-        {"of a column, broadcast",
-         {{{2, 1}}, flags({3})},
-         [](In in) { return masked_select(in[0], in[1]); }}}},
+        {"of a column, broadcast", {{{2, 1}}, flags({3})}, [](In in) { return masked_select(in[0], in[1]); }}}},
       {"masked_fill",
        {"x, a number where the mask holds", "g [not mask]"},
        {{"a row", {{{2, 3}}, flags({3})}, [](In in) { return masked_fill(in[0], in[1], 2); }}}},
-      {"nonzero",
-       {"where x ≠ 0"},
-       {{"of flags", {flags({2, 3})}, [](In in) { return nonzero(in[0]); }, false, false}}},
+      {"nonzero", {"where x ≠ 0"}, {{"of flags", {flags({2, 3})}, [](In in) { return nonzero(in[0]); }, false, false}}},
   };
   return entries<rows>();
 }

@@ -9,9 +9,7 @@ namespace gradus::detail {
 
 std::vector<OpEntry> solve_examples() {
   // Well conditioned: close to 2.
-  static const auto regular = [](const Tensor& x) {
-    return x + 2.0 * eye(x.size(-1), -1, x.dtype());
-  };
+  static const auto regular = [](const Tensor& x) { return x + 2.0 * eye(x.size(-1), -1, x.dtype()); };
   const auto det_of = [](In in) { return det(regular(in[0])); };
   const auto slogdet_of = [](In in) { return slogdet(regular(in[0])).logabsdet; };
   const auto inverse_of = [](In in) { return inverse(regular(in[0])); };
@@ -43,9 +41,7 @@ std::vector<OpEntry> solve_examples() {
          [](In in) { return logdet(matmul(transpose(in[0]), in[0])); }}}},
       {"inverse",
        {"A⁻¹", "-Yᵀ G Yᵀ"},
-       {{"matrix", {one}, inverse_of},
-        {"batch", {two}, inverse_of},
-        {"empty", {{{0, 0}}}, inverse_of}}},
+       {{"matrix", {one}, inverse_of}, {"batch", {two}, inverse_of}, {"empty", {{{0, 0}}}, inverse_of}}},
       {"matrix_power",
        {"Aⁿ; with a fraction, V diag(wⁿ) Vᵀ of a symmetric A", "that of the products; as spectral"},
        {{"2", {one}, [](In in) { return matrix_power(in[0], 2); }},
@@ -64,9 +60,7 @@ std::vector<OpEntry> solve_examples() {
        {{"lower", pair, triangular({})},
         {"upper", pair, triangular({.upper = true})},
         {"lower, transposed", pair, triangular({.transpose = true})},
-        {"upper, transposed, unit",
-         pair,
-         triangular({.upper = true, .transpose = true, .unit = true})},
+        {"upper, transposed, unit", pair, triangular({.upper = true, .transpose = true, .unit = true})},
         {"lower, unit", pair, triangular({.unit = true})},
         {"batch, vector", {two, {{2}}}, triangular({})}}},
   };

@@ -22,9 +22,7 @@ std::vector<OpEntry> spectral_examples() {
   };
   // As x, but no larger than 1: roots have no derivative where an eigenvalue is lost to rounding.
   static const auto bounded = [](const Tensor& x) { return div(x, sqrt(add(sum(mul(x, x)), 1))); };
-  const auto wave = [](In in) {
-    return spectral(in[0], [](auto x) { return tanh(x) + x * sin(x); });
-  };
+  const auto wave = [](In in) { return spectral(in[0], [](auto x) { return tanh(x) + x * sin(x); }); };
   const auto root = [](In in) { return matrix_sqrt(definite(bounded(in[0]))); };
   const Sample any{{3, 3}, {}, Sample::Kind::spectrum}, square{{3, 3}, domain(-0.5, 0.5)},
       batch{{2, 2, 2}, domain(-0.5, 0.5)};
@@ -32,10 +30,7 @@ std::vector<OpEntry> spectral_examples() {
       {"spectral",
        {"V diag(f(w)) Vᵀ of a symmetric A",
         "V (f[w_i, w_j] (Vᵀ G V)_ij) Vᵀ, f[·, ·] the divided difference (Daleckii and Krein 1965)"},
-       {{"", {square}, wave},
-        {"batch", {batch}, wave},
-        {"any", {any}, wave},
-        {"empty", {{{0, 0}}}, wave}}},
+       {{"", {square}, wave}, {"batch", {batch}, wave}, {"any", {any}, wave}, {"empty", {{{0, 0}}}, wave}}},
       {"matrix_sqrt",
        {"V diag(√w) Vᵀ of a symmetric A", "as spectral"},
        {{"", {square}, root},

@@ -12,19 +12,14 @@ namespace gradus::detail {
 
 Tensor far_apart(const Tensor& x) {
   const std::int64_t m = x.size(-2), n = x.size(-1);
-  return 0.2 * x +
-         cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
+  return 0.2 * x + cast(eye(m, n), x.dtype()) * arange(1, static_cast<double>(n) + 0.5, 1, x.dtype());
 }
 
 std::vector<OpEntry> spectrum_examples() {
-  static const auto symmetric = [](const Tensor& x) {
-    return far_apart(x) + transpose(far_apart(x));
-  };
+  static const auto symmetric = [](const Tensor& x) { return far_apart(x) + transpose(far_apart(x)); };
   static const auto part_of = [](const Tensor& x) { return 0.5 * (x + transpose(x)); };
   // Functions of x that the signs of singular vectors and eigenvectors don't change.
-  static const auto waves = [](const SvdResult& f) {
-    return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh);
-  };
+  static const auto waves = [](const SvdResult& f) { return matmul(f.u * unsqueeze(sin(f.s), -2), f.vh); };
   static const auto function = [](const EighResult& f, const Tensor& of_values) {
     return matmul(f.vectors * unsqueeze(of_values, -2), transpose(f.vectors));
   };
@@ -37,8 +32,7 @@ std::vector<OpEntry> spectrum_examples() {
   };
   const auto inverse = [](In in) { return pinverse(far_apart(in[0])); };
   const Sample any{{3, 3}, {}, Sample::Kind::spectrum}, square{{3, 3}, domain(-0.5, 0.5)},
-      tall{{4, 2}, domain(-0.5, 0.5)}, wide{{2, 3}, domain(-0.5, 0.5)},
-      batch{{2, 2, 2}, domain(-0.5, 0.5)};
+      tall{{4, 2}, domain(-0.5, 0.5)}, wide{{2, 3}, domain(-0.5, 0.5)}, batch{{2, 2, 2}, domain(-0.5, 0.5)};
   static const ExampleRow rows[] = {
       {"svd",
        {"U, S, Vᵀ with U S Vᵀ = A", "Townsend 2016"},

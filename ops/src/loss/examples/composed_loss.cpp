@@ -22,9 +22,8 @@ Examples reductions(Tensor (*f)(Arg, const Tensor&, const Options&),
   Examples all;
   for (const Reduction r : {Reduction::mean, Reduction::sum, Reduction::none}) {
     options.reduction = r;
-    all.push_back({to_string(r), inputs, [=](In in) {
-                     return f(in[0], change != nullptr ? change(in[1]) : in[1], options);
-                   }});
+    all.push_back(
+        {to_string(r), inputs, [=](In in) { return f(in[0], change != nullptr ? change(in[1]) : in[1], options); }});
   }
   return all;
 }
@@ -67,51 +66,36 @@ std::vector<OpEntry> composed_loss_examples() {
        joined(reductions<KlDivOptions>(kl_div, {normal, kPositive}),
               {{"log_target, batch_mean",
                 {normal, normal},
-                [](In in) {
-                  return kl_div(in[0], in[1], {.log_target = true, .batch_mean = true});
-                }}})},
+                [](In in) { return kl_div(in[0], in[1], {.log_target = true, .batch_mean = true}); }}})},
       {"poisson_nll_loss",
        {"e^x - t x, or x - t ln(x + ε), reduced", "g (e^x - t), or g (1 - t / (x + ε))"},
        joined(reductions<PoissonNllOptions>(poisson_nll_loss, {normal, kPositive}),
               {{"rate, full",
                 {{{3}, domain(0.5, 2)}, given({3}, domain(0.5, 3))},
-                [](In in) {
-                  return poisson_nll_loss(in[0], in[1], {.log_input = false, .full = true});
-                }}})},
+                [](In in) { return poisson_nll_loss(in[0], in[1], {.log_input = false, .full = true}); }}})},
       {"gaussian_nll_loss",
-       {"(ln v + (x - t)² / v) / 2, reduced",
-        "g (x - t) / v, -g (x - t) / v, g (1 / v - (x - t)² / v²) / 2"},
-       {{"mean",
-         {normal, normal, var},
-         [](In in) { return gaussian_nll_loss(in[0], in[1], in[2]); }},
+       {"(ln v + (x - t)² / v) / 2, reduced", "g (x - t) / v, -g (x - t) / v, g (1 / v - (x - t)² / v²) / 2"},
+       {{"mean", {normal, normal, var}, [](In in) { return gaussian_nll_loss(in[0], in[1], in[2]); }},
         {"full, none",
          {normal, normal, var},
-         [](In in) {
-           return gaussian_nll_loss(
-               in[0], in[1], in[2], {.full = true, .reduction = Reduction::none});
-         }}}},
+         [](In in) { return gaussian_nll_loss(in[0], in[1], in[2], {.full = true, .reduction = Reduction::none}); }}}},
       {"hinge_loss",
        {"max(0, m - t x), reduced", "-g t [t x < m]"},
-       reductions<MarginOptions>(
-           hinge_loss, {{{4, 3}, domain(-0.8, 0.8)}, sides({4, 3})}, {}, signs)},
+       reductions<MarginOptions>(hinge_loss, {{{4, 3}, domain(-0.8, 0.8)}, sides({4, 3})}, {}, signs)},
       {"soft_margin_loss",
        {"ln(1 + e^(-t x)), reduced", "-g t σ(-t x)"},
        reductions<LossOptions>(soft_margin_loss, {normal, sides({4, 3})}, {}, signs)},
       {"hinge_embedding_loss",
        {"x where t = 1, max(0, m - x) where t = -1, reduced", "g, or -g [x < m]"},
-       reductions<MarginOptions>(
-           hinge_embedding_loss, {{{4, 3}, domain(0.1, 0.9)}, sides({4, 3})}, {}, signs)},
+       reductions<MarginOptions>(hinge_embedding_loss, {{{4, 3}, domain(0.1, 0.9)}, sides({4, 3})}, {}, signs)},
       {"margin_ranking_loss",
        {"max(0, m - t (a - b)), reduced", "∓g t [t (a - b) < m]"},
        {{"",
          {near, near, sides({5})},
          [](In in) { return margin_ranking_loss(in[0], in[1], signs(in[2]), {.margin = 0.5}); }}}},
       {"cosine_embedding_loss",
-       {"1 - cos(a, b) where t = 1, max(0, cos(a, b) - m) where t = -1, reduced",
-        "that of cosine_similarity"},
-       {{"",
-         {large, large, sides({4})},
-         [](In in) { return cosine_embedding_loss(in[0], in[1], signs(in[2])); }}}},
+       {"1 - cos(a, b) where t = 1, max(0, cos(a, b) - m) where t = -1, reduced", "that of cosine_similarity"},
+       {{"", {large, large, sides({4})}, [](In in) { return cosine_embedding_loss(in[0], in[1], signs(in[2])); }}}},
       {"triplet_margin_loss",
        {"max(0, |a - p| - |a - n| + m), reduced", "that of pairwise_distance"},
        {{"margin 4", three, triplet({.margin = 4})},
@@ -126,18 +110,12 @@ std::vector<OpEntry> composed_loss_examples() {
          {row, {{}, domain(0, 3), Sample::Kind::index}},
          [](In in) { return multi_margin_loss(in[0], in[1]); }}}},
       {"multilabel_margin_loss",
-       {"Σ max(0, 1 - x_j + x_i) / C over labels j and other classes i, reduced",
-        "that of the formula"},
+       {"Σ max(0, 1 - x_j + x_i) / C over labels j and other classes i, reduced", "that of the formula"},
        joined(reductions<LossOptions>(multilabel_margin_loss, {kSmall, labels}),
-              {{"one label",
-                {row},
-                [](In in) {
-                  return multilabel_margin_loss(in[0], tensor({2, -1, 0}));
-                }}})},
+              {{"one label", {row}, [](In in) { return multilabel_margin_loss(in[0], tensor({2, -1, 0})); }}})},
       {"multilabel_soft_margin_loss",
        {"mean of bce_with_logits over classes, reduced", "g (σ(x) - t) / C"},
-       reductions<BceLossOptions>(multilabel_soft_margin_loss,
-                                  {normal, given({4, 3}, domain(0, 1))})},
+       reductions<BceLossOptions>(multilabel_soft_margin_loss, {normal, given({4, 3}, domain(0, 1))})},
       {"cosine_similarity",
        {"a·b / (|a| |b|)", "g (b / (|a| |b|) - y a / |a|²), and with a, b exchanged"},
        {{"", {large, large}, [](In in) { return cosine_similarity(in[0], in[1]); }}}},

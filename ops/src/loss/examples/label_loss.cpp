@@ -4,9 +4,7 @@
 
 namespace gradus::detail {
 
-static Sample labels(const Shape& shape, double classes) {
-  return {shape, domain(0, classes), Sample::Kind::index};
-}
+static Sample labels(const Shape& shape, double classes) { return {shape, domain(0, classes), Sample::Kind::index}; }
 static const Sample weight{{3}, domain(0.5, 2), Sample::Kind::constant};
 
 /// The examples that both have.
@@ -36,8 +34,7 @@ static Examples label_examples(F loss) {
 
 std::vector<OpEntry> label_loss_examples() {
   const auto smoothed = [](In in) {
-    return cross_entropy(
-        in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
+    return cross_entropy(in[0], in[1], {.weight = in[2], .label_smoothing = 0.1, .reduction = Reduction::none});
   };
   static const ExampleRow rows[] = {
       {"cross_entropy",
@@ -47,9 +44,7 @@ std::vector<OpEntry> label_loss_examples() {
                 {{{4, 3}}, labels({4}, 3)},
                 [](In in) { return cross_entropy(in[0], in[1], {.label_smoothing = 0.1}); }},
                {"smoothed, weighted, none", {{{4, 3}}, labels({4}, 3), weight}, smoothed},
-               {"probabilities",
-                {{{4, 3}}, {{4, 3}, domain(0, 1)}},
-                [](In in) { return cross_entropy(in[0], in[1]); }},
+               {"probabilities", {{{4, 3}}, {{4, 3}, domain(0, 1)}}, [](In in) { return cross_entropy(in[0], in[1]); }},
                {"probabilities of images, smoothed, weighted, none",
                 {{{2, 3, 2}}, {{2, 3, 2}, domain(0, 1)}, weight},
                 smoothed}})},

@@ -9,11 +9,7 @@ namespace gradus::detail {
 /// Examples for functions of `(x, axes, keepdim)`.
 template <auto function>
 static Examples over_axes(Sample::Kind kind = Sample::Kind::real, bool differentiable = true) {
-  return {{"all",
-           {{{2, 3}, {}, kind}},
-           [](In in) { return function(in[0], Axes(), false); },
-           false,
-           differentiable},
+  return {{"all", {{{2, 3}, {}, kind}}, [](In in) { return function(in[0], Axes(), false); }, false, differentiable},
           {"axis 0, keepdim",
            {{{3, 2}, {}, kind}},
            [](In in) { return function(in[0], Axes(0), true); },
@@ -21,16 +17,12 @@ static Examples over_axes(Sample::Kind kind = Sample::Kind::real, bool different
            differentiable},
           {"axes 0 and -1",
            {{{2, 3, 2}, {}, kind}},
-           [](In in) {
-             return function(in[0], Axes({0, -1}), false);
-           },
+           [](In in) { return function(in[0], Axes({0, -1}), false); },
            false,
            differentiable}};
 }
 
-static Tensor biased_std(Arg x, const Axes& axes, bool keepdim) {
-  return stddev(x, axes, keepdim, 0);
-}
+static Tensor biased_std(Arg x, const Axes& axes, bool keepdim) { return stddev(x, axes, keepdim, 0); }
 template <int p>
 static Tensor norm_of(Arg x, const Axes& axes, bool keepdim) {
   return norm(x, p, axes, keepdim);

@@ -9,13 +9,9 @@ namespace gradus::detail {
 std::span<const OpEntry> sequence_ops() {
   const auto look_up = [](In in) { return embedding(in[0], in[1]); };
   const auto bags = [](BagMode mode) {
-    return [=](In in) {
-      return embedding_bag(in[0], from_vector(std::vector<std::int64_t>{0, 2, 2}), in[1], mode);
-    };
+    return [=](In in) { return embedding_bag(in[0], from_vector(std::vector<std::int64_t>{0, 2, 2}), in[1], mode); };
   };
-  const auto index = [](const Shape& shape) {
-    return Sample{shape, domain(0, 4), Sample::Kind::index};
-  };
+  const auto index = [](const Shape& shape) { return Sample{shape, domain(0, 4), Sample::Kind::index}; };
   const Sample table{{4, 3}}, distinct{{4, 3}, domain(-4, 4), Sample::Kind::distinct};
   static const ExampleRow rows[] = {
       {"embedding",
@@ -28,9 +24,7 @@ std::span<const OpEntry> sequence_ops() {
         {"max", {index({5}), distinct}, bags(BagMode::max)}}},
       {"attention",
        {"softmax(s Q Kᵀ + mask) V", "that of the formula"},
-       {{"",
-         {{{2, 3, 2}}, {{2, 4, 2}}, {{2, 4, 3}}},
-         [](In in) { return attention(in[0], in[1], in[2]); }},
+       {{"", {{{2, 3, 2}}, {{2, 4, 2}}, {{2, 4, 3}}}, [](In in) { return attention(in[0], in[1], in[2]); }},
         {"causal",
          {{{3, 2}}, {{3, 2}}, {{3, 2}}},
          [](In in) { return attention(in[0], in[1], in[2], {.causal = true}); }},
@@ -45,12 +39,8 @@ std::span<const OpEntry> sequence_ops() {
          [](In in) { return attention(in[0], in[1], in[2], {.mask = in[3], .scale = 0.3}); }}}},
       {"bilinear",
        {"y_o = aᵀ W_o b + c_o", "sums with the other two factors"},
-       {{"",
-         {{{4, 3}}, {{4, 2}}, {{2, 3, 2}}, {{2}}},
-         [](In in) { return bilinear(in[0], in[1], in[2], in[3]); }},
-        {"vectors",
-         {{{3}}, {{2}}, {{2, 3, 2}}},
-         [](In in) { return bilinear(in[0], in[1], in[2]); }}}},
+       {{"", {{{4, 3}}, {{4, 2}}, {{2, 3, 2}}, {{2}}}, [](In in) { return bilinear(in[0], in[1], in[2], in[3]); }},
+        {"vectors", {{{3}}, {{2}}, {{2, 3, 2}}}, [](In in) { return bilinear(in[0], in[1], in[2]); }}}},
   };
   static const std::vector<OpEntry> all = entries<rows>();
   return all;

@@ -9,14 +9,10 @@ std::vector<OpEntry> slice_examples() {
       {"concat",
        {"joined along an axis", "parts of g"},
        {{"axis 0", {{{2, 3}}, {{1, 3}}}, [](In in) { return concat(in); }},
-        {"axis -1, one empty",
-         {{{2, 1}}, {{2, 0}}, {{2, 2}}},
-         [](In in) { return concat(in, -1); }},
+        {"axis -1, one empty", {{{2, 1}}, {{2, 0}}, {{2, 2}}}, [](In in) { return concat(in, -1); }},
         {"one twice, transposed",
          {{{2, 3}}, {{3, 1}}},
-         [](In in) {
-           return concat({transpose(in[0]), in[1], transpose(in[0])}, 1);
-         }}}},
+         [](In in) { return concat({transpose(in[0]), in[1], transpose(in[0])}, 1); }}}},
       {"stack",
        {"joined along a new axis", "parts of g"},
        {{"axis 0", {{}, {}}, [](In in) { return stack(in); }},
@@ -30,11 +26,7 @@ std::vector<OpEntry> slice_examples() {
            const auto parts = split(in[0], {3, 0, 1}, -1);
            return concat({parts[2], parts[0], parts[1], parts[0]}, 1);
          }},
-        {"one part used",
-         {{{5, 2}}},
-         [](In in) {
-           return split(in[0], {2, 2, 1})[1];
-         }},
+        {"one part used", {{{5, 2}}}, [](In in) { return split(in[0], {2, 2, 1})[1]; }},
         {"into 40", {{{40}}}, [](In in) { return concat(split(flip(in[0], {0}), 1)); }}}},
       {"chunk",
        {"equal parts along an axis", "g at its place, 0 elsewhere"},

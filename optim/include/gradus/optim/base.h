@@ -129,29 +129,20 @@ class OptimizerOf : public Optimizer {
  public:
   using Options = OptionsType;
 
-  explicit OptimizerOf(std::vector<Parameter> parameters,
-                       Options options = {},
-                       CallSite site = CallSite::here()) {
+  explicit OptimizerOf(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here()) {
     add_group(std::move(parameters), std::move(options), site);
   }
   /// More parameters, with options of their own: `adam.add_group(biases, {.weight_decay = 0})`.
-  void add_group(std::vector<Parameter> parameters,
-                 Options options = {},
-                 CallSite site = CallSite::here()) {
+  void add_group(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here()) {
     const gradus::detail::SitePin pin(site);
     if constexpr (requires { check(options); }) check(options);
     add_parameters(std::move(parameters));
     options_.push_back(std::move(options));
   }
-  const Options& options(int group = 0) const {
-    return options_[static_cast<std::size_t>(checked(group))];
-  }
+  const Options& options(int group = 0) const { return options_[static_cast<std::size_t>(checked(group))]; }
 
  protected:
-  virtual void update(const Options& options,
-                      Tensor& parameter,
-                      const Tensor& gradient,
-                      Slot& slot) = 0;
+  virtual void update(const Options& options, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
 
  private:
   void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
@@ -175,9 +166,8 @@ class OptimizerOf : public Optimizer {
   }
   Numbers numbers(int group) const final {
     Numbers result;
-    visit_numbers(
-        options_[static_cast<std::size_t>(group)],
-        [&](const std::string& name, auto value) { result[name] = static_cast<double>(value); });
+    visit_numbers(options_[static_cast<std::size_t>(group)],
+                  [&](const std::string& name, auto value) { result[name] = static_cast<double>(value); });
     return result;
   }
   void set_numbers(const std::vector<Numbers>& groups) final {
@@ -194,8 +184,7 @@ class OptimizerOf : public Optimizer {
   static void visit_numbers(O& options, F&& f) {
     if constexpr (nn::Reflectable<O>)
       nn::visit_fields(options, [&](std::string_view name, auto& value) {
-        if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>)
-          f(std::string(name), value);
+        if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>) f(std::string(name), value);
       });
     else
       f("lr", options.lr);

@@ -24,9 +24,7 @@ double clip_grad_norm(const std::vector<Parameter>& parameters,
 
 /// Restricts each element of the gradients to [-value, value]. NaN stays.
 ///   errors    ArgumentError if value is negative or NaN
-void clip_grad_value(const std::vector<Parameter>& parameters,
-                     double value,
-                     CallSite site = CallSite::here());
+void clip_grad_value(const std::vector<Parameter>& parameters, double value, CallSite site = CallSite::here());
 
 }  // namespace gradus::optim
 GRADUS_EXPORT_END

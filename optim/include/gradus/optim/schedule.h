@@ -25,8 +25,8 @@ class Curve {
   /// 1 always.
   Curve() : Curve([](double) { return 1.0; }) {}
   template <class F>
-    requires std::convertible_to < std::invoke_result_t<const F&, double>,
-  double > Curve(F f) : f_(std::move(f)) {}
+    requires std::convertible_to<std::invoke_result_t<const F&, double>, double>
+  Curve(F f) : f_(std::move(f)) {}
 
   double operator()(double t) const { return f_(t); }
 
@@ -46,18 +46,13 @@ class Curve {
 /// `factor` before `length`, then 1.
 Curve constant(double factor = 1.0 / 3, double length = 5, CallSite site = CallSite::here());
 /// From `start` to `end` in a straight line of that length, then `end`.
-Curve linear(double start = 1.0 / 3,
-             double end = 1,
-             double length = 5,
-             CallSite site = CallSite::here());
+Curve linear(double start = 1.0 / 3, double end = 1, double length = 5, CallSite site = CallSite::here());
 /// linear(start, 1, length): rates rise to the optimiser's own.
 Curve warmup(double length, double start = 0, CallSite site = CallSite::here());
 /// gamma^floor(t / size).
 Curve step_decay(double size, double gamma = 0.1, CallSite site = CallSite::here());
 /// gamma^(milestones up to t, t included).
-Curve multi_step(std::vector<double> milestones,
-                 double gamma = 0.1,
-                 CallSite site = CallSite::here());
+Curve multi_step(std::vector<double> milestones, double gamma = 0.1, CallSite site = CallSite::here());
 /// gamma^t.
 Curve exponential(double gamma, CallSite site = CallSite::here());
 /// 1 / (1 + decay t).
@@ -69,10 +64,7 @@ Curve polynomial(double length, double power = 1, CallSite site = CallSite::here
 Curve cosine_annealing(double length, double floor = 0, CallSite site = CallSite::here());
 /// Half a period of it, begun anew after length, length + growth length, length + growth length + growth^2
 /// length … (with restarts). ArgumentError unless growth >= 1.
-Curve cosine_warm_restarts(double length,
-                           double growth = 1,
-                           double floor = 0,
-                           CallSite site = CallSite::here());
+Curve cosine_warm_restarts(double length, double growth = 1, double floor = 0, CallSite site = CallSite::here());
 
 /// Curves of a rate and of a momentum that moves against it; the momentum's values are absolute.
 struct RateAndMomentum {
@@ -102,9 +94,7 @@ struct OneCycleOptions {
 };
 /// One cycle of `length` steps (times 0 … length - 1), whose top is 1: the optimiser's own rate (Smith & Topin
 /// 2017, arXiv:1708.07120). ArgumentError unless 0 < warm < 1 (three phases: at most a half).
-RateAndMomentum one_cycle(double length,
-                          const OneCycleOptions& options = {},
-                          CallSite site = CallSite::here());
+RateAndMomentum one_cycle(double length, const OneCycleOptions& options = {}, CallSite site = CallSite::here());
 
 /// Sets the rate of each of an optimiser's groups to the one it had when the schedule was made, times a
 /// curve. It makes itself felt at once, then with each `step`. The optimiser must outlive it.
@@ -149,9 +139,7 @@ struct PlateauOptions {
 ///   errors    ArgumentError unless 0 <= factor < 1 and the other numbers are 0 or more
 class ReduceOnPlateau {
  public:
-  explicit ReduceOnPlateau(Optimizer& optimizer,
-                           PlateauOptions options = {},
-                           CallSite site = CallSite::here());
+  explicit ReduceOnPlateau(Optimizer& optimizer, PlateauOptions options = {}, CallSite site = CallSite::here());
 
   /// A report of the measure; NaN is no progress. True if rates were reduced.
   bool step(double measure);

@@ -31,9 +31,7 @@ constexpr std::size_t size_of(DType dtype) {
   return 0;
 }
 
-constexpr bool is_floating(DType dtype) {
-  return dtype == DType::float32 || dtype == DType::float64;
-}
+constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
 /// The type that holds values of both: bool < int64 < float32 < float64.
 constexpr DType promote(DType a, DType b) {
@@ -42,8 +40,8 @@ constexpr DType promote(DType a, DType b) {
 }
 
 template <class T>
-inline constexpr bool is_element = std::is_same_v<T, float> || std::is_same_v<T, double> ||
-                                   std::is_same_v<T, std::int64_t> || std::is_same_v<T, bool>;
+inline constexpr bool is_element =
+    std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, bool>;
 
 template <class T>
   requires is_element<T>

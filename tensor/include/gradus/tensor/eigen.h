@@ -22,12 +22,9 @@ template <class T>
 ConstMatrixMap<T> as_eigen(const Tensor& x, CallSite site = CallSite::here()) {
   const T* data = x.data<T>(site);
   for (std::int64_t stride : x.strides())
-    if (stride < 0)
-      detail::fail<ShapeError>(
-          "as_eigen", "expected strides >= 0, got " + to_string(x.strides()), site);
+    if (stride < 0) detail::fail<ShapeError>("as_eigen", "expected strides >= 0, got " + to_string(x.strides()), site);
   if (x.rank() == 1) return {data, 1, x.size(0), EigenStride(0, x.strides()[0])};
-  if (x.rank() != 2)
-    detail::fail<ShapeError>("as_eigen", "expected rank 1 or 2, got " + to_string(x.shape()), site);
+  if (x.rank() != 2) detail::fail<ShapeError>("as_eigen", "expected rank 1 or 2, got " + to_string(x.shape()), site);
   return {data, x.size(0), x.size(1), EigenStride(x.strides()[0], x.strides()[1])};
 }
 
@@ -35,10 +32,7 @@ ConstMatrixMap<T> as_eigen(const Tensor& x, CallSite site = CallSite::here()) {
 template <class T>
 MatrixMap<T> as_mutable_eigen(Tensor& x, CallSite site = CallSite::here()) {
   const auto map = as_eigen<T>(x, site);
-  return {x.mutable_data<T>(),
-          map.rows(),
-          map.cols(),
-          EigenStride(map.outerStride(), map.innerStride())};
+  return {x.mutable_data<T>(), map.rows(), map.cols(), EigenStride(map.outerStride(), map.innerStride())};
 }
 
 /// A copy of any dense Eigen expression: a matrix [rows, cols], or [n] for a vector type.
@@ -48,8 +42,7 @@ Tensor from_eigen(const Eigen::DenseBase<Derived>& values) {
   Shape shape{static_cast<std::int64_t>(values.rows()), static_cast<std::int64_t>(values.cols())};
   if constexpr (Derived::IsVectorAtCompileTime) shape = {static_cast<std::int64_t>(values.size())};
   Tensor result = empty(shape, dtype_of<T>);
-  Eigen::Map<EigenMatrix<T>>(result.mutable_data<T>(), values.rows(), values.cols()) =
-      values.derived();
+  Eigen::Map<EigenMatrix<T>>(result.mutable_data<T>(), values.rows(), values.cols()) = values.derived();
   return result;
 }
 

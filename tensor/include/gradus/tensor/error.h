@@ -16,8 +16,7 @@ struct CallSite {
   const char* file = nullptr;
   std::uint32_t line = 0;
 
-  static constexpr CallSite here(const char* file = __builtin_FILE(),
-                                 std::uint32_t line = __builtin_LINE()) {
+  static constexpr CallSite here(const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) {
     return {file, line};
   }
 };

@@ -1,7 +1,8 @@
 #pragma once
 
-// What public headers declare between GRADUS_EXPORT_BEGIN and GRADUS_EXPORT_END is visible outside a shared library, whatever
-// -fvisibility says, and stays as -fvisibility says in static ones; GRADUS_EXPORT is the same for one explicit instantiation.
+// What public headers declare between GRADUS_EXPORT_BEGIN and GRADUS_EXPORT_END is visible outside a shared library,
+// whatever -fvisibility says, and stays as -fvisibility says in static ones; GRADUS_EXPORT is the same for one explicit
+// instantiation.
 
 #ifdef GRADUS_STATIC
 #define GRADUS_EXPORT

@@ -17,8 +17,7 @@ inline float from_half(std::uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
   float value = 0;
   if (exponent == 31)
-    value = fraction == 0 ? std::numeric_limits<float>::infinity()
-                          : std::numeric_limits<float>::quiet_NaN();
+    value = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
   else if (exponent == 0)
     value = std::ldexp(static_cast<float>(fraction), -24);
   else
@@ -27,9 +26,7 @@ inline float from_half(std::uint16_t bits) {
 }
 
 /// bfloat16: the upper half of a binary32.
-inline float from_bfloat16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
+inline float from_bfloat16(std::uint16_t bits) { return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16); }
 
 }  // namespace gradus::detail
 GRADUS_EXPORT_END

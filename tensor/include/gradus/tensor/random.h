@@ -10,8 +10,7 @@ namespace gradus {
 namespace detail {
 
 /// Philox4x32-10 itself: a bijection of the counter for each key.
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
-                                    std::array<std::uint32_t, 2> key);
+std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key);
 
 }  // namespace detail
 
@@ -92,9 +91,7 @@ Tensor bernoulli(const Shape& shape,
                  Generator& generator = default_generator(),
                  CallSite site = CallSite::here());
 /// 0 … n - 1 in random order (Fisher–Yates), int64.
-Tensor permutation(std::int64_t n,
-                   Generator& generator = default_generator(),
-                   CallSite site = CallSite::here());
+Tensor permutation(std::int64_t n, Generator& generator = default_generator(), CallSite site = CallSite::here());
 
 }  // namespace gradus
 GRADUS_EXPORT_END

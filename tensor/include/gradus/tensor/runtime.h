@@ -20,10 +20,7 @@ namespace detail {
 
 /// Runs `body(context, begin, end)` over parts of [0, n) of at least `grain` on the threads allowed. The
 /// parts depend on n and grain alone when deterministic. An exception in a part reaches the caller.
-void parallel_for(std::int64_t n,
-                  std::int64_t grain,
-                  void (*body)(void*, std::int64_t, std::int64_t),
-                  void* closure);
+void parallel_for(std::int64_t n, std::int64_t grain, void (*body)(void*, std::int64_t, std::int64_t), void* closure);
 
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {

@@ -18,8 +18,7 @@ inline constexpr int kMaxRank = 8;
 class Shape {
  public:
   constexpr Shape() = default;
-  Shape(std::initializer_list<std::int64_t> sizes)
-      : Shape(std::span(sizes.begin(), sizes.size())) {}
+  Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
   /// ShapeError if there are more than `kMaxRank`.
   explicit Shape(std::span<const std::int64_t> sizes);
 
@@ -60,10 +59,7 @@ class Shape {
 std::string to_string(const Shape& shape);
 
 /// The shape both broadcast to by NumPy's rule; ShapeError, named by `op`, if there is none.
-Shape broadcast_shapes(const Shape& a,
-                       const Shape& b,
-                       const char* op = "broadcast_shapes",
-                       CallSite site = {});
+Shape broadcast_shapes(const Shape& a, const Shape& b, const char* op = "broadcast_shapes", CallSite site = {});
 
 /// `axis` counted from the front; negative axes count from the back.
 /// IndexError, named by `op`, if it is out of range.

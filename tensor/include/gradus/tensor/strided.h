@@ -20,9 +20,7 @@ struct Loops {
   std::int64_t inner_stride(int k) const { return rank == 0 ? 1 : strides[k][rank - 1]; }
 
   /// `operands[k]` are `shape_rank` strides of operand k for `shape`.
-  Loops(int shape_rank,
-        const std::int64_t* shape,
-        const std::array<const std::int64_t*, N>& operands) {
+  Loops(int shape_rank, const std::int64_t* shape, const std::array<const std::int64_t*, N>& operands) {
     for (int d = 0; d < shape_rank; ++d) {
       if (shape[d] == 1) continue;
       bool merge = rank > 0;
@@ -50,8 +48,7 @@ struct Loops {
       for (; d >= 0; --d) {
         for (int k = 0; k < N; ++k) offsets[static_cast<std::size_t>(k)] += strides[k][d];
         if (++index[d] < sizes[d]) break;
-        for (int k = 0; k < N; ++k)
-          offsets[static_cast<std::size_t>(k)] -= strides[k][d] * sizes[d];
+        for (int k = 0; k < N; ++k) offsets[static_cast<std::size_t>(k)] -= strides[k][d] * sizes[d];
         index[d] = 0;
       }
       if (d < 0) return;

@@ -161,43 +161,28 @@ Tensor empty(const Shape& shape, DType dtype = float32, CallSite site = CallSite
 Tensor empty_like(const Tensor& x);
 Tensor zeros(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
 Tensor ones(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
-Tensor full(const Shape& shape,
-            double value,
-            DType dtype = float32,
-            CallSite site = CallSite::here());
+Tensor full(const Shape& shape, double value, DType dtype = float32, CallSite site = CallSite::here());
 Tensor zeros_like(const Tensor& x);
 Tensor ones_like(const Tensor& x);
 Tensor full_like(const Tensor& x, double value);
 /// start, start + step, … below (or, with a negative step, above) `stop`. ArgumentError if step is 0
 /// or not finite.
-Tensor arange(double start,
-              double stop,
-              double step = 1,
-              DType dtype = float32,
-              CallSite site = CallSite::here());
+Tensor arange(double start, double stop, double step = 1, DType dtype = float32, CallSite site = CallSite::here());
 Tensor arange(std::int64_t n, DType dtype = int64, CallSite site = CallSite::here());
 /// `n` values from `start` to `stop`, both included.
-Tensor linspace(double start,
-                double stop,
-                std::int64_t n,
-                DType dtype = float32,
-                CallSite site = CallSite::here());
+Tensor linspace(double start, double stop, std::int64_t n, DType dtype = float32, CallSite site = CallSite::here());
 /// Ones on the diagonal of an [n, m] matrix; m is n if left out.
-Tensor eye(std::int64_t n,
-           std::int64_t m = -1,
-           DType dtype = float32,
-           CallSite site = CallSite::here());
+Tensor eye(std::int64_t n, std::int64_t m = -1, DType dtype = float32, CallSite site = CallSite::here());
 
 /// Values in row-major order. ShapeError if their number is not that of the shape.
 template <class T>
-  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
-                                            const Shape& shape,
-                                            CallSite site = CallSite::here());
+  requires is_element<T>
+Tensor from_vector(const std::vector<T>& values, const Shape& shape, CallSite site = CallSite::here());
 template <class T>
-  requires is_element<T> Tensor from_vector(const std::vector<T>& values,
-                                            CallSite site = CallSite::here()) {
-    return from_vector(values, {static_cast<std::int64_t>(values.size())}, site);
-  }
+  requires is_element<T>
+Tensor from_vector(const std::vector<T>& values, CallSite site = CallSite::here()) {
+  return from_vector(values, {static_cast<std::int64_t>(values.size())}, site);
+}
 
 namespace detail {
 
@@ -205,32 +190,33 @@ namespace detail {
 class Nested {
  public:
   template <class T>
-    requires std::is_arithmetic_v<T> Nested(T value)
-        : value_(static_cast<double>(value)),
-          whole_(whole_part(value)),
-          kind_(std::is_same_v<T, bool> ? DType::boolean
-                : std::is_integral_v<T> ? DType::int64
-                                        : DType::float32) {}
-    Nested(std::initializer_list<Nested> items) : items_(items), is_list_(true) {}
+    requires std::is_arithmetic_v<T>
+  Nested(T value)
+      : value_(static_cast<double>(value)),
+        whole_(whole_part(value)),
+        kind_(std::is_same_v<T, bool> ? DType::boolean
+              : std::is_integral_v<T> ? DType::int64
+                                      : DType::float32) {}
+  Nested(std::initializer_list<Nested> items) : items_(items), is_list_(true) {}
 
-   private:
-    friend Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
-    template <class T>
-    static std::int64_t whole_part(T value) {
-      if constexpr (std::is_integral_v<T>)
-        return static_cast<std::int64_t>(value);
-      else
-        return 0;
-    }
-    void measure(Shape& shape, int depth, DType& dtype, CallSite site) const;
-    template <class T>
-    void collect(std::vector<T>& out) const;
+ private:
+  friend Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
+  template <class T>
+  static std::int64_t whole_part(T value) {
+    if constexpr (std::is_integral_v<T>)
+      return static_cast<std::int64_t>(value);
+    else
+      return 0;
+  }
+  void measure(Shape& shape, int depth, DType& dtype, CallSite site) const;
+  template <class T>
+  void collect(std::vector<T>& out) const;
 
-    std::vector<Nested> items_;
-    double value_ = 0;
-    std::int64_t whole_ = 0;  // exact where the number is whole
-    DType kind_ = DType::boolean;
-    bool is_list_ = false;
+  std::vector<Nested> items_;
+  double value_ = 0;
+  std::int64_t whole_ = 0;  // exact where the number is whole
+  DType kind_ = DType::boolean;
+  bool is_list_ = false;
 };
 Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
 
@@ -238,13 +224,10 @@ Tensor nested_tensor(const Nested& values, const DType* dtype, CallSite site);
 
 /// From nested braces: `tensor({{1.0, 2.0}, {3.0, 4.0}})`. Without a dtype: float32 where a number has
 /// a fraction or point, else int64, or bool. ShapeError if the rows are ragged.
-inline Tensor tensor(std::initializer_list<detail::Nested> values,
-                     CallSite site = CallSite::here()) {
+inline Tensor tensor(std::initializer_list<detail::Nested> values, CallSite site = CallSite::here()) {
   return detail::nested_tensor(values, nullptr, site);
 }
-inline Tensor tensor(std::initializer_list<detail::Nested> values,
-                     DType dtype,
-                     CallSite site = CallSite::here()) {
+inline Tensor tensor(std::initializer_list<detail::Nested> values, DType dtype, CallSite site = CallSite::here()) {
   return detail::nested_tensor(values, &dtype, site);
 }
 /// One number, of rank zero.

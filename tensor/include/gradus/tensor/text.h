@@ -21,11 +21,9 @@ std::size_t columns(std::string_view text);
 /// 1234567 as "1,234,567".
 std::string with_commas(std::int64_t n);
 
-/// Of a word that is none of those that are known: "expected a layer, got 'rleu' (did you mean 'relu'?)", or with all of
-/// them, unless they are very many, where none is near.
-std::string unknown_word(std::string_view what,
-                         std::string_view word,
-                         std::span<const std::string_view> known);
+/// Of a word that is none of those that are known: "expected a layer, got 'rleu' (did you mean 'relu'?)", or with all
+/// of them, unless they are very many, where none is near.
+std::string unknown_word(std::string_view what, std::string_view word, std::span<const std::string_view> known);
 /// The same for things that have a `name`.
 template <class Things>
 std::string unknown_word(std::string_view what, std::string_view word, const Things& known) {

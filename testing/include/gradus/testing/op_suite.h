@@ -53,9 +53,7 @@ constexpr bool is_elementwise = requires(const F& f) {
   { f.op() } -> std::convertible_to<const OpClass&>;
 };
 template <class F>
-constexpr bool is_op_function = requires {
-  F::op_type::info;
-};
+constexpr bool is_op_function = requires { F::op_type::info; };
 template <class F>
 constexpr bool is_plain = requires(const F& f) {
   F::op_arity;
@@ -77,10 +75,7 @@ const OpInfo& info_of(const F& f) {
 Tensor join(std::span<const Tensor> results);
 
 template <class F>
-std::vector<Subject> of(const char* text,
-                        const F& f,
-                        const std::vector<Sample>& inputs,
-                        int results) {
+std::vector<Subject> of(const char* text, const F& f, const std::vector<Sample>& inputs, int results) {
   Subject s{text, nullptr, {"", inputs, {}}};
   if constexpr (is_op<F>) {
     s.name = info_of(f).name;
@@ -120,33 +115,27 @@ std::vector<Subject> subjects(const char* text, const F& f, const std::vector<Sa
   return detail::of(text, f, inputs, results);
 }
 template <class F, class... More>
-std::vector<Subject> subjects(const char* text,
-                              const F& f,
-                              const Sample& first,
-                              const More&... more) {
+std::vector<Subject> subjects(const char* text, const F& f, const Sample& first, const More&... more) {
   return subjects(text, f, std::vector<Sample>{first, more...});
 }
 /// With inputs [2, 3], drawn from one domain each, or all from one. An op that is no lambda then has to take
 /// inputs of that shape.
 template <class F, class... More>
-  requires detail::is_op<F> std::vector<Subject> subjects(const char* text,
-                                                          const F& f,
-                                                          const Domain& first,
-                                                          const More&... more) {
-    std::vector<Domain> domains{first, more...};
-    std::vector<Sample> inputs;
-    const int arity = detail::info_of(f).arity;  // or kVariadic
-    for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
-      inputs.push_back(
-          {{2, 3},
-           domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
-    return subjects(text, f, inputs);
-  }
+  requires detail::is_op<F>
+std::vector<Subject> subjects(const char* text, const F& f, const Domain& first, const More&... more) {
+  std::vector<Domain> domains{first, more...};
+  std::vector<Sample> inputs;
+  const int arity = detail::info_of(f).arity;  // or kVariadic
+  for (int i = 0; i < std::max(arity, static_cast<int>(domains.size())); ++i)
+    inputs.push_back({{2, 3}, domains[std::min<std::size_t>(static_cast<std::size_t>(i), domains.size() - 1)]});
+  return subjects(text, f, inputs);
+}
 /// With inputs [2, 3] from the op's own domain.
 template <class F>
-  requires detail::is_op<F> std::vector<Subject> subjects(const char* text, const F& f) {
-    return subjects(text, f, detail::info_of(f).domain);
-  }
+  requires detail::is_op<F>
+std::vector<Subject> subjects(const char* text, const F& f) {
+  return subjects(text, f, detail::info_of(f).domain);
+}
 
 }  // namespace gradus::op_suite
 GRADUS_EXPORT_END

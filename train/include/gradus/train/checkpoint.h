@@ -22,7 +22,7 @@ class Part : public optim::Stateful {
   template <class T>
   Part(std::string as, T& object) : Stateful(std::move(as), object) {}
   template <nn::Model M>
-    requires(!requires(M & object, const optim::State& state) { object.set_state(state); })
+    requires(!requires(M& object, const optim::State& state) { object.set_state(state); })
   Part(std::string as, M& model) : Part(std::move(as), nn::detail::ref(model)) {}
   Part(std::string as, nn::ModuleRef model);
   Part(std::string as, data::Loader& loader);

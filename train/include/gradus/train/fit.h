@@ -120,19 +120,11 @@ struct AnyModel {
 };
 template <class M>
 AnyModel any_model(M& model) {
-  return {nn::detail::ref(model), &model, [](void* object, Arg x) -> Tensor {
-            return (*static_cast<M*>(object))(x);
-          }};
+  return {nn::detail::ref(model), &model, [](void* object, Arg x) -> Tensor { return (*static_cast<M*>(object))(x); }};
 }
 
-Record fit(const AnyModel& model,
-           const data::Splits& data,
-           const FitOptions& options,
-           CallSite site);
-Score evaluate(const AnyModel& model,
-               const data::Dataset& data,
-               const EvaluateOptions& options,
-               CallSite site);
+Record fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site);
+Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateOptions& options, CallSite site);
 
 }  // namespace detail
 
@@ -153,10 +145,7 @@ Score evaluate(const AnyModel& model,
 ///             load_checkpoint. After an error the weights are as before the call, and so are all
 ///             files but the checkpoint and, where the loss exploded, the run's.
 template <nn::Model M>
-Record fit(M& model,
-           const data::Splits& data,
-           const FitOptions& options = {},
-           CallSite site = CallSite::here()) {
+Record fit(M& model, const data::Splits& data, const FitOptions& options = {}, CallSite site = CallSite::here()) {
   return detail::fit(detail::any_model(model), data, options, site);
 }
 
