@@ -1,23 +1,14 @@
 #include "command.h"
 
+#include "gradus/tensor/from_chars.h"
+
 #include <fmt/format.h>
 #include <fmt/ostream.h>
 
-#include <charconv>
 #include <cmath>
 #include <sstream>
 
 namespace gradus::cli {
-namespace {
-
-template <class T>
-bool parse(const std::string& text, T& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-}  // namespace
-
 Options::Options(const char* command,
                  const po::options_description& known,
                  const std::vector<std::string>& arguments,
@@ -69,22 +60,22 @@ std::string Options::text(const char* name) const {
 
 double Options::number(const char* name, double otherwise, double least, double most) const {
   if (!has(name)) return otherwise;
-  double value = 0;
-  if (!parse(text(name), value) || !(value >= least && value <= most)) {
+  const auto value = gradus::detail::from_text<double>(text(name));
+  if (!value || !(*value >= least && *value <= most)) {
     const std::string range =
         std::isinf(most) ? fmt::format(">= {}", least) : fmt::format("from {} to {}", least, most);
     throw UsageError(fmt::format("--{}: expected a number {}, got '{}'", name, range, text(name)));
   }
-  return value;
+  return *value;
 }
 
 std::int64_t Options::whole(const char* name, std::int64_t otherwise, std::int64_t least, std::int64_t most) const {
   if (!has(name)) return otherwise;
-  std::int64_t value = 0;
-  if (!parse(text(name), value) || value < least || value > most)
+  const auto value = gradus::detail::from_text<std::int64_t>(text(name));
+  if (!value || *value < least || *value > most)
     throw UsageError(
         fmt::format("--{}: expected a whole number from {} to {}, got '{}'", name, least, most, text(name)));
-  return value;
+  return *value;
 }
 
 std::string table_cell(std::string_view text) {

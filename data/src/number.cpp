@@ -3,7 +3,6 @@
 #include "gradus/tensor/from_chars.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <string>
 
@@ -61,9 +60,7 @@ Number parse_number(std::string_view text, char decimal) {
 
 std::optional<std::int64_t> parse_whole(std::string_view text, char decimal) {
   const std::string_view plain = without_plus(text);
-  std::int64_t whole = 0;
-  const auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), whole);
-  if (error == std::errc() && end == plain.data() + plain.size()) return whole;
+  if (const auto whole = gradus::detail::from_text<std::int64_t>(plain)) return whole;
   const std::optional<double> value = parse_number(text, decimal).value;
   if (!value || *value != std::floor(*value) || !(std::abs(*value) < 0x1p53)) return {};
   return static_cast<std::int64_t>(*value);

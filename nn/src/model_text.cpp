@@ -21,12 +21,7 @@ using init::Nonlinearity;
 
 constexpr std::int64_t kMostWeights = std::int64_t{1} << 32;  // of one layer
 
-/// A layer of the text: its word, where that stands, and its numbers.
-struct Item {
-  std::string_view word;
-  std::size_t at = 0;  // from 0
-  std::vector<std::string_view> arguments;
-};
+using gradus::detail::Phrase;
 
 /// What the words build on: the shape of a row so far, and the layers.
 struct Build {
@@ -43,10 +38,9 @@ struct Build {
 };
 
 /// Reports a mistake, and where in the text it is.
-[[noreturn]] void refuse(const Item& item, const std::string& what) {
-  gradus::detail::fail<ArgumentError>("model", fmt::format("{} at position {}", what, item.at + 1));
+[[noreturn]] void refuse(const Phrase& phrase, const std::string& what) {
+  gradus::detail::fail<ArgumentError>("model", fmt::format("{} at position {}", what, phrase.at + 1));
 }
-std::string spell(const Item& item) { return fmt::format("{}", fmt::join(item.arguments, " ")); }
 
 struct Word;
 std::string usage_of(const Word& word);
@@ -54,9 +48,9 @@ std::string usage_of(const Word& word);
 /// The numbers of a word, checked.
 class Numbers {
  public:
-  Numbers(const Word& word, const Item& item) : word_(word), item_(item) {}
+  Numbers(const Word& word, const Phrase& phrase) : word_(word), phrase_(phrase) {}
 
-  bool has(std::size_t i) const { return i + 1 < item_.arguments.size(); }
+  bool has(std::size_t i) const { return i + 1 < phrase_.words.size(); }
   std::int64_t whole(std::size_t i, std::int64_t least) const {
     const double value = number(i);
     if (value != std::floor(value) || value < static_cast<double>(least) || value > 1e9)
@@ -64,22 +58,21 @@ class Numbers {
     return static_cast<std::int64_t>(value);
   }
   double number(std::size_t i) const {
-    const std::string_view text = item_.arguments[i + 1];
-    double value = 0;
-    const auto [end, error] = gradus::detail::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) wrong("a number");
-    return value;
+    const std::string_view text = phrase_.words[i + 1];
+    const std::optional<double> value = gradus::detail::from_text<double>(text);
+    if (!value || !std::isfinite(*value)) wrong("a number");
+    return *value;
   }
   [[noreturn]] void wrong(const std::string& expected) const {
-    refuse(item_, fmt::format("expected {} for '{}', got '{}'", expected, usage_of(word_), spell(item_)));
+    refuse(phrase_, fmt::format("expected {} for '{}', got '{}'", expected, usage_of(word_), spell(phrase_)));
   }
   [[noreturn]] void wrong_shape(const std::string& expected, const Shape& shape) const {
-    refuse(item_, fmt::format("expected rows of {} for '{}', got {}", expected, spell(item_), to_string(shape)));
+    refuse(phrase_, fmt::format("expected rows of {} for '{}', got {}", expected, spell(phrase_), to_string(shape)));
   }
 
  private:
   const Word& word_;
-  const Item& item_;
+  const Phrase& phrase_;
 };
 
 struct Word {
@@ -235,58 +228,35 @@ std::string usage_of(const Word& word) {
   return word.numbers.empty() ? std::string(word.name) : fmt::format("{} {}", word.name, word.numbers);
 }
 
-const Word& find_word(const Item& item) {
+const Word& find_word(const Phrase& phrase) {
   for (const Word& word : kWords)
-    if (word.name == item.word) return word;
-  refuse(item, gradus::detail::unknown_word("a layer", item.word, kWords));
+    if (word.name == phrase.words[0]) return word;
+  refuse(phrase, gradus::detail::unknown_word("a layer", phrase.words[0], kWords));
 }
 
-void check_count(const Word& word, const Item& item) {
+void check_count(const Word& word, const Phrase& phrase) {
   const auto count = [&](char c) {
     return static_cast<std::size_t>(std::count(word.numbers.begin(), word.numbers.end(), c));
   };
   const std::size_t most = word.numbers.empty() ? 0 : 1 + count(' '), least = most - count('[');
-  const std::size_t got = item.arguments.size() - 1;
-  if (got < least || got > most) refuse(item, fmt::format("expected '{}', got '{}'", usage_of(word), spell(item)));
-}
-
-bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-std::vector<Item> split_text(std::string_view text) {
-  std::vector<Item> items(1);
-  for (std::size_t i = 0; i < text.size();) {
-    if (text[i] == ',') {
-      items.emplace_back().at = i++;
-    } else if (is_blank(text[i])) {
-      ++i;
-    } else {
-      const std::size_t start = i;
-      while (i < text.size() && text[i] != ',' && !is_blank(text[i])) ++i;
-      Item& item = items.back();
-      item.arguments.push_back(text.substr(start, i - start));
-      if (item.arguments.size() == 1) {
-        item.word = item.arguments[0];
-        item.at = start;
-      }
-    }
-  }
-  for (const Item& item : items)
-    if (item.word.empty())
-      gradus::detail::fail<ArgumentError>(
-          "model", fmt::format("expected a layer at position {} of '{}', got none", item.at + 1, text));
-  return items;
+  const std::size_t got = phrase.words.size() - 1;
+  if (got < least || got > most) refuse(phrase, fmt::format("expected '{}', got '{}'", usage_of(word), spell(phrase)));
 }
 
 }  // namespace
 
 Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator) {
   Build b{.shape = input, .generator = generator, .layers = {}};
-  const std::vector<Item> items = split_text(text);
-  for (const Item& item : items) {
-    const Word& word = find_word(item);
-    check_count(word, item);
+  const std::vector<Phrase> layers = gradus::detail::phrases(text);
+  for (const Phrase& phrase : layers)
+    if (phrase.words.empty())
+      gradus::detail::fail<ArgumentError>(
+          "model", fmt::format("expected a layer at position {} of '{}', got none", phrase.at + 1, text));
+  for (const Phrase& phrase : layers) {
+    const Word& word = find_word(phrase);
+    check_count(word, phrase);
     if (word.bends) settle(b, *word.bends);
-    word.build(b, Numbers(word, item));
+    word.build(b, Numbers(word, phrase));
   }
   settle(b, Nonlinearity::linear);
   return Sequential(std::move(b.layers));

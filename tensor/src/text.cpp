@@ -65,18 +65,34 @@ std::string unknown_word(std::string_view what, std::string_view word, std::span
   return fmt::format("expected {}, got '{}'{}", what, word, hint);
 }
 
+std::vector<Phrase> phrases(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\n\r", kEnds = " \t\n\r,";
+  std::vector<Phrase> list(1);
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == ',') {
+      list.emplace_back().at = ++i;
+    } else if (kBlanks.find(text[i]) != std::string_view::npos) {
+      ++i;
+    } else {
+      Phrase& phrase = list.back();
+      if (phrase.words.empty()) phrase.at = i;
+      phrase.words.push_back(text.substr(i, text.find_first_of(kEnds, i) - i));
+      i += phrase.words.back().size();
+    }
+  }
+  return list;
+}
+
+std::string spell(const Phrase& phrase) { return fmt::format("{}", fmt::join(phrase.words, " ")); }
+
 bool is_utf8(std::string_view text) {
   for (std::size_t i = 0; i < text.size();) {
     const auto lead = static_cast<unsigned char>(text[i++]);
     const int more = lead < 0x80 ? 0 : lead < 0xc2 ? -1 : lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
     if (more < 0 || lead > 0xf4) return false;
     // The second byte's range depends on the first: that leaves out what is overlong or too large.
-    unsigned low = lead == 0xe0   ? 0xa0
-                   : lead == 0xf0 ? 0x90
-                                  : 0x80,
-             high = lead == 0xed   ? 0x9f
-                    : lead == 0xf4 ? 0x8f
-                                   : 0xbf;
+    unsigned low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
+    unsigned high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
     for (int k = 0; k < more; ++k, ++i, low = 0x80, high = 0xbf) {
       if (i == text.size()) return false;
       const auto c = static_cast<unsigned char>(text[i]);

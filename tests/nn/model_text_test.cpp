@@ -143,7 +143,7 @@ TEST(ModelText, MistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(refusal("maxout 3"), "model: expected rows of a size that 3 divides for 'maxout 3', got [4] at position 1");
   for (const char* empty : {"", " ", "fc 3,", ",fc 3", "fc 3,, relu"})
     EXPECT_NE(refusal(empty).find("expected a layer at position "), std::string::npos) << empty;
-  EXPECT_EQ(refusal("fc 3,, relu"), "model: expected a layer at position 5 of 'fc 3,, relu', got none");
+  EXPECT_EQ(refusal("fc 3,, relu"), "model: expected a layer at position 6 of 'fc 3,, relu', got none");
   EXPECT_NE(refusal("fc 1000000000", {1000000}).find("fits in memory"), std::string::npos);
 }
 

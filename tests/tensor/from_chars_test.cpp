@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string_view>
 
 namespace gradus::detail {
@@ -37,6 +39,14 @@ TEST(FromChars, TakesWhatTheStandardTakes) {
   EXPECT_TRUE(std::isnan(x));
   EXPECT_EQ(parse("1e999", x), "!");
   EXPECT_EQ(parse("1e-999", x), "!");
+}
+
+TEST(FromText, TakesTheWholeTextAndWhatFits) {
+  EXPECT_EQ(from_text<double>("-1.5e3"), -1500);
+  EXPECT_EQ(from_text<int>("12"), 12);
+  EXPECT_EQ(from_text<std::int64_t>("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+  for (const char* text : {"", "1 ", " 1", "+1", "1x", "1e999"}) EXPECT_FALSE(from_text<double>(text)) << text;
+  for (const char* text : {"", "1.0", "2147483648", "0x1"}) EXPECT_FALSE(from_text<int>(text)) << text;
 }
 
 }  // namespace

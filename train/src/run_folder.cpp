@@ -2,13 +2,13 @@
 
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/file.h"
+#include "gradus/tensor/from_chars.h"
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <system_error>
 #include <utility>
@@ -47,9 +47,7 @@ bool is_free(const fs::path& folder) {
 /// The number that a folder's name is, or 0.
 int number_of(const fs::path& folder) {
   const std::string name = folder.filename().string();
-  int n = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), n);
-  return error == std::errc() && end == name.data() + name.size() && n > 0 ? n : 0;
+  return std::max(gradus::detail::from_text<int>(name).value_or(0), 0);
 }
 
 }  // namespace

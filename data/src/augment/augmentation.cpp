@@ -1,12 +1,13 @@
 #include "gradus/data/augment.h"
 #include "gradus/graph/arg.h"
+#include "gradus/tensor/from_chars.h"
 #include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -80,44 +81,31 @@ Augmentation augmentation(const std::string& text, CallSite site) {
   const auto refuse = [&](const std::string& what, std::size_t at) {
     fail<ArgumentError>("augmentation", fmt::format("{} at position {} of '{}'", what, at + 1, text), site);
   };
+  const auto phrases = gradus::detail::phrases(text);
   Augmentation result;
-  std::size_t at = 0;
-  while (true) {
-    const std::size_t end = std::min(text.find(',', at), text.size());
-    std::vector<std::pair<std::string, std::size_t>> parts;  // and where they stand
-    for (std::size_t i = at; i < end;) {
-      const std::size_t stop = std::min({text.find_first_of(" \t", i), end});
-      if (stop > i) parts.emplace_back(text.substr(i, stop - i), i);
-      i = stop + 1;
-    }
-    if (parts.empty()) {
-      if (at == 0 && end == text.size()) return result;  // no words at all
-      refuse("expected a word, got none", at);
-    }
-    const auto& [name, place] = parts[0];
+  if (phrases.size() == 1 && phrases[0].words.empty()) return result;
+  for (const auto& phrase : phrases) {
+    const auto& words = phrase.words;
+    if (words.empty()) refuse("expected a word, got none", phrase.at);
     const auto* const word =
-        std::find_if(std::begin(kWords), std::end(kWords), [&, &n = name](const Word& w) { return w.name == n; });
-    if (word == std::end(kWords)) refuse(gradus::detail::unknown_word("an augmentation", name, kWords), place);
+        std::find_if(std::begin(kWords), std::end(kWords), [&](const Word& w) { return w.name == words[0]; });
+    if (word == std::end(kWords)) refuse(gradus::detail::unknown_word("an augmentation", words[0], kWords), phrase.at);
     double number = word->otherwise;
-    if (parts.size() > 1) {
-      std::size_t used = 0;
-      try {
-        number = std::stod(parts[1].first, &used);
-      } catch (const std::exception&) {
-      }
-      const bool whole = word->name != "crop" || (number == std::floor(number) && number < 1e6);
-      if (parts.size() > 2 || used != parts[1].first.size() || !whole)
-        refuse(fmt::format("expected '{} [{}]', got '{}'", word->name, word->number, text.substr(place, end - place)),
-               parts[std::min<std::size_t>(parts.size() - 1, 2)].second);
+    if (words.size() > 1) {
+      const std::optional<double> given = gradus::detail::from_text<double>(words[1]);
+      const bool whole = word->name != "crop" || (given && *given == std::floor(*given) && *given < 1e6);
+      if (words.size() > 2 || !given || !whole)
+        refuse(fmt::format("expected '{} [{}]', got '{}'", word->name, word->number, spell(phrase)),
+               static_cast<std::size_t>(words[words.size() > 2 ? 2 : 1].data() - text.data()));
+      number = *given;
     }
     try {
       result = Augmentation{std::move(result), word->make(number, site)};
     } catch (const ArgumentError& error) {
-      refuse(error.message(), place);
+      refuse(error.message(), phrase.at);
     }
-    if (end == text.size()) return result;
-    at = end + 1;
   }
+  return result;
 }
 
 }  // namespace gradus::data

@@ -32,6 +32,15 @@ std::string unknown_word(std::string_view what, std::string_view word, const Thi
   return unknown_word(what, word, std::span<const std::string_view>(names));
 }
 
+/// A part of a text of words such as "conv 32 5, relu": what stands between commas, divided at blanks.
+struct Phrase {
+  std::vector<std::string_view> words;  // of the text itself; none where the part is blank
+  std::size_t at = 0;                   // where its first word stands in the text; where it begins if it is blank
+};
+std::vector<Phrase> phrases(std::string_view text);
+/// Its words with a blank between them.
+std::string spell(const Phrase& phrase);
+
 /// Whether a text is UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing beyond U+10FFFF.
 bool is_utf8(std::string_view text);
 
