@@ -8,6 +8,7 @@ line of FOLDER/mutants.jsonl. docs/testing.md says how lines are drawn and what 
 
 import argparse
 import functools
+import itertools
 import json
 import os
 import random
@@ -304,19 +305,16 @@ def main():
             for mutant in [m for m in results.values() if m["outcome"] == "survived" and m["room"] in rooms and m["seed"] == args.seed]:
                 run(mutant)
         else:
-            # In turn, so that a run that was stopped has some of each room.
-            wanted = {room: args.count // len(rooms) + (i < args.count % len(rooms)) for i, room in enumerate(rooms)}
+            # In turn, so that a run that was stopped has some of each room; headers that all include last, as they take long.
             drawn = {room: draw(bench.tree, room, args.seed) for room in rooms}
-            while any(wanted.values()):
-                for room in rooms:
-                    while wanted[room] and (mutant := next(drawn[room], None)):
-                        if key(mutant) not in results:
-                            run(mutant)
-                        if results[key(mutant)]["outcome"] != "no mutant":
-                            wanted[room] -= 1
-                            break
-                    else:
-                        wanted[room] = 0
+            pending = [next(drawn[room], None) for room in itertools.islice(itertools.cycle(rooms), args.count)]
+            while pending := [mutant for mutant in pending if mutant]:
+                mutant = min(pending, key=lambda mutant: "/include/" in mutant["path"])
+                pending.remove(mutant)
+                if key(mutant) not in results:
+                    run(mutant)
+                if results[key(mutant)]["outcome"] == "no mutant":
+                    pending.append(next(drawn[mutant["room"]], None))
     report(list(results.values()), rooms, args.seed)
 
 

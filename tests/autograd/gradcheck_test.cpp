@@ -40,6 +40,15 @@ Tensor draw(const Shape& shape, double low = 0.5, double high = 2) {
   return uniform(shape, low, high, float64, random);
 }
 
+TEST(Gradcheck, AtolExcusesWhatIsNoFartherOff) {
+  const auto off_by_a_thousandth =
+      cube([](const Pullback& p) -> Cotangents { return {p.g * (3.0 * p.in(0) * p.in(0) + 1e-3)}; });
+  const Tensor x = draw({1});
+  EXPECT_TRUE(gradcheck(off_by_a_thousandth, x, {.atol = 1e-2}));
+  EXPECT_FALSE(gradcheck(off_by_a_thousandth, x, {.atol = 1e-4}));
+  EXPECT_FALSE(gradcheck(off_by_a_thousandth, x));
+}
+
 TEST(Gradcheck, AcceptsRightRulesToManyDigits) {
   const Report first = gradcheck(cube_sum, draw({2, 3})), second = gradgradcheck(cube_sum, draw({2, 3}));
   EXPECT_TRUE(first) << first;

@@ -248,6 +248,16 @@ struct Replace final : nn::Visitor {
   }
 };
 
+TEST_P(EveryLayer, BeginsWithWeightsOfBothSigns) {
+  const Row& r = GetParam();
+  if (r.name.starts_with("LayerNorm")) return;  // weights of 1
+  for (const Parameter& p : nn::detail::parameters(r.make().module))
+    if (p.rank() >= 2 && p.numel() > 8) {
+      EXPECT_LT(min(p).item(), 0);
+      EXPECT_GT(max(p).item(), 0);
+    }
+}
+
 TEST_P(EveryLayer, DerivativesOfBothOrdersAgreeWithDifferences) {
   const Row& r = GetParam();
   Layer layer = r.make();

@@ -10,7 +10,10 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 namespace gradus {
 namespace {
@@ -261,6 +264,41 @@ TEST(Layers, WrongShapesSayWhatWasExpected) {
   EXPECT_MESSAGE("channels >= 1 that the groups divide", nn::Conv2d(3, 4, {.groups = 2}));
   EXPECT_MESSAGE("sizes >= 1", nn::Embedding(0, 3));
   EXPECT_MESSAGE("relu for an RNN only", nn::LSTM(3, 4, {.relu = true}));
+}
+
+TEST(Layers, SizesBeginAtOne) {
+  using Make = std::function<void(std::int64_t)>;
+  const std::vector<std::pair<const char*, Make>> all{
+      {"Linear in", [](std::int64_t n) { return nn::Linear(n, 1); }},
+      {"Linear out", [](std::int64_t n) { return nn::Linear(1, n); }},
+      {"Bilinear in", [](std::int64_t n) { return nn::Bilinear(n, 1, 1); }},
+      {"Bilinear beside", [](std::int64_t n) { return nn::Bilinear(1, n, 1); }},
+      {"Bilinear out", [](std::int64_t n) { return nn::Bilinear(1, 1, n); }},
+      {"Embedding rows", [](std::int64_t n) { return nn::Embedding(n, 1); }},
+      {"Embedding size", [](std::int64_t n) { return nn::Embedding(1, n); }},
+      {"EmbeddingBag", [](std::int64_t n) { return nn::EmbeddingBag(n, n); }},
+      {"Conv1d in", [](std::int64_t n) { return nn::Conv1d(n, 1, {.kernel = 1}); }},
+      {"Conv1d out", [](std::int64_t n) { return nn::Conv1d(1, n, {.kernel = 1}); }},
+      {"Conv1d groups", [](std::int64_t n) { return nn::Conv1d(1, 1, {.kernel = 1, .groups = n}); }},
+      {"ConvTranspose1d", [](std::int64_t n) { return nn::ConvTranspose1d(n, n, {.kernel = 1}); }},
+      {"BatchNorm", [](std::int64_t n) { return nn::BatchNorm(n); }},
+      {"GroupNorm groups", [](std::int64_t n) { return nn::GroupNorm(n, 1); }},
+      {"GroupNorm channels", [](std::int64_t n) { return nn::GroupNorm(1, n); }},
+      {"InstanceNorm", [](std::int64_t n) { return nn::InstanceNorm(n); }},
+      {"RNN input", [](std::int64_t n) { return nn::RNN(n, 1); }},
+      {"LSTM hidden", [](std::int64_t n) { return nn::LSTM(1, n); }},
+      {"GRU layers", [](std::int64_t n) { return nn::GRU(1, 1, {.num_layers = static_cast<int>(n)}); }},
+      {"RNNCell input", [](std::int64_t n) { return nn::RNNCell(n, 1); }},
+      {"GRUCell hidden", [](std::int64_t n) { return nn::GRUCell(1, n); }},
+      {"MultiheadAttention size", [](std::int64_t n) { return nn::MultiheadAttention(n, 1); }},
+      {"MultiheadAttention heads", [](std::int64_t n) { return nn::MultiheadAttention(1, n); }},
+      {"MaxoutLinear pieces", [](std::int64_t n) { return nn::MaxoutLinear(1, 1, n); }},
+  };
+  for (const auto& [name, make] : all) {
+    EXPECT_NO_THROW(make(1)) << name;
+    EXPECT_THROW(make(0), ArgumentError) << name;
+    EXPECT_THROW(make(-1), ArgumentError) << name;
+  }
 }
 
 // ---- files ---------------------------------------------------------------------------------------

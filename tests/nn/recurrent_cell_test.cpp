@@ -123,14 +123,17 @@ TEST(RecurrentCell, StartsUniformWithinOneOverTheRootOfItsSize) {
   manual_seed(1);
   const auto check = [](const auto& module) {
     for (const Parameter& p : nn::parameters(module)) {
-      double largest = 0;
-      for (const double v : p.to_vector()) largest = std::max(largest, std::abs(v));
+      const auto [least, largest] = std::ranges::minmax(p.to_vector());
+      EXPECT_GE(least, -0.25);
+      EXPECT_LT(least, -0.15);
+      EXPECT_GT(largest, 0.15);
       EXPECT_LE(largest, 0.25);
-      EXPECT_GT(largest, 0.2);
     }
   };
   check(nn::GRUCell(3, 16));
   check(nn::LSTM(3, 16));
+  check(nn::LSTMCell(3, 16));
+  check(nn::RNN(3, 16, {.num_layers = 2}));
 }
 
 }  // namespace

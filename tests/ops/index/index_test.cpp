@@ -81,6 +81,13 @@ TEST(Gather, FollowsItsDefinition) {
   EXPECT_EQ(gather(zeros({0, 2}), 1, zeros({0, 5}, int64)).shape(), (Shape{0, 5}));
 }
 
+TEST(Gather, OfTheMostDimensions) {
+  const Shape shape{1, 1, 2, 1, 1, 1, 1, 3};
+  const Tensor x = normal(shape), index = zeros(shape, int64);
+  EXPECT_TRUE(equal(gather(x, -1, index), broadcast_to(slice(x, -1, 0, 1), shape)));
+  EXPECT_TRUE(all_close(slice(scatter_add(zeros(shape), -1, index, x), -1, 0, 1), sum(x, -1, true)));
+}
+
 TEST(ScatterAdd, AddsAtPlaces) {
   const Tensor x = zeros({2, 3});
   const Tensor index = tensor({{0, -1, 0}, {1, 1, 1}});

@@ -54,7 +54,7 @@ Examples conv3d_examples() {
 template <Function<ConvTransposeOptions> f>
 Examples transpose_examples() {
   const auto shape = [](std::int64_t first, std::int64_t second, std::initializer_list<std::int64_t> more) {
-    constexpr int spatial = f == conv_transpose1d ? 1 : f == conv_transpose2d ? 2 : 3;
+    const int spatial = f == conv_transpose1d ? 1 : f == conv_transpose2d ? 2 : 3;
     Shape s{first, second};
     for (int d = 0; d < spatial; ++d) s.push_back(more.begin()[d]);
     return s;
