@@ -248,6 +248,7 @@ TEST(Penalties, AreSumsOverWeights) {
   zero_grad(fc.weight);
   backward(nn::l1(fc, 0.5));
   EXPECT_TRUE(equal(gradient(fc.weight), tensor({{0.5, -0.5}, {0.5, 0.}})));
+  EXPECT_EQ(nn::l2(fc, 0).item(), 0);
   EXPECT_THROW(nn::l2(fc, -1), ArgumentError);
   EXPECT_THROW(nn::l1(nn::ReLU(), 1), ArgumentError);
 }
