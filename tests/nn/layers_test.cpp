@@ -267,6 +267,22 @@ TEST(Layers, WrongShapesSayWhatWasExpected) {
   EXPECT_MESSAGE("relu for an RNN only", nn::LSTM(3, 4, {.relu = true}));
 }
 
+TEST(Layers, SayWhatTheyAre) {
+  const auto text = [](auto layer) { return nn::detail::ref(layer).describe(); };
+  EXPECT_EQ(text(nn::Linear(4, 3)), "Linear 4 → 3");
+  EXPECT_EQ(text(nn::Linear(4, 3, {.bias = false})), "Linear 4 → 3, no bias");
+  EXPECT_EQ(text(nn::Bilinear(4, 3, 2)), "Bilinear 4, 3 → 2");
+  EXPECT_EQ(text(nn::MaxoutLinear(4, 3, 2)), "MaxoutLinear 4 → 3, 2 pieces");
+  EXPECT_EQ(text(nn::Embedding(5, 3)), "Embedding 5 × 3");
+  EXPECT_EQ(text(nn::Dropout(0.4)), "Dropout p 0.4");
+  EXPECT_EQ(text(nn::BatchNorm(4)), "BatchNorm 4");
+  EXPECT_EQ(text(nn::GroupNorm(2, 4)), "GroupNorm 4 in 2");
+  EXPECT_EQ(text(nn::LSTM(3, 4)), "LSTM 3 → 4");
+  EXPECT_EQ(text(nn::GRU(3, 4, {.num_layers = 2, .bidirectional = true})), "GRU 3 → 4, 2 layers, both ways");
+  EXPECT_EQ(text(nn::RNNCell(3, 4)), "RNNCell 3 → 4");
+  EXPECT_EQ(text(nn::MultiheadAttention(4, 2)), "MultiheadAttention 4, 2 heads");
+}
+
 TEST(Layers, SizesBeginAtOne) {
   using Make = std::function<void(std::int64_t)>;
   const std::vector<std::pair<const char*, Make>> all{

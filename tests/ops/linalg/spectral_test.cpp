@@ -13,6 +13,13 @@ namespace {
 
 using ops_test::expect_near;
 
+/// Only functions that are not defined below 0 take eigenvalues of that size for rounding.
+TEST(Spectral, KeepsEigenvaluesJustBelowZero) {
+  const Tensor a = matrix({1, 0, 0, -1e-17}, 2);
+  expect_near(spectral(a, [](auto x) { return 1e17 * x; }), matrix({1e17, 0, 0, -1}, 2), 1e-12);
+  expect_near(matrix_sqrt(a), matrix({1, 0, 0, 0}, 2), 0);
+}
+
 TEST(Spectral, FunctionsOfEigenvalues) {
   // Eigenvalues 1 and 9 along (1, -1) and (1, 1).
   const Tensor a = matrix({5, 4, 4, 5}, 2);
