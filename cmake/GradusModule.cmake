@@ -85,8 +85,10 @@ function(gradus_test_properties test)
   if(EXISTS ${GRADUS_SHARED_DIR})
     set(shared ${GRADUS_SHARED_DIR})
   endif()
-  # Tests run side by side: two threads each, and idle ones do not spin.
-  set(environment GRADUS_SHARED_DIR=${shared} GRADUS_SOURCE_DIR=${PROJECT_SOURCE_DIR}
+  # Tests run side by side: a folder for each one's files, two threads each, and idle ones do not spin.
+  set(files ${PROJECT_BINARY_DIR}/Testing/${test})
+  file(MAKE_DIRECTORY ${files})
+  set(environment GRADUS_SHARED_DIR=${shared} GRADUS_SOURCE_DIR=${PROJECT_SOURCE_DIR} TEST_TMPDIR=${files}
                   OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ${arg_ENVIRONMENT})
   set_tests_properties(${test} PROPERTIES
     LABELS "${arg_LABELS}"
