@@ -93,6 +93,10 @@ std::vector<Part> Loop::parts() {
 
 void Loop::train() {
   checkpoint_->resume();
+  if (!options_.resume.empty()) run_.folder.take_observed();
+  observers_.before_run({.folder = run_.folder.exists() ? run_.folder.file("") : std::string(),
+                         .epochs = options_.epochs,
+                         .resumed = !options_.resume.empty()});
   for (bool goes_on = true; goes_on && state_.epoch <= options_.epochs;) {
     const Clock::time_point begin = Clock::now();
     train_epoch();
@@ -173,6 +177,7 @@ void Loop::check_loss(double loss, const std::string& what, const std::string& w
   const auto problem = explain_divergence(loss, *state_.first_loss, options_.explosion, what, when);
   if (!problem) return;
   state_.divergence = {state_.epoch, state_.step, loss};
+  observers_.on_divergence(state_.divergence);
   gradus::detail::fail<ArgumentError>(
       "fit",
       fmt::format("{}; a learning rate below {} may help{}",

@@ -14,6 +14,12 @@ class Observers final : public Observer {
     for (Observer* const observer : list)
       if (observer != nullptr) list_.push_back(observer);
   }
+  void before_run(const RunStart& start) override {
+    for (Observer* const observer : list_) observer->before_run(start);
+  }
+  void on_divergence(const Divergence& where) override {
+    for (Observer* const observer : list_) observer->on_divergence(where);
+  }
   void after_backward(const Step& step) override {
     for (Observer* const observer : list_) observer->after_backward(step);
   }

@@ -31,6 +31,7 @@ void RunCheckpoint::keep(Stopped& stopped) {
   stopped.checkpoint = options_.checkpoint;
   if (stopped.checkpoint.empty() && folder_.exists()) stopped.checkpoint = folder_.keep();
   if (!stopped.checkpoint.empty()) save_checkpoint(stopped.checkpoint, parts_);
+  folder_.keep_observed();
 }
 
 }  // namespace gradus::train

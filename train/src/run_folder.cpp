@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +22,8 @@ using gradus::detail::fail;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kFiles[] = {"weights.safetensors", "metrics.jsonl", "config.json", "summary.json"};
+// What observers write while the run goes on (RunStart): its files too, in a stopped run without the others.
+constexpr const char* kObserved[] = {"findings.jsonl", "steps.jsonl"};
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::string_view kUnfinished = ".unfinished-";
 constexpr const char* kFormat = "gradus_run";  // the key in config.json that marks a run
@@ -35,7 +38,8 @@ bool is_free(const fs::path& folder) {
   bool empty = true;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    empty = empty && (name.starts_with(kUnfinished) || name == kCheckpoint);
+    empty = empty && (name.starts_with(kUnfinished) || name == kCheckpoint ||
+                      std::find(std::begin(kObserved), std::end(kObserved), name) != std::end(kObserved));
   }
   if (empty) return true;
   for (const char* name : kFiles)
@@ -121,15 +125,32 @@ std::string RunFolder::keep() {
   return (folder_ / kCheckpoint).string();
 }
 
+void RunFolder::keep_observed() {
+  for (const char* name : kObserved) {
+    if (!exists() || !fs::exists(unfinished_ / name)) continue;
+    std::error_code error;  // a record only: the checkpoint is what matters
+    fs::rename(unfinished_ / name, folder_ / name, error);
+    if (!error) made_.clear();
+  }
+}
+
+void RunFolder::take_observed() {
+  if (!exists() || fs::exists(folder_ / "config.json")) return;
+  std::error_code error;
+  for (const char* name : kObserved) fs::copy_file(folder_ / name, unfinished_ / name, error);
+}
+
 void RunFolder::publish() {
   if (!exists()) return;
   try {
-    for (const char* name : kFiles) {
+    const auto take = [&](const char* name) {
       if (fs::exists(unfinished_ / name))
         fs::rename(unfinished_ / name, folder_ / name);
       else
         fs::remove(folder_ / name);
-    }
+    };
+    for (const char* name : kFiles) take(name);
+    for (const char* name : kObserved) take(name);
     fs::remove(folder_ / kCheckpoint);
   } catch (const fs::filesystem_error& error) {
     refuse(folder_, error.code().message());

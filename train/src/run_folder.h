@@ -31,6 +31,10 @@ class RunFolder {
   void write(std::string_view name, std::string_view text) const;
   /// Has the folder stay without `publish`, for a checkpoint in it: where that is to be.
   std::string keep();
+  /// Has what observers have written stay without `publish`, for a run that is stopped.
+  void keep_observed();
+  /// Of a stopped run in this folder, what observers have written, for them to go on behind it.
+  void take_observed();
   /// Moves all files to their places, and has the link `latest` point here. Those of an earlier run
   /// that were not written go.
   void publish();

@@ -11,13 +11,6 @@
 
 namespace gradus::train {
 
-/// Where a run was given up.
-struct Divergence {
-  int epoch = 0;  // 0: it was not
-  std::int64_t step = 0;
-  double loss = 0;
-};
-
 /// Where a run is, and what came of it so far. A part of its checkpoint.
 struct RunState {
   int epoch = 1;          // under way

@@ -136,7 +136,8 @@ Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateO
 ///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
 ///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way;
 ///             without, if an observer throws Stopped: checkpoint.safetensors in the run's folder.
-///             Where the loss explodes, all but the weights, and "status": "diverged" in the summary
+///             Where the loss explodes, all but the weights, and "status": "diverged" in the summary.
+///             What observers write (RunStart) is there in each of these cases
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
 ///             of the model's, a parameter used but not trained, a loss that is not finite or
 ///             explodes, a checkpoint of a run with another option (which is named: batch, shuffle,

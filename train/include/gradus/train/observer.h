@@ -46,6 +46,22 @@ struct Step {
   Score so_far = {};  // over the epoch, the batch included; in after_step
 };
 
+/// What is known before the first step of a run.
+struct RunStart {
+  /// Where an observer may write findings.jsonl and steps.jsonl: they are the run's when it ends, is stopped or
+  /// diverges. Empty if the run has no folder.
+  std::string folder;
+  int epochs = 0;
+  bool resumed = false;
+};
+
+/// Where a run was given up.
+struct Divergence {
+  int epoch = 0;          // 0: it was not
+  std::int64_t step = 0;  // of the epoch
+  double loss = 0;
+};
+
 /// Thrown by an observer's after_step or after_epoch to end the run so that it can be gone on with: from
 /// its checkpoint if it has one, else from checkpoint.safetensors in its folder, written as this passes.
 class Stopped : public std::exception {
@@ -59,10 +75,13 @@ class Stopped : public std::exception {
 class Observer {
  public:
   virtual ~Observer() = default;
+  virtual void before_run(const RunStart&) {}
   /// The gradients are there, the weights still as they were.
   virtual void after_backward(const Step&) {}
   /// The weights have changed.
   virtual void after_step(const Step&) {}
+  /// The loss of a step, or after it that of other rows, is not finite or explodes: the run ends with an error.
+  virtual void on_divergence(const Divergence&) {}
   /// False ends the training here, as if no more epochs had been asked for.
   virtual bool after_epoch(const EpochRecord&) { return true; }
 };

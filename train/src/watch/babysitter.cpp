@@ -1,0 +1,372 @@
+#include "gradus/train/babysitter.h"
+
+#include "watch/babysitter_impl.h"
+#include "watch/numbers.h"
+
+#include "gradus/graph/node.h"
+#include "gradus/graph/recording.h"
+#include "gradus/tensor/text.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <numbers>
+#include <numeric>
+#include <tuple>
+
+namespace gradus::train {
+namespace {
+
+using gradus::detail::fail;
+
+constexpr std::int64_t kFirstSteps = 5;    // all of which are sampled
+constexpr std::size_t kCurvePoints = 256;  // when there are as many, two become one
+constexpr std::size_t kSamples = 20;       // of a parameter, that are kept
+constexpr std::size_t kRecent = 50, kEarliest = 5, kLate = 20;
+// Gradients no larger are looked at in every step for what is not finite: a NaN further on has reached the biases.
+constexpr std::int64_t kSmall = 4096;
+
+double median_of(const std::vector<ParameterSeen::Sample>& samples, double (*f)(const ParameterSeen::Sample&)) {
+  std::vector<double> values;
+  for (const ParameterSeen::Sample& s : samples)
+    if (const double v = f(s); !std::isnan(v)) values.push_back(v);
+  return median(std::move(values));
+}
+
+/// How far losses lie apart about their trend: of the differences of neighbours, the 9th decile less the first, by
+/// sqrt 2.
+double swing_of(const std::vector<double>& losses) {
+  std::vector<double> changes(losses.size());
+  std::adjacent_difference(losses.begin(), losses.end(), changes.begin());
+  if (!changes.empty()) changes.erase(changes.begin());
+  if (changes.empty()) return 0;
+  return (quantile(changes, 0.9) - quantile(changes, 0.1)) / std::numbers::sqrt2;
+}
+
+/// Whether all elements are equal, and all rows.
+std::pair<bool, bool> sameness(const Tensor& x) {
+  if (x.numel() < 2) return {false, false};
+  const Tensor dense = contiguous(x);
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* const p = dense.data<T>();
+    const std::int64_t n = dense.numel(), row = x.rank() == 0 ? n : n / x.size(0);
+    const bool constant = std::all_of(p, p + n, [&](T v) { return v == p[0]; });
+    bool alike = n > row;
+    for (std::int64_t i = row; alike && i < n; ++i) alike = p[i] == p[i - row];
+    return std::pair{constant, alike};
+  });
+}
+
+}  // namespace
+
+double ParameterSeen::log_ratio() const {
+  return median_of(samples, [](const Sample& s) {
+    return s.weight > 0 && s.update > 0 ? std::log10(s.update / s.weight) : std::numeric_limits<double>::quiet_NaN();
+  });
+}
+
+double ParameterSeen::log_gradient() const {
+  return median_of(samples, [](const Sample& s) {
+    return s.gradient > 0 ? std::log10(s.gradient) : std::numeric_limits<double>::quiet_NaN();
+  });
+}
+
+// ---- the public face -----------------------------------------------------------------------------
+
+Babysitter::Babysitter(const Watched& model, BabysitterOptions options)
+    : impl_(std::make_unique<Impl>(model, std::move(options))) {}
+Babysitter::~Babysitter() = default;
+
+const std::vector<Finding>& Babysitter::findings() const { return impl_->findings; }
+const Measurements& Babysitter::measurements() const { return impl_->seen; }
+
+void Babysitter::add(Rule rule) {
+  if (rule.name.empty() || !rule.judge)
+    fail<ArgumentError>("babysitter", "expected a rule with a name and a function that judges, got one without");
+  std::vector<Rule>& rules = impl_->rules;
+  const auto at = std::find_if(rules.begin(), rules.end(), [&](const Rule& r) { return r.name == rule.name; });
+  if (at == rules.end())
+    rules.push_back(std::move(rule));
+  else
+    *at = std::move(rule);
+}
+
+void Babysitter::before_run(const RunStart& start) {
+  if (impl_->seen.step > 0) impl_->restart();
+  if (impl_->options.folder.empty() && !start.folder.empty()) impl_->open(start.folder, start.resumed);
+}
+
+void Babysitter::after_backward(const Tensor& loss, const Tensor& output, const Tensor& targets) {
+  const NoGrad guard;
+  const Node* const node = requires_grad(loss) ? node_of(loss) : nullptr;
+  const double value = loss.item<double>();
+  impl_->finish_backward(value, node == nullptr ? CallSite{} : node->site());
+  if (output.defined() && targets.defined()) impl_->tally.add(value, output, {.inputs = output, .targets = targets});
+}
+
+void Babysitter::after_backward(const Step& step) {
+  const NoGrad guard;
+  impl_->seen.epoch = step.epoch;
+  impl_->finish_backward(step.loss, {});
+}
+
+void Babysitter::after_step(optim::Optimizer& optimizer) {
+  const NoGrad guard;
+  impl_->finish_step(optimizer);
+}
+
+void Babysitter::after_step(const Step& step) { after_step(step.optimizer); }
+
+bool Babysitter::after_epoch(const EpochRecord& record) {
+  const NoGrad guard;
+  impl_->finish_epoch(record);
+  return true;
+}
+
+void Babysitter::on_divergence(const Divergence& where) {
+  const NoGrad guard;
+  impl_->seen.epoch = where.epoch;
+  impl_->finish_backward(where.loss, {});
+  impl_->seen.diverged = true;
+  impl_->write_step();
+  impl_->judge(Moment::step);
+}
+
+// ---- a step --------------------------------------------------------------------------------------
+
+Babysitter::Impl::Impl(const Watched& model_, BabysitterOptions options_)
+    : model(model_),
+      options(std::move(options_)),
+      watch(model.module, seen),
+      parameters(nn::detail::named_parameters(model.module)) {
+  if (options.every < 1) fail<ArgumentError>("babysitter", fmt::format("expected every >= 1, got {}", options.every));
+  for (const auto& [name, threshold] : options.thresholds) rule(name);
+  if (!options.folder.empty()) {
+    std::error_code ignored;
+    std::filesystem::create_directories(options.folder, ignored);
+    open(options.folder, false);
+  }
+  restart();
+}
+
+void Babysitter::Impl::restart() {
+  if (seen.step > 0) {
+    Measurements fresh;
+    fresh.drops_out = seen.drops_out;
+    fresh.parameters = std::move(seen.parameters);
+    fresh.data = std::move(seen.data);
+    for (ParameterSeen& p : fresh.parameters) p.samples.clear(), p.sampled = p.moved = 0;
+    fresh.activations = std::move(seen.activations);
+    seen = std::move(fresh);
+    recent.clear(), earliest.clear();
+    partial = loss_sum = 0;
+    partial_steps = loss_steps = 0;
+    point_steps = 1;
+    tally = {};
+  }
+  seen.epoch = 1;
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    ParameterSeen& p = seen.parameters[i];
+    const Parameter& now = parameters[i].parameter;
+    p.first_weight = norm_of(now);
+    p.frozen = !requires_grad(now);
+    std::tie(p.constant, p.alike) = sameness(now);
+  }
+  sampled = true;
+  watch.begin_step(true);
+}
+
+void Babysitter::Impl::finish_backward(double loss, CallSite site) {
+  ++seen.step;
+  if (site.line != 0) seen.site = site;
+  if (seen.site.line == 0) seen.site = seen.loss_op.site;
+  add_loss(loss);
+  see_gradients();
+  if (!std::isfinite(loss) || watch.origin) report_nonfinite(loss);
+}
+
+void Babysitter::Impl::add_loss(double loss) {
+  if (seen.step == 1) seen.first_loss = loss;
+  seen.loss = loss;
+  seen.diverged = seen.diverged || !std::isfinite(loss);
+  loss_sum += loss;
+  ++loss_steps;
+  if (earliest.size() < kEarliest) {
+    earliest.push_back(loss);
+    seen.early = median(earliest);
+  }
+  recent.push_back(loss);
+  if (recent.size() > kRecent) recent.erase(recent.begin());
+  add_to_curve(loss);
+}
+
+void Babysitter::Impl::add_to_curve(double loss) {
+  partial += loss;
+  if (++partial_steps < point_steps) return;
+  seen.curve.push_back({point_steps, partial / static_cast<double>(point_steps)});
+  partial = 0;
+  partial_steps = 0;
+  if (seen.curve.size() < kCurvePoints) return;
+  for (std::size_t i = 0; i < kCurvePoints / 2; ++i)
+    seen.curve[i] = {2 * point_steps, (seen.curve[2 * i].mean + seen.curve[2 * i + 1].mean) / 2};
+  seen.curve.resize(kCurvePoints / 2);
+  point_steps *= 2;
+}
+
+void Babysitter::Impl::report_nonfinite(double loss) {
+  const Rule& nan = rule("nan");
+  Finding finding{.site = seen.site, .value = loss, .threshold = nan.threshold};
+  std::string first = "where it arose can't be told";
+  if (watch.origin) {
+    first = watch.origin->what + " was the first that is not finite";
+    finding.layer = watch.origin->layer;
+    if (watch.origin->site.line != 0) finding.site = watch.origin->site;
+  }
+  finding.text = std::isfinite(loss) ? fmt::format("a gradient is not finite at a loss of {:.4g}: {}", loss, first)
+                                     : fmt::format("the loss is {}: {}", loss, first);
+  report(nan, std::move(finding));
+}
+
+void Babysitter::Impl::see_gradients() {
+  before.assign(parameters.size(), {});
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& p = parameters[i].parameter;
+    ParameterSeen& entry = seen.parameters[i];
+    const Tensor g = gradient(p);
+    if ((sampled || p.numel() <= kSmall) && g.defined() && !watch.origin && !all_finite(g)) {
+      watch.origin = Origin{"the gradient of " + entry.name, entry.layer, entry.site};
+      watch.origin_in_backward = true;
+    }
+    if (!sampled) continue;
+    before[i] = clone(p);
+    entry.frozen = !requires_grad(p);
+    entry.samples.push_back({.step = seen.step, .weight = norm_of(p), .gradient = norm_of(g)});
+    if (entry.samples.size() > kSamples) entry.samples.erase(entry.samples.begin());
+  }
+}
+
+void Babysitter::Impl::see_update(optim::Optimizer& optimizer) {
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Parameter& p = parameters[i].parameter;
+    ParameterSeen& entry = seen.parameters[i];
+    if (!before[i].defined() || entry.samples.empty()) continue;
+    const double moved = distance(p, before[i]);
+    entry.samples.back().update = moved;
+    ++entry.sampled;
+    entry.moved += moved != 0;
+    if (entry.sampled > 1) continue;
+    const std::vector<Parameter>& trained = optimizer.parameters();
+    entry.optimized = std::any_of(trained.begin(), trained.end(), [&](const Parameter& q) { return q.is_same(p); });
+  }
+  before.clear();
+}
+
+void Babysitter::Impl::finish_step(optim::Optimizer& optimizer) {
+  seen.lr = optimizer.lr();
+  if (sampled) {
+    see_update(optimizer);
+    const std::size_t late = std::min(recent.size(), kLate);
+    seen.late = median({recent.end() - static_cast<std::ptrdiff_t>(late), recent.end()});
+    seen.swing = swing_of(recent);
+    write_step();
+    if (seen.step == 1) judge(Moment::first);
+    judge(Moment::step);
+  }
+  sampled = seen.step < kFirstSteps || (seen.step + 1) % options.every == 0;
+  watch.begin_step(sampled);
+}
+
+void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
+  EpochRecord record = given;
+  if (record.epoch == 0) record.epoch = seen.epoch;
+  if (std::isnan(record.train.loss)) {
+    record.train = tally.score();
+    if (loss_steps > 0) record.train.loss = loss_sum / static_cast<double>(loss_steps);
+  }
+  if (watch.trained_outside_steps() && !std::isnan(record.validation.loss)) ++seen.train_evaluations;
+  seen.epochs.push_back(record);
+  watch.publish_units();
+  judge(Moment::step);
+  judge(Moment::epoch);
+  seen.epoch = record.epoch + 1;
+  tally = {};
+  loss_sum = 0;
+  loss_steps = 0;
+}
+
+// ---- findings and files --------------------------------------------------------------------------
+
+const Rule& Babysitter::Impl::rule(std::string_view name) const {
+  const auto at = std::find_if(rules.begin(), rules.end(), [&](const Rule& r) { return r.name == name; });
+  if (at != rules.end()) return *at;
+  fail<ArgumentError>("babysitter", gradus::detail::unknown_word("a rule", name, rules));
+}
+
+double Babysitter::Impl::threshold(const Rule& of) const {
+  const auto at = options.thresholds.find(of.name);
+  return at == options.thresholds.end() ? of.threshold : at->second;
+}
+
+void Babysitter::Impl::judge(Moment when) {
+  for (std::size_t i = 0; i < rules.size(); ++i) {
+    const Rule& one = rules[i];
+    const double limit = threshold(one);
+    if (one.when != when || !one.judge || std::isinf(limit)) continue;
+    one.judge(seen, Report(limit, [&](Finding finding) {
+                finding.threshold = limit;
+                report(one, std::move(finding));
+              }));
+  }
+}
+
+void Babysitter::Impl::report(const Rule& by, Finding finding) {
+  if (std::isinf(threshold(by))) return;
+  finding.rule = by.name;
+  finding.severity = std::max(by.severity, finding.severity);
+  const auto [at, is_new] = reported.try_emplace({by.name, finding.layer}, finding.severity);
+  if (!is_new && at->second >= finding.severity) return;
+  at->second = finding.severity;
+  if (finding.site.line == 0) finding.site = seen.site;
+  finding.step = seen.step;
+  finding.epoch = seen.step == 0 ? 0 : seen.epoch;
+  if (!by.advice.empty()) finding.text += "; " + by.advice;
+  if (options.print && finding.severity >= options.least) {
+    std::fputs((to_string(finding) + "\n").c_str(), stderr);
+    std::fflush(stderr);
+  }
+  finding_lines.write(to_json(finding));
+  findings.push_back(std::move(finding));
+}
+
+void Babysitter::Impl::open(const std::string& folder, bool append) {
+  const std::filesystem::path place(folder);
+  finding_lines.open((place / "findings.jsonl").string(), append);
+  step_lines.open((place / "steps.jsonl").string(), append);
+  if (append) return;
+  for (const Finding& finding : findings) finding_lines.write(to_json(finding));  // those of `check`
+}
+
+void Babysitter::Impl::write_step() {
+  if (!step_lines.is_open()) return;
+  using Json = nlohmann::ordered_json;
+  Json line{{"epoch", seen.epoch}, {"step", seen.step}, {"loss", seen.loss}, {"lr", seen.lr}};
+  Json& of = line["parameters"] = Json::object();
+  for (const ParameterSeen& p : seen.parameters) {
+    if (p.samples.empty()) continue;
+    const ParameterSeen::Sample& s = p.samples.back();
+    of[p.name] = {{"weight", s.weight}, {"gradient", s.gradient}, {"update", s.update}};
+  }
+  Json& list = line["activations"] = Json::array();
+  for (const ActivationSeen& a : seen.activations) {
+    list.push_back({{"layer", a.layer}, {"op", a.op}, {"mean", a.mean}, {"std", a.std}});
+    if (!a.is_product && a.samples > 0) list.back().update({{"dead", a.dead}, {"saturated", a.saturated}});
+  }
+  step_lines.write(line.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+}  // namespace gradus::train

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "measure.h"
+#include "watch/json_lines.h"
+#include "watch/op_watch.h"
+
+#include "gradus/train/babysitter.h"
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace gradus::train {
+
+/// The sitter's state: what it has measured, its rules, and where it writes.
+struct Babysitter::Impl {
+  Impl(const Watched& model, BabysitterOptions options);
+
+  // A step, whoever drives it.
+  void finish_backward(double loss, CallSite site);
+  void finish_step(optim::Optimizer& optimizer);
+  void finish_epoch(const EpochRecord& record);
+  void see_gradients();
+  void see_update(optim::Optimizer& optimizer);
+  void add_loss(double loss);
+  void add_to_curve(double loss);
+  void report_nonfinite(double loss);
+
+  // Before training.
+  void look_at_data(const data::Splits& data, const data::Transform& transform, CallSite site);
+  void look_at_start(const Tensor& loss);
+  void learn_by_heart(const std::function<Tensor()>& loss_of, std::int64_t rows);
+
+  /// Asks the rules of one kind.
+  void judge(Moment when);
+  void report(const Rule& rule, Finding finding);
+  const Rule& rule(std::string_view name) const;
+  double threshold(const Rule& rule) const;
+  void open(const std::string& folder, bool append);
+  void write_step();
+  /// Measurements begin anew; findings stay.
+  void restart();
+
+  Watched model;
+  BabysitterOptions options;
+  std::vector<Rule> rules = built_in_rules();
+  Measurements seen;
+  OpWatch watch;
+  std::vector<Finding> findings;
+  std::map<std::pair<std::string, std::string>, Severity> reported;  // by rule and layer: the worst so far
+  JsonLines finding_lines, step_lines;
+
+  std::vector<nn::NamedParameter> parameters;  // as in `seen`
+  std::vector<Tensor> before;                  // the weights of a sampled step, before it
+  std::vector<double> recent;                  // losses: the last 50
+  std::vector<double> earliest;                // the first 5
+  double partial = 0;                          // of the curve's next point
+  std::int64_t partial_steps = 0, point_steps = 1;
+  bool sampled = true;
+  Tally tally;  // of the epoch
+  double loss_sum = 0;
+  std::int64_t loss_steps = 0;
+};
+
+}  // namespace gradus::train
