@@ -58,6 +58,10 @@ std::string Options::text(const char* name) const {
   return map_.count(name) > 0 ? map_[name].as<std::string>() : std::string();
 }
 
+std::vector<std::string> Options::texts(const char* name) const {
+  return map_.count(name) > 0 ? map_[name].as<std::vector<std::string>>() : std::vector<std::string>();
+}
+
 double Options::number(const char* name, double otherwise, double least, double most) const {
   if (!has(name)) return otherwise;
   const auto value = gradus::detail::from_text<double>(text(name));

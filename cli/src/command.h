@@ -35,6 +35,7 @@ struct Command {
 };
 
 int run_train(const std::vector<std::string>& arguments);
+int run_tune(const std::vector<std::string>& arguments);
 int run_graph(const std::vector<std::string>& arguments);
 int run_gradcheck(const std::vector<std::string>& arguments);
 int run_activations(const std::vector<std::string>& arguments);
@@ -58,6 +59,8 @@ class Options {
   bool has(const char* name) const { return map_.count(name) > 0 && !map_[name].defaulted(); }
   /// Empty if it was not given.
   std::string text(const char* name) const;
+  /// Of an option that may be given several times.
+  std::vector<std::string> texts(const char* name) const;
 
   /// A number in that range, `otherwise` if the option was not given. UsageError for anything else.
   double number(const char* name, double otherwise, double least, double most) const;

@@ -20,6 +20,7 @@ namespace {
 
 constexpr Command kCommands[] = {
     {"train", "train a model on a data set", run_train},
+    {"tune", "search for hyper-parameters", run_tune},
     {"graph", "draw the graph of a model", run_graph},
     {"gradcheck", "check the derivatives of every op", run_gradcheck},
     {"activations", "tell of activations, draw and time them", run_activations},

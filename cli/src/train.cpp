@@ -1,19 +1,16 @@
 #include "command.h"
+#include "setup.h"
 #include "source.h"
 
 #include "gradus/data/augment.h"
 #include "gradus/data/preprocess.h"
-#include "gradus/graph/recording.h"
 #include "gradus/nn/model_text.h"
-#include "gradus/optim/optimizer.h"
-#include "gradus/optim/schedule.h"
 #include "gradus/tensor/random.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/train/fit.h"
 
 #include <fmt/format.h>
 
-#include <array>
 #include <cmath>
 #include <csignal>
 #include <initializer_list>
@@ -147,16 +144,7 @@ train::Record fit_until_signal(nn::Sequential& net, const data::Splits& splits, 
 std::optional<optim::Curve> make_schedule(const Options& options, train::FitOptions& fit) {
   const std::string name = options.has("schedule") ? options.text("schedule") : "cosine";
   fit.notes["schedule"] = name;
-  struct Schedule {
-    std::string_view name;
-    std::optional<optim::Curve> (*make)();
-  };
-  constexpr Schedule kSchedules[] = {
-      {"constant", []() -> std::optional<optim::Curve> { return std::nullopt; }},
-      {"linear", []() -> std::optional<optim::Curve> { return optim::polynomial(1); }},
-      {"cosine", []() -> std::optional<optim::Curve> { return optim::cosine_annealing(1); }},
-  };
-  return find_word("--schedule: ", "a schedule", name, kSchedules).make();
+  return schedule_named("--schedule: ", name);
 }
 
 /// What is done to the training rows, tried on one of them.
@@ -191,44 +179,16 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const Options& options,
                                                  double adam_rate,
                                                  train::FitOptions& fit) {
   const std::string name = options.has("optimizer") ? options.text("optimizer") : "adam";
-  struct Method {
-    std::string_view name;
-  };
-  find_word("--optimizer: ", "an optimizer", name, std::array{Method{"adam"}, Method{"sgd"}});
-  const double lr = options.number("lr", name == "adam" ? adam_rate : 0.05, 0, 1e6);
-  const double decay = options.number("weight-decay", 0, 0, kInfinity);
+  check_optimizer("--optimizer: ", name);
+  OptimizerChoice choice{.name = name,
+                         .lr = options.number("lr", name == "adam" ? adam_rate : kSgdRate, 0, 1e6),
+                         .weight_decay = options.number("weight-decay", 0, 0, kInfinity)};
   fit.notes["optimizer"] = name;
-  fit.notes["weight_decay"] = decay;
-  if (name == "adam") {
-    if (options.has("momentum")) throw UsageError("--momentum: expected with --optimizer sgd only, got adam");
-    return std::make_unique<optim::Adam>(std::move(parameters), optim::AdamOptions{.lr = lr, .weight_decay = decay});
-  }
-  const double momentum = options.number("momentum", 0.9, 0, 1);
-  fit.notes["momentum"] = momentum;
-  return std::make_unique<optim::Sgd>(std::move(parameters),
-                                      optim::SgdOptions{.lr = lr, .momentum = momentum, .weight_decay = decay});
-}
-
-/// Compares what the model gives for a row with what the data ask for.
-void check_outputs(nn::Sequential& net, const std::string& model, const Source& source) {
-  const data::Dataset& rows = source.splits.train;
-  nn::eval(net);
-  const Shape got = no_grad([&] { return net(rows.slice(0, 1).inputs); }).shape();
-  nn::train(net);
-  if (source.classes == 0) {
-    Shape wanted = rows.targets.shape();
-    wanted[0] = 1;
-    if (got != wanted)
-      throw UsageError(fmt::format("--model: expected {} output, as the label is a number, got {} from '{}'",
-                                   wanted.numel(),
-                                   got.numel(),
-                                   model));
-  } else if (got.rank() != 2 || got[1] < source.classes) {
-    throw UsageError(fmt::format("--model: expected {} outputs, one a class, got {} from '{}'",
-                                 source.classes,
-                                 got.rank() == 2 ? std::to_string(got[1]) : "rows of several dimensions",
-                                 model));
-  }
+  fit.notes["weight_decay"] = choice.weight_decay;
+  if (name == "adam" && options.has("momentum"))
+    throw UsageError("--momentum: expected with --optimizer sgd only, got adam");
+  if (name == "sgd") fit.notes["momentum"] = choice.momentum = options.number("momentum", 0.9, 0, 1);
+  return make_optimizer(choice, std::move(parameters));
 }
 
 void note_preprocessing(const data::Standardize& standardize, const data::Dataset& rows, train::FitOptions& fit) {
@@ -242,15 +202,12 @@ void note_preprocessing(const data::Standardize& standardize, const data::Datase
   if (!rows.class_names.empty()) fit.notes["class_names"] = rows.class_names;
 }
 
-/// Numbers to predict are learnt with mean 0 and variance 1, whatever their unit; losses are told in it.
-void standardize_targets(Source& source, train::FitOptions& fit) {
-  const auto scale = data::Standardize({.per = data::Per::all}).fit(source.splits.train.targets);
-  for (data::Dataset* part : {&source.splits.train, &source.splits.validation, &source.splits.test})
-    if (part->size() > 0) part->targets = scale(part->targets);
-  const double std = scale.std().item() == 0 ? 1 : scale.std().item();
-  fit.loss_unit = std * std;
-  fit.notes["target_mean"] = scale.mean().item();
-  fit.notes["target_std"] = std;
+/// Losses are told in the unit of the targets.
+void scale_targets(Source& source, train::FitOptions& fit) {
+  const TargetScale scale = standardize_targets(source.splits);
+  fit.loss_unit = scale.std * scale.std;
+  fit.notes["target_mean"] = scale.mean;
+  fit.notes["target_std"] = scale.std;
 }
 
 void print_score(const char* name, const train::Score& score) {
@@ -287,7 +244,7 @@ int run_train(const std::vector<std::string>& arguments) {
   if (rows.size() == 0) throw UsageError("--data: expected rows to train on, got none");
   fit.epochs = static_cast<int>(options.whole("epochs", source.epochs, 1, kMany));
   fit.batch = options.whole("batch", source.batch, 1, kMany);
-  if (source.classes == 0) standardize_targets(source, fit);
+  if (source.classes == 0) scale_targets(source, fit);
   const auto standardize = data::Standardize().fit(rows.inputs);
   fit.transform = standardize;
 

@@ -5,7 +5,7 @@ gradus --version | grep -qE '^gradus [0-9]+\.[0-9]+' || fail "--version"
 for arguments in "" help --help; do
   gradus $arguments | grep -q "usage: gradus COMMAND" || fail "gradus $arguments"
 done
-for command in train graph gradcheck activations ops; do
+for command in train tune graph gradcheck activations ops; do
   gradus help $command >a
   gradus $command --help >b
   cmp a b || fail "help of $command"

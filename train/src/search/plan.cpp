@@ -1,0 +1,164 @@
+#include "plan.h"
+
+#include "sobol.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::train {
+
+using gradus::detail::fail;
+
+namespace {
+
+// Keys of the streams that are split off a search's generator.
+constexpr std::uint64_t kPlaceStream = 1, kShiftStream = 2, kTrialStream = 3;
+constexpr double kMostTrials = 1e6;
+constexpr double kRounding = 1e-9;  // of eta^k, so that 3^4 / 3 counts as 27
+
+int count(double x) { return static_cast<int>(std::floor(x * (1 + kRounding))); }
+
+/// The rungs of a halving that starts with n trials and has its whole budget after s promotions.
+std::vector<Rung> halving(double n, int s, double eta, double budget) {
+  std::vector<Rung> rungs;
+  for (int i = 0; i <= s; ++i)
+    if (const int trials = count(n * std::pow(eta, -i)); trials > 0)
+      rungs.push_back({trials, budget * std::pow(eta, i - s)});
+  return rungs;
+}
+
+/// floor(log_eta x), exact where x is a power.
+int whole_log(double x, double eta) {
+  int s = 0;
+  for (double power = eta; power <= x * (1 + kRounding); power *= eta) ++s;
+  return s;
+}
+
+std::vector<std::vector<Rung>> brackets_of(const Method& method, double budget, std::size_t grid_size) {
+  if (const auto* random = std::get_if<Random>(&method)) return {{{random->trials, budget}}};
+  if (const auto* sobol = std::get_if<Sobol>(&method)) return {{{sobol->trials, budget}}};
+  if (std::holds_alternative<Grid>(method)) return {{{static_cast<int>(grid_size), budget}}};
+  if (const auto* halves = std::get_if<Halving>(&method)) {
+    const int s = std::min(whole_log(halves->trials, halves->eta), whole_log(budget / halves->least, halves->eta));
+    return {halving(halves->trials, s, halves->eta, budget)};
+  }
+  return brackets(std::get<Hyperband>(method), budget);
+}
+
+Values at_random(const Space& space, const Generator& generator, int configuration) {
+  Generator own = generator.split(static_cast<std::uint64_t>(configuration));
+  std::vector<double> place(space.size());
+  for (double& coordinate : place) coordinate = own.uniform();
+  return space.at(place);
+}
+
+}  // namespace
+
+void check_rungs(double eta, double least, double budget, CallSite site) {
+  if (!(eta > 1 && least > 0 && least <= budget && std::isfinite(eta) && std::isfinite(budget)))
+    fail<ArgumentError>(
+        "Search",
+        fmt::format("expected eta > 1 and 0 < least <= budget, got eta {}, least {}, budget {}", eta, least, budget),
+        site);
+}
+
+std::vector<std::vector<Rung>> brackets(const Hyperband& method, double budget, CallSite site) {
+  const auto& [eta, least] = method;
+  check_rungs(eta, least, budget, site);
+  const int most = whole_log(budget / least, eta);
+  std::vector<std::vector<Rung>> list;
+  for (int s = most; s >= 0; --s) {
+    const double n = std::ceil((most + 1.0) / (s + 1) * std::pow(eta, s) * (1 - kRounding));
+    if (n > kMostTrials)
+      fail<ArgumentError>("Search", fmt::format("expected at most a million trials, got {} in a bracket", n), site);
+    list.push_back(halving(n, s, eta, budget));
+  }
+  return list;
+}
+
+bool is_better(const TrialResult& a, const TrialResult& b, bool maximize) {
+  if (a.value != b.value) return maximize ? a.value > b.value : a.value < b.value;
+  return a.number < b.number;
+}
+
+Plan::Plan(const Space& space, const Method& method, const SearchOptions& options)
+    : space_(space), options_(options), even_(std::holds_alternative<Sobol>(method)) {
+  const Generator root(options.seed);
+  if (const auto* grid = std::get_if<Grid>(&method)) {
+    draw_ = [all = space.grid(grid->points)](int i) { return all[static_cast<std::size_t>(i)]; };
+    brackets_ = brackets_of(method, options.budget, space.grid(grid->points).size());
+    return;
+  }
+  brackets_ = brackets_of(method, options.budget, 0);
+  if (even_)
+    draw_ = [&space, seed = root.split(kShiftStream).next()](int i) {
+      return space.at(sobol_point(static_cast<std::uint32_t>(i), space.size(), seed));
+    };
+  else
+    draw_ = [&space, generator = root.split(kPlaceStream)](int i) { return at_random(space, generator, i); };
+}
+
+std::vector<TrialResult> Plan::draw(const Rung& rung, int first) {
+  std::vector<TrialResult> round;
+  for (int i = 0; i < rung.trials; ++i) {
+    TrialResult trial;
+    trial.number = trial.configuration = first + i;
+    trial.budget = rung.budget;
+    trial.seed = Generator(options_.seed).split(kTrialStream).split(static_cast<std::uint64_t>(first + i)).next();
+    trial.values = draw_(first + i);
+    round.push_back(std::move(trial));
+  }
+  return round;
+}
+
+std::vector<TrialResult> Plan::promote(const Rung& rung, const std::vector<TrialResult>& done) const {
+  std::vector<const TrialResult*> best;
+  for (std::size_t i = round_begin_; i < done.size(); ++i)
+    if (done[i].status == TrialStatus::finished) best.push_back(&done[i]);
+  std::sort(best.begin(), best.end(), [&](const TrialResult* a, const TrialResult* b) {
+    return is_better(*a, *b, options_.maximize);
+  });
+  if (best.size() > static_cast<std::size_t>(rung.trials)) best.resize(static_cast<std::size_t>(rung.trials));
+  std::vector<TrialResult> round;
+  for (const TrialResult* before : best) {
+    TrialResult trial;
+    trial.number = static_cast<int>(done.size() + round.size());
+    trial.configuration = before->configuration;
+    trial.budget = rung.budget;
+    trial.seed = before->seed;
+    trial.values = before->values;
+    round.push_back(std::move(trial));
+  }
+  return round;
+}
+
+std::vector<TrialResult> Plan::next(const std::vector<TrialResult>& done) {
+  const int first = static_cast<int>(done.size());
+  std::vector<TrialResult> round;
+  while (round.empty() && bracket_ < brackets_.size()) {
+    const auto& rungs = brackets_[bracket_];
+    round = rung_ == 0 ? draw(rungs[0], first) : promote(rungs[rung_], done);
+    // A halving ends early where no trial of its last round finished.
+    if (++rung_ == rungs.size() || round.empty()) ++bracket_, rung_ = 0;
+  }
+  if (round.empty() && !std::exchange(fine_done_, true) && options_.fine > 0) {
+    const SearchResults so_far{space_, options_.maximize, done};
+    const auto finished = [](const TrialResult& t) { return t.status == TrialStatus::finished; };
+    if (std::any_of(done.begin(), done.end(), finished)) {
+      const Space near = space_.around(so_far.best().values, options_.fine_share);
+      draw_ = [near, even = even_, root = Generator(options_.seed)](int i) {
+        if (even)
+          return near.at(sobol_point(static_cast<std::uint32_t>(i), near.size(), root.split(kShiftStream).next()));
+        return at_random(near, root.split(kPlaceStream), i);
+      };
+      round = draw({options_.fine, options_.budget}, first);
+      for (TrialResult& trial : round) trial.fine = true;
+    }
+  }
+  round_begin_ = done.size();
+  return round;
+}
+
+}  // namespace gradus::train
