@@ -7,14 +7,14 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache
   libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev
-  libdnnl-dev
+  libdnnl-dev libjs-chart.js
   libgtest-dev libbenchmark-dev
   graphviz
 )
 case "${1-}" in
   '') ;;
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
-  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev) ;;
+  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium chromium-driver python3) ;;
   *) echo "usage: scripts/setup.sh [--bench|--ci]" >&2; exit 2 ;;
 esac
 

@@ -229,7 +229,7 @@ void Recipe::check_momentum(const Options& options) {
 OptimizerChoice Recipe::optimizer(const train::Values& values) const {
   const std::string name = value(values, "optimizer", optimizer_);
   return {.name = name,
-          .lr = value(values, "lr", lr_.value_or(name == "adam" ? adam_rate_ : kSgdRate)),
+          .lr = value(values, "lr", lr_.value_or(default_rate(name, adam_rate_))),
           .momentum = value(values, "momentum", momentum_),
           .weight_decay = value(values, "decay", decay_)};
 }
@@ -262,8 +262,12 @@ data::Splits rows_to_use(const Options& options, const Source& source, bool fold
 /// What a trial comes to: accuracy where there are classes, else the loss, on rows that were held out.
 class Judge {
  public:
-  Judge(const Recipe& recipe, const data::Splits& splits, bool classes, int folds)
-      : recipe_(recipe), splits_(splits), classes_(classes), folds_(folds) {}
+  Judge(const Recipe& recipe, const data::Splits& splits, const Source& source, int folds)
+      : recipe_(recipe),
+        splits_(splits),
+        classes_(source.classes > 0),
+        has_missing_(source.has_missing),
+        folds_(folds) {}
 
   double operator()(train::Trial& trial) const {
     if (folds_ == 0) return judge(trial, splits_);
@@ -288,7 +292,7 @@ class Judge {
                           .batch = recipe_.batch(values),
                           .optimizer = *optimizer,
                           .schedule = schedule_named("", recipe_.schedule(values)),
-                          .transform = data::Standardize().fit(splits.train.inputs),
+                          .transform = preprocessing_named("", "standardise", has_missing_).fit(splits.train.inputs),
                           .seed = trial.seed(),
                           .loss_unit = scale.std * scale.std,
                           .progress = train::Progress::none};
@@ -302,7 +306,7 @@ class Judge {
 
   const Recipe& recipe_;
   const data::Splits& splits_;
-  bool classes_;
+  bool classes_, has_missing_;
   int folds_;
 };
 
@@ -325,7 +329,7 @@ void check_models(const Recipe& recipe, const train::Space& space, const Source&
     Generator generator(0);
     const std::string model = recipe.model(values);
     nn::Sequential net = nn::model_from_text(model, shape, generator);
-    check_outputs(net, model, source);
+    check_outputs(net, model, source.splits.train, source.classes);
   }
 }
 
@@ -435,7 +439,7 @@ int run_tune(const std::vector<std::string>& arguments) {
   if (options.has("journal"))
     fmt::print("stopped at any moment, the same command goes on from {}\n", options.text("journal"));
   std::fflush(stdout);
-  const train::SearchResults results = search.run(Judge(recipe, splits, source.classes > 0, folds));
+  const train::SearchResults results = search.run(Judge(recipe, splits, source, folds));
   if (options.has("csv")) gradus::detail::write_file("tune", options.text("csv"), results.csv());
   show(results, recipe, options);
   return 0;

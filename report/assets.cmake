@@ -1,0 +1,18 @@
+# Writes OUT, a source with each of the files ASSETS as an array of bytes; a file that is missing is empty.
+set(text "#include \"assets.h\"\n\nnamespace gradus::report {\n")
+set(known page.html style.css app.js chart.min.js)
+foreach(name IN LISTS known)
+  string(REGEX REPLACE "[^a-z]" "_" variable ${name})
+  set(bytes "")
+  foreach(asset IN LISTS ASSETS)
+    cmake_path(GET asset FILENAME file)
+    if(file STREQUAL name)
+      file(READ ${asset} bytes HEX)
+    endif()
+  endforeach()
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND text "static const unsigned char bytes_${variable}[] = {${bytes}0};\n"
+                     "const std::string_view ${variable}(reinterpret_cast<const char*>(bytes_${variable}), sizeof bytes_${variable} - 1);\n")
+endforeach()
+string(APPEND text "}  // namespace gradus::report\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,5 @@
+#pragma once
+
+// One page about runs that `train::fit` has written.
+
+#include "gradus/report/report.h"
