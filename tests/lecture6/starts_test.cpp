@@ -34,7 +34,7 @@ TEST_F(Starts, ButDecidesNothingWhereHesWeightsHold) {
   for (const auto& b : result().biases) EXPECT_NEAR(b.accuracy, result().biases[0].accuracy, 0.05) << b.bias;
 }
 
-// sigmoid' = s (1 - s) is 1/400 at |z| = log(1 / s - 1), s being a root of that; z is normal: deviation scale sqrt(500).
+// sigmoid' = s (1 - s) is 1/400 at |z| = log(1 / s - 1), s a root of that; z is normal of deviation scale sqrt(500).
 TEST_F(Starts, LargeWeightsSaturateASigmoid) {
   const double s = (1 - std::sqrt(1 - 0.01)) / 2, border = std::log(1 / s - 1);
   double before = 0.25;
