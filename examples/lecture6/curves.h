@@ -17,7 +17,7 @@ struct Comparison {
 Comparison rates();
 /// The same epochs in steps of all rows, of 64 and of 8.
 Comparison batches();
-/// Six layers from weights that are too small, and from He's.
+/// Five layers from weights that are too small, and from He's.
 Comparison flat_start();
 /// Few rows: a network that is large for them, and one that is too small.
 Comparison gap();
