@@ -14,7 +14,7 @@ namespace lecture6::curves {
 Comparison rates() {
   Comparison result{1000, 500, {}};
   for (const bool batch_norm : {false, true})
-    for (const double rate : {0.01, 0.03, 0.1, 0.3, 1.0})
+    for (const double rate : {0.03, 0.1, 0.3, 1.0})
       result.setups.push_back({.name = fmt::format("{}{}", batch_norm ? "batch norm, " : "", rate),
                                .hidden = std::vector<std::int64_t>(10, 50),
                                .batch_norm = batch_norm,

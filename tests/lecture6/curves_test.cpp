@@ -14,12 +14,12 @@ double gap(const Training& t) { return t.train.back().accuracy - t.validation.ba
 
 TEST(Curves, BatchNormalisationAllowsHigherRates) {
   const auto result = curves::run(curves::rates());
-  ASSERT_EQ(result.size(), 10U);
-  const Training &without = result[4], &with = result[9];  // at rate 1
+  ASSERT_EQ(result.size(), 8U);
+  const Training &without = result[3], &with = result[7];  // at rate 1
   EXPECT_FALSE(without.train.back().accuracy > 0.3);       // NaN, too
   EXPECT_GT(with.train.back().accuracy, 0.7);
   EXPECT_GT(with.validation.back().accuracy, 0.6);
-  EXPECT_GT(result[1].train.back().accuracy, 0.7);  // at 0.03 it trains without
+  EXPECT_GT(result[0].train.back().accuracy, 0.7);  // at 0.03 it trains without
 }
 
 TEST(Curves, SmallBatchesLearnMoreInAnEpoch) {
