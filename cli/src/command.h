@@ -53,8 +53,8 @@ int run_ops(const std::vector<std::string>& arguments);
 class Options {
  public:
   /// UsageError for an option that is unknown, incomplete or given twice, and for arguments beyond
-  /// `most`. Where --config is known, a file gives options that the command line does not. Prints the help, `usage` with a table of the options between it and `examples`, if
-  /// that is asked for.
+  /// `most`. Where --config is known, a file gives options that the command line does not. Prints the help, `usage`
+  /// with a table of the options between it and `examples`, if that is asked for.
   Options(const char* command,
           const po::options_description& known,
           const std::vector<std::string>& arguments,

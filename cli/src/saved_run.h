@@ -30,7 +30,8 @@ struct SavedRun {
 void add_saved_run_options(po::options_description& known);
 /// The arguments with the run's own options as a file of options behind them. UsageError without a run.
 std::vector<std::string> with_run_options(const char* command, const std::vector<std::string>& arguments);
-/// The rows that --part names ("test", or those there are), as the model is given them. UsageError where there are none.
+/// The rows that --part names, or of the first part that has some, before preprocessing. UsageError where there are
+/// none.
 data::Dataset rows_of(const Options& options, const SavedRun& run);
 
 }  // namespace gradus::cli
