@@ -211,8 +211,8 @@ TEST(TensorBoard, Histograms) {
   double number = 0;
   for (int i = 0; i < 40; ++i) {  // 320 bytes of doubles: a length of two bytes
     histogram.limits.push_back(-1 + 0.5 * i);
-    histogram.counts.push_back(i % 7);
-    number += i % 7;
+    histogram.counts.push_back(i % 7 + 0.25);
+    number += i % 7 + 0.25;
   }
   {
     EventWriter writer(path, 1);
