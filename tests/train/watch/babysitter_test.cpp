@@ -4,8 +4,10 @@
 #include "gradus/data/generated.h"
 #include "gradus/graph/node.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/loss.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/ops/activation.h"
+#include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/loss.h"
 #include "gradus/ops/shape.h"
@@ -348,6 +350,34 @@ TEST(Babysitter, LooksAtWeightsWhenTrainingBegins) {
   fit(net, spiral(), {.observer = sitter, .progress = Progress::none});
   EXPECT_FALSE(rules(sitter.findings()).contains("equal-weights"));
   EXPECT_GT(sitter.measurements().parameters[0].first_weight, 0.1);
+}
+
+TEST(Babysitter, SaysThatAPenaltyOutweighsTheLoss) {
+  for (const auto& [strength, found] : {std::pair{1e-4, false}, {10.0, true}}) {
+    nn::Sequential net = spiral_net("fc 16, relu, fc 3");
+    Babysitter sitter(net, quiet());
+    const Loss loss = [&, k = strength](const Tensor& y, const Tensor& t) {
+      return cross_entropy(y, t) + nn::l2(net, k);
+    };
+    sitter.check(spiral(), loss);
+    EXPECT_EQ(rules(sitter.findings()).contains("penalty-outweighs"), found) << strength;
+    const Measurements& seen = sitter.measurements();
+    EXPECT_NEAR(seen.first_loss - seen.loss_op.value, nn::l2(net, strength).item<double>(), 1e-4 * seen.first_loss);
+  }
+}
+
+TEST(Babysitter, SaysWhichChannelsAreStill) {
+  // Units with a bias of -9 are dead: behind them there is nothing to normalise.
+  nn::Sequential net = spiral_net("fc 16, relu, bn, fc 3");
+  Tensor bias = nn::parameters(net)[1];
+  for (int unit = 0; unit < 12; ++unit) bias.mutable_data<float>()[unit] = -9;
+  Babysitter sitter(net, quiet());
+  fit(net, spiral(), {.epochs = 60, .observer = sitter, .progress = Progress::none});
+  const Finding* const still = find(sitter.findings(), "channel-still");
+  ASSERT_NE(still, nullptr);
+  EXPECT_EQ(still->severity, Severity::warning);
+  EXPECT_EQ(still->layer, "2");
+  EXPECT_NEAR(still->value, 0.75, 0.25);
 }
 
 TEST(Babysitter, TakesATeacherForNoEvaluation) {

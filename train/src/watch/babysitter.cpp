@@ -173,6 +173,7 @@ void Babysitter::Impl::restart() {
     seen = std::move(fresh);
     recent.clear(), earliest.clear();
     calls = 0;
+    means_before.clear();
     partial = loss_sum = 0;
     partial_steps = loss_steps = 0;
     point_steps = 1;
@@ -316,6 +317,32 @@ void Babysitter::Impl::finish_step(optim::Optimizer& optimizer) {
   watch.begin_step(sampled);
 }
 
+/// A layer's running mean comes before its running variance.
+void Babysitter::Impl::see_norms() {
+  constexpr double kGone = 1e-6;
+  constexpr std::string_view kMean = "running_mean", kVar = "running_var";
+  seen.norms.clear();
+  Tensor mean;
+  for (const auto& [name, buffer] : nn::detail::named_buffers(model.module)) {
+    if (name.ends_with(kMean)) mean = cast(buffer, float64);
+    if (!name.ends_with(kVar) || !mean.defined() || mean.shape() != buffer.shape()) continue;
+    const Tensor var = contiguous(cast(buffer, float64));
+    NormSeen& norm = seen.norms.emplace_back();
+    norm.layer = name.substr(0, name.size() - std::min(name.size(), kVar.size() + 1));
+    norm.channels = var.numel();
+    Tensor& mean_before = means_before[name];
+    for (std::int64_t c = 0; c < norm.channels; ++c) {
+      const double v = var.data<double>()[c];
+      norm.still += v < kGone;
+      if (!mean_before.defined() || v < kGone) continue;
+      const double moved = mean.data<double>()[c] - mean_before.data<double>()[c];
+      norm.drift += moved * moved / v / static_cast<double>(norm.channels);
+    }
+    norm.drift = std::sqrt(norm.drift);
+    mean_before = std::exchange(mean, {});
+  }
+}
+
 void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
   write_pending();
   for (std::size_t i = 0; i < parameters.size(); ++i)  // the last sample may be old
@@ -328,6 +355,7 @@ void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
   }
   if (watch.trained_outside_steps() && !std::isnan(record.validation.loss)) ++seen.train_evaluations;
   seen.epochs.push_back(record);
+  see_norms();
   watch.publish_units();
   judge(Moment::step);
   judge(Moment::epoch);

@@ -25,6 +25,7 @@ struct Babysitter::Impl {
   void see_start();
   void see_gradients();
   void see_update(optim::Optimizer& optimizer);
+  void see_norms();
   void add_loss(double loss);
   void add_to_curve(double loss);
   void report_nonfinite(double loss);
@@ -59,6 +60,7 @@ struct Babysitter::Impl {
   JsonLines finding_lines, step_lines;
 
   std::vector<nn::NamedParameter> parameters;  // as in `seen`
+  std::map<std::string, Tensor> means_before;  // running means of batch normalisations, an epoch ago
   std::vector<Tensor> before;                  // the weights of a sampled step, before it
   std::vector<double> recent;                  // losses: the last 50
   std::vector<double> earliest;                // the first 5

@@ -293,6 +293,7 @@ void OpWatch::see_loss(const OpCall& call) {
   loss.op = call.op.info.name;
   loss.site = gradus::detail::site_in_force(call.site);
   loss.expected = expected_loss(loss.op, x, target);
+  if (call.outputs[0].numel() == 1) loss.value = call.outputs[0].item<double>();
   if (const Node* const node = producer(x); node != nullptr && !node->is_leaf()) loss.producer = node->name();
   if (target.dtype() != int64 || x.rank() < 2) return;
   loss.classes = x.size(1);
