@@ -35,6 +35,7 @@ std::string examples() {
   return "\nexamples\n"
          "  gradus report runs/latest --open\n"
          "  gradus report runs/0001 runs/0002 --out compared.html\n"
+         "  gradus report runs/* --tensorboard events\n"
          "  gradus report runs/latest --json | jq '.runs[0].summary'\n";
 }
 
@@ -110,6 +111,7 @@ int run_report(const std::vector<std::string>& arguments) {
   po::options_description known("");
   add_option(known, "out", "FILE", "the page (report.html in the first run's folder)");
   known.add_options()("json", "prints all that the page shows as JSON instead");
+  add_option(known, "tensorboard", "DIR", "also writes event files for TensorBoard, a folder a run");
   known.add_options()("no-rows", "does not evaluate the test rows");
   known.add_options()("open", "shows the page in the browser");
   const Options options("report", known, arguments, kUsage, examples(), 64);
@@ -126,6 +128,7 @@ int run_report(const std::vector<std::string>& arguments) {
     fmt::print("{}", report.json());
     return 0;
   }
+  if (options.has("tensorboard")) report.write_tensorboard(options.text("tensorboard"));
   const std::string out =
       options.has("out") ? options.text("out") : (std::filesystem::path(runs[0]) / "report.html").string();
   gradus::detail::write_file("report", out, report.html());

@@ -1,6 +1,7 @@
 #include "command.h"
 #include "job.h"
 #include "scores.h"
+#include "signals.h"
 
 #include "gradus/train/babysitter.h"
 #include "gradus/train/fit.h"
@@ -9,12 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include <cmath>
-#include <csignal>
 #include <cstdio>
 #include <limits>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace gradus::cli {
@@ -64,35 +63,7 @@ po::options_description known_options() {
   return known;
 }
 
-volatile std::sig_atomic_t caught_signal = 0;
-
-/// While it lives, a signal to end is noted instead of obeyed; a second one is obeyed.
-class SignalGuard {
- public:
-  SignalGuard() {
-    struct sigaction note{};
-    note.sa_handler = [](int signal) { caught_signal = signal; };
-    note.sa_flags = static_cast<int>(SA_RESETHAND);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
-      struct sigaction before{};
-      sigaction(signal, nullptr, &before);
-      if (before.sa_handler == SIG_IGN) continue;  // as nohup wants it
-      sigaction(signal, &note, nullptr);
-      before_.emplace_back(signal, before);
-    }
-  }
-  ~SignalGuard() {
-    for (const auto& [signal, action] : before_) sigaction(signal, &action, nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
- private:
-  std::vector<std::pair<int, struct sigaction>> before_;
-};
-
-/// What a run of this program needs besides `fit`: it stops at a signal, keeps the preprocessing, and lowers the rate
-/// on a plateau.
+/// Keeps a run's preprocessing, and lowers its rate on a plateau.
 class Companion : public train::Observer {
  public:
   explicit Companion(const Job& job) : job_(job) {
@@ -102,17 +73,12 @@ class Companion : public train::Observer {
     if (!start.folder.empty() && job_.preprocess.size() > 0)
       data::save(job_.preprocess, start.folder + "preprocess.npz");
   }
-  void after_step(const train::Step&) override { stop(); }
   bool after_epoch(const train::EpochRecord& now) override {
-    stop();
     if (plateau_) plateau_->step(std::isnan(now.validation.loss) ? now.train.loss : now.validation.loss);
     return true;
   }
 
  private:
-  static void stop() {
-    if (caught_signal != 0) throw train::Stopped();
-  }
   const Job& job_;
   std::optional<optim::ReduceOnPlateau> plateau_;
 };
@@ -121,8 +87,9 @@ train::Record fit_until_signal(Job& job, bool watched) {
   std::optional<train::Babysitter> sitter;
   if (watched) sitter.emplace(job.net, train::BabysitterOptions{.least = train::Severity::warning});
   Companion companion(job);
-  train::Observers both{sitter ? &*sitter : nullptr, &companion};
-  job.fit.observer = both;
+  StopOnSignal stop;
+  train::Observers all{sitter ? &*sitter : nullptr, &companion, &stop};
+  job.fit.observer = all;
   const SignalGuard signals;
   try {
     return train::fit(job.net, job.source.splits, job.fit, CallSite{});  // the program's own line tells nothing

@@ -1,6 +1,7 @@
 #include "gradus/report/report.h"
 
 #include "assets.h"
+#include "run_json.h"
 
 #include "gradus/nn/save.h"
 #include "gradus/ops/shape.h"
@@ -21,7 +22,6 @@ namespace gradus::report {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
 using gradus::detail::fail;
 
 constexpr std::int64_t kFilters = 64;  // of the first layer, that are shown
@@ -124,10 +124,6 @@ void fill(std::string& text, std::string_view name, std::string_view with) {
 }
 
 }  // namespace
-
-struct Report::Impl {
-  Json runs = Json::array();
-};
 
 Report::Report() : impl_(std::make_unique<Impl>()) {}
 Report::~Report() = default;

@@ -13,7 +13,9 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
+#include <vector>
 
 namespace gradus::report {
 namespace {
@@ -73,6 +75,25 @@ TEST_F(Folder, GivesWhatRunsHaveLeft) {
     for (const Json& byte : image) farthest = std::max(farthest, std::abs(byte.get<int>() - 127));
     EXPECT_EQ(farthest, 127);
   }
+}
+
+TEST_F(Folder, GoesToTensorBoard) {
+  Report report;
+  report.add_run(run("first"));
+  report.write_tensorboard((root_ / "events").string());
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(root_ / "events" / "first")) files.push_back(entry.path());
+  ASSERT_EQ(files.size(), 1U);
+  std::ifstream in(files[0], std::ios::binary);
+  const std::string bytes(std::istreambuf_iterator<char>(in), {});
+  for (const char* tag : {"epoch/train_loss",
+                          "epoch/validation_accuracy",
+                          "step/loss",
+                          "step/parameters/0.weight/update",
+                          "activations/0 conv/std"})
+    EXPECT_NE(bytes.find(tag), std::string::npos) << tag;
+  write("blocked", "");
+  EXPECT_THROW(report.write_tensorboard((root_ / "blocked").string()), IoError);
 }
 
 TEST_F(Folder, OfARunUnderWayHasFewer) {

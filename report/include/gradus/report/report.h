@@ -53,6 +53,9 @@ class Report {
   std::string json() const;
   /// One HTML file that needs no other and no network: curves, layers, weights, confusion, findings.
   std::string html() const;
+  /// Writes a run's scores by epoch and its sampled steps as event files for TensorBoard, in a folder for each run.
+  ///   errors    IoError if one can't be written
+  void write_tensorboard(const std::string& folder) const;
 
  private:
   struct Impl;

@@ -147,7 +147,8 @@ Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateO
 /// out.
 ///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json,
 ///             weights.safetensors and, where these are not the last epoch's, last.safetensors, all at the end or
-///             none; with `checkpoint`: that file, on the way; without, if an observer throws Stopped: checkpoint.safetensors in the run's folder.
+///             none; with `checkpoint`: that file, on the way; without, if an observer throws Stopped:
+///             checkpoint.safetensors in the run's folder.
 ///             Where the loss explodes, all but the weights, and "status": "diverged" in the summary.
 ///             What observers write (RunStart) is there in each of these cases
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class
