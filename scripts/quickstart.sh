@@ -25,6 +25,6 @@ for ((i = 1; i < $#; ++i)); do
   fi
 done
 if [[ -e $run/summary.json ]]; then
-  build/release/bin/gradus report "$run"
+  build/release/bin/gradus report "$run" --out "$run/report.html"
   echo "quickstart: open $run/report.html in a browser, or say build/release/bin/gradus report $run --open"
 fi

@@ -127,8 +127,9 @@ std::string RunFolder::keep() {
 }
 
 void RunFolder::keep_observed() {
+  if (!exists() || fs::exists(folder_ / "config.json")) return;  // those of an earlier run stay with it
   for (const char* name : kObserved) {
-    if (!exists() || !fs::exists(unfinished_ / name)) continue;
+    if (!fs::exists(unfinished_ / name)) continue;
     std::error_code error;  // a record only: the checkpoint is what matters
     fs::rename(unfinished_ / name, folder_ / name, error);
     if (!error) made_.clear();

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -15,6 +16,9 @@ namespace gradus::train {
 using gradus::detail::fail;
 
 namespace {
+
+// Fewer tell nothing, whatever share of a short trial they are.
+constexpr std::int64_t kFewSteps = 12;
 
 /// The mean loss of the last quarter of the steps.
 double recent_loss(const Measurements& seen) {
@@ -40,7 +44,7 @@ void TrialSitter::prepare() {
        .advice = "other hyper-parameters learn faster",
        .judge = [this](const Measurements& seen, const Report& report) {
          const double expected = seen.loss_op.expected;
-         if (static_cast<double>(seen.step) < judged_after_ || seen.diverged || !(expected > 0)) return;
+         if (seen.step < kFewSteps || static_cast<double>(seen.step) < judged_after_ || seen.diverged || !(expected > 0)) return;
          const double left = recent_loss(seen) / expected;
          if (left > report.threshold())
            report(left,

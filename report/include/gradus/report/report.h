@@ -1,66 +1,43 @@
 #pragma once
 
-#include "gradus/tensor/error.h"
+#include "gradus/data/dataset.h"
 #include "gradus/tensor/export.h"
 
-#include <cstdint>
-#include <memory>
+#include <functional>
 #include <string>
 #include <vector>
 
 GRADUS_EXPORT_BEGIN
-/// A page about training runs, from what they have left in their folders.
 namespace gradus::report {
 
-/// What a trained model does with rows that it was not trained on.
-struct Evaluation {
-  std::string part;                                  // "test"
-  std::vector<std::string> classes;                  // their names
-  std::vector<std::vector<std::int64_t>> confusion;  // [c][k]: rows of class c that were taken for class k
-  /// Rows that the model was surest of and wrong about.
-  struct Row {
-    std::int64_t row = 0;
-    std::string truth, guess;
-    double probability = 0;           // of the guess
-    std::vector<std::int64_t> shape;  // [C, H, W], or other
-    std::vector<double> values;       // of the inputs, before preprocessing
-  };
-  std::vector<Row> worst;
+/// What a report is of.
+struct Subjects {
+  /// Folders of runs (train::fit), ended or going on, and journals of searches (train::Search).
+  std::vector<std::string> paths = {};
+  /// The rows that a run was scored on, raw, from the text of its config.json; for the confusion matrix, the worst rows
+  /// and the activations. None if they can't be had.
+  std::function<data::Dataset(const std::string& config)> rows = {};
 };
 
-/// Runs side by side:
-///
-///     report::Report report;
-///     report.add_run("runs/0001");
-///     report.add_run("runs/0002");
-///     std::ofstream("report.html") << report.html();
-class Report {
- public:
-  Report();
-  ~Report();
-  Report(Report&&) noexcept;
-  Report& operator=(Report&&) noexcept;
+/// All that is known of them, as JSON; docs/report.md lists its keys.
+///   errors    IoError, naming the path and for files of lines the line, for what is no run and no journal, or damaged;
+///             ArgumentError for no paths
+std::string to_json(const Subjects& subjects);
+/// The same as one HTML page that needs nothing else; a live one asks `serve` for what is new every other second.
+std::string to_html(const Subjects& subjects, bool live = false);
 
-  /// Reads a run's config.json, summary.json, metrics.jsonl and, where they are there, steps.jsonl, findings.jsonl and
-  /// the first weights of weights.safetensors. A run that is under way or was stopped has fewer of them. Lines that are
-  /// not whole, as the last of a run that was killed, are left out.
-  ///   errors    IoError for a folder without any of these files, or a file that is no JSON
-  void add_run(const std::string& folder, CallSite site = CallSite::here());
-  /// Of the run that was added last. ArgumentError if there is none.
-  void add_evaluation(const Evaluation& evaluation, CallSite site = CallSite::here());
+/// Answers browsers of this machine at http://127.0.0.1:port/, each time with what the folders then hold. `ready` is
+/// told the port, which the system chooses for 0, before the first, and after each is asked (with 0) whether to go on.
+///   errors    as of `to_json`, before anything is served; IoError if the port is not free
+void serve(const Subjects& subjects, int port, const std::function<bool(int port)>& ready);
+/// Has the desktop open a file or address. IoError without xdg-open.
+void open_in_browser(const std::string& target);
 
-  /// All that was read, as one JSON object.
-  std::string json() const;
-  /// One HTML file that needs no other and no network: curves, layers, weights, confusion, findings.
-  std::string html() const;
-  /// Writes a run's scores by epoch and its sampled steps as event files for TensorBoard, in a folder for each run.
-  ///   errors    IoError if one can't be written
-  void write_tensorboard(const std::string& folder) const;
-
- private:
-  struct Impl;
-  std::unique_ptr<Impl> impl_;
-};
+/// The curves as name.svg and name.png into a folder, made if it is missing: a list of the files.
+///   errors    as above; IoError if a file can't be written
+std::vector<std::string> write_plots(const Subjects& subjects, const std::string& folder);
+/// Scalars by step and epoch as TensorBoard's event files, a folder for each run: a list of the files.
+std::vector<std::string> write_events(const Subjects& subjects, const std::string& folder);
 
 }  // namespace gradus::report
 GRADUS_EXPORT_END
