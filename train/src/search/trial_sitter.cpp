@@ -44,7 +44,9 @@ void TrialSitter::prepare() {
        .advice = "other hyper-parameters learn faster",
        .judge = [this](const Measurements& seen, const Report& report) {
          const double expected = seen.loss_op.expected;
-         if (seen.step < kFewSteps || static_cast<double>(seen.step) < judged_after_ || seen.diverged || !(expected > 0)) return;
+         if (seen.step < kFewSteps || static_cast<double>(seen.step) < judged_after_ || seen.diverged ||
+             !(expected > 0))
+           return;
          const double left = recent_loss(seen) / expected;
          if (left > report.threshold())
            report(left,
