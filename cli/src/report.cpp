@@ -38,7 +38,8 @@ data::Dataset rows_of(const std::string& config) {
   po::options_description known("");
   add_data_options(known);
   std::vector<std::string> given;
-  for (const auto& [name, value] : json.value("options", nlohmann::json::object()).items()) {
+  const auto options = json.value("options", nlohmann::json::object());
+  for (const auto& [name, value] : options.items()) {
     const po::option_description* const option = known.find_nothrow(name, false);
     if (option == nullptr) continue;
     given.push_back("--" + name);

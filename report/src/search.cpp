@@ -51,6 +51,7 @@ train::Space space_of(const std::map<std::string, Column>& columns) {
 train::TrialResult trial_of(const Json& json, const std::map<std::string, Column>& columns) {
   train::TrialResult trial;
   trial.number = json.value("trial", 0);
+  trial.configuration = json.value("configuration", trial.number);
   trial.budget = json.value("budget", 1.0);
   trial.fine = json.value("fine", false);
   const std::string status = json.value("status", "");

@@ -173,7 +173,7 @@ class Run {
 void check_method(const Space& space, const Method& method, const SearchOptions& options, CallSite site) {
   const auto check_trials = [&](int trials) {
     if (trials < 1 || trials > kMostTrials)
-      fail<ArgumentError>("Search", fmt::format("expected trials from 1 to {}, got {}", kMostTrials, trials), site);
+      fail<ArgumentError>("Search", fmt::format("expected trials from 1 to a million, got {}", trials), site);
   };
   if (const auto* random = std::get_if<Random>(&method)) check_trials(random->trials);
   if (const auto* grid = std::get_if<Grid>(&method)) space.grid(grid->points, site);

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -17,8 +16,7 @@ using gradus::detail::fail;
 
 namespace {
 
-// Fewer tell nothing, whatever share of a short trial they are.
-constexpr std::int64_t kFewSteps = 12;
+constexpr double kFewestSteps = 15;  // before which a loss is noise
 
 /// The mean loss of the last quarter of the steps.
 double recent_loss(const Measurements& seen) {
@@ -44,9 +42,7 @@ void TrialSitter::prepare() {
        .advice = "other hyper-parameters learn faster",
        .judge = [this](const Measurements& seen, const Report& report) {
          const double expected = seen.loss_op.expected;
-         if (seen.step < kFewSteps || static_cast<double>(seen.step) < judged_after_ || seen.diverged ||
-             !(expected > 0))
-           return;
+         if (static_cast<double>(seen.step) < judged_after_ || seen.diverged || !(expected > 0)) return;
          const double left = recent_loss(seen) / expected;
          if (left > report.threshold())
            report(left,
@@ -82,7 +78,7 @@ void TrialSitter::after_backward(const Step& step) {
 }
 
 void TrialSitter::after_step(const Step& step) {
-  judged_after_ = options_.patience * static_cast<double>(step.steps) * epochs_;
+  judged_after_ = std::max(kFewestSteps, options_.patience * static_cast<double>(step.steps) * epochs_);
   Babysitter::after_step(step);
   judge();
 }

@@ -14,8 +14,8 @@ namespace gradus::train {
 struct TrialSitterOptions {
   /// Rules whose findings end the trial besides those of severity error.
   std::set<std::string> rules = {"loss-stuck", "loss-slow"};
-  /// When "loss-slow", a rule of this class, judges in `fit`: after so large a share of its steps, at least
-  /// 12; infinity: never.
+  /// When "loss-slow", a rule of this class, judges in `fit`: after so large a share of its steps, and at
+  /// least 15; infinity: never.
   double patience = 0.2;
   /// Its threshold: the most that the loss, a mean over the last quarter of these steps, may be of that of a model
   /// that knows nothing (ln C, ln 2, variance).
