@@ -138,9 +138,9 @@ std::int64_t Options::whole(const char* name, std::int64_t otherwise, std::int64
 
 WordWithNumbers word_with_numbers(const std::string& where, const std::string& text) {
   const std::vector<gradus::detail::Phrase> parts = gradus::detail::phrases(text);
-  if (parts.size() != 1 || parts[0].words.empty())
-    throw UsageError(fmt::format("{}expected a word and its numbers, got '{}'", where, text));
-  WordWithNumbers result{.name = std::string(parts[0].words[0])};
+  if (parts.size() != 1) throw UsageError(fmt::format("{}expected a word and its numbers, got '{}'", where, text));
+  WordWithNumbers result;
+  if (!parts[0].words.empty()) result.name = parts[0].words[0];
   for (std::size_t i = 1; i < parts[0].words.size(); ++i) {
     const auto number = gradus::detail::from_text<double>(parts[0].words[i]);
     if (!number || !std::isfinite(*number))

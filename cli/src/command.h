@@ -98,11 +98,11 @@ inline void add_option(po::options_description& known, const char* name, const c
 
 /// A word with numbers behind it: "step 0.3 0.1".
 struct WordWithNumbers {
-  std::string name;
+  std::string name = {};  // empty if the text is
   std::vector<double> numbers = {};
   double at(std::size_t i, double otherwise) const { return i < numbers.size() ? numbers[i] : otherwise; }
 };
-/// UsageError, beginning with `where`, for no word, or for another thing than a number behind it.
+/// UsageError, beginning with `where`, for several of them, or for another thing than a number behind the word.
 WordWithNumbers word_with_numbers(const std::string& where, const std::string& text);
 
 /// As text of a cell of a Markdown table, which a bar would end.

@@ -29,7 +29,7 @@ void judge_initial_loss(const Measurements& seen, const Report& report) {
 void judge_penalty(const Measurements& seen, const Report& report) {
   const LossSeen& loss = seen.loss_op;
   const double added = seen.first_loss - loss.value;  // NaN if the loss is none of the library's
-  if (!(loss.value > 0) || !(std::abs(added) > report.threshold() * loss.value)) return;
+  if (!(loss.value > 0) || !(added > report.threshold() * loss.value)) return;
   report.add({.site = loss.site,
               .value = added / loss.value,
               .text = fmt::format("{:.4g} is added to a first loss of {:.4g} on the rows", added, loss.value)});
@@ -149,7 +149,7 @@ std::vector<Rule> rules_of_start() {
        .advice = "lower the strength of the penalty; it should raise the first loss a little",
        .when = Moment::first,
        .judge = judge_penalty,
-       .meaning = "A penalty larger than the loss has the weights shrink before they learn; one below 0 rewards size.",
+       .meaning = "A penalty larger than the loss has the weights shrink before they learn.",
        .example = "cross_entropy(net(x), y) + nn::l2(net, 1)",
        .source = "CS231n, lecture 6, babysitting: regularisation raises the first loss"},
       {.name = "equal-weights",
