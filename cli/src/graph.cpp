@@ -3,6 +3,7 @@
 #include "gradus/inspect/dot.h"
 #include "gradus/inspect/profile.h"
 #include "gradus/nn/model_text.h"
+#include "gradus/report/saved_run.h"
 #include "gradus/tensor/random.h"
 
 #include <fmt/format.h>
@@ -88,14 +89,7 @@ struct Picture {
 Picture picture_of(const std::string& model, const Shape& row, std::int64_t batch, const Colour& colour) {
   Generator generator(0);
   nn::Sequential net = nn::model_from_text(model, row, generator);
-  for (const nn::NamedParameter& named : named_parameters(net))
-    static_cast<Leaf*>(node_of(named.parameter))->label = named.name;
-  Shape shape = row;
-  shape.insert(0, batch);
-  const Tensor input = leaf(zeros(shape));
-  auto* given = static_cast<Leaf*>(node_of(input));
-  given->label = "input";
-  given->is_input = true;
+  const Tensor input = report::named_batch(net, row, batch);
   Picture picture;
   if (std::string_view(colour.name) == "time") {
     net(input);  // once without a clock: memory and threads are there then
@@ -182,14 +176,11 @@ void write_picture(const Picture& picture, const std::string& path, const std::s
 
 int run_graph(const std::vector<std::string>& arguments) {
   po::options_description known("");
-  const auto add = [&known](const char* name, const char* value, const char* about) {
-    known.add_options()(name, po::value<std::string>()->value_name(value), about);
-  };
-  add("model", "TEXT", "the layers, as for 'gradus train'");
-  add("input", "SHAPE", "of a row: 784 or 1,28,28");
-  add("batch", "N", "rows (64)");
-  add("colour", "BY", "colour ops by time, bytes, saved, flops, kind or not at all: none (kind)");
-  add("out,o", "FILE", "net.dot, net.svg, net.png or net.pdf");
+  add_option(known, "model", "TEXT", "the layers, as for 'gradus train'");
+  add_option(known, "input", "SHAPE", "of a row: 784 or 1,28,28");
+  add_option(known, "batch", "N", "rows (64)");
+  add_option(known, "colour", "BY", "colour ops by time, bytes, saved, flops, kind or not at all: none (kind)");
+  add_option(known, "out,o", "FILE", "net.dot, net.svg, net.png or net.pdf");
   const Options options("graph", known, arguments, kUsage, kExamples);
   if (options.help_shown()) return 0;
   for (const char* needed : {"model", "input"})

@@ -1,6 +1,5 @@
 #include "command.h"
-#include "saved_run.h"
-#include "scores.h"
+#include "run_options.h"
 
 #include "gradus/data/readers.h"
 #include "gradus/ops/arithmetic.h"
@@ -35,7 +34,7 @@ std::string examples() {
 }
 
 /// Images as the run was given them.
-Tensor read_images(const std::vector<std::string>& files, const SavedRun& run) {
+Tensor read_images(const std::vector<std::string>& files, const report::SavedRun& run) {
   if (run.input.rank() != 3 || (run.input[0] != 1 && run.input[0] != 3))
     throw UsageError(
         fmt::format("--image: expected a run that was trained on images, got rows {}", to_string(run.input)));
@@ -64,7 +63,7 @@ std::string field(const std::string& text) {
 /// What is said of each row, as a table or as a JSON object a line.
 class Predictions {
  public:
-  Predictions(const SavedRun& run, Tensor outputs, std::vector<std::string> rows)
+  Predictions(const report::SavedRun& run, Tensor outputs, std::vector<std::string> rows)
       : run_(run),
         rows_(std::move(rows)),
         outputs_(cast(run.regression ? outputs * run.target_std + run.target_mean : softmax(outputs, 1), float64)) {}
@@ -104,7 +103,7 @@ class Predictions {
     return at < run_.class_names.size() ? run_.class_names[at] : std::to_string(k);
   }
 
-  const SavedRun& run_;
+  const report::SavedRun& run_;
   std::vector<std::string> rows_;
   Tensor outputs_;
 };
@@ -113,15 +112,15 @@ class Predictions {
 
 int run_predict(const std::vector<std::string>& arguments) {
   po::options_description known("");
-  add_saved_run_options(known);
+  add_run_options(known);
   known.add_options()("no-label", "of a table: every column is a feature");
   known.add_options()("image",
                       po::value<std::vector<std::string>>()->value_name("FILE"),
                       "a PNG or JPEG file instead of data; once for each");
   add_option(known, "format", "NAME", "csv, or json: an object a line (csv)");
   add_option(known, "out", "FILE", "where to write to (standard output)");
-  if (Options("predict", known, arguments, kUsage, examples(), 1).help_shown()) return 0;
-  const Options options("predict", known, with_run_options("predict", arguments), kUsage, examples(), 1);
+  const Options options = run_options("predict", known, arguments, kUsage, examples());
+  if (options.help_shown()) return 0;
   struct Format {
     std::string_view name;
     std::string (Predictions::*write)() const;
@@ -129,7 +128,7 @@ int run_predict(const std::vector<std::string>& arguments) {
   constexpr Format kFormats[] = {{"csv", &Predictions::csv}, {"json", &Predictions::json}};
   const Format& format =
       find_word("--format: ", "a format", options.has("format") ? options.text("format") : "csv", kFormats);
-  SavedRun run(options.arguments()[0]);
+  report::SavedRun run = load_run(options);
   std::vector<std::string> names = options.texts("image");
   Tensor inputs;
   if (names.empty()) {
@@ -138,7 +137,7 @@ int run_predict(const std::vector<std::string>& arguments) {
   } else {
     inputs = read_images(names, run);
   }
-  const Predictions predictions(run, outputs_of(run.net, inputs, run.preprocess), std::move(names));
+  const Predictions predictions(run, outputs_of(run.net, inputs, run.transform), std::move(names));
   const std::string text = (predictions.*format.write)();
   if (options.has("out"))
     gradus::detail::write_file("predict", options.text("out"), text);

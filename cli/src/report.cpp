@@ -1,13 +1,12 @@
 #include "gradus/report/report.h"
 
 #include "command.h"
-#include "source.h"
+#include "run_options.h"
 
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/file.h"
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <string>
@@ -31,24 +30,10 @@ constexpr const char* kExamples =
 
 constexpr std::size_t kMostPaths = 1000;
 
-/// The rows that a run was scored on, where its data can still be read.
-data::Dataset rows_of(const std::string& config) {
-  const auto json = nlohmann::json::parse(config, nullptr, false);
-  if (!json.contains("data")) return {};
-  po::options_description known("");
-  add_data_options(known);
-  std::vector<std::string> given;
-  const auto options = json.value("options", nlohmann::json::object());
-  for (const auto& [name, value] : options.items()) {
-    const po::option_description* const option = known.find_nothrow(name, false);
-    if (option == nullptr) continue;
-    given.push_back("--" + name);
-    if (option->semantic()->max_tokens() > 0) given.push_back(value.get<std::string>());
-  }
+/// Where a run's data can still be read.
+data::Dataset rows_if_there(const std::string& folder) {
   try {
-    const Source source = load_source(Options("report", known, given, "", ""));
-    const data::Dataset& rows = source.splits.test;
-    return rows.size() == json.value("test_rows", std::int64_t{-1}) ? rows : data::Dataset();
+    return test_rows_of(folder);
   } catch (const std::exception&) {
     return {};  // moved or gone: the report does without
   }
@@ -70,15 +55,15 @@ void serve(const report::Subjects& subjects, int port, bool open) {
 
 int run_report(const std::vector<std::string>& arguments) {
   po::options_description known("");
-  const auto add = [&known](const char* name, const char* value, const char* about) {
-    known.add_options()(name, po::value<std::string>()->value_name(value), about);
-  };
-  add("out,o", "FILE", "the page (report.html)");
+  add_option(known, "out,o", "FILE", "the page (report.html)");
   known.add_options()("open", po::bool_switch(), "shows it in the browser");
-  add("serve", "PORT", "serves it to this machine's browsers instead, live while runs go on; 0 takes any free port");
+  add_option(known,
+             "serve",
+             "PORT",
+             "serves it to this machine's browsers instead, live while runs go on; 0 takes any free port");
   known.add_options()("json", po::bool_switch(), "prints all that is known as JSON instead");
-  add("plots", "DIR", "also the curves as SVG and PNG");
-  add("tensorboard", "DIR", "also TensorBoard's event files");
+  add_option(known, "plots", "DIR", "also the curves as SVG and PNG");
+  add_option(known, "tensorboard", "DIR", "also TensorBoard's event files");
   const Options options("report", known, arguments, kUsage, kExamples, kMostPaths);
   if (options.help_shown()) return 0;
   if (options.arguments().empty())
@@ -88,7 +73,7 @@ int run_report(const std::vector<std::string>& arguments) {
     if (options.has("json") && options.has(other))
       throw UsageError(fmt::format("--json: expected alone, got --{} as well", other));
   if (options.has("out") && options.has("serve")) throw UsageError("--serve: expected without --out, got both");
-  const report::Subjects subjects{.paths = options.arguments(), .rows = rows_of};
+  const report::Subjects subjects{.paths = options.arguments(), .rows = rows_if_there};
   if (options.has("json")) {
     fmt::print("{}", report::to_json(subjects));
     return 0;

@@ -1,10 +1,5 @@
 #include "scores.h"
 
-#include "gradus/graph/recording.h"
-#include "gradus/nn/model.h"
-#include "gradus/ops/reduce.h"
-#include "gradus/ops/shape.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,32 +28,7 @@ nlohmann::ordered_json score_json(const train::Score& score) {
   return json;
 }
 
-Tensor outputs_of(nn::Sequential& net, const Tensor& inputs, const data::Transform& transform) {
-  constexpr std::int64_t kBatch = 256;
-  nn::eval(net);
-  const NoGrad guard;
-  std::vector<Tensor> parts;
-  for (std::int64_t i = 0; i < inputs.size(0); i += kBatch) {
-    const Tensor rows = slice(inputs, 0, i, std::min(i + kBatch, inputs.size(0)));
-    parts.push_back(net(transform ? transform(rows, CallSite::here()) : rows));
-  }
-  return concat(parts, 0);
-}
-
-Confusion confusion(nn::Sequential& net,
-                    const data::Dataset& rows,
-                    const data::Transform& transform,
-                    std::int64_t classes) {
-  const Tensor guess = argmax(outputs_of(net, rows.inputs, transform), 1), truth = contiguous(rows.targets);
-  Confusion counts(static_cast<std::size_t>(classes),
-                   std::vector<std::int64_t>(static_cast<std::size_t>(guess.defined() ? classes : 0)));
-  const auto *const g = guess.data<std::int64_t>(), *const t = truth.data<std::int64_t>();
-  for (std::int64_t i = 0; i < rows.size(); ++i)
-    if (g[i] < classes) ++counts[static_cast<std::size_t>(t[i])][static_cast<std::size_t>(g[i])];
-  return counts;
-}
-
-std::string confusion_text(const Confusion& counts, const std::vector<std::string>& names) {
+std::string confusion_text(const report::Confusion& counts, const std::vector<std::string>& names) {
   const auto name = [&](std::size_t c) { return c < names.size() ? names[c] : std::to_string(c); };
   std::size_t width = 9;
   for (std::size_t c = 0; c < counts.size(); ++c) width = std::max(width, name(c).size() + 1);

@@ -22,6 +22,7 @@ struct Request {
   std::string path;
   double validation;  // share of the rows
   const Options& options;
+  const std::vector<std::string>& classes;  // of a table, if they are known
 };
 
 data::Splits divide(const data::Dataset& all, double test, double validation) {
@@ -128,7 +129,8 @@ data::CsvOptions csv_options(const Options& options) {
 }
 
 Source csv(const Request& r) {
-  const data::CsvOptions csv = csv_options(r.options);
+  data::CsvOptions csv = csv_options(r.options);
+  csv.class_names = r.classes;
   const data::Dataset all = data::csv(r.path, csv);
   if (!csv.label) return {.splits = {.test = all}, .has_missing = !csv.missing.empty()};
   Source source{.splits = divide(all, 0.2, r.validation),
@@ -162,28 +164,23 @@ std::string spell(const Kind& kind) {
 }  // namespace
 
 void add_data_options(po::options_description& known) {
-  known.add_options()("data", po::value<std::string>()->value_name("SOURCE"), "what to train on, see below (digits)");
-  known.add_options()("validation",
-                      po::value<std::string>()->value_name("SHARE"),
-                      "share of the training rows that decides which epoch's weights are kept (0: the last's)");
-  known.add_options()("label",
-                      po::value<std::string>()->value_name("COLUMN"),
-                      "of a table: what to predict, by name or place, from the back if negative (-1)");
+  add_option(known, "data", "SOURCE", "what to train on, see below (digits)");
+  add_option(known,
+             "validation",
+             "SHARE",
+             "share of the training rows that decides which epoch's weights are kept (0: the last's)");
+  add_option(known, "label", "COLUMN", "of a table: what to predict, by name or place, from the back if negative (-1)");
   known.add_options()("regression", "of a table: the label is a number, not a class; scores are in its unit");
-  known.add_options()("delimiter",
-                      po::value<std::string>()->value_name("C"),
-                      "of a table: between fields; a blank stands for any number of blanks (,)");
-  const auto add = [&known](const char* name, const char* value, const char* about) {
-    known.add_options()(name, po::value<std::string>()->value_name(value), about);
-  };
-  add("decimal", "C", "of a table: . or , before the fraction of a number (.)");
-  add("header", "KIND", "of a table: its first line: detect, none, names or counts (detect)");
-  add("missing",
-      "TEXTS",
-      "of a table: what stands for a missing value, separated by commas, \"\" for nothing; the "
-      "feature's mean takes its place (none)");
-  add("columns", "LIST", "of a table: the features, by name or place, separated by commas (all)");
-  add("skip", "LIST", "of a table: columns that are not read, by name or place (none)");
+  add_option(known, "delimiter", "C", "of a table: between fields; a blank stands for any number of blanks (,)");
+  add_option(known, "decimal", "C", "of a table: . or , before the fraction of a number (.)");
+  add_option(known, "header", "KIND", "of a table: its first line: detect, none, names or counts (detect)");
+  add_option(known,
+             "missing",
+             "TEXTS",
+             "of a table: what stands for a missing value, separated by commas, \"\" for nothing; the "
+             "feature's mean takes its place (none)");
+  add_option(known, "columns", "LIST", "of a table: the features, by name or place, separated by commas (all)");
+  add_option(known, "skip", "LIST", "of a table: columns that are not read, by name or place (none)");
 }
 
 std::string source_help() {
@@ -192,13 +189,14 @@ std::string source_help() {
   return text;
 }
 
-Source load_source(const Options& options) {
+Source load_source(const Options& options, const std::vector<std::string>& classes) {
   const std::string asked = options.has("data") ? options.text("data") : "digits";
   const std::size_t colon = asked.find(':');
   const std::string_view name = std::string_view(asked).substr(0, colon);
   Request request{.path = colon == std::string::npos ? "" : asked.substr(colon + 1),
                   .validation = options.number("validation", 0, 0, 0.9),
-                  .options = options};
+                  .options = options,
+                  .classes = classes};
   const Kind& kind = find_word("--data: ", "a data set", name, kKinds);
   if (kind.path.empty() != request.path.empty() || (kind.path.empty() && colon != std::string::npos))
     throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));

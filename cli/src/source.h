@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gradus::cli {
 
@@ -21,8 +22,9 @@ struct Source {
 };
 
 void add_data_options(po::options_description& known);
-/// Reads or makes what the options ask for. UsageError for a source that is not known.
-Source load_source(const Options& options);
+/// Reads or makes what the options ask for; a table's labels are these classes, if they are given. UsageError for a
+/// source that is not known.
+Source load_source(const Options& options, const std::vector<std::string>& classes = {});
 /// For the help.
 std::string source_help();
 

@@ -150,6 +150,9 @@ int run_train(const std::vector<std::string>& arguments) {
                nn::parameter_count(job.net));
   const train::Record record = fit_until_signal(job, !options.has("no-watch"));
   if (talks) print_summary(job, record);
+  report::Confusion counts;
+  if (options.has("confusion"))
+    counts = report::confusion(outputs_of(job.net, splits.test.inputs, job.fit.transform), splits.test.targets);
   if (options.has("json")) {
     nlohmann::ordered_json json{{"folder", record.folder},
                                 {"epochs", record.history.size()},
@@ -158,12 +161,10 @@ int run_train(const std::vector<std::string>& arguments) {
                                 {"train", score_json(record.train)},
                                 {"validation", score_json(record.validation)},
                                 {"test", score_json(record.test)}};
+    if (options.has("confusion")) json["confusion"] = counts;
     fmt::print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
   }
-  if (options.has("confusion") && talks)
-    fmt::print("{}",
-               confusion_text(confusion(job.net, splits.test, job.fit.transform, job.source.classes),
-                              splits.train.class_names));
+  if (options.has("confusion") && talks) fmt::print("{}", confusion_text(counts, splits.train.class_names));
   return 0;
 }
 

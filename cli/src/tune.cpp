@@ -88,33 +88,34 @@ std::string examples() {
 
 po::options_description known_options() {
   po::options_description known("");
-  const auto add = [&known](const char* name, const char* value, const char* about) {
-    known.add_options()(name, po::value<std::string>()->value_name(value), about);
-  };
   known.add_options()("search",
                       po::value<std::vector<std::string>>()->value_name("NAME=VALUES"),
                       "what to search for, see below; once for each");
-  add("method", "NAME", "random, sobol, grid, halving or hyperband (random)");
-  add("trials", "N", "to begin with; of random, sobol, halving (20)");
-  add("fine", "N", "trials more, in a quarter of each range around the best (0)");
-  add("points", "N", "values of each range; of grid (5)");
-  add("epochs", "N", "passes over the training rows; of halving and hyperband at most (depends on the data)");
-  add("folds", "K", "a trial is a mean over K folds of the training rows, stratified by class (one part is held out)");
-  add("rows", "N", "only so many of the training rows (all)");
-  add("processes", "N", "trials at a time, each in a process of one thread (1, in this one)");
+  add_option(known, "method", "NAME", "random, sobol, grid, halving or hyperband (random)");
+  add_option(known, "trials", "N", "to begin with; of random, sobol, halving (20)");
+  add_option(known, "fine", "N", "trials more, in a quarter of each range around the best (0)");
+  add_option(known, "points", "N", "values of each range; of grid (5)");
+  add_option(
+      known, "epochs", "N", "passes over the training rows; of halving and hyperband at most (depends on the data)");
+  add_option(known,
+             "folds",
+             "K",
+             "a trial is a mean over K folds of the training rows, stratified by class (one part is held out)");
+  add_option(known, "rows", "N", "only so many of the training rows (all)");
+  add_option(known, "processes", "N", "trials at a time, each in a process of one thread (1, in this one)");
   known.add_options()("keep-on", "also with trials in which the training goes wrong, or learns next to nothing");
-  add("journal", "FILE", "where each trial is put down; a search that was stopped goes on from it");
-  add("csv", "FILE", "all trials as a table");
+  add_option(known, "journal", "FILE", "where each trial is put down; a search that was stopped goes on from it");
+  add_option(known, "csv", "FILE", "all trials as a table");
   add_data_options(known);
-  add("model", "TEXT", "the layers (depends on the data)");
-  add("optimizer", "NAME", "adam or sgd (adam)");
-  add("lr", "RATE", "learning rate (adam: 0.001, or what suits the data; sgd: 0.05)");
-  add("schedule", "NAME", "of the learning rate: constant, linear or cosine (cosine)");
-  add("momentum", "M", "of sgd (0.9)");
-  add("weight-decay", "D", "L2 penalty on all parameters (0)");
-  add("batch", "N", "rows in a batch (64, or 32 of CIFAR-10)");
-  add("seed", "N", "of the values tried, initial weights, order of rows and dropout (0)");
-  add("threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");
+  add_option(known, "model", "TEXT", "the layers (depends on the data)");
+  add_option(known, "optimizer", "NAME", "adam or sgd (adam)");
+  add_option(known, "lr", "RATE", "learning rate (adam: 0.001, or what suits the data; sgd: 0.05)");
+  add_option(known, "schedule", "NAME", "of the learning rate: constant, linear or cosine (cosine)");
+  add_option(known, "momentum", "M", "of sgd (0.9)");
+  add_option(known, "weight-decay", "D", "L2 penalty on all parameters (0)");
+  add_option(known, "batch", "N", "rows in a batch (64, or 32 of CIFAR-10)");
+  add_option(known, "seed", "N", "of the values tried, initial weights, order of rows and dropout (0)");
+  add_option(known, "threads", "N", "threads to use (all cores, or OMP_NUM_THREADS)");
   return known;
 }
 

@@ -3,16 +3,14 @@
 #include "collect.h"
 
 #include "gradus/autograd/backward.h"
-#include "gradus/data/loader.h"
-#include "gradus/data/preprocess.h"
 #include "gradus/graph/recording.h"
 #include "gradus/graph/scope.h"
 #include "gradus/inspect/profile.h"
 #include "gradus/inspect/view.h"
 #include "gradus/nn/loss.h"
 #include "gradus/nn/model_text.h"
-#include "gradus/nn/save.h"
 #include "gradus/ops.h"
+#include "gradus/report/saved_run.h"
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/random.h"
 
@@ -20,7 +18,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -50,16 +47,6 @@ Json pictures(const Tensor& images) {
   for (std::int64_t i = 0; i < std::min(images.size(0), kImages); ++i)
     all["pixels"].push_back(hex_of(narrow(select(images, 0, i), 0, 0, channels).to_vector()));
   return all;
-}
-
-std::optional<Shape> input_shape(const Json& config) {
-  if (!config.contains("input_shape") || !config["input_shape"].is_array()) return {};
-  std::vector<std::int64_t> sizes;
-  for (const Json& size : config["input_shape"]) {
-    if (!size.is_number_integer() || size.get<std::int64_t>() < 1) return {};
-    sizes.push_back(size.get<std::int64_t>());
-  }
-  return sizes.empty() ? std::nullopt : std::optional(Shape(sizes));
 }
 
 /// The weights of the first layer, as pictures of what each unit answers to.
@@ -120,14 +107,7 @@ Json profile_of(const graph::Profile& profile) {
 
 /// Graph and profile of a pass over a batch of zeros.
 void add_graph(Json& run, nn::Sequential& net, const Shape& row) {
-  for (const nn::NamedParameter& named : named_parameters(net))
-    static_cast<Leaf*>(node_of(named.parameter))->label = named.name;
-  Shape shape = row;
-  shape.insert(0, kProfiled);
-  const Tensor input = leaf(zeros(shape));
-  auto* given = static_cast<Leaf*>(node_of(input));
-  given->label = "input";
-  given->is_input = true;
+  const Tensor input = named_batch(net, row, kProfiled);
   const Tensor y = net(input);
   run["graph"] = graph_of(graph::View(y), net);
   backward(mean(y));  // memory and threads are there for the pass that is timed
@@ -136,49 +116,15 @@ void add_graph(Json& run, nn::Sequential& net, const Shape& row) {
   run["profile"] = profile_of(profile);
 }
 
-/// What the run did to its inputs, from preprocess.npz; from its config where an older one has none. Nothing where it
-/// can't be told.
-std::optional<data::Transform> preprocessing(const Json& config, const std::string& folder) {
-  const std::string file = (std::filesystem::path(folder) / "preprocess.npz").string();
-  if (std::filesystem::exists(file)) return data::load<data::Pipeline>(file);
-  if (config.value("preprocess", "") == "none") return data::Transform(data::Pipeline());
-  const Json& mean = config.value("standardize_mean", Json());
-  const Json& std = config.value("standardize_std", Json());
-  if (!mean.is_array() || !std.is_array()) return {};
-  const auto tensor = [](const Json& list) {
-    return from_vector(list.get<std::vector<double>>(), {static_cast<std::int64_t>(list.size())});
-  };
-  const bool channels = config.value("standardize_per", "") == "channel";
-  if (!channels && config["input_shape"].size() != 1) return {};
-  return data::Standardize(tensor(mean), tensor(std), channels ? data::Per::channel : data::Per::feature);
-}
-
-Json confusion_of(const std::vector<std::int64_t>& truth,
-                  const std::vector<std::int64_t>& guess,
-                  std::int64_t classes) {
-  std::vector<std::vector<std::int64_t>> counts(static_cast<std::size_t>(classes),
-                                                std::vector<std::int64_t>(static_cast<std::size_t>(classes)));
-  for (std::size_t i = 0; i < truth.size(); ++i)
-    ++counts[static_cast<std::size_t>(truth[i])][static_cast<std::size_t>(guess[i])];
-  return counts;
-}
-
 /// How the rows fared: which class was taken for which, and those with the largest loss.
-void add_rows(Json& run, nn::Sequential& net, const data::Dataset& rows, const data::Transform& prepare) {
+void add_rows(Json& run, SavedRun& saved, const data::Dataset& rows) {
   if (rows.targets.dtype() != int64) return;
   const NoGrad guard;
-  nn::eval(net);
-  std::vector<Tensor> parts;
-  for (std::int64_t at = 0; at < rows.size(); at += kSeen)
-    parts.push_back(net(prepare(slice(rows.inputs, 0, at, std::min(at + kSeen, rows.size())), {})));
-  const Tensor y = concat(parts, 0);
-  const Tensor losses = cross_entropy(y, rows.targets, {.reduction = Reduction::none});
+  const Tensor y = outputs_of(saved.net, rows.inputs, saved.transform);
+  Json result{{"count", rows.size()}, {"confusion", confusion(y, rows.targets)}};
   const auto truth = rows.targets.to_vector<std::int64_t>(), guess = argmax(y, 1).to_vector<std::int64_t>();
-  const std::int64_t classes = y.size(1);
-  if (std::any_of(truth.begin(), truth.end(), [&](std::int64_t t) { return t < 0 || t >= classes; })) return;
-  Json result{{"count", rows.size()}, {"confusion", confusion_of(truth, guess, classes)}};
+  const auto loss = cross_entropy(y, rows.targets, {.reduction = Reduction::none}).to_vector();
   result["names"] = rows.class_names;
-  const auto loss = losses.to_vector();
   std::vector<std::size_t> order(loss.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return loss[a] > loss[b]; });
@@ -229,36 +175,25 @@ Json activations_of(nn::Sequential& first, nn::Sequential& last, Tensor x) {
 
 void add_model(Json& run, const std::string& folder, const Subjects& subjects) {
   const Json config = run["config"];  // a copy: members of `run` move as it grows
-  const std::string weights = (std::filesystem::path(folder) / "weights.safetensors").string();
-  const auto row = input_shape(config);
-  if (!row || !config.contains("model") || !config["model"].is_string()) return;
-  std::optional<nn::Sequential> net;
-  std::optional<data::Transform> prepare;
-  Shape given = *row;  // of a row as the model gets it
+  if (!config.contains("model") || !config.contains("input_shape")) return;
+  std::optional<SavedRun> saved;
   try {
-    prepare = preprocessing(config, folder);
-    if (prepare) {
-      given.insert(0, 1);
-      given = (*prepare)(zeros(given), {}).shape();
-      given.erase(0);
-    }
-    Generator generator(0);
-    net.emplace(nn::model_from_text(config["model"].get<std::string>(), given, generator));
-    add_graph(run, *net, given);
-  } catch (const Error&) {
+    saved.emplace(folder);
+  } catch (const ArgumentError&) {
     return;  // a model of a program's own, of which the folder has the name only
   }
-  if (!std::filesystem::exists(weights)) return;
-  nn::load(*net, weights);
-  run["weights"] = first_weights(*net, given);
-  if (!subjects.rows || !prepare) return;
-  const data::Dataset rows = subjects.rows(config.dump(-1, ' ', false, Json::error_handler_t::replace));
-  if (rows.size() == 0) return;
-  add_rows(run, *net, rows, *prepare);
+  add_graph(run, saved->net, saved->given);
+  if (!saved->has_weights) return;
+  run["weights"] = first_weights(saved->net, saved->given);
+  if (!subjects.rows || !saved->transform) return;
+  const data::Dataset rows = subjects.rows(folder);
+  if (rows.size() == 0 || rows.size() != config.value("test_rows", rows.size())) return;
+  add_rows(run, *saved, rows);
   if (config.contains("init") || !config.contains("seed") || !config["seed"].is_number_integer()) return;
   Generator generator(config["seed"].get<std::uint64_t>());
-  nn::Sequential first = nn::model_from_text(config["model"].get<std::string>(), given, generator);
-  run["activations"] = activations_of(first, *net, (*prepare)(rows.slice(0, std::min(rows.size(), kSeen)).inputs, {}));
+  nn::Sequential first = nn::model_from_text(saved->model, saved->given, generator);
+  run["activations"] = activations_of(
+      first, saved->net, saved->transform(rows.slice(0, std::min(rows.size(), kSeen)).inputs, CallSite{}));
 }
 
 }  // namespace gradus::report

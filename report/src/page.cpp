@@ -7,9 +7,6 @@
 namespace gradus::report {
 namespace {
 
-/// Names need not be UTF-8; the rest becomes U+FFFD.
-std::string text_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 /// Within a script element "</script" and "<!--" would end it or hide what follows.
 std::string for_script(const std::string& json) {
   std::string text;
@@ -22,12 +19,19 @@ std::string for_script(const std::string& json) {
   return text;
 }
 
+Json collect_all(const Subjects& subjects) {
+  return collect(subjects, [&](Json& run, const std::string& folder) { add_model(run, folder, subjects); });
+}
+
 }  // namespace
 
-std::string to_json(const Subjects& subjects) { return text_of(collect(subjects)) + "\n"; }
+std::string text_of(const Json& all) { return all.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
-std::string to_html(const Subjects& subjects, bool live) {
-  const std::string data = for_script(text_of(collect(subjects)));
+std::string to_json(const Subjects& subjects) { return text_of(collect_all(subjects)); }
+std::string to_html(const Subjects& subjects, bool live) { return page_of(collect_all(subjects), live); }
+
+std::string page_of(const Json& all, bool live) {
+  const std::string data = for_script(text_of(all));
   std::string page;
   std::string_view rest = embedded("page.html");
   // Places to fill: {{name}}, of a file or the data. What is filled in is not searched again.

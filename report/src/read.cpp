@@ -159,7 +159,7 @@ Json read_run(const std::string& path) {
   return run;
 }
 
-Json collect(const Subjects& subjects) {
+Json collect(const Subjects& subjects, const std::function<void(Json& run, const std::string& folder)>& add) {
   if (subjects.paths.empty()) fail<ArgumentError>("report", "expected a run's folder or a journal, got none");
   Json all{{"gradus_report", 1}, {"runs", Json::array()}, {"searches", Json::array()}};
   for (const std::string& path : subjects.paths) {
@@ -169,7 +169,7 @@ Json collect(const Subjects& subjects) {
     gradus::detail::at_boundary("report", path, [&] {  // a value of another type than it should have, say
       if (fs::is_directory(status)) {
         all["runs"].push_back(read_run(path));
-        add_model(all["runs"].back(), path, subjects);
+        if (add) add(all["runs"].back(), path);
       } else {
         all["searches"].push_back(read_search(path));
       }

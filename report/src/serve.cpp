@@ -1,3 +1,5 @@
+#include "collect.h"
+
 #include "gradus/report/report.h"
 #include "gradus/tensor/error.h"
 
@@ -12,7 +14,9 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -33,7 +37,40 @@ bool is_local(std::string_view host) {
   return name == "127.0.0.1" || name == "localhost";
 }
 
-Response answer(const http::request<http::string_body>& request, const Subjects& subjects) {
+/// What the folders hold now. A model is evaluated again only if its weights have changed: a page asks every other
+/// second.
+class Source {
+ public:
+  explicit Source(const Subjects& subjects) : subjects_(subjects) {}
+  Json now() {
+    return collect(subjects_, [&](Json& run, const std::string& folder) { add(run, folder); });
+  }
+
+ private:
+  struct Model {
+    std::filesystem::file_time_type written;
+    Json parts;
+  };
+
+  void add(Json& run, const std::string& folder) {
+    std::error_code error;
+    const auto written = std::filesystem::last_write_time(std::filesystem::path(folder) / "weights.safetensors", error);
+    Model& model = models_[folder];
+    if (error || model.written != written) {
+      Json whole = run;
+      add_model(whole, folder, subjects_);
+      model = {written, Json::object()};
+      for (const auto& [key, value] : whole.items())
+        if (!run.contains(key)) model.parts[key] = value;
+    }
+    run.update(model.parts);
+  }
+
+  const Subjects& subjects_;
+  std::map<std::string, Model> models_;
+};
+
+Response answer(const http::request<http::string_body>& request, Source& source) {
   Response response{http::status::ok, request.version()};
   response.set(http::field::cache_control, "no-store");
   const auto host = request[http::field::host];
@@ -50,9 +87,9 @@ Response answer(const http::request<http::string_body>& request, const Subjects&
     else if (request.method() != http::verb::get)
       say(http::status::method_not_allowed, kText, "GET only\n");
     else if (target == "/")
-      say(http::status::ok, "text/html; charset=utf-8", to_html(subjects, true));
+      say(http::status::ok, "text/html; charset=utf-8", page_of(source.now(), true));
     else if (target == "/data.json")
-      say(http::status::ok, "application/json", to_json(subjects));
+      say(http::status::ok, "application/json", text_of(source.now()));
     else
       say(http::status::not_found, kText, "not here: / and /data.json are\n");
   } catch (const Error& error) {  // a file that is being replaced, say; the page asks again
@@ -65,8 +102,8 @@ Response answer(const http::request<http::string_body>& request, const Subjects&
 /// One request, read and answered while others wait for theirs: browsers open connections ahead of time.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  Session(tcp::socket socket, const Subjects& subjects, std::function<void()> answered)
-      : stream_(std::move(socket)), subjects_(subjects), answered_(std::move(answered)) {}
+  Session(tcp::socket socket, Source& source, std::function<void()> answered)
+      : stream_(std::move(socket)), source_(source), answered_(std::move(answered)) {}
 
   void start() {
     stream_.expires_after(kPatience);
@@ -78,7 +115,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
  private:
   void reply() {
-    response_ = answer(request_, subjects_);
+    response_ = answer(request_, source_);
     response_.keep_alive(false);
     stream_.expires_after(kPatience);
     http::async_write(stream_, response_, [self = shared_from_this()](boost::system::error_code error, std::size_t) {
@@ -88,7 +125,7 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   boost::beast::tcp_stream stream_;
-  const Subjects& subjects_;
+  Source& source_;
   std::function<void()> answered_;
   boost::beast::flat_buffer buffer_;
   http::request<http::string_body> request_;
@@ -96,17 +133,18 @@ class Session : public std::enable_shared_from_this<Session> {
 };
 
 /// Takes connections until the context is stopped.
-void accept(tcp::acceptor& acceptor, const Subjects& subjects, const std::function<void()>& answered) {
+void accept(tcp::acceptor& acceptor, Source& source, const std::function<void()>& answered) {
   acceptor.async_accept([&](boost::system::error_code error, tcp::socket socket) {
-    if (!error) std::make_shared<Session>(std::move(socket), subjects, answered)->start();
-    if (error != asio::error::operation_aborted) accept(acceptor, subjects, answered);
+    if (!error) std::make_shared<Session>(std::move(socket), source, answered)->start();
+    if (error != asio::error::operation_aborted) accept(acceptor, source, answered);
   });
 }
 
 }  // namespace
 
 void serve(const Subjects& subjects, int port, const std::function<bool(int port)>& ready) {
-  to_json(subjects);  // what can't be shown is said before
+  Source source(subjects);
+  source.now();  // what can't be shown is said before
   asio::io_context context;
   boost::system::error_code error;
   tcp::acceptor acceptor(context);
@@ -121,7 +159,7 @@ void serve(const Subjects& subjects, int port, const std::function<bool(int port
   const std::function<void()> answered = [&] {
     if (!ready(0)) context.stop();
   };
-  accept(acceptor, subjects, answered);
+  accept(acceptor, source, answered);
   context.run();
 }
 

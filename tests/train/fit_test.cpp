@@ -93,6 +93,36 @@ TEST(Fit, TheRecordIsComplete) {
   EXPECT_GE(record.seconds, record.history[0].seconds);
 }
 
+TEST(Fit, TheMetricSaysWhichEpochIsTheBest) {
+  // A rate that is too high: scores go up and down.
+  const data::Splits data = spiral(0.2);
+  const auto run = [&](Metric metric) {
+    nn::Sequential net = spiral_net();
+    optim::Sgd sgd{parameters(net), {.lr = 1.5}};
+    return fit(net, data, {.epochs = 12, .optimizer = sgd, .seed = 4, .metric = metric, .progress = kQuiet});
+  };
+  const auto first_best = [](const Record& record, auto is_better) {
+    const EpochRecord* best = &record.history[0];
+    for (const EpochRecord& epoch : record.history)
+      if (is_better(epoch.validation, best->validation)) best = &epoch;
+    return best->epoch;
+  };
+  const Record loss = run(Metric::loss), accuracy = run(Metric::accuracy);
+  EXPECT_EQ(loss.best_epoch, first_best(loss, [](const Score& a, const Score& b) { return a.loss < b.loss; }));
+  EXPECT_EQ(accuracy.best_epoch,
+            first_best(accuracy, [](const Score& a, const Score& b) { return a.accuracy > b.accuracy; }));
+  EXPECT_NE(loss.best_epoch, accuracy.best_epoch);  // else this run can't tell them apart
+}
+
+TEST(Fit, PatienceEndsARun) {
+  const data::Splits data = spiral(0.2);
+  nn::Sequential net = spiral_net();
+  optim::Sgd sgd{parameters(net), {.lr = 0}};  // no epoch is better than the first
+  const Record record = fit(net, data, {.epochs = 50, .optimizer = sgd, .seed = 4, .patience = 3, .progress = kQuiet});
+  EXPECT_EQ(record.best_epoch, 1);
+  EXPECT_EQ(record.history.size(), 4u);
+}
+
 TEST(Fit, DefaultsAreAdamAndCrossEntropy) {
   const data::Splits data = spiral();
   nn::Sequential a = spiral_net(), b = spiral_net();
@@ -349,6 +379,9 @@ TEST(Fit, BadOptionsAndDataAreRefused) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   };
   refused(good, {.epochs = 0}, "expected epochs >= 1, got 0");
+  refused(good, {.patience = -1}, "expected patience >= 0, got -1");
+  refused({.train = good.train}, {.patience = 1}, "expected validation rows, as patience goes by them, got none");
+  refused(good, {.metric = Metric::r2}, "expected the metric accuracy or loss for classes, got r2");
   refused(good, {.batch = 0}, "expected a batch >= 1, got 0");
   refused({}, {}, "expected rows to train on, got none");
   refused(good, {.out = "a", .runs = "b"}, "expected out or runs, got both");

@@ -20,6 +20,7 @@ void check_options(const FitOptions& options, CallSite site) {
   if (!(options.loss_unit > 0)) refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
   if (!(options.explosion > 1)) refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
   if (options.batch < 1) refuse(fmt::format("expected a batch >= 1, got {}", options.batch));
+  if (options.patience < 0) refuse(fmt::format("expected patience >= 0, got {}", options.patience));
   if (options.checkpoint_every < 0 || (options.checkpoint_every > 0 && options.checkpoint.empty()))
     refuse(fmt::format("expected a checkpoint every N steps, N >= 0, and its file, got {} and '{}'",
                        options.checkpoint_every,
@@ -74,6 +75,10 @@ void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& 
   check_part("test", data.test, data.train, options, site);
   if (options.patience > 0 && data.validation.size() == 0)
     refuse("expected validation rows, as patience goes by them, got none");
+  const bool classes = data.train.targets.defined() && data.train.targets.dtype() == int64;
+  if (options.metric == (classes ? Metric::r2 : Metric::accuracy))
+    refuse(classes ? "expected the metric accuracy or loss for classes, got r2"
+                   : "expected the metric loss or r2 where targets are no classes, got accuracy");
   if (nn::detail::parameters(model).empty()) refuse("expected a model with parameters, got none");
   const optim::Optimizer* const optimizer = options.optimizer.get();
   if (optimizer != nullptr && shared_parameters(*optimizer, model) == 0)

@@ -66,7 +66,6 @@ struct Babysitter::Impl {
   std::vector<double> earliest;                // the first 5
   double partial = 0;                          // of the curve's next point
   std::int64_t partial_steps = 0, point_steps = 1;
-  std::int64_t samples = 0;                 // sampled steps so far
   std::vector<bool> owned;                  // parameters that an optimizer has
   std::int64_t calls = 0, usual_calls = 1;  // of finish_step in this step, and in the one before
   bool sampled = true;                      // the step under way, or the next

@@ -38,12 +38,15 @@ template <class T>
 Sums sums_about(double origin, const T* p, std::int64_t n) {
   constexpr std::int64_t kLanes = 8;
   std::array<double, kLanes> first{}, second{};
-  for (std::int64_t i = 0; i < n; i += kLanes)
-    for (std::int64_t k = 0; k < std::min(kLanes, n - i); ++k) {
-      const double d = static_cast<double>(p[i + k]) - origin;
-      first[static_cast<std::size_t>(k)] += d;
-      second[static_cast<std::size_t>(k)] += d * d;
-    }
+  const auto add = [&](std::size_t lane, T v) {
+    const double d = static_cast<double>(v) - origin;
+    first[lane] += d;
+    second[lane] += d * d;
+  };
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+    for (std::int64_t k = 0; k < kLanes; ++k) add(static_cast<std::size_t>(k), p[i + k]);
+  for (; i < n; ++i) add(0, p[i]);
   return {std::accumulate(first.begin(), first.end(), 0.0), std::accumulate(second.begin(), second.end(), 0.0)};
 }
 

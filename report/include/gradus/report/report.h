@@ -14,9 +14,9 @@ namespace gradus::report {
 struct Subjects {
   /// Folders of runs (train::fit), ended or going on, and journals of searches (train::Search).
   std::vector<std::string> paths = {};
-  /// The rows that a run was scored on, raw, from the text of its config.json; for the confusion matrix, the worst rows
-  /// and the activations. None if they can't be had.
-  std::function<data::Dataset(const std::string& config)> rows = {};
+  /// The rows that the run in a folder was scored on, raw; for the confusion matrix, the worst rows and the activations.
+  /// None if they can't be had.
+  std::function<data::Dataset(const std::string& folder)> rows = {};
 };
 
 /// All that is known of them, as JSON; docs/report.md lists its keys.
