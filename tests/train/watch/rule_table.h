@@ -27,6 +27,7 @@ struct Row {
   std::string rule;
   std::string layer = {};         // that it names
   Change fires;                   // of healthy(): it fires
+  double value = kNaN;            // then, by the threshold; NaN: not compared
   std::vector<Named> still = {};  // each on top of `fires`: it fires
   std::vector<Named> quiet;       // each on top of `fires`: it does not
 };

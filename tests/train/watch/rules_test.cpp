@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <string>
 #include <utility>
 #include <vector>
@@ -108,6 +109,9 @@ TEST(RuleTable, FiresBeyondTheThresholdAlone) {
     const std::vector<Finding> found = findings(by, fires);
     ASSERT_EQ(found.size(), 1U);
     EXPECT_EQ(found[0].layer, row.layer);
+    if (!std::isnan(row.value)) {
+      EXPECT_NEAR(found[0].value / by.threshold, row.value, 1e-9);
+    }
     EXPECT_TRUE(std::any_of(found[0].text.begin(), found[0].text.end(), [](unsigned char c) {
       return std::isdigit(c);
     })) << found[0].text;
