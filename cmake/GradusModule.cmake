@@ -88,7 +88,7 @@ function(gradus_test_properties test)
   # Tests run side by side: a folder for each one's files, two threads each, and idle ones do not spin.
   set(files ${PROJECT_BINARY_DIR}/Testing/${test})
   file(MAKE_DIRECTORY ${files})
-  set(environment GRADUS_SHARED_DIR=${shared} GRADUS_SOURCE_DIR=${PROJECT_SOURCE_DIR} TEST_TMPDIR=${files}
+  set(environment GRADUS_SHARED_DIR=${shared} GRADUS_SOURCE_DIR=${PROJECT_SOURCE_DIR} TEST_TMPDIR=${files} TMPDIR=${files}
                   OMP_NUM_THREADS=2 OMP_WAIT_POLICY=PASSIVE ${arg_ENVIRONMENT})
   set_tests_properties(${test} PROPERTIES
     LABELS "${arg_LABELS}"

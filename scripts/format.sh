@@ -20,7 +20,7 @@ unformatted() {
   for file; do
     "$tool" --dry-run --Werror "$file" 2>/dev/null || echo "$file"
     # Comments are left as they are written, so their width is checked by itself.
-    LC_ALL=C.UTF-8 grep -HnE '^ *//.{119,}' "$file" || true
+    LC_ALL=C.UTF-8 grep -HnP '^(?=.{121}) *//' "$file" || true
   done
 }
 export -f unformatted

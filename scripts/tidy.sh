@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Runs clang-tidy (.clang-tidy) over the rooms' sources that changed since a commit: by default since the branch left
 # main, or on main since the commit before.
-# usage: scripts/tidy.sh [base]     needs scripts/setup.sh --ci and a configured preset ci. After TIDY_SECONDS (600) no
+# usage: scripts/tidy.sh [base]     needs scripts/setup.sh --ci and a configured preset ci. After TIDY_SECONDS (240) no
 # more files are begun, and it is said how many were left out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 tool=$(command -v clang-tidy-19 || command -v clang-tidy) || { echo "tidy: clang-tidy is missing" >&2; exit 1; }
-export tool TIDY_SECONDS=${TIDY_SECONDS:-600}
+export tool TIDY_SECONDS=${TIDY_SECONDS:-240}
 start=$(date +%s)
 export start
 base=${1-}

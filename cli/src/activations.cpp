@@ -3,7 +3,7 @@
 #include "gradus/autograd.h"
 #include "gradus/ops.h"
 #include "gradus/ops/registry.h"
-#include "gradus/tensor/file.h"
+#include "gradus/report/svg.h"
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
@@ -207,58 +207,27 @@ void print_times() {
 
 // ---- pictures ------------------------------------------------------------------------------------
 
-constexpr double kReach = 5, kLow = -2, kHigh = 5, kScale = 32;
+constexpr double kReach = 5, kLow = -2, kHigh = 5;
 
-std::string polyline(const Curve& c, const std::vector<double>& y, const char* style) {
-  std::string text, points;
-  const auto flush = [&] {
-    if (!points.empty()) text += fmt::format("<polyline class=\"{}\" points=\"{}\"/>\n", style, points);
-    points.clear();
-  };
-  for (std::size_t i = 0; i < y.size(); ++i) {
-    const bool jumps = i > 0 && std::abs(y[i] - y[i - 1]) > 0.2;
-    if (jumps || y[i] < kLow || y[i] > kHigh) flush();
-    if (y[i] >= kLow && y[i] <= kHigh)
-      points += fmt::format("{:.1f},{:.1f} ", (c.x[i] + kReach) * kScale, (kHigh - y[i]) * kScale);
-  }
-  flush();
-  return text;
+/// Without what lies outside the picture, and broken where it jumps.
+report::Series line_of(const char* name, const std::vector<double>& x, const std::vector<double>& y) {
+  report::Series series{.name = name, .x = x, .y = y};
+  for (std::size_t i = 0; i < y.size(); ++i)
+    if (y[i] < kLow || y[i] > kHigh || (i > 0 && std::abs(y[i] - y[i - 1]) > 0.2))
+      series.y[i] = std::numeric_limits<double>::quiet_NaN();
+  return series;
 }
 
 /// Value and derivative from -5 to 5.
-std::string picture(const Activation& a) {
+report::Panel picture(const Activation& a) {
   const Curve c = curve(a, kReach, 201);
-  const double width = 2 * kReach * kScale, height = (kHigh - kLow) * kScale;
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"-8 -8 {} {}\" width=\"{}\" "
-      "height=\"{}\">\n"
-      "<style>text{{font:12px sans-serif;fill:#555}}.axis{{stroke:#999}}.grid{{stroke:#eee}}"
-      "polyline{{fill:none;stroke-width:2}}.value{{stroke:#1f77b4}}.slope{{stroke:#d62728;"
-      "stroke-dasharray:5 3}}</style>\n<rect x=\"-8\" y=\"-8\" width=\"100%\" height=\"100%\" "
-      "fill=\"#fff\"/>\n",
-      width + 16,
-      height + 16,
-      width + 16,
-      height + 16);
-  const auto line = [&](double x1, double y1, double x2, double y2, const char* style) {
-    svg += fmt::format("<line class=\"{}\" x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\"/>\n", style, x1, y1, x2, y2);
-  };
-  for (int i = 0; i <= 10; ++i) line(i * kScale, 0, i * kScale, height, i == 5 ? "axis" : "grid");
-  for (int i = 0; i <= 7; ++i) line(0, i * kScale, width, i * kScale, i == 5 ? "axis" : "grid");
-  const auto label = [&](double x, double y, const std::string& text) {
-    svg += fmt::format("<text x=\"{}\" y=\"{}\">{}</text>\n", x, y, text);
-  };
-  for (int i : {-4, -2, 2, 4}) {
-    label((i + kReach) * kScale - 5, kHigh * kScale + 14, std::to_string(i));
-    if (i > kLow) label(kReach * kScale + 4, (kHigh - i) * kScale + 4, std::to_string(i));
-  }
-  label(6, 16, std::string(a.op));
-  svg +=
-      "<polyline class=\"value\" points=\"6,28 34,28\"/>\n<polyline class=\"slope\" points=\"6,44 "
-      "34,44\"/>\n";
-  label(40, 32, "value");
-  label(40, 48, "derivative");
-  return svg + polyline(c, c.y, "value") + polyline(c, c.slope, "slope") + "</svg>\n";
+  return {.title = std::string(a.op),
+          .x_label = "x",
+          .series = {line_of("value", c.x, c.y), line_of("derivative", c.x, c.slope)},
+          .x_min = -kReach,
+          .x_max = kReach,
+          .y_min = kLow,
+          .y_max = kHigh};
 }
 
 void write_pictures(const std::filesystem::path& folder) {
@@ -269,7 +238,7 @@ void write_pictures(const std::filesystem::path& folder) {
         fmt::format("--out: expected a folder that can be made, got '{}' ({})", folder.string(), error.message()));
   for (const Activation& a : kActivations) {
     const std::filesystem::path path = folder / fmt::format("{}.svg", a.op);
-    gradus::detail::write_file("activations", path.string(), picture(a));
+    report::write_svg(path.string(), {picture(a)});
   }
 }
 

@@ -6,6 +6,9 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <initializer_list>
+#include <map>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,7 +38,12 @@ struct Command {
 };
 
 int run_train(const std::vector<std::string>& arguments);
+int run_check(const std::vector<std::string>& arguments);
+int run_lr(const std::vector<std::string>& arguments);
 int run_tune(const std::vector<std::string>& arguments);
+int run_predict(const std::vector<std::string>& arguments);
+int run_eval(const std::vector<std::string>& arguments);
+int run_report(const std::vector<std::string>& arguments);
 int run_graph(const std::vector<std::string>& arguments);
 int run_gradcheck(const std::vector<std::string>& arguments);
 int run_activations(const std::vector<std::string>& arguments);
@@ -45,8 +53,8 @@ int run_ops(const std::vector<std::string>& arguments);
 class Options {
  public:
   /// UsageError for an option that is unknown, incomplete or given twice, and for arguments beyond
-  /// `most`. Prints the help, `usage` with a table of the options between it and `examples`, if
-  /// that is asked for.
+  /// `most`. Where --config is known, a file gives options that the command line does not. Prints the help, `usage`
+  /// with a table of the options between it and `examples`, if that is asked for.
   Options(const char* command,
           const po::options_description& known,
           const std::vector<std::string>& arguments,
@@ -59,6 +67,8 @@ class Options {
   bool has(const char* name) const { return map_.count(name) > 0 && !map_[name].defaulted(); }
   /// Empty if it was not given.
   std::string text(const char* name) const;
+  /// Those that were given, with their texts, or "true" for options that take none.
+  std::map<std::string, std::string> given(std::initializer_list<std::string_view> without) const;
   /// Of an option that may be given several times.
   std::vector<std::string> texts(const char* name) const;
 
@@ -68,6 +78,7 @@ class Options {
 
  private:
   po::variables_map map_;
+  std::set<std::string> flags_;  // take no text
   std::vector<std::string> rest_;
   bool help_shown_ = false;
 };
@@ -79,6 +90,20 @@ const auto& find_word(std::string_view where, std::string_view what, std::string
     if (thing.name == word) return thing;
   throw UsageError(fmt::format("{}{}", where, gradus::detail::unknown_word(what, word, known)));
 }
+
+/// Adds an option that takes a text.
+inline void add_option(po::options_description& known, const char* name, const char* value, const char* about) {
+  known.add_options()(name, po::value<std::string>()->value_name(value), about);
+}
+
+/// A word with numbers behind it: "step 0.3 0.1".
+struct WordWithNumbers {
+  std::string name = {};  // empty if the text is
+  std::vector<double> numbers = {};
+  double at(std::size_t i, double otherwise) const { return i < numbers.size() ? numbers[i] : otherwise; }
+};
+/// UsageError, beginning with `where`, for several of them, or for another thing than a number behind the word.
+WordWithNumbers word_with_numbers(const std::string& where, const std::string& text);
 
 /// As text of a cell of a Markdown table, which a bar would end.
 std::string table_cell(std::string_view text);

@@ -20,7 +20,12 @@ namespace {
 
 constexpr Command kCommands[] = {
     {"train", "train a model on a data set", run_train},
+    {"check", "look at data and model before training", run_check},
+    {"lr", "find the learning rates at which a model learns", run_lr},
     {"tune", "search for hyper-parameters", run_tune},
+    {"predict", "what a trained model says of rows or images", run_predict},
+    {"eval", "scores of a trained model", run_eval},
+    {"report", "a page about runs: curves, layers, findings", run_report},
     {"graph", "draw the graph of a model", run_graph},
     {"gradcheck", "check the derivatives of every op", run_gradcheck},
     {"activations", "tell of activations, draw and time them", run_activations},

@@ -45,6 +45,22 @@ train::Domain range_from(const std::string& where, std::string_view text, bool w
   return train::Uniform{*low, *high};
 }
 
+std::pair<double, double> ends_of(const train::Domain& range) {
+  if (const auto* whole = std::get_if<train::Integer>(&range))
+    return {static_cast<double>(whole->low), static_cast<double>(whole->high)};
+  if (const auto* decades = std::get_if<train::LogUniform>(&range)) return {decades->low, decades->high};
+  const auto& uniform = std::get<train::Uniform>(range);
+  return {uniform.low, uniform.high};
+}
+
+std::string shell_quoted(std::string_view text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./:,@%";
+  if (!text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos) return std::string(text);
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? "'\\''" : std::string(1, c);
+  return quoted + "'";
+}
+
 train::Choice words_from(std::string_view text) {
   train::Choice choice;
   for (std::size_t at = 0; at <= text.size();) {

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gradus::cli {
@@ -29,7 +30,11 @@ class ModelPattern {
 /// "1e-6..1e-1" as a range of real numbers, "16..256" of whole ones if `whole`: logarithmic if its ends have a ratio
 /// over 10. UsageError, which begins with `where`, for what is none.
 train::Domain range_from(const std::string& where, std::string_view text, bool whole);
+std::pair<double, double> ends_of(const train::Domain& range);
 /// "adam|sgd"
 train::Choice words_from(std::string_view text);
+
+/// As one word of a shell's command line.
+std::string shell_quoted(std::string_view text);
 
 }  // namespace gradus::cli

@@ -3,6 +3,7 @@
 #include "gradus/data/generated.h"
 #include "gradus/data/preprocess.h"
 #include "gradus/data/readers.h"
+#include "gradus/tensor/from_chars.h"
 
 #include <fmt/format.h>
 
@@ -75,8 +76,7 @@ Source cifar10(const Request& r) {
 }
 
 data::Column column(const std::string& text) {
-  const bool number = text.find_first_not_of("0123456789", text.starts_with('-') ? 1 : 0) == std::string::npos;
-  if (number && !text.empty() && text.size() < 9 && text != "-") return std::stoi(text);
+  if (const auto place = gradus::detail::from_text<int>(text)) return *place;
   return text;
 }
 
@@ -94,6 +94,7 @@ std::vector<std::string> parts(const std::string& text) {
 data::CsvOptions csv_options(const Options& options) {
   data::CsvOptions csv{.regression = options.has("regression")};
   if (options.has("label")) csv.label = column(options.text("label"));
+  if (options.has("no-label")) csv.label.reset();
   if (const std::string text = options.text("delimiter"); !text.empty()) {
     if (text.size() != 1 && text != "\\t")
       throw UsageError(fmt::format("--delimiter: expected one character or \\t, got '{}'", text));
@@ -129,15 +130,12 @@ data::CsvOptions csv_options(const Options& options) {
 Source csv(const Request& r) {
   const data::CsvOptions csv = csv_options(r.options);
   const data::Dataset all = data::csv(r.path, csv);
+  if (!csv.label) return {.splits = {.test = all}, .has_missing = !csv.missing.empty()};
   Source source{.splits = divide(all, 0.2, r.validation),
                 .model = fmt::format("fc 64, relu, fc {}", csv.regression ? 1 : all.num_classes()),
                 .epochs = 50,
                 .lr = 0.01};
-  if (csv.missing.empty()) return source;
-  const auto impute = data::Impute().fit(source.splits.train.inputs);
-  for (data::Dataset* part : {&source.splits.train, &source.splits.validation, &source.splits.test})
-    if (part->size() > 0) part->inputs = impute(part->inputs);
-  source.missing_filled_with = impute.mean().to_vector();
+  source.has_missing = !csv.missing.empty();
   return source;
 }
 
@@ -205,13 +203,13 @@ Source load_source(const Options& options) {
   if (kind.path.empty() != request.path.empty() || (kind.path.empty() && colon != std::string::npos))
     throw UsageError(fmt::format("--data: expected '{}', got '{}'", spell(kind), asked));
   if (name != "csv")
-    for (const char* option : {"label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
+    for (const char* option :
+         {"label", "no-label", "regression", "delimiter", "decimal", "header", "missing", "columns", "skip"})
       if (options.has(option))
         throw UsageError(fmt::format("--{}: expected with --data csv:FILE only, got '{}'", option, asked));
   Source source = kind.load(request);
-  source.classes = source.splits.train.num_classes();
-  for (const data::Dataset* part : {&source.splits.validation, &source.splits.test})
-    if (part->size() > 0) source.classes = std::max(source.classes, part->num_classes());
+  for (const data::Dataset* part : {&source.splits.train, &source.splits.validation, &source.splits.test})
+    if (part->size() > 0 && part->targets.defined()) source.classes = std::max(source.classes, part->num_classes());
   return source;
 }
 

@@ -12,9 +12,9 @@ namespace gradus::cli {
 /// Data to train on, and what suits it where the user does not say.
 struct Source {
   data::Splits splits;
-  std::int64_t classes = 0;                      // 0: a number is to be predicted
-  std::vector<double> missing_filled_with = {};  // for each feature; empty if none may be missing
-  std::string model;
+  std::int64_t classes = 0;  // 0: a number is to be predicted
+  bool has_missing = false;  // inputs that are NaN, for data::Impute
+  std::string model = {};
   int epochs = 5;
   double lr = 1e-3;  // for Adam
   std::int64_t batch = 64;

@@ -1,6 +1,7 @@
 #include "command.h"
 #include "search_text.h"
 #include "setup.h"
+#include "signals.h"
 #include "source.h"
 
 #include "gradus/data/preprocess.h"
@@ -11,6 +12,7 @@
 #include "gradus/tensor/runtime.h"
 #include "gradus/train/fit.h"
 #include "gradus/train/search.h"
+#include "gradus/train/trial_sitter.h"
 
 #include <fmt/format.h>
 
@@ -29,8 +31,11 @@ namespace gradus::cli {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMany = 1'000'000'000, kMostTrials = 1'000'000;
+constexpr std::int64_t kMany = 1'000'000'000;
 constexpr double kHeldOut = 0.2;  // of the training rows, where the user does not say
+// What decides which rows there are, for 'gradus train' too.
+constexpr const char* kDataOptions[] = {
+    "data", "validation", "label", "delimiter", "decimal", "header", "missing", "columns", "skip"};
 
 constexpr const char* kUsage =
     "Searches for the hyper-parameters of a model: trains it with many, and tells which were best on rows held out of\n"
@@ -97,6 +102,7 @@ po::options_description known_options() {
   add("folds", "K", "a trial is a mean over K folds of the training rows, stratified by class (one part is held out)");
   add("rows", "N", "only so many of the training rows (all)");
   add("processes", "N", "trials at a time, each in a process of one thread (1, in this one)");
+  known.add_options()("keep-on", "also with trials in which the training goes wrong, or learns next to nothing");
   add("journal", "FILE", "where each trial is put down; a search that was stopped goes on from it");
   add("csv", "FILE", "all trials as a table");
   add_data_options(known);
@@ -179,11 +185,10 @@ void Recipe::add_search(const std::string& text, const Options& options) {
     case Searchable::Kind::whole: {
       const bool whole = what.kind == Searchable::Kind::whole;
       const train::Domain range = range_from(where, values, whole);
-      const std::size_t to = values.find("..");
-      for (const std::string& end : {values.substr(0, to), values.substr(to + 2)})
-        if (const double x = std::stod(end); x < what.least || x > what.most)
-          throw UsageError(
-              fmt::format("{}expected numbers from {} to {}, got '{}'", where, what.least, what.most, values));
+      const auto [low, high] = ends_of(range);
+      if (low < what.least || high > what.most)
+        throw UsageError(
+            fmt::format("{}expected numbers from {} to {}, got '{}'", where, what.least, what.most, values));
       parameters_.push_back({name, range});
       break;
     }
@@ -229,14 +234,15 @@ void Recipe::check_momentum(const Options& options) {
 OptimizerChoice Recipe::optimizer(const train::Values& values) const {
   const std::string name = value(values, "optimizer", optimizer_);
   return {.name = name,
-          .lr = value(values, "lr", lr_.value_or(name == "adam" ? adam_rate_ : kSgdRate)),
+          .lr = value(values, "lr", lr_.value_or(default_rate(name, adam_rate_))),
           .momentum = value(values, "momentum", momentum_),
           .weight_decay = value(values, "decay", decay_)};
 }
 
 std::string Recipe::command(const train::Values& values) const {
   const OptimizerChoice choice = optimizer(values);
-  std::string text = fmt::format("--model \"{}\" --optimizer {} --lr {}", model(values), choice.name, choice.lr);
+  std::string text =
+      fmt::format("--model {} --optimizer {} --lr {}", shell_quoted(model(values)), choice.name, choice.lr);
   if (choice.name == "sgd") text += fmt::format(" --momentum {}", choice.momentum);
   if (choice.weight_decay > 0) text += fmt::format(" --weight-decay {}", choice.weight_decay);
   return text + fmt::format(" --schedule {} --batch {}", schedule(values), batch(values));
@@ -245,6 +251,9 @@ std::string Recipe::command(const train::Values& values) const {
 /// Data that trials are trained and judged on: `validation` is empty if they divide `train` themselves.
 data::Splits rows_to_use(const Options& options, const Source& source, bool folds) {
   if (folds && options.has("validation")) throw UsageError("--validation: expected without --folds, got both");
+  if (options.has("validation") && options.number("validation", 0, 0, 0.9) == 0)
+    throw UsageError(fmt::format("--validation: expected a share over 0, as trials are judged by it, got '{}'",
+                                 options.text("validation")));
   Generator generator(0);  // the same rows whatever --seed is
   data::Splits splits{.train = source.splits.train, .validation = source.splits.validation};
   const std::int64_t n = splits.train.size();
@@ -259,11 +268,29 @@ data::Splits rows_to_use(const Options& options, const Source& source, bool fold
   return splits;
 }
 
+int epochs_of(double budget) { return std::max(1, static_cast<int>(std::lround(budget))); }
+
+/// Stops a trial that goes wrong, and all of them at a signal.
+class Watch : public train::TrialSitter {
+ public:
+  using TrialSitter::after_step;
+  using TrialSitter::TrialSitter;
+  void after_step(const train::Step& step) override {
+    StopOnSignal::stop();
+    TrialSitter::after_step(step);
+  }
+};
+
 /// What a trial comes to: accuracy where there are classes, else the loss, on rows that were held out.
 class Judge {
  public:
-  Judge(const Recipe& recipe, const data::Splits& splits, bool classes, int folds)
-      : recipe_(recipe), splits_(splits), classes_(classes), folds_(folds) {}
+  Judge(const Recipe& recipe, const data::Splits& splits, const Source& source, int folds, bool keeps_on)
+      : recipe_(recipe),
+        splits_(splits),
+        classes_(source.classes > 0),
+        has_missing_(source.has_missing),
+        folds_(folds),
+        keeps_on_(keeps_on) {}
 
   double operator()(train::Trial& trial) const {
     if (folds_ == 0) return judge(trial, splits_);
@@ -284,26 +311,31 @@ class Judge {
     Generator generator(trial.seed());
     nn::Sequential net = nn::model_from_text(recipe_.model(values), shape, generator);
     const auto optimizer = make_optimizer(recipe_.optimizer(values), parameters(net));
-    train::FitOptions fit{.epochs = std::max(1, static_cast<int>(std::lround(trial.budget()))),
+    StopOnSignal signals;
+    std::optional<Watch> watch;
+    if (!keeps_on_) watch.emplace(trial, net);
+    train::FitOptions fit{.epochs = epochs_of(trial.budget()),
                           .batch = recipe_.batch(values),
                           .optimizer = *optimizer,
                           .schedule = schedule_named("", recipe_.schedule(values)),
-                          .transform = data::Standardize().fit(splits.train.inputs),
+                          .transform = preprocessing_named("", "standardise", has_missing_).fit(splits.train.inputs),
                           .seed = trial.seed(),
+                          .observer = watch ? train::Ref<train::Observer>(*watch) : signals,
                           .loss_unit = scale.std * scale.std,
                           .progress = train::Progress::none};
     try {
       const train::Score score = train::fit(net, splits, fit).validation;
       return classes_ ? score.accuracy : score.loss;
     } catch (const ArgumentError& error) {  // all else was checked: the loss explodes
-      trial.stop(error.message());
+      trial.stop(error.message(), "loss-explodes");
     }
   }
 
   const Recipe& recipe_;
   const data::Splits& splits_;
-  bool classes_;
+  bool classes_, has_missing_;
   int folds_;
+  bool keeps_on_;
 };
 
 /// Both ends of what is searched for, and each of several models, fit the data.
@@ -325,13 +357,13 @@ void check_models(const Recipe& recipe, const train::Space& space, const Source&
     Generator generator(0);
     const std::string model = recipe.model(values);
     nn::Sequential net = nn::model_from_text(model, shape, generator);
-    check_outputs(net, model, source);
+    check_outputs(net, model, source.splits.train, source.classes);
   }
 }
 
 train::Method method_of(const Options& options) {
   const std::string name = options.has("method") ? options.text("method") : "random";
-  const auto trials = static_cast<int>(options.whole("trials", 20, 1, kMostTrials));
+  const auto trials = static_cast<int>(options.whole("trials", 20, 1, train::kMostTrials));
   const auto points = static_cast<int>(options.whole("points", 5, 1, 1000));
   struct Named {
     std::string_view name;
@@ -354,32 +386,20 @@ train::SearchOptions search_options(const Options& options, const Source& source
   train::SearchOptions search{.maximize = source.classes > 0,
                               .seed = static_cast<std::uint64_t>(seed),
                               .budget = static_cast<double>(options.whole("epochs", source.epochs, 1, kMany)),
-                              .fine = static_cast<int>(options.whole("fine", 0, 0, kMostTrials)),
+                              .fine = static_cast<int>(options.whole("fine", 0, 0, train::kMostTrials)),
                               .processes = static_cast<int>(options.whole("processes", 1, 1, 1024)),
                               .journal = options.text("journal")};
   for (const char* name : {"journal", "csv"})
     if (options.has(name) && options.text(name).empty())
       throw UsageError(fmt::format("--{}: expected a file, got ''", name));
-  for (const char* name : {"data",
-                           "rows",
-                           "validation",
-                           "folds",
-                           "model",
-                           "optimizer",
-                           "lr",
-                           "schedule",
-                           "momentum",
-                           "weight-decay",
-                           "batch",
-                           "label",
-                           "delimiter",
-                           "decimal",
-                           "header",
-                           "missing",
-                           "columns",
-                           "skip"})
+  const auto note = [&](const char* name) {
     search.notes[name] = options.has(name) ? options.text(name) : "as it is without";
-  search.notes["regression"] = options.has("regression") ? "on" : "off";
+  };
+  for (const char* name : kDataOptions) note(name);
+  for (const char* name :
+       {"rows", "folds", "model", "optimizer", "lr", "schedule", "momentum", "weight-decay", "batch"})
+    note(name);
+  for (const char* name : {"regression", "keep-on"}) search.notes[name] = options.has(name) ? "on" : "off";
   search.after_trial = [](const train::TrialResult& trial) {
     const bool finished = trial.status == train::TrialStatus::finished;
     fmt::print("trial {:>3}  {}  {}  ({:.1f} s)\n",
@@ -388,8 +408,18 @@ train::SearchOptions search_options(const Options& options, const Source& source
                to_string(trial.values),
                trial.seconds);
     std::fflush(stdout);
+    StopOnSignal::stop();
   };
   return search;
+}
+
+/// The options that read the same rows, and train for as long as a trial did.
+std::string data_command(const Options& options, const train::TrialResult& trial) {
+  std::string text;
+  for (const char* name : kDataOptions)
+    if (options.has(name)) text += fmt::format("--{} {} ", name, shell_quoted(options.text(name)));
+  if (options.has("regression")) text += "--regression ";
+  return text + fmt::format("--epochs {} ", epochs_of(trial.budget));
 }
 
 void show(const train::SearchResults& results, const Recipe& recipe, const Options& options) {
@@ -406,7 +436,7 @@ void show(const train::SearchResults& results, const Recipe& recipe, const Optio
              best.number,
              results.maximize ? "accuracy" : "loss",
              best.value,
-             options.has("data") ? fmt::format("--data {} ", options.text("data")) : "",
+             data_command(options, best),
              recipe.command(best.values));
 }
 
@@ -435,7 +465,24 @@ int run_tune(const std::vector<std::string>& arguments) {
   if (options.has("journal"))
     fmt::print("stopped at any moment, the same command goes on from {}\n", options.text("journal"));
   std::fflush(stdout);
-  const train::SearchResults results = search.run(Judge(recipe, splits, source.classes > 0, folds));
+  const auto run = [&]() -> std::optional<train::SearchResults> {
+    const SignalGuard signals;
+    try {
+      return search.run(Judge(recipe, splits, source, folds, options.has("keep-on")));
+    } catch (const train::Stopped&) {
+      return {};
+    }
+  };
+  const auto ended = run();
+  if (!ended) {
+    std::fflush(stdout);
+    fmt::print(stderr,
+               "gradus: interrupted, {}\n",
+               options.has("journal") ? fmt::format("the same command goes on from {}", options.text("journal"))
+                                      : "with --journal FILE a search can be gone on with");
+    return 128 + caught_signal;
+  }
+  const train::SearchResults& results = *ended;
   if (options.has("csv")) gradus::detail::write_file("tune", options.text("csv"), results.csv());
   show(results, recipe, options);
   return 0;

@@ -1,11 +1,15 @@
 // The experiments of CS231n's lecture 6, "Training Neural Networks I", of 20 April 2017. Each prints a table and writes
 // a picture.
 #include "activations.h"
+#include "augmentations.h"
 #include "batch_norm.h"
 #include "centring.h"
+#include "curves.h"
 #include "dying_relu.h"
 #include "gradients.h"
+#include "noise.h"
 #include "search.h"
+#include "starts.h"
 #include "watching.h"
 #include "zigzag.h"
 
@@ -23,6 +27,14 @@ struct Experiment {
 };
 
 using namespace lecture6;
+
+constexpr char kRates[] = "rates", kBatches[] = "batches", kFlatStart[] = "flat_start", kGap[] = "gap",
+               kWeightNorms[] = "weight_norms", kRateDecay[] = "rate_decay";
+
+template <curves::Comparison make(), const char* name>
+void compare(const std::string& folder) {
+  curves::show(curves::run(make()), folder, name);
+}
 
 const Experiment kExperiments[] = {
     {"activations",
@@ -49,12 +61,27 @@ const Experiment kExperiments[] = {
     {"search",
      [](const std::string& folder) { search::show(search::run(), folder); },
      "learning rate and weight decay on a grid, at random, and finely"},
+    {"starts",
+     [](const std::string& folder) { starts::show(starts::run(), folder); },
+     "a positive bias, large weights under sigmoid, inputs of a mean far from zero, layer by layer"},
+    {"noise",
+     [](const std::string& folder) { noise::show(noise::run(), folder); },
+     "elu beside leaky relu on noisy inputs"},
+    {"augmentations",
+     [](const std::string& folder) { augmentations::show(augmentations::run(), folder); },
+     "what each augmentation makes of a few pictures"},
+    {"rates", compare<curves::rates, kRates>, "learning rates without and with batch normalisation"},
+    {"batches", compare<curves::batches, kBatches>, "all rows a step against a few"},
+    {"flat_start", compare<curves::flat_start, kFlatStart>, "a loss that is flat at first and then falls"},
+    {"gap", compare<curves::gap, kGap>, "a gap between training and other rows, and none"},
+    {"weight_norms", compare<curves::weight_norms, kWeightNorms>, "the norm of the weights under weight decay"},
+    {"rate_decay", compare<curves::rate_decay, kRateDecay>, "a rate that falls in steps, as 1/t, exponentially"},
 };
 
 int usage() {
   std::printf("usage: example_lecture6 EXPERIMENT… [--out DIR]\n\n");
-  for (const Experiment& e : kExperiments) std::printf("  %-12s %s\n", e.name, e.about);
-  std::printf("  %-12s all of them\n\nPictures are written to DIR (the current folder).\n", "all");
+  for (const Experiment& e : kExperiments) std::printf("  %-14s %s\n", e.name, e.about);
+  std::printf("  %-14s all of them\n\nPictures are written to DIR (the current folder).\n", "all");
   return 2;
 }
 

@@ -1,39 +1,11 @@
 #pragma once
 
-#include <cstddef>
-#include <string>
-#include <vector>
+#include "gradus/report/svg.h"
 
 /// Pictures of lines and histograms, in files that browsers show.
 namespace lecture6 {
 
-enum class Draw { line, dots, bars };
-
-/// Points that belong together. One that is not finite, or not positive on a logarithmic axis, is left out.
-struct Series {
-  std::string name = {};  // shown in a legend unless empty
-  std::vector<double> x = {}, y = {};
-  Draw draw = Draw::line;
-};
-
-struct Panel {
-  std::string title = {}, x_label = {}, y_label = {};
-  std::vector<Series> series = {};
-  bool log_x = false, log_y = false;
-  /// The axes' ranges; where both ends are equal, those of the data.
-  double x_min = 0, x_max = 0, y_min = 0, y_max = 0;
-};
-
-struct Layout {
-  std::size_t columns = 1;
-  double width = 420, height = 300;  // of a panel, in pixels
-};
-
-/// The panels row by row. std::runtime_error if the file can't be written.
-void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout = {});
-
-/// How many of the values lie in each of `bins` equal parts of low … high, as bars; those beyond count in the
-/// outermost.
-Series histogram(const std::vector<double>& values, double low, double high, int bins);
+using gradus::report::Draw, gradus::report::Series, gradus::report::Panel, gradus::report::Layout,
+    gradus::report::write_svg, gradus::report::histogram;
 
 }  // namespace lecture6

@@ -20,68 +20,38 @@ struct Net : nn::Module<Net> {
   Tensor forward(const Tensor& x) { return fc2(relu(fc1(x))); }
 };
 
-Trial cross_validate(double rate, double decay, const data::Dataset& rows, const Options& options) {
-  Trial trial{rate, decay, 0};
-  const Tensor all = arange(rows.size()), fold_of = remainder(all, options.folds);
-  for (int fold = 0; fold < options.folds; ++fold) {
+train::CrossValidation cross_validate(const train::Values& values,
+                                      int folds,
+                                      const data::Dataset& rows,
+                                      const Options& options) {
+  Generator generator(options.seed);
+  const auto accuracy = [&](const data::Splits& split) {
     manual_seed(options.seed);
     Net net{{}, {rows.inputs.size(1), options.hidden}, {options.hidden, 10}};
     nn::init(net, init::he());
-    optim::Sgd sgd(parameters(net), {.lr = rate, .momentum = 0.9, .weight_decay = decay});
-    data::Loader loader(rows, {.batch = 32, .shuffle = true, .indices = masked_select(all, fold_of != fold)});
+    optim::Sgd sgd(parameters(net), {.lr = values.real("rate"), .momentum = 0.9, .weight_decay = values.real("decay")});
+    data::Loader loader(split.train, {.batch = 32, .shuffle = true});
     for (int epoch = 0; epoch < options.epochs; ++epoch)
       for (const auto& [x, y] : loader) {
         sgd.zero_grad();
         backward(nn::cross_entropy(net(x), y));
         sgd.step();
       }
-    const data::Dataset left_out = rows.subset(masked_select(all, fold_of == fold));
-    trial.accuracy += train::evaluate(net, left_out).accuracy / options.folds;
-  }
-  return trial;
-}
-
-/// The accuracy at a place between two trials, whose rates are evenly spaced in logarithm from share 0 to 1.
-double between(const std::vector<Trial>& trials, double share) {
-  const double place = share * static_cast<double>(trials.size() - 1);
-  const auto i = std::min(static_cast<std::size_t>(place), trials.size() - 2);
-  return std::lerp(trials[i].accuracy, trials[i + 1].accuracy, place - static_cast<double>(i));
-}
-
-double in(const Decades& range, double share) { return std::pow(10, range.low + share * (range.high - range.low)); }
-
-}  // namespace
-
-const Trial& best(const std::vector<Trial>& trials) {
-  return *std::max_element(
-      trials.begin(), trials.end(), [](const Trial& a, const Trial& b) { return a.accuracy < b.accuracy; });
-}
-
-Result run(const Options& options) {
-  data::Dataset rows = digits(options.rows);
-  rows.inputs = data::Standardize({.per = data::Per::all}).fit(rows.inputs)(rows.inputs);
-  Generator generator(options.seed);
-  const auto at_random = [&](const Decades& rate, const Decades& decay) {
-    std::vector<Trial> trials;
-    for (int i = 0; i < options.side * options.side; ++i) {
-      const double r = in(rate, generator.uniform()), d = in(decay, generator.uniform());
-      trials.push_back(cross_validate(r, d, rows, options));
-    }
-    return trials;
+    return train::evaluate(net, split.validation).accuracy;
   };
+  return train::cross_validate(rows, {.folds = folds}, accuracy, generator);
+}
 
-  Result result{};
-  for (int i = 0; i < options.side; ++i)
-    for (int j = 0; j < options.side; ++j)
-      result.grid.push_back(cross_validate(
-          in(options.rate, (i + 0.5) / options.side), in(options.decay, (j + 0.5) / options.side), rows, options));
-  result.random = at_random(options.rate, options.decay);
-  const Trial& good = best(result.random);
-  const double rate = std::log10(good.rate), decay = std::log10(good.decay);
-  result.fine = at_random({rate - 0.5, rate + 0.5}, {decay - 1, decay + 1});
+/// The accuracy at a place between two of them, evenly spaced from share 0 to 1.
+double between(const std::vector<double>& accuracies, double share) {
+  const double place = share * static_cast<double>(accuracies.size() - 1);
+  const auto i = std::min(static_cast<std::size_t>(place), accuracies.size() - 2);
+  return std::lerp(accuracies[i], accuracies[i + 1], place - static_cast<double>(i));
+}
 
-  for (int i = 0; i < options.rates; ++i)
-    result.rates.push_back(cross_validate(in(options.rate, i / (options.rates - 1.0)), 0, rows, options));
+/// The mean of the best accuracy, over many grids and many draws.
+void expect(Result& result, const Options& options) {
+  Generator generator(options.seed);
   const int draws = 10000;
   for (int draw = 0; draw < draws; ++draw) {
     double grid = 0, random = 0;
@@ -93,28 +63,81 @@ Result run(const Options& options) {
     result.expected_grid += grid / draws;
     result.expected_random += random / draws;
   }
+}
+
+}  // namespace
+
+Result run(const Options& options) {
+  data::Dataset rows = digits(options.rows);
+  rows.inputs = data::Standardize({.per = data::Per::all}).fit(rows.inputs)(rows.inputs);
+  const auto objective = [&](train::Trial& trial) {
+    return trial.from(cross_validate(trial.values(), options.folds, rows, options));
+  };
+  const int trials = options.side * options.side;
+  Result result{};
+  result.grid = train::Search(options.space, train::Grid{options.side}, {.maximize = true}).run(objective);
+  result.random = train::Search(options.space,
+                                train::Random{trials},
+                                {.maximize = true, .seed = options.seed, .fine = trials, .fine_share = 0.25})
+                      .run(objective);
+
+  for (int i = 0; i < options.rates; ++i) {
+    const double place[] = {i / (options.rates - 1.0), 0};
+    result.rates.push_back(cross_validate(options.space.at(place), options.folds, rows, options).mean);
+  }
+  expect(result, options);
+
+  result.folds = cross_validate(result.random.best().values, options.many_folds, rows, options);
+  const double p = result.folds.mean, n = static_cast<double>(options.rows) / options.many_folds;
+  result.chance = std::sqrt(p * (1 - p) / n);
+  return result;
+}
+
+Hits hits(double width, int side, int searches) {
+  const train::Space space{{"matters", train::Uniform{0, 1}}, {"other", train::Uniform{0, 1}}};
+  Generator generator(0);
+  Hits result{0, 0};
+  for (int search = 0; search < searches; ++search) {
+    const double best = generator.uniform();
+    const auto hit = [&](const train::Method& method) {
+      const auto distance = [&](train::Trial& trial) { return std::abs(trial.real("matters") - best); };
+      const train::SearchOptions options{.seed = static_cast<std::uint64_t>(search)};
+      return train::Search(space, method, options).run(distance).best().value < width / 2;
+    };
+    result.grid += hit(train::Grid{side}) / static_cast<double>(searches);
+    result.random += hit(train::Random{side * side}) / static_cast<double>(searches);
+  }
   return result;
 }
 
 void show(const Result& result, const std::string& folder) {
   Panel where{.title = "where", .x_label = "learning rate", .y_label = "weight decay", .log_x = true, .log_y = true};
   Panel found{.title = "what was found", .x_label = "learning rate", .y_label = "accuracy", .log_x = true};
-  for (const auto& [name, trials] : {std::pair<const char*, const std::vector<Trial>*>{"grid", &result.grid},
-                                     {"random", &result.random},
-                                     {"fine", &result.fine}}) {
-    fmt::print("{}\n      rate     decay  accuracy\n", name);
-    Series places{name, {}, {}, Draw::dots}, accuracies = places;
-    for (const Trial& t : *trials) {
-      fmt::print("  {:8.2e}  {:8.2e}  {:8.3f}{}\n", t.rate, t.decay, t.accuracy, &t == &best(*trials) ? "  best" : "");
-      places.x.push_back(t.rate), places.y.push_back(t.decay);
-      accuracies.x.push_back(t.rate), accuracies.y.push_back(t.accuracy);
+  where.series =
+      found.series = {{"grid", {}, {}, Draw::dots}, {"random", {}, {}, Draw::dots}, {"fine", {}, {}, Draw::dots}};
+  for (const train::SearchResults* trials : {&result.grid, &result.random}) {
+    fmt::print("{}\n{}", trials == &result.grid ? "grid" : "random, then fine", trials->table());
+    for (const std::string& warning : trials->warnings()) fmt::print("{}\n", warning);
+    for (const train::TrialResult& t : trials->trials) {
+      const std::size_t kind = trials == &result.grid ? 0 : t.fine ? 2 : 1;
+      where.series[kind].x.push_back(t.values.real("rate")), where.series[kind].y.push_back(t.values.real("decay"));
+      found.series[kind].x.push_back(t.values.real("rate")), found.series[kind].y.push_back(t.value);
     }
-    where.series.push_back(places);
-    found.series.push_back(accuracies);
   }
   fmt::print("best accuracy to expect if the rate alone mattered: {:.3f} of a grid, {:.3f} at random\n",
              result.expected_grid,
              result.expected_random);
+  const Hits tenth = hits(0.1, 3);
+  fmt::print("a tenth of the range found: by {:.0f}% of grids of 3 x 3, {:.0f}% of 9 random trials\n",
+             100 * tenth.grid,
+             100 * tenth.random);
+  fmt::print("{} folds of the best: {:.3f}, spread {:.3f}; by chance {:.3f}\n ",
+             result.folds.values.size(),
+             result.folds.mean,
+             result.folds.spread,
+             result.chance);
+  for (const double value : result.folds.values) fmt::print(" {:.3f}", value);
+  fmt::print("\n");
   write_svg(folder + "/search.svg", {where, found}, {.columns = 2});
 }
 

@@ -30,7 +30,8 @@ Curve train_at(double rate, const data::Dataset& rows, const Options& options) {
   Net net = make_net(rows.inputs.size(1), init::he(), options);
   optim::Sgd sgd(parameters(net), {.lr = rate});
   data::Loader loader(rows, {.shuffle = true, .drop_last = true});
-  Curve curve{rate, {}, {}};
+  train::Babysitter sitter(net, {.every = 1, .print = false});
+  Curve curve{rate, {}, 0};
   for (int epoch = 0; epoch < options.epochs; ++epoch)
     for (const auto& [x, y] : loader) {
       sgd.zero_grad();
@@ -38,10 +39,13 @@ Curve train_at(double rate, const data::Dataset& rows, const Options& options) {
       if (!std::isfinite(loss.item())) break;
       curve.losses.push_back(loss.item());
       backward(loss);
-      const Tensor before = clone(net.fc1.weight);
+      sitter.after_backward(loss);
       sgd.step();
-      curve.update_ratios.push_back(no_grad([&] { return norm(net.fc1.weight - before) / norm(before); }).item());
+      sitter.after_step(sgd);
     }
+  std::vector<double> ratios;
+  for (const auto& seen : sitter.measurements().parameters.at(0).samples) ratios.push_back(seen.update / seen.weight);
+  curve.update_ratio = median(from_vector(ratios)).item();
   return curve;
 }
 
@@ -71,6 +75,9 @@ Result run(const Options& options) {
     result.overfit_accuracies.push_back(train::evaluate(net, few).accuracy);
   }
 
+  Net fresh = make_net(rows.inputs.size(1), init::he(), options);
+  optim::Sgd sgd(parameters(fresh));
+  result.range = train::find_rate(fresh, rows, {.low = 1e-5, .high = 100, .optimizer = sgd, .seed = options.seed});
   for (const double rate : options.rates) result.curves.push_back(train_at(rate, rows, options));
   return result;
 }
@@ -81,7 +88,7 @@ void show(const Result& result, const std::string& folder) {
   fmt::print("a few rows learnt by heart\n  step      loss  accuracy\n");
   for (std::size_t i = 0; i < result.overfit_losses.size(); i += 1 + i)
     fmt::print("  {:4}  {:8.4f}  {:8.2f}\n", i + 1, result.overfit_losses[i], result.overfit_accuracies[i]);
-  fmt::print("learning rates\n      rate  steps  first loss   last loss  median update / weights\n");
+  fmt::print("learning rates\n      rate  steps  first loss   last loss  last updates / weights\n");
   Panel overfit{.title = "a few rows learnt by heart", .x_label = "step", .y_label = "loss"};
   Panel rates{.title = "learning rates", .x_label = "step", .y_label = "loss"};
   rates.y_min = 0, rates.y_max = 4;
@@ -97,10 +104,16 @@ void show(const Result& result, const std::string& folder) {
                c.losses.size(),
                c.losses.front(),
                c.losses.back(),
-               median(from_vector(c.update_ratios)).item());
+               c.update_ratio);
     rates.series.push_back(line(fmt::format("{}", c.rate), c.losses));
   }
-  write_svg(folder + "/watching.svg", {overfit, rates}, {.columns = 2});
+  fmt::print("range test: {}\n", result.range.verdict);
+  Panel range{.title = "range test", .x_label = "learning rate", .y_label = "loss", .log_x = true};
+  range.y_min = 0, range.y_max = 4;
+  range.series = {{"", {}, {}}};
+  for (const train::RatePoint& p : result.range.curve)
+    range.series[0].x.push_back(p.lr), range.series[0].y.push_back(p.smooth);
+  write_svg(folder + "/watching.svg", {overfit, rates, range}, {.columns = 2});
 }
 
 }  // namespace lecture6::watching

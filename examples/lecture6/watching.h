@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gradus/train.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,14 +26,15 @@ struct Start {
 };
 struct Curve {
   double rate;
-  std::vector<double> losses;         // of each step, until one is not finite
-  std::vector<double> update_ratios;  // norm of the first layer's update by that of its weights
+  std::vector<double> losses;  // of each step, until one is not finite
+  double update_ratio;         // norm of the first layer's update by that of its weights: median of the last steps
 };
 struct Result {
   std::vector<Start> starts;
   std::int64_t weights;                                    // that the penalty is for
   std::vector<double> overfit_losses, overfit_accuracies;  // of each step
   std::vector<Curve> curves;
+  gradus::train::RateRange range;  // of the same network
 };
 
 Result run(const Options& options = {});

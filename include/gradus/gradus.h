@@ -9,5 +9,6 @@
 #include "gradus/ops.h"
 #include "gradus/optim.h"
 #include "gradus/prelude.h"
+#include "gradus/report.h"
 #include "gradus/tensor.h"
 #include "gradus/train.h"

@@ -41,7 +41,7 @@ std::size_t columns(std::string_view text) {
 
 std::string with_commas(std::int64_t n) {
   std::string digits = std::to_string(n);
-  for (std::size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, 1, ',');
+  for (std::size_t i = digits.size(), first = n < 0 ? 4 : 3; i > first; i -= 3) digits.insert(i - 3, 1, ',');
   return digits;
 }
 

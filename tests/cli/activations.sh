@@ -10,7 +10,7 @@ done <table
 
 gradus activations --out pictures || fail "activations --out"
 for name in $(sed -n 's/^| `\([a-z0-9_]*\)`.*/\1/p' table); do
-  grep -q "<polyline class=\"value\"" "pictures/$name.svg" || fail "no picture of $name"
+  grep -q ">derivative</text>" "pictures/$name.svg" || fail "no picture of $name"
   [[ -f $GRADUS_SOURCE_DIR/docs/pictures/activations/$name.svg ]] || fail "docs: no picture of $name"
   grep -q "pictures/activations/$name.svg" "$GRADUS_SOURCE_DIR/docs/activations.md" || fail "docs: $name isn't shown"
 done

@@ -1,11 +1,12 @@
 # A signal ends the training with one line, and leaves a checkpoint to go on from and nothing half-written.
 source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
-# only_checkpoint BEFORE FOLDER: nothing else has been written
+# only_checkpoint BEFORE FOLDER: nothing else has been written but, where no earlier run has its own, what was measured
 only_checkpoint() {
   local checkpoint=./$2/checkpoint.safetensors
   [[ -s $checkpoint ]] || fail "no $checkpoint"
   rm -f "$checkpoint"
+  [[ -e $2/config.json ]] || rm -f "$2"/{steps.jsonl,findings.jsonl,preprocess.npz}
   find . -depth -mindepth 1 -type d -empty -delete
   [[ $(inventory) == "$1" ]] || fail "left $(diff <(echo "$1") <(inventory))"
 }

@@ -4,7 +4,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 gradus train >out 2>err || fail "exit code $?: $(cat err)"
 [[ ! -s err ]] || fail "expected nothing on stderr, got: $(cat err)"
 [[ $(readlink runs/latest) == 0001 ]] || fail "expected runs/latest to be a link to 0001"
-[[ $(ls -A runs/0001 | tr '\n' ' ') == "config.json metrics.jsonl summary.json weights.safetensors " ]] ||
+files="config.json findings.jsonl metrics.jsonl preprocess.npz steps.jsonl summary.json weights.safetensors "
+[[ $(ls -A runs/0001 | tr '\n' ' ') == "$files" ]] ||
   fail "the run holds: $(ls -A runs/0001)"
 summary=runs/latest/summary.json
 above "$(value $summary test_accuracy)" 0.97 || fail "test accuracy $(value $summary test_accuracy)"

@@ -7,10 +7,10 @@
 namespace gradus {
 namespace {
 
-using small::error_of;
 using small::Makers;
 using small::makers;
 using small::one;
+using tests::message_of;
 
 TEST(Recording, LeavesANodeWhereAGradientIsDue) {
   const Tensor w = one(2), x = full({1}, 3);
@@ -114,7 +114,7 @@ TEST(CallSites, CanBePinned) {
     const detail::SitePin outer({"user.cpp", 7});
     const detail::SitePin inner({"library.cpp", 9});
     EXPECT_EQ(to_string(node_of(small::exp(w))->site()), "user.cpp:7");
-    EXPECT_EQ(error_of([&] { gradient(small::exp(w)); }),
+    EXPECT_EQ(message_of<GradientError>([&] { gradient(small::exp(w)); }),
               "gradient: expected a leaf, got the result of exp\n  at user.cpp:7");
   }
   EXPECT_EQ(to_string(node_of(small::exp(w))->site()).substr(0, 18), "recording_test.cpp");

@@ -7,10 +7,10 @@
 namespace gradus {
 namespace {
 
-using small::error_of;
 using small::one;
 using small::pull;
 using small::slots;
+using tests::message_of;
 
 // ---- saved tensors -------------------------------------------------------------------------------
 
@@ -61,20 +61,20 @@ TEST(Saved, ChangedInPlaceIsAnError) {
   const std::string line = std::to_string(__LINE__ - 1);
   pull(y);
   x.mutable_data<float>()[0] = 6;
-  EXPECT_EQ(error_of([&] { pull(y); }),
+  EXPECT_EQ(message_of<GradientError>([&] { pull(y); }),
             "mul: expected input 1 as it was when recorded (version 1), got it changed in place "
             "since (version 2)\n"
             "  in net at saved_test.cpp:" +
                 line);
   z.mutable_data<float>();
-  EXPECT_EQ(error_of([&] { pull(z); }).substr(0, 44), "exp: expected output 0 as it was when record");
+  EXPECT_EQ(message_of<GradientError>([&] { pull(z); }).substr(0, 44), "exp: expected output 0 as it was when record");
   // Through a view as well; and what was not saved may change.
   Tensor v = small::mul(w, x), part = view_as(x, {1}, {1});
   part.mutable_data<float>();
-  EXPECT_NE(error_of([&] { pull(v); }), "no error");
+  EXPECT_NE(message_of<GradientError>([&] { pull(v); }), "no error");
   Tensor s = small::add(w, x);
   x.mutable_data<float>();
-  EXPECT_EQ(error_of([&] { pull(s); }), "no error");
+  EXPECT_EQ(message_of<GradientError>([&] { pull(s); }), "no error");
 }
 
 TEST(Saved, ReleasedIsAnError) {
@@ -88,7 +88,7 @@ TEST(Saved, ReleasedIsAnError) {
   const std::string line = std::to_string(__LINE__ + 1);
   const Tensor z = small::exp(w);
   node_of(z)->release_saved();
-  EXPECT_EQ(error_of([&] { pull(z); }),
+  EXPECT_EQ(message_of<GradientError>([&] { pull(z); }),
             "exp: expected a graph that still has its saved tensors, got one that an earlier "
             "backward pass has used "
             "up (pass retain_graph to go through it again)\n  at saved_test.cpp:" +
@@ -101,16 +101,16 @@ TEST(Saved, AskingForWhatIsNotSavedIsAnError) {
   Node& node = *node_of(y);
   const Tensor g = ones({1});
   const Pullback p(node, std::span(&g, 1));
-  EXPECT_EQ(error_of([&] { p.in(0); }).substr(0, 76),
+  EXPECT_EQ(message_of<GradientError>([&] { p.in(0); }).substr(0, 76),
             "add: expected input 0 among what the op saves (OpInfo::saves), got none\n  at");
-  EXPECT_EQ(error_of([&] { p.out(); }).substr(0, 71),
+  EXPECT_EQ(message_of<GradientError>([&] { p.out(); }).substr(0, 71),
             "add: expected output 0 among what the op saves (OpInfo::saves), got non");
   EXPECT_TRUE(p.needs(0));
   EXPECT_FALSE(p.needs(1));
   EXPECT_EQ(p.arity(), 2);
   EXPECT_EQ(p.shape(0), (Shape{1}));
   EXPECT_EQ(p.dtype(0), float32);
-  EXPECT_NE(error_of([&] { p.shape(1); }), "no error");
+  EXPECT_NE(message_of<GradientError>([&] { p.shape(1); }), "no error");
 }
 
 // ---- hooks ---------------------------------------------------------------------------------------

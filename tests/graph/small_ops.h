@@ -159,9 +159,4 @@ inline std::vector<int> slots(const Tensor& y) {
   return result;
 }
 
-template <class F>
-std::string error_of(F&& f) {
-  return tests::message_of<GradientError>(f);
-}
-
 }  // namespace gradus::small

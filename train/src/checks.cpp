@@ -72,6 +72,8 @@ void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& 
   check_part("training", data.train, data.train, options, site);
   check_part("validation", data.validation, data.train, options, site);
   check_part("test", data.test, data.train, options, site);
+  if (options.patience > 0 && data.validation.size() == 0)
+    refuse("expected validation rows, as patience goes by them, got none");
   if (nn::detail::parameters(model).empty()) refuse("expected a model with parameters, got none");
   const optim::Optimizer* const optimizer = options.optimizer.get();
   if (optimizer != nullptr && shared_parameters(*optimizer, model) == 0)

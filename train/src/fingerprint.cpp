@@ -3,6 +3,7 @@
 #include "gradus/nn/save.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cstring>
@@ -35,14 +36,7 @@ std::string digest(const Tensor& tensor) {
 }
 
 std::string text_of(const Note& note) {
-  return std::visit(
-      []<class T>(const T& value) -> std::string {
-        if constexpr (requires { value.begin(); } && !std::is_same_v<T, std::string>)
-          return fmt::format("[{}]", fmt::join(value, ", "));
-        else
-          return fmt::format("{}", value);
-      },
-      note);
+  return std::visit([](const auto& value) { return fmt::format("{}", value); }, note);
 }
 
 std::string text_of(const nn::ModuleRef& model) {

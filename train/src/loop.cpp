@@ -2,7 +2,6 @@
 #include "guards.h"
 #include "measure.h"
 #include "meter.h"
-#include "observers.h"
 #include "run.h"
 #include "run_checkpoint.h"
 #include "snapshot.h"
@@ -21,9 +20,10 @@ namespace {
 // Keys of the streams that are split off a run's generator.
 constexpr std::uint64_t kOrderStream = 1, kLayerStream = 2;
 
-bool is_better(const Score& a, const Score& b) {
-  if (a.accuracy != b.accuracy && !std::isnan(a.accuracy)) return a.accuracy > b.accuracy;
-  return a.loss < b.loss;
+bool is_better(const Score& a, const Score& b, Metric by) {
+  if (by == Metric::r2) return a.r2 > b.r2;
+  if (by != Metric::loss && a.accuracy != b.accuracy && !std::isnan(a.accuracy)) return a.accuracy > b.accuracy;
+  return by != Metric::accuracy && a.loss < b.loss;
 }
 
 data::LoaderOptions loader_options(const FitOptions& options, std::int64_t rows, std::uint64_t seed) {
@@ -48,6 +48,7 @@ class Loop {
   /// Of no rows: NaN.
   Score measure_part(const char* name, const data::Dataset& part, int epoch);
   bool is_best(const EpochRecord& now) const;
+  bool has_patience() const;
   /// Ends the run where the loss is not finite or explodes: "loss on the test rows", "after epoch 1".
   void check_loss(double loss, const std::string& what, const std::string& when);
   /// In the unit in which losses are told.
@@ -97,7 +98,7 @@ void Loop::train() {
   observers_.before_run({.folder = run_.folder.exists() ? run_.folder.file("") : std::string(),
                          .epochs = options_.epochs,
                          .resumed = !options_.resume.empty()});
-  for (bool goes_on = true; goes_on && state_.epoch <= options_.epochs;) {
+  for (bool goes_on = true; goes_on && state_.epoch <= options_.epochs && has_patience();) {
     const Clock::time_point begin = Clock::now();
     train_epoch();
     EpochRecord now = measure_epoch();
@@ -109,6 +110,8 @@ void Loop::train() {
     goes_on = checkpoint_->keep_if_stopped([&] { return observers_.after_epoch(now); });
   }
   if (best_) {
+    if (run_.folder.exists() && state_.record.best_epoch != state_.record.history.back().epoch)
+      nn::detail::save(run_.model.module, run_.folder.file("last.safetensors"));
     best_->restore();
     state_.record.test = measure_part("test", run_.data.test, state_.record.best_epoch);
   }
@@ -166,10 +169,16 @@ Score Loop::measure_part(const char* name, const data::Dataset& part, int epoch)
   return told(score);
 }
 
+bool Loop::has_patience() const {
+  const Record& record = state_.record;
+  return options_.patience == 0 || record.history.empty() ||
+         record.history.back().epoch - record.best_epoch < options_.patience;
+}
+
 /// Of what is validated the best so far, otherwise the last.
 bool Loop::is_best(const EpochRecord& now) const {
   const Record& record = state_.record;
-  return !best_ || record.history.empty() || is_better(now.validation, record.validation);
+  return !best_ || record.history.empty() || is_better(now.validation, record.validation, options_.metric);
 }
 
 void Loop::check_loss(double loss, const std::string& what, const std::string& when) {

@@ -68,7 +68,9 @@ void Meter::after_step(const Step& at) {
   const double left =
       passed / static_cast<double>(at.step) * static_cast<double>(at.steps - at.step + at.steps * (epochs_ - at.epoch));
   const std::string head = fmt::format("epoch {}/{} ", at.epoch, epochs_);
-  std::string tail = fmt::format(" {}/{}  {}  ETA {}", at.step, at.steps, in_words(at.so_far), clock(left));
+  const double rate = static_cast<double>(at.step * at.batch.inputs.size(0)) / passed;  // a resumed epoch's is too high
+  std::string tail =
+      fmt::format(" {}/{}  {}  {:.0f} rows/s  ETA {}", at.step, at.steps, in_words(at.so_far), rate, clock(left));
   const std::size_t width = terminal_width() - 1, used = head.size() + tail.size() + 2;
   std::string bar;
   if (width >= used + 4) {

@@ -21,9 +21,10 @@ namespace fs = std::filesystem;
 using gradus::detail::fail;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFiles[] = {"weights.safetensors", "metrics.jsonl", "config.json", "summary.json"};
+constexpr const char* kFiles[] = {
+    "weights.safetensors", "last.safetensors", "metrics.jsonl", "config.json", "summary.json"};
 // What observers write while the run goes on (RunStart): its files too, in a stopped run without the others.
-constexpr const char* kObserved[] = {"findings.jsonl", "steps.jsonl"};
+constexpr const char* kObserved[] = {"findings.jsonl", "steps.jsonl", "preprocess.npz"};
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
 constexpr std::string_view kUnfinished = ".unfinished-";
 constexpr const char* kFormat = "gradus_run";  // the key in config.json that marks a run
@@ -126,8 +127,9 @@ std::string RunFolder::keep() {
 }
 
 void RunFolder::keep_observed() {
+  if (!exists() || fs::exists(folder_ / "config.json")) return;  // those of an earlier run stay with it
   for (const char* name : kObserved) {
-    if (!exists() || !fs::exists(unfinished_ / name)) continue;
+    if (!fs::exists(unfinished_ / name)) continue;
     std::error_code error;  // a record only: the checkpoint is what matters
     fs::rename(unfinished_ / name, folder_ / name, error);
     if (!error) made_.clear();

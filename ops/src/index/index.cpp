@@ -178,15 +178,15 @@ void check_vector(const char* op, const Tensor& index, CallSite site) {
   if (index.rank() != 1) fail<ShapeError>(op, "expected an index of rank 1, got " + to_string(index.shape()), site);
 }
 
-/// An index no larger than `x`, but for `axis` (none if negative).
+/// An index no larger than `x`, but for `axis`.
 void check_fits(const char* op, const Tensor& index, const Tensor& x, int axis, CallSite site) {
   bool fits = index.rank() == x.rank();
   for (int d = 0; fits && d < x.rank(); ++d) fits = d == axis || index.raw()->sizes()[d] <= x.raw()->sizes()[d];
   if (!fits)
     fail<ShapeError>(op,
-                     fmt::format("expected an index no larger than {}{}, got {}",
+                     fmt::format("expected an index no larger than {} but for axis {}, got {}",
                                  to_string(x.shape()),
-                                 axis < 0 ? "" : fmt::format(" but for axis {}", axis),
+                                 axis,
                                  to_string(index.shape())),
                      site);
 }
@@ -239,8 +239,7 @@ Tensor scatter_add(Arg x, std::int64_t axis, const Tensor& index, const Tensor& 
   check_source("scatter_add", x, source);
   ScatterAdd op;
   op.axis = check_axis("scatter_add", x, axis, x->rank());
-  check_fits("scatter_add", index, x, op.axis, x.site);
-  check_fits("scatter_add", index, source, -1, x.site);
+  check_writes("scatter_add", x, op.axis, index, source, x.site);
   op.shape = x->shape();
   return apply(op, x, index, source);
 }

@@ -256,7 +256,7 @@ TEST_F(Journals, AKilledSearchGoesOn) {
       }
       std::filesystem::remove(log);
     }
-    EXPECT_GT(progress, 2);
+    EXPECT_GT(progress, 0);
     EXPECT_EQ(search.run(objective).table(), whole.table());
     const std::set<int> all = whole_lines(journal_);
     EXPECT_EQ(all.size(), whole.trials.size());

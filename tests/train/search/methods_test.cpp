@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <cmath>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -194,6 +195,16 @@ TEST(Methods, FineTrialsAreNearTheBest) {
   }
 }
 
+/// The exclusive or of the first 32 direction numbers of each dimension, by the table of Joe and Kuo.
+TEST(Methods, SobolsNumbersAreThoseOfTheTable) {
+  constexpr std::uint32_t kWords[] = {0xffffffff, 0x00000001, 0x4f00ffff, 0x300cff8d, 0x50050093, 0xc0111111,
+                                      0x4070ccdd, 0x84f0027f, 0x87f305cf, 0x812ad7a7, 0x87629643, 0x84fe76d3,
+                                      0x840d0e51, 0xed0cf3ad, 0x2b02b0eb, 0x504f41df, 0x33cc45bd, 0xd5145157,
+                                      0xd91d5079, 0xd0b76ed1, 0xcf013877};
+  static_assert(std::size(kWords) == kSobolDimensions);
+  for (std::size_t d = 0; d < kSobolDimensions; ++d) EXPECT_EQ(sobol_word(0xffffffff, d), kWords[d]) << d;
+}
+
 TEST(Methods, OptionsOutOfRangeAreNamed) {
   const auto error = [](const Method& method, const SearchOptions& options = {}) {
     return message_of<ArgumentError>([&] { Search(cube(1), method, options); });
@@ -203,7 +214,7 @@ TEST(Methods, OptionsOutOfRangeAreNamed) {
   EXPECT_NE(error(Grid{.points = 0}).find("expected points >= 1, got 0"), std::string::npos);
   EXPECT_NE(error(Halving{.least = 2}).find("0 < least <= budget, got eta 3, least 2, budget 1"), std::string::npos);
   EXPECT_NE(error(Random{}, {.budget = 0}).find("expected budget > 0"), std::string::npos);
-  EXPECT_NE(error(Random{}, {.fine = -1}).find("expected fine >= 0"), std::string::npos);
+  EXPECT_NE(error(Random{}, {.fine = -1}).find("expected fine from 0 to a million"), std::string::npos);
   EXPECT_NE(error(Random{}, {.fine_share = 2}).find("a fine_share in (0, 1], got 2"), std::string::npos);
   EXPECT_NE(error(Random{}, {.processes = 0}).find("1 to 1024 processes, got 0"), std::string::npos);
   EXPECT_NE(message_of([] { Search(Space(std::vector<Hyperparameter>{})); }).find("expected parameters to search for"),

@@ -4,8 +4,10 @@
 #include "gradus/data/generated.h"
 #include "gradus/graph/node.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/loss.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/ops/activation.h"
+#include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/loss.h"
 #include "gradus/ops/shape.h"
@@ -21,6 +23,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -92,9 +95,9 @@ class Folder : public testing::Test {
 /// Five epochs by fit, watched or not.
 std::vector<Tensor> trained(bool watched) {
   nn::Sequential net = spiral_net();
-  Babysitter sitter(net, {.every = 1, .print = false});
+  std::optional<Babysitter> sitter;
   FitOptions options{.epochs = 5, .seed = 3, .progress = Progress::none};
-  if (watched) options.observer = sitter;
+  if (watched) options.observer = sitter.emplace(net, BabysitterOptions{.every = 1, .print = false});
   fit(net, spiral(), options);
   return copies(net);
 }
@@ -283,8 +286,131 @@ TEST_F(Folder, HasItOfARunThatIsStoppedAndGoesOn) {
   options.observer = sitter;
   options.resume = (run / "checkpoint.safetensors").string();
   fit(other, data, options);
-  EXPECT_EQ(lines(run / "steps.jsonl").size(), 4U);
+  const std::vector<std::string> steps = lines(run / "steps.jsonl");
+  ASSERT_EQ(steps.size(), 4U);
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    EXPECT_NE(steps[i].find("\"step\":" + std::to_string(i + 1) + ","), std::string::npos) << steps[i];
   EXPECT_FALSE(fs::exists(run / "checkpoint.safetensors"));
+}
+
+TEST_F(Folder, OfASecondRunHasWhatIsOfIt) {
+  nn::Sequential net = spiral_net("fc 16, fc 16, fc 3");
+  Babysitter sitter(net, quiet());
+  for (const char* run : {"first", "second"}) {
+    fit(net, spiral(), {.observer = sitter, .out = (root_ / run).string(), .progress = Progress::none});
+    EXPECT_NE(content(root_ / run / "findings.jsonl").find("linear-after-linear"), std::string::npos) << run;
+    EXPECT_TRUE(lines(root_ / run / "steps.jsonl").at(0).starts_with(R"({"epoch":1,"step":1,)")) << run;
+  }
+  EXPECT_EQ(lines(root_ / "first" / "findings.jsonl").size(), lines(root_ / "second" / "findings.jsonl").size());
+}
+
+TEST_F(Folder, HasTheUpdatesOfEveryOptimizer) {
+  nn::Sequential net = spiral_net("fc 16, relu, fc 3");
+  const data::Splits data = spiral();
+  Babysitter sitter(net, {.every = 1, .print = false, .folder = (root_ / "mine").string()});
+  const std::vector<Parameter> all = nn::parameters(net);
+  optim::Adam one({all[0], all[1]}), other({all[2], all[3]});
+  for (int epoch = 0; epoch < 2; ++epoch)
+    for (const auto& [x, y] : data::Loader(data.train, {.batch = 60})) {
+      one.zero_grad(), other.zero_grad();
+      const Tensor loss = cross_entropy(net(x), y);
+      backward(loss);
+      sitter.after_backward(loss);
+      for (optim::Adam* adam : {&one, &other}) {
+        adam->step();
+        sitter.after_step(*adam);
+      }
+    }
+  sitter.after_epoch({});
+  EXPECT_FALSE(rules(sitter.findings()).contains("parameter-unchanged"));
+  for (const ParameterSeen& p : sitter.measurements().parameters) {
+    EXPECT_TRUE(p.optimized) << p.name;
+    EXPECT_EQ(p.moved, 8) << p.name;
+    EXPECT_EQ(p.samples.size(), 8U) << p.name;
+  }
+  const std::vector<std::string> steps = lines(root_ / "mine" / "steps.jsonl");
+  ASSERT_EQ(steps.size(), 8U);
+  for (std::size_t i = 1; i < steps.size(); ++i)  // in the first step nobody knows that a second optimizer comes
+    EXPECT_EQ(steps[i].find("\"update\":0.0}"), std::string::npos) << steps[i];
+}
+
+TEST(Babysitter, LooksAtWeightsWhenTrainingBegins) {
+  nn::Sequential net = spiral_net("fc 16, relu, fc 3");
+  const std::vector<Parameter> all = nn::parameters(net);
+  std::vector<Tensor> drawn;
+  for (Tensor p : all) {
+    drawn.push_back(clone(p));
+    copy_into(p, zeros(p.shape()));
+  }
+  Babysitter sitter(net, quiet());
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Tensor p = all[i];
+    copy_into(p, drawn[i]);
+  }
+  fit(net, spiral(), {.observer = sitter, .progress = Progress::none});
+  EXPECT_FALSE(rules(sitter.findings()).contains("equal-weights"));
+  EXPECT_GT(sitter.measurements().parameters[0].first_weight, 0.1);
+}
+
+TEST(Babysitter, SaysThatAPenaltyOutweighsTheLoss) {
+  for (const auto& [strength, found] : {std::pair{1e-4, false}, {10.0, true}}) {
+    nn::Sequential net = spiral_net("fc 16, relu, fc 3");
+    Babysitter sitter(net, quiet());
+    const Loss loss = [&, k = strength](const Tensor& y, const Tensor& t) {
+      return cross_entropy(y, t) + nn::l2(net, k);
+    };
+    sitter.check(spiral(), loss);
+    EXPECT_EQ(rules(sitter.findings()).contains("penalty-outweighs"), found) << strength;
+    const Measurements& seen = sitter.measurements();
+    EXPECT_NEAR(seen.first_loss - seen.loss_op.value, nn::l2(net, strength).item<double>(), 1e-4 * seen.first_loss);
+  }
+}
+
+TEST(Babysitter, SaysWhichChannelsAreStill) {
+  // Units with a bias of -9 are dead: behind them there is nothing to normalise.
+  nn::Sequential net = spiral_net("fc 16, relu, bn, fc 3");
+  Tensor bias = nn::parameters(net)[1];
+  for (int unit = 0; unit < 12; ++unit) bias.mutable_data<float>()[unit] = -9;
+  Babysitter sitter(net, quiet());
+  fit(net, spiral(), {.epochs = 60, .observer = sitter, .progress = Progress::none});
+  const Finding* const still = find(sitter.findings(), "channel-still");
+  ASSERT_NE(still, nullptr);
+  EXPECT_EQ(still->severity, Severity::warning);
+  EXPECT_EQ(still->layer, "2");
+  EXPECT_NEAR(still->value, 0.75, 0.25);
+}
+
+TEST(Babysitter, TakesATeacherForNoEvaluation) {
+  nn::Sequential net = spiral_net(), teacher = spiral_net();
+  const data::Splits data = spiral();
+  Babysitter sitter(net, quiet());
+  optim::Adam adam(nn::parameters(net));
+  for (const auto& [x, y] : data::Loader(data.train, {.batch = 60})) {
+    adam.zero_grad();
+    Tensor wanted;
+    {
+      const NoGrad guard;
+      wanted = teacher(x);
+    }
+    const Tensor loss = mse_loss(net(x), wanted);
+    backward(loss);
+    sitter.after_backward(loss);
+    adam.step();
+    sitter.after_step(adam);
+  }
+  sitter.after_epoch({});
+  EXPECT_EQ(sitter.measurements().train_evaluations, 0);
+}
+
+TEST(Babysitter, CountsStepsOnlyWhereHeldOutRowsDiverge) {
+  nn::Sequential net = spiral_net("fc 16, relu, fc 3");
+  data::Splits data = spiral();
+  data.validation.inputs = full(data.validation.inputs.shape(), std::numeric_limits<float>::infinity());
+  Babysitter sitter(net, quiet());
+  EXPECT_THROW(fit(net, data, {.observer = sitter, .progress = Progress::none}), ArgumentError);
+  EXPECT_EQ(sitter.measurements().step, 4);
+  EXPECT_TRUE(sitter.measurements().diverged);
+  EXPECT_TRUE(rules(sitter.findings()).contains("nan"));
 }
 
 TEST_F(Folder, IsItsOwnInALoopOfOnesOwn) {

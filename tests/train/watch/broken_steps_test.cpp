@@ -257,7 +257,7 @@ std::vector<Case> broken_steps() {
        }},
       {"l2 penalty of 1 in the loss",
        "regularisation",
-       {"weights-shrink"},
+       {"weights-shrink", "penalty-outweighs"},
        {"loss-stuck", "initial-loss", "capacity", "gradient-vanishes", "dead-units"},
        [] {
          auto n = net("fc 32, tanh, fc 1", {4});

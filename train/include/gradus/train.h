@@ -14,3 +14,4 @@
 #include "gradus/train/search.h"
 #include "gradus/train/search_results.h"
 #include "gradus/train/space.h"
+#include "gradus/train/trial_sitter.h"

@@ -68,11 +68,14 @@ double effect(std::vector<Point> points, bool words) {
   return std::max(0.0, (h - g + 1) / (n - g));
 }
 
-/// The budget that most trials had, but for fine ones.
+/// Whether its values were drawn from the whole space: not near the best, nor because they had done well before.
+bool is_drawn(const TrialResult& trial) { return !trial.fine && trial.number == trial.configuration; }
+
+/// The budget that most of these trials had.
 double usual_budget(const std::vector<TrialResult>& trials) {
   std::map<double, int> counts;
   for (const TrialResult& trial : trials)
-    if (!trial.fine) ++counts[trial.budget];
+    if (is_drawn(trial)) ++counts[trial.budget];
   const auto most =
       std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == counts.end() ? 0 : most->first;
@@ -87,7 +90,7 @@ std::vector<Importance> SearchResults::importances() const {
     std::vector<Point> points;
     for (const TrialResult& trial : trials) {
       const auto& value = trial.values.entries()[p].second;
-      if (!value || trial.budget != budget || trial.status == TrialStatus::failed || trial.fine) continue;
+      if (!value || trial.budget != budget || trial.status == TrialStatus::failed || !is_drawn(trial)) continue;
       const double loss = trial.status == TrialStatus::condemned ? std::numeric_limits<double>::infinity()
                                                                  : (maximize ? -trial.value : trial.value);
       points.push_back({space.coordinate(p, *value), loss});

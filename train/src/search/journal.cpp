@@ -24,7 +24,7 @@ namespace {
 
 constexpr const char* kFormat = "gradus_search";  // the key that marks a journal
 constexpr int kVersion = 1;
-constexpr auto kPatience = std::chrono::seconds(1);  // the last trials of a killed search let go of its journal
+constexpr auto kPatience = std::chrono::seconds(1);  // a killed search takes a moment to end
 
 std::string text_of(const Method& method) {
   if (const auto* m = std::get_if<Random>(&method)) return fmt::format("random, {} trials", m->trials);
@@ -77,8 +77,11 @@ Journal::Journal(std::string path, const Identity& identity, const Space& space,
   }
 }
 
-Journal::~Journal() {
+Journal::~Journal() { release(); }
+
+void Journal::release() {
   if (file_ >= 0) ::close(file_);
+  file_ = -1;
 }
 
 void Journal::refuse(const std::string& got) const {
@@ -86,7 +89,7 @@ void Journal::refuse(const std::string& got) const {
       "Search", fmt::format("expected a journal of a search, or room for one, at '{}', got {}", path_, got), site_);
 }
 
-/// For as long as this process, and those it makes, have the file open.
+/// For as long as this process has the file open.
 void Journal::lock() const {
   const auto begin = std::chrono::steady_clock::now();
   while (flock(file_, LOCK_EX | LOCK_NB) != 0) {

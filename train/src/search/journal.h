@@ -30,6 +30,8 @@ class Journal {
   /// Trials of an earlier run, by number.
   const std::map<int, TrialResult>& trials() const { return trials_; }
   void append(const TrialResult& trial);
+  /// In a process that was made from this one: lets go of the file, which stays locked for this one only.
+  void release();
 
  private:
   void lock() const;

@@ -15,7 +15,7 @@ namespace {
 
 // Keys of the streams that are split off a search's generator.
 constexpr std::uint64_t kPlaceStream = 1, kShiftStream = 2, kTrialStream = 3;
-constexpr double kMostTrials = 1e6;
+constexpr int kMostRungs = 100;     // of a halving
 constexpr double kRounding = 1e-9;  // of eta^k, so that 3^4 / 3 counts as 27
 
 int count(double x) { return static_cast<int>(std::floor(x * (1 + kRounding))); }
@@ -29,21 +29,44 @@ std::vector<Rung> halving(double n, int s, double eta, double budget) {
   return rungs;
 }
 
-/// floor(log_eta x), exact where x is a power.
+/// floor(log_eta x) up to kMostRungs, exact where x is a power.
 int whole_log(double x, double eta) {
   int s = 0;
-  for (double power = eta; power <= x * (1 + kRounding); power *= eta) ++s;
+  for (double power = eta; s < kMostRungs && power <= x * (1 + kRounding); power *= eta) ++s;
   return s;
+}
+
+/// ArgumentError unless eta > 1 and 0 < least <= budget, all finite, and budget / least <= eta^kMostRungs.
+void check_rungs(double eta, double least, double budget, CallSite site) {
+  const auto check = [&](bool well, const char* expected) {
+    if (!well)
+      fail<ArgumentError>(
+          "Search", fmt::format("expected {}, got eta {}, least {}, budget {}", expected, eta, least, budget), site);
+  };
+  check(eta > 1 && least > 0 && least <= budget && std::isfinite(eta) && std::isfinite(budget),
+        "eta > 1 and 0 < least <= budget");
+  check(std::isfinite(budget / least) && std::log(budget / least) <= kMostRungs * std::log(eta),
+        "budget <= eta^100 least");
+}
+
+void check_total(const std::vector<std::vector<Rung>>& list, CallSite site) {
+  double total = 0;
+  for (const auto& rungs : list)
+    for (const Rung& rung : rungs) total += rung.trials;
+  if (total > kMostTrials)
+    fail<ArgumentError>("Search", fmt::format("expected at most {} trials in all, got {}", kMostTrials, total), site);
+}
+
+std::vector<Rung> rungs_of(const Halving& method, double budget) {
+  const int s = std::min(whole_log(method.trials, method.eta), whole_log(budget / method.least, method.eta));
+  return halving(method.trials, s, method.eta, budget);
 }
 
 std::vector<std::vector<Rung>> brackets_of(const Method& method, double budget, std::size_t grid_size) {
   if (const auto* random = std::get_if<Random>(&method)) return {{{random->trials, budget}}};
   if (const auto* sobol = std::get_if<Sobol>(&method)) return {{{sobol->trials, budget}}};
   if (std::holds_alternative<Grid>(method)) return {{{static_cast<int>(grid_size), budget}}};
-  if (const auto* halves = std::get_if<Halving>(&method)) {
-    const int s = std::min(whole_log(halves->trials, halves->eta), whole_log(budget / halves->least, halves->eta));
-    return {halving(halves->trials, s, halves->eta, budget)};
-  }
+  if (const auto* halves = std::get_if<Halving>(&method)) return {rungs_of(*halves, budget)};
   return brackets(std::get<Hyperband>(method), budget);
 }
 
@@ -56,12 +79,9 @@ Values at_random(const Space& space, const Generator& generator, int configurati
 
 }  // namespace
 
-void check_rungs(double eta, double least, double budget, CallSite site) {
-  if (!(eta > 1 && least > 0 && least <= budget && std::isfinite(eta) && std::isfinite(budget)))
-    fail<ArgumentError>(
-        "Search",
-        fmt::format("expected eta > 1 and 0 < least <= budget, got eta {}, least {}, budget {}", eta, least, budget),
-        site);
+void check_halving(const Halving& method, double budget, CallSite site) {
+  check_rungs(method.eta, method.least, budget, site);
+  check_total({rungs_of(method, budget)}, site);
 }
 
 std::vector<std::vector<Rung>> brackets(const Hyperband& method, double budget, CallSite site) {
@@ -72,9 +92,11 @@ std::vector<std::vector<Rung>> brackets(const Hyperband& method, double budget, 
   for (int s = most; s >= 0; --s) {
     const double n = std::ceil((most + 1.0) / (s + 1) * std::pow(eta, s) * (1 - kRounding));
     if (n > kMostTrials)
-      fail<ArgumentError>("Search", fmt::format("expected at most a million trials, got {} in a bracket", n), site);
+      fail<ArgumentError>(
+          "Search", fmt::format("expected at most {} trials in all, got {} in a bracket", kMostTrials, n), site);
     list.push_back(halving(n, s, eta, budget));
   }
+  check_total(list, site);
   return list;
 }
 
@@ -85,19 +107,24 @@ bool is_better(const TrialResult& a, const TrialResult& b, bool maximize) {
 
 Plan::Plan(const Space& space, const Method& method, const SearchOptions& options)
     : space_(space), options_(options), even_(std::holds_alternative<Sobol>(method)) {
-  const Generator root(options.seed);
+  std::size_t combinations = 0;
   if (const auto* grid = std::get_if<Grid>(&method)) {
-    draw_ = [all = space.grid(grid->points)](int i) { return all[static_cast<std::size_t>(i)]; };
-    brackets_ = brackets_of(method, options.budget, space.grid(grid->points).size());
-    return;
+    std::vector<Values> all = space.grid(grid->points);
+    combinations = all.size();
+    draw_ = [all = std::move(all)](int i) { return all[static_cast<std::size_t>(i)]; };
+  } else {
+    draw_ = draw_from(space);
   }
-  brackets_ = brackets_of(method, options.budget, 0);
+  brackets_ = brackets_of(method, options.budget, combinations);
+}
+
+Plan::Draw Plan::draw_from(const Space& space) const {
+  const Generator root(options_.seed);
   if (even_)
-    draw_ = [&space, seed = root.split(kShiftStream).next()](int i) {
+    return [space, seed = root.split(kShiftStream).next()](int i) {
       return space.at(sobol_point(static_cast<std::uint32_t>(i), space.size(), seed));
     };
-  else
-    draw_ = [&space, generator = root.split(kPlaceStream)](int i) { return at_random(space, generator, i); };
+  return [space, generator = root.split(kPlaceStream)](int i) { return at_random(space, generator, i); };
 }
 
 std::vector<TrialResult> Plan::draw(const Rung& rung, int first) {
@@ -147,12 +174,7 @@ std::vector<TrialResult> Plan::next(const std::vector<TrialResult>& done) {
     const SearchResults so_far{space_, options_.maximize, done};
     const auto finished = [](const TrialResult& t) { return t.status == TrialStatus::finished; };
     if (std::any_of(done.begin(), done.end(), finished)) {
-      const Space near = space_.around(so_far.best().values, options_.fine_share);
-      draw_ = [near, even = even_, root = Generator(options_.seed)](int i) {
-        if (even)
-          return near.at(sobol_point(static_cast<std::uint32_t>(i), near.size(), root.split(kShiftStream).next()));
-        return at_random(near, root.split(kPlaceStream), i);
-      };
+      draw_ = draw_from(space_.around(so_far.best().values, options_.fine_share));
       round = draw({options_.fine, options_.budget}, first);
       for (TrialResult& trial : round) trial.fine = true;
     }

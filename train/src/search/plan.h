@@ -23,6 +23,9 @@ class Plan {
   /// Of the trials of the last round the best ones, with another budget.
   std::vector<TrialResult> promote(const Rung& rung, const std::vector<TrialResult>& done) const;
 
+  /// Places at random or by Sobol's sequence.
+  Draw draw_from(const Space& space) const;
+
   const Space& space_;
   const SearchOptions& options_;
   std::vector<std::vector<Rung>> brackets_;
@@ -33,8 +36,8 @@ class Plan {
   bool fine_done_ = false;
 };
 
-/// ArgumentError unless eta > 1 and 0 < least <= budget, all finite.
-void check_rungs(double eta, double least, double budget, CallSite site);
+///   errors    ArgumentError as `brackets`
+void check_halving(const Halving& method, double budget, CallSite site);
 
 /// Whether a is better than b: both finished, and of the same value the lower number.
 bool is_better(const TrialResult& a, const TrialResult& b, bool maximize);

@@ -1,6 +1,7 @@
 #include "record.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 namespace gradus::train {
@@ -59,6 +60,7 @@ Json to_json(const TrialResult& trial) {
             {"status", to_string(trial.status)},
             {"value", trial.value}};
   if (!trial.reason.empty()) json["reason"] = trial.reason;
+  if (!trial.finding.empty()) json["finding"] = trial.finding;
   if (!trial.curve.empty()) json["curve"] = trial.curve;
   if (!trial.folds.empty()) json["folds"] = trial.folds;
   json["seconds"] = trial.seconds;
@@ -82,7 +84,9 @@ std::optional<TrialResult> trial_from_json(const Json& json, const Space& space)
       if (name == status) trial.status = value, known = true;
     if (!known) return {};
     trial.value = number_from(json.at("value"));
+    if (trial.status == TrialStatus::finished && !std::isfinite(trial.value)) return {};
     trial.reason = json.value("reason", std::string());
+    trial.finding = json.value("finding", std::string());
     if (json.contains("curve"))
       for (const Json& point : json["curve"])
         trial.curve.emplace_back(point.at(0).get<std::int64_t>(), number_from(point.at(1)));

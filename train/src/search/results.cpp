@@ -20,7 +20,7 @@ constexpr double kBorder = 0.05;      // of a range's width
 constexpr double kManyFailed = 0.25;  // of the trials
 constexpr std::size_t kWidest = 60;   // columns of a reason
 
-/// A number of five digits, or what it is.
+/// A real number in four digits, or what it is.
 std::string brief(const Value& value) {
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{:.4g}", *real);
   return to_string(value);

@@ -24,10 +24,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What a trial's process says instead of a result: {kEnd: kMisused, "message": …}.
+// What a trial's process says instead of a result: {kEnd: kMisused, "message": …}, {kEnd: kStopped, "checkpoint": …}.
 constexpr const char* kEnd = "ends the search";
 constexpr const char* kMisused = "misused";
 constexpr const char* kStopped = "stopped";
+
+/// Whether the objective asked for a parameter that is not there, or of another kind: see Values.
+bool is_misuse(const std::exception& error) {
+  const auto* argument = dynamic_cast<const ArgumentError*>(&error);
+  return argument != nullptr && argument->op() == "Trial";
+}
 
 /// Evaluates the objective. Whatever it does is put down; only Stopped, and a parameter that is not there, get through.
 void evaluate(const Objective& objective, TrialResult& result) {
@@ -43,7 +49,7 @@ void evaluate(const Objective& objective, TrialResult& result) {
   } catch (const std::bad_alloc&) {
     result.reason = "not enough memory";
   } catch (const std::exception& error) {
-    if (trial.misused()) throw;
+    if (is_misuse(error)) throw;
     result.reason = error.what();
   } catch (...) {
     result.reason = "an exception of an unknown type";
@@ -64,12 +70,10 @@ std::string evaluate_to_text(const Objective& objective, TrialResult result) noe
   try {
     evaluate(objective, result);
     json = to_json(result);
-  } catch (const Stopped&) {
-    json = Json{{kEnd, kStopped}};
+  } catch (const Stopped& stopped) {
+    json = Json{{kEnd, kStopped}, {"checkpoint", stopped.checkpoint}};
   } catch (const Error& error) {
     json = Json{{kEnd, kMisused}, {"message", error.message()}};
-  } catch (const std::exception& error) {  // thrown instead of the Error of a misuse
-    json = Json{{kEnd, kMisused}, {"message", error.what()}};
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -125,8 +129,10 @@ class Run {
     while (next < waiting.size() || workers.running() > 0) {
       if (next < waiting.size() && workers.running() < static_cast<std::size_t>(options_.processes)) {
         started_[next] = Clock::now();
-        workers.start(static_cast<int>(next),
-                      [&, trial = waiting[next]] { return evaluate_to_text(objective_, *trial); });
+        workers.start(static_cast<int>(next), [&, trial = waiting[next]] {
+          journal_.release();
+          return evaluate_to_text(objective_, *trial);
+        });
         ++next;
         continue;
       }
@@ -140,7 +146,11 @@ class Run {
   void take(TrialResult& trial, const Workers::Ended& ended) {
     const Json json = Json::parse(ended.text, nullptr, false);
     if (json.is_object() && json.contains(kEnd)) {
-      if (json[kEnd] == kStopped) throw Stopped();
+      if (json[kEnd] == kStopped) {
+        Stopped stopped;
+        stopped.checkpoint = json["checkpoint"].get<std::string>();
+        throw stopped;
+      }
       fail<ArgumentError>("Trial", json["message"].get<std::string>(), site_);
     }
     if (auto result = json.is_discarded() ? std::nullopt : trial_from_json(json, space_)) {
@@ -161,16 +171,15 @@ class Run {
 };
 
 void check_method(const Space& space, const Method& method, const SearchOptions& options, CallSite site) {
-  constexpr int kMost = 1'000'000;
   const auto check_trials = [&](int trials) {
-    if (trials < 1 || trials > kMost)
+    if (trials < 1 || trials > kMostTrials)
       fail<ArgumentError>("Search", fmt::format("expected trials from 1 to a million, got {}", trials), site);
   };
   if (const auto* random = std::get_if<Random>(&method)) check_trials(random->trials);
   if (const auto* grid = std::get_if<Grid>(&method)) space.grid(grid->points, site);
   if (const auto* halving = std::get_if<Halving>(&method)) {
     check_trials(halving->trials);
-    check_rungs(halving->eta, halving->least, options.budget, site);
+    check_halving(*halving, options.budget, site);
   }
   if (const auto* hyperband = std::get_if<Hyperband>(&method)) brackets(*hyperband, options.budget, site);
   if (const auto* sobol = std::get_if<Sobol>(&method)) {
@@ -192,10 +201,16 @@ Search::Search(Space space, Method method, SearchOptions options, CallSite site)
     if (!well) fail<ArgumentError>("Search", fmt::format("expected {}, got {}", expected, got), site);
   };
   check(options_.budget > 0 && std::isfinite(options_.budget), "budget > 0", options_.budget);
-  check(options_.fine >= 0, "fine >= 0", options_.fine);
+  check(options_.fine >= 0 && options_.fine <= kMostTrials, "fine from 0 to a million", options_.fine);
   check(options_.fine_share > 0 && options_.fine_share <= 1, "a fine_share in (0, 1]", options_.fine_share);
   check(options_.processes >= 1 && options_.processes <= 1024, "1 to 1024 processes", options_.processes);
   check_method(space_, method_, options_, site);
+  SearchOptions plain = options_;
+  plain.notes.clear();
+  for (const auto& [name, text] : identity(space_, method_, plain))
+    if (options_.notes.contains(name))
+      fail<ArgumentError>(
+          "Search", fmt::format("expected notes of other names than the search's, got '{}'", name), site);
 }
 
 SearchResults Search::run(const Objective& objective) const {

@@ -17,7 +17,6 @@ using gradus::detail::fail;
 namespace {
 
 constexpr std::int64_t kExact = std::int64_t{1} << 53;  // whole numbers up to here are doubles
-constexpr std::size_t kMostCombinations = 1'000'000;
 
 std::string text_of(const Domain& domain) {
   if (const auto* range = std::get_if<Uniform>(&domain)) return fmt::format("uniform {}..{}", range->low, range->high);
@@ -165,7 +164,12 @@ bool Space::holds(const Hyperparameter& parameter, std::span<const Values::Entry
   return false;
 }
 
-Values Space::at(std::span<const double> place) const {
+Values Space::at(std::span<const double> place, CallSite site) const {
+  if (place.size() != size())
+    fail<ArgumentError>("at", fmt::format("expected {} coordinates, got {}", size(), place.size()), site);
+  for (const double coordinate : place)
+    if (!(coordinate >= 0 && coordinate <= 1))
+      fail<ArgumentError>("at", fmt::format("expected coordinates in [0, 1], got {}", coordinate), site);
   std::vector<Values::Entry> entries;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     std::optional<Value> value;
@@ -175,7 +179,31 @@ Values Space::at(std::span<const double> place) const {
   return Values(std::move(entries));
 }
 
-double Space::coordinate(std::size_t i, const Value& value) const {
+/// ArgumentError unless the i-th parameter can have the value.
+void Space::check_value(const char* op, std::size_t i, const Value& value, CallSite site) const {
+  const Domain& domain = parameters_[i].domain;
+  const auto within = [&](const auto& range, const auto* v) { return v && *v >= range.low && *v <= range.high; };
+  bool well = false;
+  if (const auto* range = std::get_if<Uniform>(&domain)) {
+    well = within(*range, std::get_if<double>(&value));
+  } else if (const auto* decades = std::get_if<LogUniform>(&domain)) {
+    well = within(*decades, std::get_if<double>(&value));
+  } else if (const auto* whole = std::get_if<Integer>(&domain)) {
+    well = within(*whole, std::get_if<std::int64_t>(&value));
+  } else {
+    const auto& words = std::get<Choice>(domain).words;
+    const auto* word = std::get_if<std::string>(&value);
+    well = word && std::find(words.begin(), words.end(), *word) != words.end();
+  }
+  if (!well)
+    fail<ArgumentError>(
+        op, fmt::format("expected a value of {}, got {}", to_string(parameters_[i]), to_string(value)), site);
+}
+
+double Space::coordinate(std::size_t i, const Value& value, CallSite site) const {
+  if (i >= size())
+    fail<ArgumentError>("coordinate", fmt::format("expected a parameter below {}, got {}", size(), i), site);
+  check_value("coordinate", i, value, site);
   return Scale(parameters_[i].domain).coordinate(value);
 }
 
@@ -187,9 +215,11 @@ Space Space::around(const Values& best, double share, CallSite site) const {
   if (!std::equal(parameters_.begin(), parameters_.end(), entries.begin(), entries.end(), same))
     fail<ArgumentError>("around", fmt::format("expected values of this space, got {}", to_string(best)), site);
   Space result = *this;
-  for (std::size_t i = 0; i < entries.size(); ++i)
-    if (entries[i].second)
-      result.parameters_[i].domain = Scale(parameters_[i].domain).around(*entries[i].second, share);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    if (!entries[i].second) continue;
+    check_value("around", i, *entries[i].second, site);
+    result.parameters_[i].domain = Scale(parameters_[i].domain).around(*entries[i].second, share);
+  }
   return result;
 }
 
@@ -200,7 +230,7 @@ std::vector<Values> Space::grid(int points, CallSite site) const {
     const std::vector<Value> values = Scale(parameter.domain).grid(points);
     std::size_t count = 0;
     for (const auto& row : rows) count += holds(parameter, row) ? values.size() : 1;
-    if (count > kMostCombinations)
+    if (count > static_cast<std::size_t>(kMostTrials))
       fail<ArgumentError>(
           "grid", fmt::format("expected at most a million combinations, got more with {} points", points), site);
     std::vector<std::vector<Values::Entry>> longer;

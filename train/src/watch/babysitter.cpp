@@ -18,6 +18,7 @@
 #include <numbers>
 #include <numeric>
 #include <tuple>
+#include <utility>
 
 namespace gradus::train {
 namespace {
@@ -25,6 +26,7 @@ namespace {
 using gradus::detail::fail;
 
 constexpr std::int64_t kFirstSteps = 5;    // all of which are sampled
+constexpr std::int64_t kDenseSteps = 100;  // behind them a fifth as many are sampled
 constexpr std::size_t kCurvePoints = 256;  // when there are as many, two become one
 constexpr std::size_t kSamples = 20;       // of a parameter, that are kept
 constexpr std::size_t kRecent = 50, kEarliest = 5, kLate = 20;
@@ -112,6 +114,8 @@ void Babysitter::after_backward(const Tensor& loss, const Tensor& output, const 
 void Babysitter::after_backward(const Step& step) {
   const NoGrad guard;
   impl_->seen.epoch = step.epoch;
+  // A run that goes on counts from its beginning.
+  if (impl_->seen.step == 0) impl_->seen.step = (step.epoch - 1) * step.steps + step.step - 1;
   impl_->finish_backward(step.loss, {});
 }
 
@@ -131,9 +135,14 @@ bool Babysitter::after_epoch(const EpochRecord& record) {
 void Babysitter::on_divergence(const Divergence& where) {
   const NoGrad guard;
   impl_->seen.epoch = where.epoch;
-  impl_->finish_backward(where.loss, {});
+  if (impl_->watch.has_begun()) {
+    impl_->finish_backward(where.loss, {});
+    impl_->is_pending = true;
+    impl_->write_pending();
+  } else if (!std::isfinite(where.loss)) {  // that of other rows, behind a step
+    impl_->report_nonfinite(where.loss);
+  }
   impl_->seen.diverged = true;
-  impl_->write_step();
   impl_->judge(Moment::step);
 }
 
@@ -160,38 +169,56 @@ void Babysitter::Impl::restart() {
     fresh.drops_out = seen.drops_out;
     fresh.parameters = std::move(seen.parameters);
     fresh.data = std::move(seen.data);
-    for (ParameterSeen& p : fresh.parameters) p.samples.clear(), p.sampled = p.moved = 0;
-    fresh.activations = std::move(seen.activations);
+    for (ParameterSeen& p : fresh.parameters) p.depth = -1, p.optimized = true, p.sampled = p.moved = 0;
     seen = std::move(fresh);
     recent.clear(), earliest.clear();
+    calls = 0;
+    means_before.clear();
     partial = loss_sum = 0;
     partial_steps = loss_steps = 0;
     point_steps = 1;
     tally = {};
+    // What `check` said holds on; the rest is said again of another run.
+    std::erase_if(reported, [](const auto& entry) { return entry.second.step > 0; });
   }
   seen.epoch = 1;
+  sampled = is_over = true;
+  is_pending = false;
+  owned.assign(parameters.size(), false);
+  before.assign(parameters.size(), {});
+  see_start();
+  watch.restart();
+}
+
+/// Weights before the first step.
+void Babysitter::Impl::see_start() {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     ParameterSeen& p = seen.parameters[i];
     const Parameter& now = parameters[i].parameter;
     p.first_weight = norm_of(now);
     p.frozen = !requires_grad(now);
+    p.samples = {{.step = 0, .weight = p.first_weight}};
     std::tie(p.constant, p.alike) = sameness(now);
   }
-  sampled = true;
-  watch.begin_step(true);
 }
 
 void Babysitter::Impl::finish_backward(double loss, CallSite site) {
+  if (earliest.empty()) see_start();  // weights may have been drawn or loaded since the sitter was made
+  write_pending();
+  usual_calls = std::max<std::int64_t>(calls, 1);
+  calls = 0;
+  is_over = false;
+  is_pending = sampled;
   ++seen.step;
   if (site.line != 0) seen.site = site;
   if (seen.site.line == 0) seen.site = seen.loss_op.site;
   add_loss(loss);
   see_gradients();
-  if (!std::isfinite(loss) || watch.origin) report_nonfinite(loss);
+  if (!std::isfinite(loss) || (watch.origin && watch.origin_in_backward)) report_nonfinite(loss);
 }
 
 void Babysitter::Impl::add_loss(double loss) {
-  if (seen.step == 1) seen.first_loss = loss;
+  if (earliest.empty()) seen.first_loss = loss;
   seen.loss = loss;
   seen.diverged = seen.diverged || !std::isfinite(loss);
   loss_sum += loss;
@@ -236,52 +263,90 @@ void Babysitter::Impl::see_gradients() {
   before.assign(parameters.size(), {});
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const Parameter& p = parameters[i].parameter;
+    if (!sampled && p.numel() > kSmall) continue;
     ParameterSeen& entry = seen.parameters[i];
     const Tensor g = gradient(p);
-    if ((sampled || p.numel() <= kSmall) && g.defined() && !watch.origin && !all_finite(g)) {
+    const double norm = norm_of(g);
+    if (!std::isfinite(norm) && !watch.origin && !all_finite(g)) {
       watch.origin = Origin{"the gradient of " + entry.name, entry.layer, entry.site};
       watch.origin_in_backward = true;
     }
     if (!sampled) continue;
     before[i] = clone(p);
     entry.frozen = !requires_grad(p);
-    entry.samples.push_back({.step = seen.step, .weight = norm_of(p), .gradient = norm_of(g)});
+    if (entry.samples.front().step == 0) entry.samples.clear();  // that of the start
+    entry.samples.push_back({.step = seen.step, .weight = norm_of(p), .gradient = norm});
     if (entry.samples.size() > kSamples) entry.samples.erase(entry.samples.begin());
+    ++entry.sampled;
   }
 }
 
 void Babysitter::Impl::see_update(optim::Optimizer& optimizer) {
+  const std::vector<Parameter>& trained = optimizer.parameters();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
+    if (!before[i].defined()) continue;
     const Parameter& p = parameters[i].parameter;
     ParameterSeen& entry = seen.parameters[i];
-    if (!before[i].defined() || entry.samples.empty()) continue;
-    const double moved = distance(p, before[i]);
-    entry.samples.back().update = moved;
-    ++entry.sampled;
-    entry.moved += moved != 0;
-    if (entry.sampled > 1) continue;
-    const std::vector<Parameter>& trained = optimizer.parameters();
-    entry.optimized = std::any_of(trained.begin(), trained.end(), [&](const Parameter& q) { return q.is_same(p); });
+    const bool has = std::any_of(trained.begin(), trained.end(), [&](const Parameter& q) { return q.is_same(p); });
+    owned[i] = owned[i] || has;
+    // In the first step another optimizer may follow.
+    entry.optimized = owned[i] || entry.sampled <= 1;
+    ParameterSeen::Sample& now = entry.samples.back();
+    const bool moved = now.update != 0;
+    now.update = distance(p, before[i]);
+    entry.moved += !moved && now.update != 0;
   }
-  before.clear();
 }
 
+/// Loops with several optimizers call this for each.
 void Babysitter::Impl::finish_step(optim::Optimizer& optimizer) {
-  seen.lr = optimizer.lr();
+  if (calls == 0) seen.lr = optimizer.lr();
+  see_update(optimizer);
+  ++calls;
+  if (calls >= usual_calls) write_pending();
+  if (std::exchange(is_over, true)) return;
   if (sampled) {
-    see_update(optimizer);
     const std::size_t late = std::min(recent.size(), kLate);
     seen.late = median({recent.end() - static_cast<std::ptrdiff_t>(late), recent.end()});
     seen.swing = swing_of(recent);
-    write_step();
     if (seen.step == 1) judge(Moment::first);
     judge(Moment::step);
   }
-  sampled = seen.step < kFirstSteps || (seen.step + 1) % options.every == 0;
+  const std::int64_t next = seen.step + 1, every = options.every * (next <= kDenseSteps ? 1 : 5);
+  sampled = next <= kFirstSteps || next % every == 0;
   watch.begin_step(sampled);
 }
 
+/// A layer's running mean comes before its running variance.
+void Babysitter::Impl::see_norms() {
+  constexpr double kGone = 1e-6;
+  constexpr std::string_view kMean = "running_mean", kVar = "running_var";
+  seen.norms.clear();
+  Tensor mean;
+  for (const auto& [name, buffer] : nn::detail::named_buffers(model.module)) {
+    if (name.ends_with(kMean)) mean = cast(buffer, float64);
+    if (!name.ends_with(kVar) || !mean.defined() || mean.shape() != buffer.shape()) continue;
+    const Tensor var = contiguous(cast(buffer, float64));
+    NormSeen& norm = seen.norms.emplace_back();
+    norm.layer = name.substr(0, name.size() - std::min(name.size(), kVar.size() + 1));
+    norm.channels = var.numel();
+    Tensor& mean_before = means_before[name];
+    for (std::int64_t c = 0; c < norm.channels; ++c) {
+      const double v = var.data<double>()[c];
+      norm.still += v < kGone;
+      if (!mean_before.defined() || v < kGone) continue;
+      const double moved = mean.data<double>()[c] - mean_before.data<double>()[c];
+      norm.drift += moved * moved / v / static_cast<double>(norm.channels);
+    }
+    norm.drift = std::sqrt(norm.drift);
+    mean_before = std::exchange(mean, {});
+  }
+}
+
 void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
+  write_pending();
+  for (std::size_t i = 0; i < parameters.size(); ++i)  // the last sample may be old
+    seen.parameters[i].samples.back().weight = norm_of(parameters[i].parameter);
   EpochRecord record = given;
   if (record.epoch == 0) record.epoch = seen.epoch;
   if (std::isnan(record.train.loss)) {
@@ -290,6 +355,7 @@ void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
   }
   if (watch.trained_outside_steps() && !std::isnan(record.validation.loss)) ++seen.train_evaluations;
   seen.epochs.push_back(record);
+  see_norms();
   watch.publish_units();
   judge(Moment::step);
   judge(Moment::epoch);
@@ -297,6 +363,7 @@ void Babysitter::Impl::finish_epoch(const EpochRecord& given) {
   tally = {};
   loss_sum = 0;
   loss_steps = 0;
+  watch.begin_step(sampled);
 }
 
 // ---- findings and files --------------------------------------------------------------------------
@@ -328,9 +395,9 @@ void Babysitter::Impl::report(const Rule& by, Finding finding) {
   if (std::isinf(threshold(by))) return;
   finding.rule = by.name;
   finding.severity = std::max(by.severity, finding.severity);
-  const auto [at, is_new] = reported.try_emplace({by.name, finding.layer}, finding.severity);
-  if (!is_new && at->second >= finding.severity) return;
-  at->second = finding.severity;
+  const auto [at, is_new] = reported.try_emplace({by.name, finding.layer}, Reported{finding.severity, seen.step});
+  if (!is_new && at->second.severity >= finding.severity) return;
+  at->second.severity = finding.severity;
   if (finding.site.line == 0) finding.site = seen.site;
   finding.step = seen.step;
   finding.epoch = seen.step == 0 ? 0 : seen.epoch;
@@ -339,8 +406,8 @@ void Babysitter::Impl::report(const Rule& by, Finding finding) {
     std::fputs((to_string(finding) + "\n").c_str(), stderr);
     std::fflush(stderr);
   }
-  finding_lines.write(to_json(finding));
   findings.push_back(std::move(finding));
+  finding_lines.write(to_json(findings.back()));
 }
 
 void Babysitter::Impl::open(const std::string& folder, bool append) {
@@ -348,11 +415,12 @@ void Babysitter::Impl::open(const std::string& folder, bool append) {
   finding_lines.open((place / "findings.jsonl").string(), append);
   step_lines.open((place / "steps.jsonl").string(), append);
   if (append) return;
-  for (const Finding& finding : findings) finding_lines.write(to_json(finding));  // those of `check`
+  for (const Finding& finding : findings)
+    if (finding.step == 0) finding_lines.write(to_json(finding));  // those of `check`
 }
 
-void Babysitter::Impl::write_step() {
-  if (!step_lines.is_open()) return;
+void Babysitter::Impl::write_pending() {
+  if (!std::exchange(is_pending, false) || !step_lines.is_open()) return;
   using Json = nlohmann::ordered_json;
   Json line{{"epoch", seen.epoch}, {"step", seen.step}, {"loss", seen.loss}, {"lr", seen.lr}};
   Json& of = line["parameters"] = Json::object();

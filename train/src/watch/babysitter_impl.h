@@ -22,8 +22,10 @@ struct Babysitter::Impl {
   void finish_backward(double loss, CallSite site);
   void finish_step(optim::Optimizer& optimizer);
   void finish_epoch(const EpochRecord& record);
+  void see_start();
   void see_gradients();
   void see_update(optim::Optimizer& optimizer);
+  void see_norms();
   void add_loss(double loss);
   void add_to_curve(double loss);
   void report_nonfinite(double loss);
@@ -39,7 +41,8 @@ struct Babysitter::Impl {
   const Rule& rule(std::string_view name) const;
   double threshold(const Rule& rule) const;
   void open(const std::string& folder, bool append);
-  void write_step();
+  /// The line of a sampled step, if it has not been written.
+  void write_pending();
   /// Measurements begin anew; findings stay.
   void restart();
 
@@ -49,17 +52,27 @@ struct Babysitter::Impl {
   Measurements seen;
   OpWatch watch;
   std::vector<Finding> findings;
-  std::map<std::pair<std::string, std::string>, Severity> reported;  // by rule and layer: the worst so far
+  struct Reported {
+    Severity severity;  // the worst so far
+    std::int64_t step;  // when it was said first
+  };
+  std::map<std::pair<std::string, std::string>, Reported> reported;  // by rule and layer
   JsonLines finding_lines, step_lines;
 
   std::vector<nn::NamedParameter> parameters;  // as in `seen`
+  std::map<std::string, Tensor> means_before;  // running means of batch normalisations, an epoch ago
   std::vector<Tensor> before;                  // the weights of a sampled step, before it
   std::vector<double> recent;                  // losses: the last 50
   std::vector<double> earliest;                // the first 5
   double partial = 0;                          // of the curve's next point
   std::int64_t partial_steps = 0, point_steps = 1;
-  bool sampled = true;
-  Tally tally;  // of the epoch
+  std::int64_t samples = 0;                 // sampled steps so far
+  std::vector<bool> owned;                  // parameters that an optimizer has
+  std::int64_t calls = 0, usual_calls = 1;  // of finish_step in this step, and in the one before
+  bool sampled = true;                      // the step under way, or the next
+  bool is_over = true;                      // no backward pass since the last step
+  bool is_pending = false;                  // its line is to be written
+  Tally tally;                              // of the epoch
   double loss_sum = 0;
   std::int64_t loss_steps = 0;
 };

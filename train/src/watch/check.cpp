@@ -107,6 +107,7 @@ const std::vector<Finding>& Babysitter::check(const data::Splits& data,
     gradus::detail::fail<ArgumentError>("check", "expected a model that is called with one tensor, got another", site);
   if (data.train.size() == 0) gradus::detail::fail<ArgumentError>("check", "expected rows to train on, got none", site);
   const Kept kept(my.model.module);
+  const AtEnd anew([&] { my.watch.begin_step(true); });
   const RecordingGuard recording(true);
   nn::detail::set_training(my.model.module, true);
   my.seen.site = site;
@@ -129,8 +130,6 @@ const std::vector<Finding>& Babysitter::check(const data::Splits& data,
     }
   }
   for (const Moment when : {Moment::check, Moment::first, Moment::step, Moment::epoch}) my.judge(when);
-  my.watch.begin_step(true);
-  for (ParameterSeen& p : my.seen.parameters) p.samples.clear();
   return my.findings;
 }
 

@@ -69,7 +69,7 @@ void judge(RateRange& range, bool ended) {
                   range.low,
                   range.high,
                   range.suggested);
-  range.verdict += ended ? fmt::format("; at {:.2g} it is {}: too high", range.too_high, curve.back().loss)
+  range.verdict += ended ? fmt::format("; at {:.2g} it is {:.4g}: too high", range.too_high, curve.back().loss)
                          : fmt::format("; up to {:.2g} it does not explode", curve.back().lr);
 }
 

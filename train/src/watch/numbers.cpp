@@ -2,59 +2,95 @@
 
 #include "gradus/kernels/sum.h"
 #include "gradus/tensor/dtype.h"
+#include "gradus/tensor/runtime.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstddef>
 #include <limits>
+#include <numeric>
 
 namespace gradus::train {
 namespace {
 
-/// The sum of f(x_i), in the dtype's own type by blocks, these in double.
+/// The sum of f(x_i) in double: squares of small floats do not vanish.
 template <class F>
 double sum_of(const Tensor& x, F f) {
   const Tensor dense = contiguous(x);
   return dispatch_floating(x.dtype(), [&]<class T>() {
     const T* const p = dense.data<T>();
-    return kernels::block_sum<T>(dense.numel(), [=](std::int64_t i) { return f(p[i]); });
+    return kernels::parallel_block_sum<double>(dense.numel(),
+                                               [=](std::int64_t i) { return f(static_cast<double>(p[i])); });
   });
+}
+
+double square(double v) { return v * v; }
+
+constexpr std::int64_t kPart = 1 << 14;
+
+struct Sums {
+  double first = 0, second = 0;
+};
+
+/// The sums of x_i - origin and of its square.
+template <class T>
+Sums sums_about(double origin, const T* p, std::int64_t n) {
+  constexpr std::int64_t kLanes = 8;
+  std::array<double, kLanes> first{}, second{};
+  for (std::int64_t i = 0; i < n; i += kLanes)
+    for (std::int64_t k = 0; k < std::min(kLanes, n - i); ++k) {
+      const double d = static_cast<double>(p[i + k]) - origin;
+      first[static_cast<std::size_t>(k)] += d;
+      second[static_cast<std::size_t>(k)] += d * d;
+    }
+  return {std::accumulate(first.begin(), first.end(), 0.0), std::accumulate(second.begin(), second.end(), 0.0)};
 }
 
 }  // namespace
 
 bool all_finite(const Tensor& x) {
   if (!x.defined() || !is_floating(x.dtype())) return true;
-  // x - x is 0 unless x is not finite.
-  return sum_of(x, [](auto v) { return v - v == 0 ? decltype(v)(0) : decltype(v)(1); }) == 0;
+  const Tensor dense = contiguous(x);
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* const p = dense.data<T>();
+    // x - x is 0 unless x is not finite.
+    return kernels::block_sum<T>(dense.numel(), [=](std::int64_t i) { return p[i] - p[i] == 0 ? T(0) : T(1); }) == 0;
+  });
 }
 
-double norm_of(const Tensor& x) {
-  if (!x.defined()) return 0;
-  return std::sqrt(sum_of(x, [](auto v) { return v * v; }));
-}
+double norm_of(const Tensor& x) { return x.defined() ? std::sqrt(sum_of(x, square)) : 0; }
 
 double distance(const Tensor& a, const Tensor& b) {
   const Tensor x = contiguous(a), y = contiguous(b);
   return dispatch_floating(x.dtype(), [&]<class T>() {
     const T *const p = x.data<T>(), *const q = y.data<T>();
-    return std::sqrt(kernels::block_sum<T>(x.numel(), [=](std::int64_t i) { return (p[i] - q[i]) * (p[i] - q[i]); }));
+    return std::sqrt(kernels::parallel_block_sum<double>(
+        x.numel(), [=](std::int64_t i) { return square(static_cast<double>(p[i] - q[i])); }));
   });
 }
 
 Moments moments(const Tensor& x) {
   if (x.numel() == 0) return {};
-  const auto n = static_cast<double>(x.numel());
-  const double mean = sum_of(x, [](auto v) { return v; }) / n;
-  const double square = sum_of(x, [=](auto v) {
-    const auto d = v - static_cast<decltype(v)>(mean);
-    return d * d;
+  const Tensor dense = contiguous(x);
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* const p = dense.data<T>();
+    const std::int64_t n = dense.numel();
+    // About the first element, so that little cancels where the mean is far from 0; both sums in one pass.
+    const auto origin = static_cast<double>(p[0]);
+    std::vector<Sums> parts(static_cast<std::size_t>((n + kPart - 1) / kPart));
+    gradus::detail::parallel_for(std::ssize(parts), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        parts[static_cast<std::size_t>(i)] = sums_about(origin, p + i * kPart, std::min(kPart, n - i * kPart));
+    });
+    Sums all;
+    for (const Sums& part : parts) all = {all.first + part.first, all.second + part.second};
+    const double mean = all.first / static_cast<double>(n);
+    return Moments{origin + mean, std::sqrt(std::max(all.second / static_cast<double>(n) - mean * mean, 0.0))};
   });
-  return {mean, std::sqrt(square / n)};
 }
 
-double mean_square(const Tensor& x) {
-  return x.numel() == 0 ? 0 : sum_of(x, [](auto v) { return v * v; }) / static_cast<double>(x.numel());
-}
+double mean_square(const Tensor& x) { return x.numel() == 0 ? 0 : sum_of(x, square) / static_cast<double>(x.numel()); }
 
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();

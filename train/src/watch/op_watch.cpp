@@ -71,10 +71,30 @@ OpWatch::OpWatch(nn::ModuleRef model, Measurements& seen)
     entry.numel = p.numel();
     entry.is_weight = p.rank() >= 2;
     seen_.parameters.push_back(std::move(entry));
-    if (!requires_grad(p)) continue;
-    by_leaf_[node_of(p)] = i;
-    names[node_of(p)] = parameters_[i].name;
   }
+  find_leaves();
+}
+
+void OpWatch::find_leaves() {
+  by_leaf_.clear();
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (const Parameter& p = parameters_[i].parameter; requires_grad(p)) by_leaf_[node_of(p)] = i;
+}
+
+LeafNames OpWatch::names() const {
+  LeafNames names;
+  for (const auto& [leaf, i] : by_leaf_) names[leaf] = parameters_[i].name;
+  return names;
+}
+
+void OpWatch::restart() {
+  depth_ = 0;
+  product_ = -1;
+  labels_of_ = nullptr;
+  waited_ = worked_ = 0;
+  forward_seen_ = false;
+  counts_.assign(seen_.activations.size(), {});
+  begin_step(true);
 }
 
 void OpWatch::begin_step(bool sampled) {
@@ -94,8 +114,14 @@ void OpWatch::end(const OpCall& call) {
     see_rule(call);
   else if (context.recording)
     see_forward(call);
-  else if (!evaluation_seen_ && context.scope != nullptr)
+  else if (!evaluation_seen_ && uses_leaf(call))
     see_evaluation();
+}
+
+bool OpWatch::uses_leaf(const OpCall& call) const {
+  return std::any_of(call.inputs.begin(), call.inputs.end(), [&](const Tensor* x) {
+    return x->defined() && requires_grad(*x) && by_leaf_.contains(node_of(*x));
+  });
 }
 
 void OpWatch::see_evaluation() {
@@ -116,8 +142,8 @@ void OpWatch::begin_forward() {
   } else {
     step_began_ = Clock::now();
   }
-  depth_ = 0;
   product_ = -1;
+  if (sampled_) find_leaves();
   const auto is_on = [](const nn::NamedModule& named) { return named.module.is_training(); };
   const auto on = std::find_if(modes_.begin(), modes_.end(), is_on);
   const auto off = std::find_if_not(modes_.begin(), modes_.end(), is_on);
@@ -134,7 +160,7 @@ void OpWatch::see_forward(const OpCall& call) {
   }
   const Tensor& y = call.outputs[0];
   if (y.numel() == 1 && !origin && is_floating(y.dtype()) && requires_grad(y) && !all_finite(y)) {
-    origin = find_origin(y, names);
+    origin = find_origin(y, names());
     if (origin->what.empty()) origin->what = std::string("the result of ") + call.op.info.name;
   }
   if (&call.op == labels_of_ && call.inputs.size() > 1) count_labels(*call.inputs[1]);
@@ -152,9 +178,11 @@ void OpWatch::see_rule(const OpCall& call) {
       break;
     }
   }
-  if (origin || std::string_view(context.backward_of) != call.op.info.name || !all_finite(*call.inputs[0])) return;
+  // A rule is seen as an op of that name; what it calls has other ones.
+  if (origin || context.backward_of != call.op.info.name) return;
   for (const Tensor& g : call.outputs) {
     if (!g.defined() || (!sampled_ && g.numel() > kAlwaysLookedAt) || all_finite(g)) continue;
+    if (!all_finite(*call.inputs[0])) return;
     origin =
         Origin{std::string("the gradient from ") + call.op.info.name, layer_of(graph::Scope::current()), call.site};
     origin_in_backward = true;
@@ -241,28 +269,21 @@ void OpWatch::see_bend(const Bend& bend, const OpCall& call) {
   entry.mean = found.mean;
   entry.std = found.std;
   if (entry.first_std < 0) entry.first_std = found.std;
-  if (count.batches() >= kWindowBatches && count.rows() >= kWindowRows) {
-    entry.units = count.units();
-    entry.rows = count.rows();
-    entry.samples += count.batches();
-    entry.dead = count.dead_share();
-    entry.saturated = count.saturated_share();
-    count.clear();
-  }
+  if (count.batches() >= kWindowBatches) publish(entry, count);
+}
+
+void OpWatch::publish(ActivationSeen& entry, UnitCounts& count) {
+  if (count.rows() < kWindowRows) return;
+  entry.units = count.units();
+  entry.rows = count.rows();
+  entry.samples += count.batches();
+  entry.dead = count.dead_share();
+  entry.saturated = count.saturated_share();
+  count.clear();
 }
 
 void OpWatch::publish_units() {
-  for (std::size_t i = 0; i < counts_.size(); ++i) {
-    UnitCounts& count = counts_[i];
-    if (count.rows() < kWindowRows) continue;
-    ActivationSeen& entry = seen_.activations[i];
-    entry.units = count.units();
-    entry.rows = count.rows();
-    entry.samples += count.batches();
-    entry.dead = count.dead_share();
-    entry.saturated = count.saturated_share();
-    count.clear();
-  }
+  for (std::size_t i = 0; i < counts_.size(); ++i) publish(seen_.activations[i], counts_[i]);
 }
 
 void OpWatch::see_loss(const OpCall& call) {
@@ -272,6 +293,7 @@ void OpWatch::see_loss(const OpCall& call) {
   loss.op = call.op.info.name;
   loss.site = gradus::detail::site_in_force(call.site);
   loss.expected = expected_loss(loss.op, x, target);
+  if (call.outputs[0].numel() == 1) loss.value = call.outputs[0].item<double>();
   if (const Node* const node = producer(x); node != nullptr && !node->is_leaf()) loss.producer = node->name();
   if (target.dtype() != int64 || x.rank() < 2) return;
   loss.classes = x.size(1);

@@ -24,20 +24,28 @@ class OpWatch final : public gradus::detail::OpWatch {
 
   /// From here on ops belong to the next step.
   void begin_step(bool sampled);
+  /// As before the first step; the model stays.
+  void restart();
   /// Nothing is seen until it is woken.
   void sleep(bool on) { asleep_ = on; }
   /// A window of dead and saturated units is over, if there are enough rows in it.
   void publish_units();
+  /// Ops ran that make part of the step under way.
+  bool has_begun() const { return forward_seen_; }
   /// Ops of the model ran with layers in training mode after the last step, on the tape.
   bool trained_outside_steps() const { return forward_in_training_ && !backward_seen_; }
 
   /// What was not finite first, in the step under way.
   std::optional<Origin> origin;
   bool origin_in_backward = false;
-  LeafNames names;
+  /// Of the parameters, by their leaves.
+  LeafNames names() const;
 
  private:
   void end(const gradus::detail::OpCall& call) override;
+  /// Parameters may have been frozen or thawed since.
+  void find_leaves();
+  bool uses_leaf(const gradus::detail::OpCall& call) const;
   void begin_forward();
   void see_forward(const gradus::detail::OpCall& call);
   void see_rule(const gradus::detail::OpCall& call);
@@ -47,6 +55,8 @@ class OpWatch final : public gradus::detail::OpWatch {
   int use_parameters(const gradus::detail::OpCall& call);
   void see_product(const gradus::detail::OpCall& call, std::size_t weight);
   void see_bend(const Bend& bend, const gradus::detail::OpCall& call);
+  /// A window of units is over, if there are enough rows in it.
+  static void publish(ActivationSeen& entry, UnitCounts& count);
   void see_loss(const gradus::detail::OpCall& call);
   void count_labels(const Tensor& labels);
   bool follows_linear(const Tensor& x, const Tensor& weight) const;

@@ -123,6 +123,27 @@ void judge_unchanged(const Measurements& seen, const Report& report) {
   }
 }
 
+void judge_still(const Measurements& seen, const Report& report) {
+  for (const NormSeen& norm : seen.norms)
+    if (const double share = static_cast<double>(norm.still) / static_cast<double>(norm.channels);
+        norm.still > 0 && share > report.threshold())
+      report.add(
+          {.severity = share > 0.5 ? Severity::warning : Severity::note,
+           .layer = norm.layer,
+           .value = share,
+           .text = fmt::format("{} of {} channels of {} have no variance", norm.still, norm.channels, norm.layer)});
+}
+
+void judge_drift(const Measurements& seen, const Report& report) {
+  if (seen.epochs.size() < 3) return;
+  for (const NormSeen& norm : seen.norms)
+    if (norm.drift > report.threshold())
+      report.add({.layer = norm.layer,
+                  .value = norm.drift,
+                  .text = fmt::format(
+                      "the running means of {} moved by {:.2g} deviations in an epoch", norm.layer, norm.drift)});
+}
+
 void judge_shrinking(const Measurements& seen, const Report& report) {
   double first = 0, now = 0;
   for (const ParameterSeen& p : seen.parameters) {
@@ -205,6 +226,29 @@ std::vector<Rule> rules_of_layers() {
        .meaning = "A parameter that never changes is not trained: the optimizer lacks it, or no gradient comes to it.",
        .example = "optim::Adam adam(nn::parameters(net.head))",
        .source = "Humbatova et al. 2020, arXiv:1910.11015"},
+      {.name = "channel-still",
+       .measures = "the share of a batch normalisation's channels whose running variance is below 1e-6",
+       .threshold = 0,
+       .severity = Severity::note,
+       .advice = "look for dead units or equal weights before it",
+       .when = Moment::epoch,
+       .judge = judge_still,
+       .meaning =
+           "A channel that is the same in every row tells nothing; dividing by its deviation only adds noise. Above "
+           "a half of them it is a warning.",
+       .example = "batch normalisation of units that are dead",
+       .source = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3"},
+      {.name = "statistics-drift",
+       .measures = "how far running means moved in an epoch, in running deviations, after the third",
+       .threshold = 2,
+       .severity = Severity::note,
+       .advice =
+           "lower the learning rate, or raise the momentum of the statistics, before trusting scores in evaluation",
+       .when = Moment::epoch,
+       .judge = judge_drift,
+       .meaning = "Running statistics that still move fast are not those of the weights that are evaluated.",
+       .example = "a rate of 1 behind batch normalisation",
+       .source = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.1"},
       {.name = "weights-shrink",
        .measures = "the norm of all weights by that at the start",
        .threshold = 0.2,

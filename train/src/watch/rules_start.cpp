@@ -26,6 +26,15 @@ void judge_initial_loss(const Measurements& seen, const Report& report) {
                                     loss.expected)});
 }
 
+void judge_penalty(const Measurements& seen, const Report& report) {
+  const LossSeen& loss = seen.loss_op;
+  const double added = seen.first_loss - loss.value;  // NaN if the loss is none of the library's
+  if (!(loss.value > 0) || !(added > report.threshold() * loss.value)) return;
+  report.add({.site = loss.site,
+              .value = added / loss.value,
+              .text = fmt::format("{:.4g} is added to a first loss of {:.4g} on the rows", added, loss.value)});
+}
+
 void judge_equal_weights(const Measurements& seen, const Report& report) {
   for (const ParameterSeen& p : seen.parameters) {
     if (!p.is_weight || p.numel < 4 || !(p.constant || p.alike)) continue;
@@ -133,6 +142,16 @@ std::vector<Rule> rules_of_start() {
                   "variance 1 the expected mean squared error is E t^2 + 1.",
        .example = "weights of deviation 1 in a layer of 512 inputs",
        .source = "CS231n, lecture 6, babysitting: check that the loss is reasonable"},
+      {.name = "penalty-outweighs",
+       .measures = "what is added to the first loss on the rows, by that loss",
+       .threshold = 1,
+       .severity = Severity::warning,
+       .advice = "lower the strength of the penalty; it should raise the first loss a little",
+       .when = Moment::first,
+       .judge = judge_penalty,
+       .meaning = "A penalty larger than the loss has the weights shrink before they learn.",
+       .example = "cross_entropy(net(x), y) + nn::l2(net, 1)",
+       .source = "CS231n, lecture 6, babysitting: regularisation raises the first loss"},
       {.name = "equal-weights",
        .measures = "whether all weights of a layer, or all its units, begin equal",
        .threshold = 0,

@@ -44,12 +44,16 @@ void UnitCounts::add(const Bend& bend, const Tensor& y, bool channels_first) {
     }
     has_zero_ = bend.has_zero;
     if (!has_zero_) return;
-    while (p != end)
-      for (std::int64_t u = 0; u < units; ++u) {
-        unsigned char any = 0;
-        for (std::int64_t i = 0; i < inner; ++i) any |= static_cast<unsigned char>(*p++ > 0);
-        alive_[static_cast<std::size_t>(u)] |= any;
-      }
+    const auto is_alive = [](T v) { return v > 0; };
+    if (inner == 1)
+      for (; p != end; p += units)
+        for (std::int64_t u = 0; u < units; ++u)
+          alive_[static_cast<std::size_t>(u)] |= static_cast<unsigned char>(is_alive(p[u]));
+    else
+      for (; p != end;)
+        for (std::int64_t u = 0; u < units; ++u, p += inner)
+          if (unsigned char& alive = alive_[static_cast<std::size_t>(u)]; alive == 0)
+            alive = static_cast<unsigned char>(std::any_of(p, p + inner, is_alive));
   });
 }
 

@@ -13,7 +13,8 @@ GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
 struct BabysitterOptions {
-  /// Every so many steps weights, gradients and activations are measured; the first five always.
+  /// Every so many steps weights, gradients and activations are measured; the first five always, behind the
+  /// hundredth a fifth as many.
   std::int64_t every = 10;
   /// Findings are said on standard error, once each.
   bool print = true;

@@ -41,6 +41,14 @@ enum class Progress : std::uint8_t {
   none,
 };
 
+/// What tells on the validation rows which epoch is the best.
+enum class Metric : std::uint8_t {
+  automatic,  // accuracy where there are classes, else the loss; equal accuracies by their losses
+  accuracy,
+  loss,
+  r2,
+};
+
 /// A value that is put down in a run's config.json.
 using Note = std::variant<bool,
                           std::int64_t,
@@ -48,7 +56,8 @@ using Note = std::variant<bool,
                           std::string,
                           std::vector<double>,
                           std::vector<std::int64_t>,
-                          std::vector<std::string>>;
+                          std::vector<std::string>,
+                          std::map<std::string, std::string>>;
 
 struct FitOptions {
   int epochs = 5;
@@ -68,6 +77,9 @@ struct FitOptions {
   /// as it was; if no seed is given, it draws one.
   std::optional<std::uint64_t> seed = std::nullopt;
   bool shuffle = true;
+  Metric metric = Metric::automatic;
+  /// The run ends after so many epochs in a row that were not better on the validation rows; 0: never.
+  std::int64_t patience = 0;
   Ref<Observer> observer = {};
   /// The folder to write the run to: new, empty, or holding an earlier run, which is replaced.
   std::string out = {};
@@ -133,9 +145,10 @@ Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateO
 /// there is none. Modules are in training mode meanwhile, and afterwards in the mode they had. If
 /// the last batch of a pass would be a single row, which batch normalisation can't take, it is left
 /// out.
-///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json and
-///             weights.safetensors, all at the end or none; with `checkpoint`: that file, on the way;
-///             without, if an observer throws Stopped: checkpoint.safetensors in the run's folder.
+///   files     with `out` or `runs`: config.json, metrics.jsonl (a line an epoch), summary.json,
+///             weights.safetensors and, where these are not the last epoch's, last.safetensors, all at the end or
+///             none; with `checkpoint`: that file, on the way; without, if an observer throws Stopped:
+///             checkpoint.safetensors in the run's folder.
 ///             Where the loss explodes, all but the weights, and "status": "diverged" in the summary.
 ///             What observers write (RunStart) is there in each of these cases
 ///   errors    ArgumentError for options out of range, no training rows, targets that are no class

@@ -6,8 +6,10 @@
 
 #include <cstdint>
 #include <exception>
+#include <initializer_list>
 #include <limits>
 #include <string>
+#include <vector>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::train {
@@ -48,8 +50,8 @@ struct Step {
 
 /// What is known before the first step of a run.
 struct RunStart {
-  /// Where an observer may write findings.jsonl and steps.jsonl: they are the run's when it ends, is stopped or
-  /// diverges. Empty if the run has no folder.
+  /// Where an observer may write findings.jsonl, steps.jsonl and preprocess.npz: they are the run's when it ends, is
+  /// stopped or diverges. Empty if the run has no folder.
   std::string folder;
   int epochs = 0;
   bool resumed = false;
@@ -84,6 +86,38 @@ class Observer {
   virtual void on_divergence(const Divergence&) {}
   /// False ends the training here, as if no more epochs had been asked for.
   virtual bool after_epoch(const EpochRecord&) { return true; }
+};
+
+/// Several observers as one, in order; those that are null are passed over:
+///
+///     train::Observers both{&sitter, &mine};
+class Observers final : public Observer {
+ public:
+  Observers(std::initializer_list<Observer*> list) {
+    for (Observer* const observer : list)
+      if (observer != nullptr) list_.push_back(observer);
+  }
+  void before_run(const RunStart& start) override {
+    for (Observer* const observer : list_) observer->before_run(start);
+  }
+  void on_divergence(const Divergence& where) override {
+    for (Observer* const observer : list_) observer->on_divergence(where);
+  }
+  void after_backward(const Step& step) override {
+    for (Observer* const observer : list_) observer->after_backward(step);
+  }
+  void after_step(const Step& step) override {
+    for (Observer* const observer : list_) observer->after_step(step);
+  }
+  /// All are asked; one is enough to end the training.
+  bool after_epoch(const EpochRecord& epoch) override {
+    bool goes_on = true;
+    for (Observer* const observer : list_) goes_on = observer->after_epoch(epoch) && goes_on;
+    return goes_on;
+  }
+
+ private:
+  std::vector<Observer*> list_;
 };
 
 }  // namespace gradus::train

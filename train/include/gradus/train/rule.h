@@ -55,12 +55,20 @@ struct ActivationSeen {
   bool follows_linear = false;  // nothing bends between it and the product before, which has no narrower width
 };
 
+/// A batch normalisation, after an epoch.
+struct NormSeen {
+  std::string layer = {};
+  std::int64_t channels = 0, still = 0;  // those whose running variance is gone
+  double drift = 0;  // of the running mean since the epoch before, by the deviation: the root mean square over channels
+};
+
 /// The loss and what leads to it, of the first step.
 struct LossSeen {
   std::string op = {};        // "cross_entropy"; empty if it is none of the library's
   std::string producer = {};  // the op that made its input
   CallSite site = {};
   double expected = std::numeric_limits<double>::quiet_NaN();  // of a model that knows nothing
+  double value = std::numeric_limits<double>::quiet_NaN();     // its result, without what is added to it
   std::int64_t classes = 0;
   std::vector<std::int64_t> counts = {};  // rows of each class so far
   double purity = 0;                      // the share of the commonest class in a batch, summed over `batches`
@@ -108,6 +116,7 @@ struct Measurements {
   std::vector<EpochRecord> epochs = {};
   std::vector<ParameterSeen> parameters = {};    // as in the model
   std::vector<ActivationSeen> activations = {};  // in the order of the forward pass
+  std::vector<NormSeen> norms = {};              // as in the model
   LossSeen loss_op = {};
   InputsSeen inputs = {};
   DataSeen data = {};

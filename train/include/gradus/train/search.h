@@ -51,7 +51,8 @@ struct Rung {
 };
 /// The halvings of Hyperband with R = budget / least, each from its first rung to its last: s from floor(log_eta R) to
 /// 0, with n = ceil((s_max + 1) / (s + 1) eta^s) trials of budget R eta^-s, then floor(n eta^-i) of R eta^(i - s).
-///   errors    ArgumentError unless eta > 1 and 0 < least <= budget, all finite, or for more than a million trials
+///   errors    ArgumentError unless eta > 1 and 0 < least <= budget, all finite; for R > eta^100, or more than
+///             kMostTrials trials in all
 std::vector<std::vector<Rung>> brackets(const Hyperband& method, double budget, CallSite site = CallSite::here());
 
 /// One evaluation of the objective.
@@ -70,7 +71,7 @@ class Trial {
   /// Of this configuration, derived from the search's. The default generator starts from it.
   std::uint64_t seed() const { return record_.seed; }
 
-  /// See Values. A mistake here ends the search.
+  /// See Values. What is not there, or of another kind, ends the search.
   const Values& values() const { return record_.values; }
   bool has(std::string_view name, CallSite site = CallSite::here()) const;
   double real(std::string_view name, CallSite site = CallSite::here()) const;
@@ -79,20 +80,14 @@ class Trial {
 
   /// Puts down a value on the way, after an epoch, say. One that is not finite condemns the trial.
   void report(std::int64_t step, double value);
-  /// Ends the trial, which is recorded as condemned: by throwing Condemned. May be called from an Observer of `fit`.
-  [[noreturn]] void stop(std::string reason);
+  /// Ends the trial, which is recorded as condemned, by throwing Condemned. May be called from an Observer of `fit`;
+  /// TrialSitter is one. `finding`: the rule of a Babysitter that is the reason.
+  [[noreturn]] void stop(std::string reason, std::string finding = {});
   /// Puts down the folds behind the value, and gives their mean: `return trial.from(cross_validate(…))`.
   double from(const CrossValidation& folds);
 
-  /// Whether the objective asked for a parameter that is not there, or of another kind.
-  bool misused() const { return misused_; }
-
  private:
-  template <class F>
-  decltype(auto) checked(F&& f) const;
-
   TrialResult& record_;
-  mutable bool misused_ = false;
 };
 
 /// What Trial::stop throws.
@@ -120,11 +115,13 @@ struct SearchOptions {
   /// A process for each trial even where `processes` is 1, so that one that crashes does not end the search.
   bool isolated = false;
   /// A file to which each trial that ends adds a line. If it is there, the search goes on from it: what it holds is not
-  /// run again. Empty: none.
+  /// run again. Empty: none. docs/search.md tells its form.
   std::string journal = {};
-  /// What else makes a search another one, by name: {{"data", "mnist"}}. Compared with the journal's.
+  /// What else makes a search another one, by name: {{"data", "mnist"}}. Compared with the journal's. Not by a name
+  /// that the journal uses: space, method, seed, budget, goal, fine.
   std::map<std::string, std::string> notes = {};
-  /// Told of each trial that ends, in this process; not of those read from the journal.
+  /// Told of each trial that ends, in this process; not of those read from the journal. Stopped, thrown here, ends the
+  /// search.
   std::function<void(const TrialResult&)> after_trial = nullptr;
 };
 

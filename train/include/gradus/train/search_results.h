@@ -29,6 +29,7 @@ struct TrialResult {
   TrialStatus status = TrialStatus::failed;
   double value = std::numeric_limits<double>::quiet_NaN();  // of the objective, if finished
   std::string reason;                                       // why not finished
+  std::string finding;                                      // the rule of a Babysitter that condemned it
   std::vector<std::pair<std::int64_t, double>> curve;       // what it reported: step, value
   std::vector<double> folds;                                // of a cross-validation
   double seconds = 0;
@@ -53,8 +54,8 @@ struct SearchResults {
   /// Finished trials from the best to the worst, those with a larger budget first; then condemned, then failed ones.
   std::vector<const TrialResult*> ranked() const;
 
-  /// A line a trial, ranked, for people: number, value (± spread over folds), parameters, reason. Depends on nothing but
-  /// space, options, seed and objective.
+  /// A line a trial, ranked, for people: number, value (± spread over folds), parameters, reason. Depends on nothing
+  /// but space, options, seed and objective.
   std::string table() const;
   /// By number, with a line of names. Fields with commas, quotes or line ends are quoted (RFC 4180).
   std::string csv() const;
@@ -65,13 +66,13 @@ struct SearchResults {
   /// size of Kruskal & Wallis' test, (H - g + 1) / (n - g) with g groups of n trials (Kruskal & Wallis 1952; Tomczak &
   /// Tomczak 2014), 0 where that is negative. Groups: its words or whole numbers where they are few, else up to five
   /// with as many trials each. Ranks, so that one loss of 1e30 does not hide all else; condemned trials share the last
-  /// one; failed ones, fine ones, in which parameters go together, and those with another budget than most have do not
-  /// count. It tells of a parameter by itself: of two that matter only together it sees neither, and below some 20
-  /// trials it is rough (under 10: NaN).
+  /// one; failed ones, fine and promoted ones, in which parameters go together, and those with another budget than most
+  /// have do not count. It tells of a parameter by itself: of two that matter only together it sees neither, and below
+  /// some 20 trials it is rough (under 10: NaN).
   std::vector<Importance> importances() const;
 
-  /// What the lecture warns of: the best value within 5 % (whole numbers: at the end) of the border of its range, where a
-  /// better one may lie beyond; one fold of the best trial much better than its others (Grubbs' test at 5 %). And
+  /// What the lecture warns of: the best value within 5 % (whole numbers: at the end) of the border of its range, where
+  /// a better one may lie beyond; one fold of the best trial much better than its others (Grubbs' test at 5 %). And
   /// that more than a quarter of the trials failed.
   std::vector<std::string> warnings() const;
 };

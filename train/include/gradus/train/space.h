@@ -17,6 +17,9 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
+/// Of a search, and combinations of a grid.
+constexpr int kMostTrials = 1'000'000;
+
 /// What a hyper-parameter can be: a real number, a whole one, a word.
 using Value = std::variant<double, std::int64_t, std::string>;
 /// Such that the same value, and no other, is read from it again.
@@ -105,10 +108,12 @@ class Space {
 
   /// The values at a place of the unit cube, with a coordinate in [0, 1] for each parameter: equal volumes are
   /// equally likely.
-  Values at(std::span<const double> place) const;
+  ///   errors    ArgumentError for another number of coordinates, or one outside [0, 1]
+  Values at(std::span<const double> place, CallSite site = CallSite::here()) const;
   /// The coordinate in [0, 1] of a value of the i-th parameter, in its scale: the middle of the interval that `at` maps
   /// to it.
-  double coordinate(std::size_t i, const Value& value) const;
+  ///   errors    ArgumentError unless i < size() and the value is one of that parameter's
+  double coordinate(std::size_t i, const Value& value, CallSite site = CallSite::here()) const;
 
   /// What is near `best`: each range is reduced to `share` of its width, in its own scale, around the value in `best`,
   /// and ends where it ended before; of a Choice only the word in `best` remains. Parameters absent there stay as
@@ -118,10 +123,11 @@ class Space {
 
   /// Every combination of values: of each range `points` evenly spaced in its scale, its ends among them (whole numbers
   /// at most once), and every word. A parameter adds nothing where its condition does not hold.
-  ///   errors    ArgumentError if points < 1, or for more than a million
+  ///   errors    ArgumentError if points < 1, or for more than kMostTrials
   std::vector<Values> grid(int points, CallSite site = CallSite::here()) const;
 
  private:
+  void check_value(const char* op, std::size_t i, const Value& value, CallSite site) const;
   bool holds(const Hyperparameter& parameter, std::span<const Values::Entry> above) const;
 
   std::vector<Hyperparameter> parameters_;

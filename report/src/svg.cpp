@@ -1,20 +1,35 @@
-#include "plot.h"
+#include "gradus/report/svg.h"
+
+#include "gradus/tensor/file.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <stdexcept>
 #include <utility>
 
-namespace lecture6 {
+namespace gradus::report {
 namespace {
 
-constexpr std::array kColours = {
-    "#1f77b4", "#d62728", "#2ca02c", "#ff7f0e", "#9467bd", "#8c564b", "#17becf", "#7f7f7f"};
+// Okabe & Ito's colours, told apart with any colour vision; black last, without the yellow that is lost on white.
+constexpr std::array kColours = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"};
+
+std::string escaped(const std::string& words) {
+  std::string text;
+  for (const char c : words) {
+    if (c == '<')
+      text += "&lt;";
+    else if (c == '&')
+      text += "&amp;";
+    else if (static_cast<unsigned char>(c) < 0x20)
+      text += ' ';
+    else
+      text += c;
+  }
+  return text;
+}
 
 /// From values to places in pixels.
 struct Axis {
@@ -64,7 +79,7 @@ Axis make_axis(const Panel& panel, bool x, double begin, double end) {
 }
 
 void text(std::string& out, double x, double y, const std::string& words, const char* more) {
-  out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, more, words);
+  out += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\"{}>{}</text>\n", x, y, more, escaped(words));
 }
 void stroke(std::string& out, const std::string& path, const char* colour, double width = 1) {
   constexpr const char* form = "<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n";
@@ -128,7 +143,7 @@ void draw_panel(std::string& out, const Panel& panel, double left, double top, c
 
 }  // namespace
 
-void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout) {
+std::string to_svg(const std::vector<Panel>& panels, const Layout& layout) {
   const std::size_t columns = std::clamp<std::size_t>(panels.size(), 1, layout.columns);
   const std::size_t rows = (panels.size() + columns - 1) / columns;
   const double width = layout.width, height = layout.height;
@@ -144,8 +159,11 @@ void write_svg(const std::string& path, const std::vector<Panel>& panels, const 
     draw_panel(out, panels[i], left, top, layout);
   }
   out += "</svg>\n";
-  std::ofstream file(path);
-  if (!(file << out << std::flush)) throw std::runtime_error(path + ": can't be written");
+  return out;
+}
+
+void write_svg(const std::string& path, const std::vector<Panel>& panels, const Layout& layout) {
+  gradus::detail::write_file("svg", path, to_svg(panels, layout));
 }
 
 Series histogram(const std::vector<double>& values, double low, double high, int bins) {
@@ -157,4 +175,4 @@ Series histogram(const std::vector<double>& values, double low, double high, int
   return s;
 }
 
-}  // namespace lecture6
+}  // namespace gradus::report

@@ -1,0 +1,120 @@
+#include "events.h"
+
+#include "collect.h"
+
+#include "gradus/tensor/error.h"
+#include "gradus/tensor/file.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <filesystem>
+#include <system_error>
+
+namespace gradus::report {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::uint32_t, 256> kTable = [] {
+  std::array<std::uint32_t, 256> table{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    std::uint32_t crc = i;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (crc & 1 ? 0x82f63b78u : 0);
+    table[i] = crc;
+  }
+  return table;
+}();
+
+/// So that a CRC of bytes that hold a CRC is no special value.
+std::uint32_t masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+
+std::string little(std::uint64_t value, int bytes) {
+  std::string text;
+  for (int i = 0; i < bytes; ++i) text += static_cast<char>(value >> (8 * i) & 0xff);
+  return text;
+}
+
+// Protocol buffers' wire format: a key of field number and kind, then the value.
+std::string varint(std::uint64_t value) {
+  std::string text;
+  for (; value >= 0x80; value >>= 7) text += static_cast<char>((value & 0x7f) | 0x80);
+  return text + static_cast<char>(value);
+}
+std::string key(int field, int kind) { return varint(static_cast<std::uint64_t>(field << 3 | kind)); }
+std::string whole(int field, std::uint64_t value) { return key(field, 0) + varint(value); }
+std::string real(int field, double value) { return key(field, 1) + little(std::bit_cast<std::uint64_t>(value), 8); }
+std::string real(int field, float value) { return key(field, 5) + little(std::bit_cast<std::uint32_t>(value), 4); }
+std::string bytes(int field, std::string_view value) {
+  return key(field, 2) + varint(value.size()) + std::string(value);
+}
+
+void add(std::string& file, const std::string& tag, const Json& steps, const Json& values) {
+  for (std::size_t i = 0; i < values.size() && i < steps.size(); ++i)
+    if (values[i].is_number() && steps[i].is_number())
+      file += tf_record(scalar_event(0, steps[i].get<std::int64_t>(), tag, values[i].get<float>()));
+}
+
+std::string events_of(const Json& run) {
+  std::string file = tf_record(first_event(0));
+  for (const auto& [name, values] : run["epochs"].items())
+    if (name != "epoch") add(file, "epoch/" + name, run["epochs"]["epoch"], values);
+  const Json& steps = run["steps"];
+  if (!steps.contains("step")) return file;
+  for (const char* name : {"loss", "lr"}) add(file, fmt::format("step/{}", name), steps["step"], steps[name]);
+  for (const auto& [name, of] : steps["parameters"].items())
+    for (const auto& [what, values] : of.items()) add(file, fmt::format("{}/{}", what, name), steps["step"], values);
+  for (const auto& [name, of] : steps["activations"].items())
+    for (const auto& [what, values] : of.items())
+      add(file, fmt::format("activation_{}/{}", what, name), steps["step"], values);
+  return file;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes) {
+  std::uint32_t crc = 0xffffffffu;
+  for (const char c : bytes) crc = (crc >> 8) ^ kTable[(crc ^ static_cast<unsigned char>(c)) & 0xff];
+  return ~crc;
+}
+
+std::string tf_record(std::string_view bytes) {
+  const std::string length = little(bytes.size(), 8);
+  return length + little(masked(crc32c(length)), 4) + std::string(bytes) + little(masked(crc32c(bytes)), 4);
+}
+
+std::string scalar_event(double seconds, std::int64_t step, std::string_view tag, float value) {
+  const std::string summary = bytes(1, bytes(1, tag) + real(2, value));  // Summary.value {tag, simple_value}
+  return real(1, seconds) + whole(2, static_cast<std::uint64_t>(step)) + bytes(5, summary);
+}
+
+std::string first_event(double seconds) { return real(1, seconds) + bytes(3, "brain.Event:2"); }
+
+std::vector<std::string> write_events(const Subjects& subjects, const std::string& folder) {
+  const Json all = collect(subjects);
+  std::vector<std::string> files;
+  for (const Json& run : all["runs"]) {
+    std::string name = run["name"];
+    for (int again = 2;
+         fs::exists(fs::path(folder) / name) && !files.empty() &&
+         std::any_of(files.begin(),
+                     files.end(),
+                     [&](const std::string& file) { return fs::path(file).parent_path().filename() == name; });
+         ++again)
+      name = fmt::format("{}-{}", run["name"].get<std::string>(), again);
+    const fs::path place = fs::path(folder) / name;
+    std::error_code error;
+    fs::create_directories(place, error);
+    if (error)
+      gradus::detail::fail<IoError>(
+          "report", fmt::format("expected a folder for events, got '{}' ({})", place.string(), error.message()));
+    files.push_back((place / "events.out.tfevents.0.gradus").string());
+    gradus::detail::write_file("report", files.back(), events_of(run));
+  }
+  return files;
+}
+
+}  // namespace gradus::report
