@@ -103,8 +103,12 @@ std::vector<Row> rows_of_epochs() {
                  {"unequal classes",
                   [](M& m, double) { m.loss_op.counts = {90, 30}, set_last(m, {0.55, 0.8}, {0.57, 0.75}); }}},
        .quiet = {{"more are right", [](M& m, double t) { m.epochs.back().validation.accuracy = 0.5 * (t + 0.01); }},
+                 {"a loss that swings", [](M& m, double) { m.swing = 0.51 * kLn2; }},
                  {"nothing learnt", [](M& m, double) { m.epochs.back().train.loss = 0.998 * kLn2; }},
                  {"a lower loss", [](M& m, double) { m.epochs.back().validation.loss = 0.99 * kLn2; }},
+                 // 0.9 and 0.1: an entropy of 0.325; 60 % of the rarer are right
+                 {"a common class",
+                  [](M& m, double) { m.loss_op.counts = {108, 12}, set_last(m, {0.2, 0.95}, {0.34, 0.96}); }},
                  {"unequal classes, nothing learnt",
                   [](M& m, double) { m.loss_op.counts = {90, 30}, set_last(m, {0.565, 0.8}, {0.57, 0.75}); }},
                  {"another loss", [](M& m, double) { m.loss_op.op = "nll_loss"; }},
