@@ -73,7 +73,7 @@ void judge_repeats(const Measurements& seen, const Report& report) {
   const DataSeen& data = seen.data;
   if (data.train_rows == 0) return;
   const double share = static_cast<double>(data.repeated) / static_cast<double>(data.train_rows);
-  if (share > report.threshold())
+  if (share >= report.threshold())
     report(share, fmt::format("{} of {} rows to train on are there before", data.repeated, data.train_rows));
 }
 

@@ -93,7 +93,9 @@ void judge_shuffled(const Measurements& seen, const Report& report) {
       static_cast<double>(*std::max_element(loss.counts.begin(), loss.counts.end())) / static_cast<double>(rows);
   const double gain = other.accuracy / best;
   const bool steady = seen.swing < 0.5 * entropy;  // else a rate that is too high explains it
-  if (moving && steady && train.loss < 0.99 * entropy && gain < report.threshold() && other.loss > entropy)
+  // Where one class has most rows, a gain in the share of the others is what can be seen.
+  const bool none = other.accuracy < best + (report.threshold() - 1) * std::min(best, 1 - best);
+  if (moving && steady && train.loss < 0.99 * entropy && none && other.loss > entropy)
     report(gain,
            fmt::format("after {} epochs the loss is {:.4g} on training rows and {:.4g} on others, and {:.4g} is the "
                        "entropy of the labels alone",

@@ -15,6 +15,9 @@ constexpr std::int64_t kFewSamples = 5, kManySamples = 10;
 
 bool is_trained(const ParameterSeen& p) { return p.is_weight && !p.frozen && p.depth >= 0; }
 
+/// Whether the loss has come to less than a share of the first; for one below 0 that says nothing.
+bool has_learnt(const Measurements& seen, double share) { return seen.early > 0 && seen.late < share * seen.early; }
+
 void judge_large_updates(const Measurements& seen, const Report& report) {
   for (const ParameterSeen& p : seen.parameters) {
     if (!is_trained(p) || p.sampled < kManySamples) continue;
@@ -29,7 +32,7 @@ void judge_large_updates(const Measurements& seen, const Report& report) {
 }
 
 void judge_small_updates(const Measurements& seen, const Report& report) {
-  const bool learnt = seen.late < 0.5 * seen.early;
+  const bool learnt = has_learnt(seen, 0.5);
   for (const ParameterSeen& p : seen.parameters) {
     if (!is_trained(p) || p.sampled < kManySamples || p.moved == 0 || learnt) continue;
     const double ratio = p.log_ratio();
@@ -56,7 +59,7 @@ std::pair<const ParameterSeen*, const ParameterSeen*> ends(const Measurements& s
 
 void judge_vanishing(const Measurements& seen, const Report& report) {
   const auto [first, last] = ends(seen);
-  if (first == last || (seen.step > 0 && seen.late < 0.1 * seen.early)) return;
+  if (first == last || (seen.step > 0 && has_learnt(seen, 0.1))) return;
   const double shallow = std::pow(10, first->log_gradient()), deep = std::pow(10, last->log_gradient());
   if (std::isnan(shallow) || std::isnan(deep)) return;
   const double ratio = shallow / deep;

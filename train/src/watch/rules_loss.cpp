@@ -39,7 +39,7 @@ std::int64_t flat_steps(const Measurements& seen) {
 
 void judge_flat(const Measurements& seen, const Report& report) {
   const std::int64_t flat = flat_steps(seen);
-  if (flat < kFlatSteps || !(seen.late < 0.7 * seen.early)) return;
+  if (flat < kFlatSteps || !(seen.early > 0) || !(seen.late < 0.7 * seen.early)) return;
   const double share = static_cast<double>(flat) / static_cast<double>(seen.step);
   if (share > report.threshold())
     report(
