@@ -52,7 +52,7 @@ int run_eval(const std::vector<std::string>& arguments) {
   score.loss *= run.regression ? run.target_std * run.target_std : 1;
   report::Confusion counts;
   if (options.has("confusion"))
-    counts = report::confusion(outputs_of(run.net, rows.inputs, run.transform), rows.targets);
+    counts = report::confusion(report::outputs_of(run.net, rows.inputs, run.transform), rows.targets);
   if (options.has("json")) {
     nlohmann::ordered_json json = score_json(score);
     json["rows"] = rows.size();

@@ -177,8 +177,6 @@ void Job::set_optimizer(const Options& options) {
                          .weight_decay = options.number("weight-decay", 0, 0, kInfinity)};
   if (method != "sgd" && options.has("momentum"))
     throw UsageError(fmt::format("--momentum: expected with --optimizer sgd only, got {}", method));
-  if (method == "rprop" && options.has("weight-decay"))
-    throw UsageError("--weight-decay: expected with another optimizer than rprop, which has none");
   fit.notes["optimizer"] = method;
   fit.notes["weight_decay"] = choice.weight_decay;
   if (method == "sgd") fit.notes["momentum"] = choice.momentum = options.number("momentum", 0.9, 0, 1);
@@ -202,9 +200,9 @@ void Job::set_schedule(const Options& options) {
 }
 
 void Job::set_loss(const Options& options) {
+  fit.notes["regularise"] = options.text("regularise");
   if (!options.has("regularise")) return;
   const auto [l1, l2] = penalties(options.text("regularise"));
-  fit.notes["regularise"] = options.text("regularise");
   const bool classes = source.classes > 0;
   fit.loss = [this, classes, l1 = l1, l2 = l2](const Tensor& output, const Tensor& targets) {
     Tensor loss = classes ? cross_entropy(output, targets) : mse_loss(output, targets);
@@ -255,7 +253,7 @@ void Job::set_metric(const Options& options) {
 void Job::write_notes(const Options& options) {
   fit.notes["version"] = GRADUS_VERSION;
   // The rest of what decides how a run goes on is compared by its effect.
-  fit.fixed_notes = {"model", "augment", "schedule", "optimizer", "momentum", "weight_decay"};
+  fit.fixed_notes = {"model", "augment", "schedule", "optimizer", "momentum", "weight_decay", "regularise"};
   fit.notes["data"] = text_or(options, "data", "digits");
   fit.notes["model"] = model;
   const data::Dataset& rows = source.splits.train;

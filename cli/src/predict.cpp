@@ -137,7 +137,7 @@ int run_predict(const std::vector<std::string>& arguments) {
   } else {
     inputs = read_images(names, run);
   }
-  const Predictions predictions(run, outputs_of(run.net, inputs, run.transform), std::move(names));
+  const Predictions predictions(run, report::outputs_of(run.net, inputs, run.transform), std::move(names));
   const std::string text = (predictions.*format.write)();
   if (options.has("out"))
     gradus::detail::write_file("predict", options.text("out"), text);

@@ -18,7 +18,11 @@ template <class Method, class MethodOptions>
 std::unique_ptr<optim::Optimizer> make(const OptimizerChoice& choice, std::vector<Parameter> parameters) {
   MethodOptions options;
   options.lr = choice.lr;
-  if constexpr (requires { options.weight_decay; }) options.weight_decay = choice.weight_decay;
+  if constexpr (requires { options.weight_decay; })
+    options.weight_decay = choice.weight_decay;
+  else if (choice.weight_decay != 0)
+    throw UsageError(
+        fmt::format("--weight-decay: expected with another optimizer than {}, which has none", choice.name));
   if constexpr (std::is_same_v<Method, optim::Sgd>) options.momentum = choice.momentum;
   return std::make_unique<Method>(std::move(parameters), options);
 }

@@ -125,7 +125,10 @@ void print_summary(const Job& job, const train::Record& record) {
     fmt::print("weights of epoch {} kept, the best on the validation rows\n", record.best_epoch);
   print_score("validation", record.validation);
   print_score("test", record.test);
-  fmt::print("{:.1f} s, run written to {}\n", record.seconds, record.folder);
+  fmt::print("{:.1f} s, run written to {}\nto look at it: gradus report {} --open\n",
+             record.seconds,
+             record.folder,
+             record.folder);
 }
 
 }  // namespace
@@ -152,7 +155,7 @@ int run_train(const std::vector<std::string>& arguments) {
   if (talks) print_summary(job, record);
   report::Confusion counts;
   if (options.has("confusion"))
-    counts = report::confusion(outputs_of(job.net, splits.test.inputs, job.fit.transform), splits.test.targets);
+    counts = report::confusion(report::outputs_of(job.net, splits.test.inputs, job.fit.transform), splits.test.targets);
   if (options.has("json")) {
     nlohmann::ordered_json json{{"folder", record.folder},
                                 {"epochs", record.history.size()},

@@ -55,8 +55,8 @@ constexpr Searchable kSearchable[] = {
     {"decay", "weight-decay", Searchable::Kind::real, 0, kInfinity, "LOW..HIGH: L2 penalty on all parameters"},
     {"momentum", "momentum", Searchable::Kind::real, 0, 1, "LOW..HIGH: of sgd; of its trials only"},
     {"batch", "batch", Searchable::Kind::whole, 1, kMany, "LOW..HIGH: rows in a batch"},
-    {"optimizer", "optimizer", Searchable::Kind::words, 0, 0, "adam|sgd"},
-    {"schedule", "schedule", Searchable::Kind::words, 0, 0, "constant|linear|cosine, or some of them"},
+    {"optimizer", "optimizer", Searchable::Kind::words, 0, 0, "adam|sgd, or others that --optimizer takes"},
+    {"schedule", "schedule", Searchable::Kind::words, 0, 0, "constant|cosine, or others that --schedule takes"},
     {"model",
      "model",
      Searchable::Kind::model,
@@ -75,7 +75,7 @@ std::string examples() {
       "  grid        every combination of --points values of each range\n"
       "  halving     all with few epochs, of which the best third go on with three times as many\n"
       "  hyperband   several halvings\n\n";
-  text += source_help();
+  text += source_help() + schedule_help();
   text +=
       "\nexamples\n"
       "  gradus tune --search lr=1e-5..1e-1\n"
@@ -108,9 +108,10 @@ po::options_description known_options() {
   add_option(known, "csv", "FILE", "all trials as a table");
   add_data_options(known);
   add_option(known, "model", "TEXT", "the layers (depends on the data)");
-  add_option(known, "optimizer", "NAME", "adam or sgd (adam)");
-  add_option(known, "lr", "RATE", "learning rate (adam: 0.001, or what suits the data; sgd: 0.05)");
-  add_option(known, "schedule", "NAME", "of the learning rate: constant, linear or cosine (cosine)");
+  static const std::string methods = optimizer_names() + " (adam)";
+  add_option(known, "optimizer", "NAME", methods.c_str());
+  add_option(known, "lr", "RATE", "learning rate (that of the optimizer, or what suits the data; sgd: 0.05)");
+  add_option(known, "schedule", "KIND", "of the learning rate, see below (cosine)");
   add_option(known, "momentum", "M", "of sgd (0.9)");
   add_option(known, "weight-decay", "D", "L2 penalty on all parameters (0)");
   add_option(known, "batch", "N", "rows in a batch (64, or 32 of CIFAR-10)");
@@ -135,6 +136,7 @@ class Recipe {
  private:
   void add_search(const std::string& text, const Options& options);
   void check_momentum(const Options& options);
+  void check_decay() const;
 
   /// That of the trial if it is searched for.
   template <class T>
@@ -167,6 +169,7 @@ Recipe::Recipe(const Options& options, const Source& source)
   if (texts.empty()) throw UsageError("tune: expected --search NAME=VALUES, got none (see 'gradus tune --help')");
   for (const std::string& text : texts) add_search(text, options);
   check_momentum(options);
+  check_decay();
 }
 
 void Recipe::add_search(const std::string& text, const Options& options) {
@@ -224,12 +227,23 @@ void Recipe::check_momentum(const Options& options) {
     throw UsageError(fmt::format("--momentum: expected with sgd only, got {}", optimizer_));
   const auto momentum = place("momentum");
   if (momentum == parameters_.end()) return;
-  if (!may_be_sgd) throw UsageError("--search momentum: expected with sgd only, got adam");
+  if (!may_be_sgd) throw UsageError(fmt::format("--search momentum: expected with sgd only, got {}", optimizer_));
   if (choice == parameters_.end()) return;
   train::Hyperparameter moved = *momentum;
   moved.when = train::When{"optimizer", {"sgd"}};
   parameters_.erase(momentum);
   parameters_.push_back(std::move(moved));
+}
+
+/// Each optimizer that a trial may have takes the penalty.
+void Recipe::check_decay() const {
+  std::vector<std::string> names{optimizer_};
+  double decay = decay_;
+  for (const train::Hyperparameter& p : parameters_) {
+    if (p.name == "optimizer") names = std::get<train::Choice>(p.domain).words;
+    if (p.name == "decay") decay = 1;
+  }
+  for (const std::string& name : names) make_optimizer({.name = name, .weight_decay = decay}, {Parameter(zeros({1}))});
 }
 
 OptimizerChoice Recipe::optimizer(const train::Values& values) const {

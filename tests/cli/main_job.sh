@@ -22,6 +22,7 @@ grep -q '"data": "digits"' runs/0001/config.json || fail "config.json: $(cat run
 ! grep -q $'[\r\x1b]' out || fail "a bar although standard output is a file"
 grep -q "^test accuracy 0.9[0-9]*, loss " out || fail "no test accuracy in: $(cat out)"
 grep -q "run written to runs/0001$" out || fail "no word of the run in: $(cat out)"
+grep -q "^to look at it: gradus report runs/0001 --open$" out || fail "no word of the report in: $(cat out)"
 
 # A second run takes the next number; one into a folder replaces what is there.
 gradus train --data moons --epochs 1 >/dev/null

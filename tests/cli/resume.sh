@@ -54,6 +54,7 @@ differs "schedule linear, got one with cosine" --schedule linear
 differs "optimizer sgd, got one with adam" --optimizer sgd
 differs "optimizer 0.lr 0.002, got one with 0.001" --lr 0.002
 differs "weight_decay 0.1, got one with 0" --weight-decay 0.1
+differs "regularise l2=0.1, got one with" --regularise l2=0.1
 differs "epochs 4, got one with 3" --epochs 4
 differs "training inputs" --validation 0.2
 

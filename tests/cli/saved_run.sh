@@ -58,6 +58,16 @@ awk -F, 'NR == 2 { exit !($2 > 1150 && $2 < 1250) }' out || fail "expected about
 awk -F, 'NR == 3 { exit !($2 > 1750 && $2 < 1850) }' out || fail "expected about 1800: $(cat out)"
 [[ $(wc -l <out) == 4 ]] || fail "a row that misses its value: $(cat out)"
 
+# Rows that lack a class are numbered as those that were trained on.
+printf 'x,kind\n' >three.csv
+for i in {1..120}; do echo "$((i % 3)),$(cut -d' ' -f$((i % 3 + 1)) <<<"ash beech cedar")" >>three.csv; done
+gradus train --data csv:three.csv --model "fc 16, relu, fc 3" --lr 0.05 --epochs 30 --out trees >/dev/null
+printf 'x,kind\n1,beech\n2,cedar\n' >two.csv
+gradus eval trees --data csv:two.csv --part train --json >scores || fail "eval without a class: $(cat scores)"
+[[ $(value scores accuracy) == 1.0 || $(value scores accuracy) == 1 ]] || fail "eval without a class: $(cat scores)"
+gradus eval trees --data csv:two.csv --part train --confusion --json | tr -d ' \n' | grep -q '"confusion":\[\[0,0,0\],\[0,1,0\],\[0,0,1\]\]' ||
+  fail "confusion without a class"
+
 refused "expected the folder of a run first, got nothing" eval
 refused "expected the folder of a finished run, got 'nowhere'" predict nowhere
 mkdir empty && echo '{}' >empty/config.json

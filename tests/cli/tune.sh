@@ -78,6 +78,7 @@ refused "--search: expected lr without --lr, got both" tune --search lr=1e-3..1 
 refused "--search: expected decay without --weight-decay, got both" tune --search decay=1e-3..1 --weight-decay 1
 refused "--search optimizer: expected an optimizer, got 'sgdd' \(did you mean 'sgd'\?\)" tune --search "optimizer=adam|sgdd"
 refused "--search schedule: expected a schedule, got ''" tune --search "schedule=cosine|"
+refused "--weight-decay: expected with another optimizer than rprop" tune --search "optimizer=adam|rprop" --search decay=1e-4..1e-2
 refused "--search momentum: expected with sgd only, got adam" tune --search momentum=0..0.9
 refused "--search model: expected a range or several models, got 'fc 10'" tune --search "model=fc 10"
 refused "--search model: in 'fc 4..': expected LOW..HIGH" tune --search "model=fc 4.., fc 10"

@@ -84,7 +84,7 @@ std::vector<Case> broken_starts() {
        }},
       {"inputs far from 0, regression",
        "inputs",
-       {"inputs-off-centre", "inputs-badly-scaled"},
+       {"inputs-off-centre", "feature-off-centre", "inputs-badly-scaled"},
        both(kStray, kSlow),
        [] {
          auto n = net("fc 32, relu, fc 1", {4});

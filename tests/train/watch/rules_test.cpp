@@ -141,6 +141,9 @@ TEST(RuleTable, FarBeyondTheThresholdNotesAreWarnings) {
   EXPECT_EQ(severity("updates-small", updates(0.095)), Severity::warning);
   EXPECT_EQ(severity("dead-units", dead(0.69)), Severity::note);
   EXPECT_EQ(severity("dead-units", dead(0.71)), Severity::warning);
+  const auto offset = [](double factor) { return [=](M& m, double t) { m.inputs.offset = factor * t; }; };
+  EXPECT_EQ(severity("feature-off-centre", offset(9.5)), Severity::note);
+  EXPECT_EQ(severity("feature-off-centre", offset(10.5)), Severity::warning);
 }
 
 }  // namespace

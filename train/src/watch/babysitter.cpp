@@ -107,6 +107,7 @@ void Babysitter::after_backward(const Tensor& loss, const Tensor& output, const 
   const NoGrad guard;
   const Node* const node = requires_grad(loss) ? node_of(loss) : nullptr;
   const double value = loss.item<double>();
+  if (targets.defined() && targets.rank() > 0) impl_->seen.batch = targets.size(0);
   impl_->finish_backward(value, node == nullptr ? CallSite{} : node->site());
   if (output.defined() && targets.defined()) impl_->tally.add(value, output, {.inputs = output, .targets = targets});
 }
@@ -116,6 +117,7 @@ void Babysitter::after_backward(const Step& step) {
   impl_->seen.epoch = step.epoch;
   // A run that goes on counts from its beginning.
   if (impl_->seen.step == 0) impl_->seen.step = (step.epoch - 1) * step.steps + step.step - 1;
+  if (step.batch.inputs.rank() > 0) impl_->seen.batch = step.batch.inputs.size(0);
   impl_->finish_backward(step.loss, {});
 }
 
@@ -166,7 +168,6 @@ Babysitter::Impl::Impl(const Watched& model_, BabysitterOptions options_)
 void Babysitter::Impl::restart() {
   if (seen.step > 0) {
     Measurements fresh;
-    fresh.drops_out = seen.drops_out;
     fresh.parameters = std::move(seen.parameters);
     fresh.data = std::move(seen.data);
     for (ParameterSeen& p : fresh.parameters) p.depth = -1, p.optimized = true, p.sampled = p.moved = 0;
@@ -177,6 +178,7 @@ void Babysitter::Impl::restart() {
     partial = loss_sum = 0;
     partial_steps = loss_steps = 0;
     point_steps = 1;
+    noise = {};
     tally = {};
     // What `check` said holds on; the rest is said again of another run.
     std::erase_if(reported, [](const auto& entry) { return entry.second.step > 0; });
@@ -214,6 +216,8 @@ void Babysitter::Impl::finish_backward(double loss, CallSite site) {
   if (seen.site.line == 0) seen.site = seen.loss_op.site;
   add_loss(loss);
   see_gradients();
+  noise.see(parameters, seen.batch, sampled);
+  seen.noise_scale = noise.scale();
   if (!std::isfinite(loss) || (watch.origin && watch.origin_in_backward)) report_nonfinite(loss);
 }
 
@@ -422,7 +426,8 @@ void Babysitter::Impl::open(const std::string& folder, bool append) {
 void Babysitter::Impl::write_pending() {
   if (!std::exchange(is_pending, false) || !step_lines.is_open()) return;
   using Json = nlohmann::ordered_json;
-  Json line{{"epoch", seen.epoch}, {"step", seen.step}, {"loss", seen.loss}, {"lr", seen.lr}};
+  Json line{{"epoch", seen.epoch}, {"step", seen.step}, {"loss", seen.loss}, {"lr", seen.lr}, {"batch", seen.batch}};
+  if (!std::isnan(seen.noise_scale)) line["noise_scale"] = seen.noise_scale;
   Json& of = line["parameters"] = Json::object();
   for (const ParameterSeen& p : seen.parameters) {
     if (p.samples.empty()) continue;

@@ -2,6 +2,7 @@
 
 #include "measure.h"
 #include "watch/json_lines.h"
+#include "watch/noise.h"
 #include "watch/op_watch.h"
 
 #include "gradus/train/babysitter.h"
@@ -71,7 +72,8 @@ struct Babysitter::Impl {
   bool sampled = true;                      // the step under way, or the next
   bool is_over = true;                      // no backward pass since the last step
   bool is_pending = false;                  // its line is to be written
-  Tally tally;                              // of the epoch
+  GradientNoise noise;
+  Tally tally;  // of the epoch
   double loss_sum = 0;
   std::int64_t loss_steps = 0;
 };

@@ -63,7 +63,6 @@ OpWatch::OpWatch(nn::ModuleRef model, Measurements& seen)
     // Recurrent layers have a mode for their dropout, which most are without.
     if (!named.module.has_training_mode() || is_one_of(type, {"RNN", "LSTM", "GRU"})) continue;
     modes_.push_back(named);
-    seen_.drops_out = seen_.drops_out || type.find("Dropout") != std::string_view::npos;
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& p = parameters_[i].parameter;
@@ -230,7 +229,9 @@ ActivationSeen& OpWatch::activation(const OpCall& call, bool is_product) {
 }
 
 void OpWatch::see_product(const OpCall& call, std::size_t weight) {
-  if (seen_.inputs.rows == 0 && !requires_grad(*call.inputs[0])) {
+  // Behind layers that are frozen it is a layer that stands first here, not the data.
+  const bool frozen = std::any_of(seen_.parameters.begin(), seen_.parameters.end(), [](auto& p) { return p.frozen; });
+  if (seen_.inputs.rows == 0 && !frozen && !requires_grad(*call.inputs[0])) {
     seen_.inputs = look_at_inputs(*call.inputs[0]);
     seen_.inputs.site = gradus::detail::site_in_force(call.site);
   }
@@ -288,8 +289,9 @@ void OpWatch::publish_units() {
 
 void OpWatch::see_loss(const OpCall& call) {
   LossSeen& loss = seen_.loss_op;
-  if (!loss.op.empty()) return;
   const Tensor &x = *call.inputs[0], &target = *call.inputs[1];
+  if (target.rank() > 0) seen_.batch = target.size(0);
+  if (!loss.op.empty()) return;
   loss.op = call.op.info.name;
   loss.site = gradus::detail::site_in_force(call.site);
   loss.expected = expected_loss(loss.op, x, target);

@@ -27,6 +27,25 @@ void judge_offset(const Measurements& seen, const Report& report) {
          .text = fmt::format("inputs have mean {:.3g}, {:.1f} times their deviation {:.3g}", x.mean, whole, x.std)});
 }
 
+void judge_feature_offset(const Measurements& seen, const Report& report) {
+  const InputsSeen& x = seen.inputs;
+  if (x.rows < kFewRows || x.features < 2 || x.features > kTableFeatures || !(x.offset > report.threshold())) return;
+  report.add({.severity = x.offset > 10 * report.threshold() ? Severity::warning : Severity::note,
+              .site = x.site,
+              .value = x.offset,
+              .text = fmt::format("the mean of feature {} is {:.3g} times its deviation", x.offset_feature, x.offset)});
+}
+
+void judge_constant(const Measurements& seen, const Report& report) {
+  const InputsSeen& x = seen.inputs;
+  const double share = static_cast<double>(x.constant) / static_cast<double>(std::max<std::int64_t>(x.features, 1));
+  if (x.rows >= kFewRows && x.features <= kTableFeatures && share > report.threshold())
+    report.add(
+        {.site = x.site,
+         .value = share,
+         .text = fmt::format("{} of {} features are the same in all of {} rows", x.constant, x.features, x.rows)});
+}
+
 void judge_scale(const Measurements& seen, const Report& report) {
   const InputsSeen& x = seen.inputs;
   const double limit = report.threshold(), size = std::hypot(x.mean, x.std);
@@ -153,6 +172,27 @@ std::vector<Rule> rules_of_data() {
        .meaning = "Inputs that all have one sign push all weights of a unit the same way, so that learning zigzags.",
        .example = "years from 1990 to 2020 as they are",
        .source = "CS231n, lecture 6, data preprocessing; LeCun et al. 1998, Efficient BackProp, section 4.3"},
+      {.name = "feature-off-centre",
+       .measures = "the largest mean of a feature by its deviation, of at most 64",
+       .threshold = 5,
+       .severity = Severity::note,
+       .advice = "subtract each feature's mean: data::Standardize().fit(inputs)",
+       .when = Moment::first,
+       .judge = judge_feature_offset,
+       .meaning = "What one feature adds to every row is for the biases to take away, at their own rate. Above ten "
+                  "times the threshold it is a warning.",
+       .example = "a column of years among others of mean 0",
+       .source = "CS231n, lecture 6, data preprocessing; LeCun et al. 1998, Efficient BackProp, section 4.3"},
+      {.name = "features-constant",
+       .measures = "the share of features, of at most 64, that are the same in all rows",
+       .threshold = 0,
+       .severity = Severity::note,
+       .advice = "leave them out, or look for what was lost in reading",
+       .when = Moment::first,
+       .judge = judge_constant,
+       .meaning = "A feature that never changes tells nothing, and has no deviation to be scaled by.",
+       .example = "a column that is empty in the part of the file that was read",
+       .source = "CS231n, lecture 6, babysitting: check the data first"},
       {.name = "inputs-badly-scaled",
        .measures = "the root mean square of all inputs; below, the inverse of its square is the limit",
        .threshold = 10,

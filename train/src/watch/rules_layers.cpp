@@ -147,6 +147,25 @@ void judge_drift(const Measurements& seen, const Report& report) {
                       "the running means of {} moved by {:.2g} deviations in an epoch", norm.layer, norm.drift)});
 }
 
+void judge_small_batch(const Measurements& seen, const Report& report) {
+  const double by = seen.noise_scale / static_cast<double>(seen.batch);
+  if (seen.batch > 0 && by > report.threshold())
+    report(by,
+           fmt::format("the gradient noise scale is {:.3g} rows, {:.3g} times the {} of a batch",
+                       seen.noise_scale,
+                       by,
+                       seen.batch));
+}
+
+void judge_large_batch(const Measurements& seen, const Report& report) {
+  const double by = static_cast<double>(seen.batch) / seen.noise_scale;
+  if (by > report.threshold())
+    report(
+        by,
+        fmt::format(
+            "a batch has {} rows, {:.3g} times the gradient noise scale of {:.3g}", seen.batch, by, seen.noise_scale));
+}
+
 void judge_shrinking(const Measurements& seen, const Report& report) {
   double first = 0, now = 0;
   for (const ParameterSeen& p : seen.parameters) {
@@ -252,6 +271,28 @@ std::vector<Rule> rules_of_layers() {
        .meaning = "Running statistics that still move fast are not those of the weights that are evaluated.",
        .example = "a rate of 1 behind batch normalisation",
        .source = "Ioffe & Szegedy 2015, arXiv:1502.03167, section 3.1"},
+      {.name = "batch-small",
+       .measures = "the gradient noise scale by the rows of a batch, at the end of an epoch",
+       .threshold = 100,
+       .severity = Severity::note,
+       .advice = "enlarge the batch, or add up the gradients of several, and raise the rate with it",
+       .when = Moment::epoch,
+       .judge = judge_small_batch,
+       .meaning =
+           "A step is mostly noise: a batch twice as large needs half the steps. The noise scale is the trace of "
+           "the covariance of the rows' gradients by the square of their mean.",
+       .example = "batches of one row",
+       .source = "McCandlish et al. 2018, arXiv:1812.06162, eq. 2.9"},
+      {.name = "batch-large",
+       .measures = "the rows of a batch by the gradient noise scale, at the end of an epoch",
+       .threshold = 10,
+       .severity = Severity::note,
+       .advice = "a smaller batch gives nearly the same step for less work",
+       .when = Moment::epoch,
+       .judge = judge_large_batch,
+       .meaning = "Far above the noise scale all batches have the same gradient, and more rows tell nothing more.",
+       .example = "all rows in one batch",
+       .source = "McCandlish et al. 2018, arXiv:1812.06162, eq. 2.9"},
       {.name = "weights-shrink",
        .measures = "the norm of all weights by that at the start",
        .threshold = 0.2,

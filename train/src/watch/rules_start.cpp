@@ -92,6 +92,13 @@ void judge_output(const Measurements& seen, const Report& report) {
       {"bce_with_logits", "sigmoid", "bce_with_logits takes the scores as they are; bce_loss takes a sigmoid's result"},
       {"bce_with_logits", "softmax", "bce_with_logits takes the scores as they are"},
       {"bce_with_logits", "relu", "scores below 0 are needed: leave the last relu out"},
+      {"bce_with_logits", "tanh", "scores beyond 1 are needed: leave the last tanh out"},
+      {"bce_loss", "linear", "bce_loss takes the result of sigmoid; bce_with_logits takes scores"},
+      {"bce_loss", "relu", "bce_loss takes the result of sigmoid; bce_with_logits takes scores"},
+      {"bce_loss", "tanh", "bce_loss takes the result of sigmoid; bce_with_logits takes scores"},
+      {"nll_loss", "sigmoid", "nll_loss takes the result of log_softmax"},
+      {"nll_loss", "relu", "nll_loss takes the result of log_softmax"},
+      {"nll_loss", "tanh", "nll_loss takes the result of log_softmax"},
       {"nll_loss", "softmax", "nll_loss takes the result of log_softmax"},
       {"nll_loss", "linear", "nll_loss takes the result of log_softmax; cross_entropy takes scores"},
   };

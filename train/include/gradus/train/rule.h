@@ -95,7 +95,6 @@ struct DataSeen {
   std::vector<std::int64_t> counts = {};      // rows of each class
   double heart_first = -1, heart_last = -1;   // the loss of a few rows before and after learning them
   std::int64_t heart_rows = 0;
-  double target_std = -1;  // of floating targets
 };
 
 /// A stretch of steps on the loss curve.
@@ -110,7 +109,10 @@ struct Measurements {
   std::int64_t step = 0;  // of the run
   bool diverged = false;
   double first_loss = 0, loss = 0, lr = 0;
-  double early = 0, late = 0;          // the median of the first 5 and of the last 20 losses
+  double early = 0, late = 0;  // the median of the first 5 and of the last 20 losses
+  std::int64_t batch = 0;      // rows of it; 0: not known
+  /// In rows, over the last 20 pairs of steps that follow each other (McCandlish et al. 2018); NaN before ten.
+  double noise_scale = std::numeric_limits<double>::quiet_NaN();
   double swing = 0;                    // how far the last 50 losses lie apart about their trend
   std::vector<CurvePoint> curve = {};  // at most 256 points of equal length
   std::vector<EpochRecord> epochs = {};
@@ -120,7 +122,6 @@ struct Measurements {
   LossSeen loss_op = {};
   InputsSeen inputs = {};
   DataSeen data = {};
-  bool drops_out = false;            // a layer that drops values is in the model
   std::int64_t stale_gradients = 0;  // backward passes that found the gradients of the step before
   std::int64_t eval_steps = 0;       // steps in a row with layers in evaluation mode
   std::string eval_layer = {}, train_layer = {};
