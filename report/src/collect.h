@@ -12,7 +12,7 @@ namespace gradus::report {
 
 using Json = nlohmann::ordered_json;
 
-/// {"gradus_report": 1, "runs": […], "searches": […]}, with what `add` adds to each run from its folder.
+/// {"gradus_report": 1, "runs": […], "searches": […]}, with what `add` adds to each run from where its files are.
 Json collect(const Subjects& subjects, const std::function<void(Json& run, const std::string& folder)>& add = {});
 
 Json read_run(const std::string& path);

@@ -169,7 +169,7 @@ Json collect(const Subjects& subjects, const std::function<void(Json& run, const
     gradus::detail::at_boundary("report", path, [&] {  // a value of another type than it should have, say
       if (fs::is_directory(status)) {
         all["runs"].push_back(read_run(path));
-        if (add) add(all["runs"].back(), path);
+        if (add) add(all["runs"].back(), files_of(path).string());
       } else {
         all["searches"].push_back(read_search(path));
       }

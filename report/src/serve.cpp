@@ -48,7 +48,7 @@ class Source {
 
  private:
   struct Model {
-    std::filesystem::file_time_type written;
+    std::filesystem::file_time_type written;  // the least while there are none
     Json parts;
   };
 
@@ -56,7 +56,7 @@ class Source {
     std::error_code error;
     const auto written = std::filesystem::last_write_time(std::filesystem::path(folder) / "weights.safetensors", error);
     Model& model = models_[folder];
-    if (error || model.written != written) {
+    if (model.parts.is_null() || model.written != written) {
       Json whole = run;
       add_model(whole, folder, subjects_);
       model = {written, Json::object()};

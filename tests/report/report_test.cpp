@@ -88,6 +88,11 @@ TEST_F(Report, RunThatGoesOnIsReadWhereItIsWritten) {
   const Json of = json((root_ / "run").string())["runs"][0];
   EXPECT_EQ(of["findings"][0]["rule"], "r");
   EXPECT_EQ(of["summary"]["status"], "running");
+  write("run/.unfinished-x/config.json", "{\"model\":\"fc 2\",\"input_shape\":[3],\"preprocess\":\"none\"}");
+  const Json more = json((root_ / "run").string())["runs"][0];
+  EXPECT_EQ(more["config"]["model"], "fc 2");
+  EXPECT_TRUE(more.contains("graph"));
+  EXPECT_FALSE(more.contains("weights"));  // there are none yet
 }
 
 TEST_F(Report, LongCurvesAreThinnedAndKeepTheirLastPoint) {

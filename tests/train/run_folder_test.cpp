@@ -105,6 +105,26 @@ TEST_F(RunFolder, HoldsTheFourFiles) {
   EXPECT_TRUE(equal(nn::load_tensors((out / "weights.safetensors").string()).at("weight"), weight_));
 }
 
+TEST_F(RunFolder, SettingsAndEpochsCanBeReadWhileTheRunGoesOn) {
+  struct Reader : Observer {
+    fs::path folder;
+    std::vector<std::int64_t> lines;
+    std::string batch;
+    void before_run(const RunStart& start) override {
+      folder = start.folder;
+      batch = value(content(folder / "config.json"), "batch");
+    }
+    bool after_epoch(const EpochRecord&) override {
+      const std::string metrics = content(folder / "metrics.jsonl");
+      lines.push_back(std::count(metrics.begin(), metrics.end(), '\n'));
+      return true;
+    }
+  } reader;
+  run({.observer = reader, .out = (root_ / "run").string()});
+  EXPECT_EQ(reader.batch, "64");
+  EXPECT_EQ(reader.lines, (std::vector<std::int64_t>{1, 2}));
+}
+
 TEST_F(RunFolder, AnEarlierRunIsReplacedAndOtherFilesStay) {
   const fs::path out = root_ / "run";
   run({.out = out.string()}, 1);

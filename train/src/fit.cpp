@@ -26,6 +26,7 @@ Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOpt
   const double lr = optimizer.lr();
   RunFolder folder(options.out, options.runs);
   const std::string config = config_json(options, data, state.record, lr);
+  folder.show("config.json", config);
   const auto write_texts = [&] {
     folder.write("config.json", config);
     folder.write("metrics.jsonl", metrics_jsonl(state.record));

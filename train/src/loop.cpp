@@ -106,6 +106,7 @@ void Loop::train() {
     const bool best = is_best(now);
     if (best && best_) best_->take();
     state_.finish_epoch(now, best);
+    run_.folder.show("metrics.jsonl", metrics_jsonl(state_.record));
     checkpoint_->after_epoch();
     goes_on = checkpoint_->keep_if_stopped([&] { return observers_.after_epoch(now); });
   }

@@ -121,6 +121,13 @@ void RunFolder::write(std::string_view name, std::string_view text) const {
   gradus::detail::write_file("fit", file(name), text);
 }
 
+void RunFolder::show(std::string_view name, std::string_view text) const noexcept {
+  try {
+    if (exists()) write(name, text);
+  } catch (const std::exception&) {  // it is written once more at the end
+  }
+}
+
 std::string RunFolder::keep() {
   made_.clear();
   return (folder_ / kCheckpoint).string();

@@ -29,6 +29,8 @@ class RunFolder {
   /// Where to write a file of it.
   std::string file(std::string_view name) const { return (unfinished_ / name).string(); }
   void write(std::string_view name, std::string_view text) const;
+  /// The same for those who look on while the run goes on, which does not end for it.
+  void show(std::string_view name, std::string_view text) const noexcept;
   /// Has the folder stay without `publish`, for a checkpoint in it: where that is to be.
   std::string keep();
   /// Has what observers have written stay without `publish`, for a run that is stopped.

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <limits>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace gradus::train {
 namespace {
@@ -132,6 +134,17 @@ TEST(Importances, TellWhatMatters) {
   });
   EXPECT_GT(share(words, "word"), 0.6);  // two of the three words are alike
   EXPECT_LT(share(words, "matters"), 0.15);
+}
+
+/// H = 8.80585 with the correction for ties, by the formula of Kruskal & Wallis 1952, eq. 1.2 and 1.3.
+TEST(Importances, AreKruskalAndWallisEffectSize) {
+  SearchResults results{{{"word", Choice{{"a", "b", "c"}}}}, false, {}};
+  const std::vector<std::pair<std::string, std::vector<double>>> groups{
+      {"a", {1, 1, 2, 3}}, {"b", {2, 4, 5, 6}}, {"c", {6, 7, 8, 8}}};
+  for (const auto& [word, values] : groups)
+    for (const double value : values)
+      results.trials.push_back(finished(static_cast<int>(results.trials.size()), value, {{"word", word}}));
+  EXPECT_NEAR(share(results, "word"), (8.8058511 - 3 + 1) / (12 - 3), 1e-7);
 }
 
 TEST(Importances, AreAboutZeroWhereNothingMatters) {
