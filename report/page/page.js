@@ -71,6 +71,8 @@ function layers() {
   ofSeen('Activations', 'deviation', 'std');
   ofSeen('Dead units', 'share that is 0 for all rows', 'dead');
   ofSeen('Saturated units', 'share', 'saturated');
+  for (const [name, list] of Object.entries(run.steps.histograms || {}))
+    if (list.some(h => h.step !== null)) cards.push(card(name, 'share of values, by step', false, heatMap(name.trim(), list, last(steps(run)))));
   return cards;
 }
 

@@ -29,6 +29,62 @@ function confusion(rows) {
     make('tbody', {}, ...rows.confusion.map((line, i) => make('tr', {}, make('th', {scope: 'row', title: name(i)}, name(i)), ...line.map((c, j) => cell(c, i, j)))))));
 }
 
+// ---- histograms by step --------------------------------------------------------------------------
+
+const kHeatRows = 40, kHeatWidth = 480;
+// The shares of a histogram's values in equal parts of low … high, which are not those of its own.
+function heatColumn(h, low, high) {
+  const rows = new Array(kHeatRows).fill(0), total = h.counts.reduce((a, b) => a + b, 0) || 1;
+  const place = v => (v - low) / (high - low) * kHeatRows, wide = (h.high - h.low) / h.counts.length;
+  h.counts.forEach((count, k) => {
+    const from = place(h.low + k * wide), to = place(h.low + (k + 1) * wide), first = Math.min(Math.floor(from), kHeatRows - 1);
+    if (!(to > from)) rows[first] += count / total;
+    else for (let r = first; r < Math.min(to, kHeatRows); ++r) rows[r] += count / total * (Math.min(to, r + 1) - Math.max(from, r)) / (to - from);
+  });
+  return rows;
+}
+// Round numbers from low to high, at most 6 of them.
+function roundNumbers(low, high) {
+  const least = (high - low) / 5, power = 10 ** Math.floor(Math.log10(least)), by = [1, 2, 5, 10].find(m => m * power >= least) * power, all = [];
+  for (let i = Math.ceil(low / by); i * by <= high; ++i) all.push(i * by);
+  return all;
+}
+// Steps from first to stop with room between them, powers of ten before others; at(step) is from 0 to 1.
+function roundSteps(first, stop, at) {
+  const powers = [...Array(16)].map((_, k) => 10 ** k), chosen = [];
+  for (const step of [...powers, ...powers.flatMap(p => [2 * p, 5 * p]), first, stop])
+    if (step >= first && step <= stop && chosen.every(other => Math.abs(at(step) - at(other)) > .15)) chosen.push(step);
+  return chosen;
+}
+// list: [{step, low, high, counts}]. A column reaches from its step to the next, on a logarithmic axis; the last to the run's end.
+function heatMap(name, list, end) {
+  list = list.filter(h => h.step !== null).map(h => ({...h, step: Math.max(1, h.step)})).sort((a, b) => a.step - b.step);
+  let low = Math.min(...list.map(h => h.low)), high = Math.max(...list.map(h => h.high));
+  if (!(low < high)) low -= .5, high += .5;
+  const first = list[0].step, newest = list.at(-1), stop = Math.max(end, Math.ceil(1.3 * newest.step));
+  const at = step => Math.log(step / first) / Math.log(stop / first), column = step => Math.round(kHeatWidth * at(step));
+  const shares = list.map(h => heatColumn(h, low, high)), most = shares.reduce((a, rows) => Math.max(a, ...rows), 0) || 1;
+  const about = h => `from ${spell(h.low)} to ${spell(h.high)} at step ${spell(h.step)}`;
+  const canvas = make('canvas', {width: kHeatWidth, height: kHeatRows, role: 'img', 'aria-label': `Values of ${name} by step: ${about(list[0])}, ${about(newest)}`});
+  const context = canvas.getContext('2d');
+  context.fillStyle = css('--accent');
+  shares.forEach((rows, k) => rows.forEach((share, r) => {
+    const x = column(list[k].step);
+    context.globalAlpha = Math.sqrt(share / most);
+    context.fillRect(x, kHeatRows - 1 - r, column(list[k + 1]?.step ?? stop) - x, 1);
+  }));
+  canvas.addEventListener('pointermove', event => {
+    const x = event.offsetX / canvas.clientWidth, r = Math.min(kHeatRows - 1, Math.max(0, Math.floor((1 - event.offsetY / canvas.clientHeight) * kHeatRows)));
+    const k = Math.max(0, list.findLastIndex(h => at(h.step) <= x)), value = i => spell(low + i * (high - low) / kHeatRows);
+    canvas.title = `step ${spell(list[k].step)}: ${spell(100 * shares[k][r])} % from ${value(r)} to ${value(r + 1)}`;
+  });
+  const percent = share => make('span', {}, make('i', {style: `opacity:${Math.sqrt(share)}`}), `${spell(100 * most * share, 2)} %`);
+  return make('figure', {class: 'heat'},
+    make('div', {class: 'values'}, ...roundNumbers(low, high).map(v => make('span', {style: `bottom:${100 * (v - low) / (high - low)}%`}, spell(v)))), canvas,
+    make('div', {class: 'steps'}, ...roundSteps(first, stop, at).map(s => make('span', {style: `left:${100 * at(s)}%`}, spell(s)))),
+    make('figcaption', {}, make('span', {}, 'step'), ...[1 / 9, 4 / 9, 1].map(percent)));
+}
+
 // ---- the graph -----------------------------------------------------------------------------------
 
 const kWidth = 196, kGapX = 36, kGapY = 22, kLine = 17;

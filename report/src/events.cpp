@@ -12,6 +12,7 @@
 #include <bit>
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <system_error>
 
 namespace gradus::report {
@@ -58,6 +59,17 @@ void add(std::string& file, const std::string& tag, const Json& steps, const Jso
       file += tf_record(scalar_event(0, steps[i].get<std::int64_t>(), tag, values[i].get<float>()));
 }
 
+void add_histograms(std::string& file, const std::string& tag, const Json& list) {
+  for (const Json& one : list)
+    if (one["step"].is_number())
+      file +=
+          tf_record(histogram_event(0, one["step"].get<std::int64_t>(), tag, {one["low"], one["high"], one["counts"]}));
+}
+
+std::string summary_event(double seconds, std::int64_t step, const std::string& value) {
+  return real(1, seconds) + whole(2, static_cast<std::uint64_t>(step)) + bytes(5, bytes(1, value));
+}
+
 std::string events_of(const Json& run) {
   std::string file = tf_record(first_event(0));
   for (const auto& [name, values] : run["epochs"].items())
@@ -70,6 +82,7 @@ std::string events_of(const Json& run) {
   for (const auto& [name, of] : steps["activations"].items())
     for (const auto& [what, values] : of.items())
       add(file, fmt::format("activation_{}/{}", what, name), steps["step"], values);
+  for (const auto& [name, list] : steps["histograms"].items()) add_histograms(file, "activation/" + name, list);
   return file;
 }
 
@@ -87,8 +100,35 @@ std::string tf_record(std::string_view bytes) {
 }
 
 std::string scalar_event(double seconds, std::int64_t step, std::string_view tag, float value) {
-  const std::string summary = bytes(1, bytes(1, tag) + real(2, value));  // Summary.value {tag, simple_value}
-  return real(1, seconds) + whole(2, static_cast<std::uint64_t>(step)) + bytes(5, summary);
+  return summary_event(seconds, step, bytes(1, tag) + real(2, value));  // Summary.value {tag, simple_value}
+}
+
+// Summary.value {tag, histo = 5}, HistogramProto {min, max, num, sum, sum_squares, bucket_limit, bucket}; values count
+// as the middles of their parts.
+std::string histogram_event(double seconds, std::int64_t step, std::string_view tag, const train::Histogram& values) {
+  if (!(values.low < values.high)) {  // one value: TensorBoard shows parts that have a width
+    const double room = std::max(0.5, std::abs(values.low) / 1000);
+    return histogram_event(seconds,
+                           step,
+                           tag,
+                           {values.low - room,
+                            values.low + room,
+                            {std::accumulate(values.counts.begin(), values.counts.end(), std::int64_t{0})}});
+  }
+  const double width = (values.high - values.low) / static_cast<double>(values.counts.size());
+  double num = 0, sum = 0, squares = 0, limit = values.low;
+  std::string limits, buckets;
+  for (const std::int64_t count : values.counts) {
+    const auto n = static_cast<double>(count), middle = limit + width / 2;
+    num += n, sum += n * middle, squares += n * middle * middle;
+    limits += little(std::bit_cast<std::uint64_t>(limit += width), 8);
+    buckets += little(std::bit_cast<std::uint64_t>(n), 8);
+  }
+  return summary_event(seconds,
+                       step,
+                       bytes(1, tag) + bytes(5,
+                                             real(1, values.low) + real(2, values.high) + real(3, num) + real(4, sum) +
+                                                 real(5, squares) + bytes(6, limits) + bytes(7, buckets)));
 }
 
 std::string first_event(double seconds) { return real(1, seconds) + bytes(3, "brain.Event:2"); }

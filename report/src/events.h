@@ -1,5 +1,7 @@
 #pragma once
 
+#include "gradus/train/rule.h"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -14,6 +16,8 @@ std::string tf_record(std::string_view bytes);
 
 /// The message tensorboard.Event with one scalar: wall_time = 1, step = 2, summary = 5.
 std::string scalar_event(double seconds, std::int64_t step, std::string_view tag, float value);
+/// With one histogram.
+std::string histogram_event(double seconds, std::int64_t step, std::string_view tag, const train::Histogram& values);
 /// The first of a file: file_version = 3, "brain.Event:2".
 std::string first_event(double seconds);
 

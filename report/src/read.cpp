@@ -32,20 +32,42 @@ fs::path files_of(const fs::path& folder) {
   refuse(folder.string(), "no file of a run in it");
 }
 
-/// The points of a curve that are kept: all, or every n-th and the last.
+bool has_histogram(const Json& line) {
+  const auto seen = line.find("activations");
+  return seen != line.end() &&
+         std::any_of(seen->begin(), seen->end(), [](const Json& one) { return one.contains("histogram"); });
+}
+
+/// The points of a curve that are kept: all, or every n-th, those with histograms and the last.
 std::vector<Json> thinned(std::vector<Json> lines) {
   if (lines.size() <= kMostPoints) return lines;
   const std::size_t stride = (lines.size() + kMostPoints - 1) / kMostPoints;
   std::vector<Json> kept;
   for (std::size_t i = 0; i < lines.size(); ++i)
-    if (i % stride == 0 || i + 1 == lines.size()) kept.push_back(std::move(lines[i]));
+    if (i % stride == 0 || i + 1 == lines.size() || has_histogram(lines[i])) kept.push_back(std::move(lines[i]));
   return kept;
 }
 
-/// One list for each quantity, as long as there are steps, with null where a step does not have it.
+/// {"step", "low", "high", "counts"}
+Json histogram(const Json& given, const Json& step, const std::string& where) {
+  const auto is_count = [](const Json& count) { return count.is_number_unsigned(); };
+  const Json counts = given.is_object() ? given.value("counts", Json()) : Json();
+  if (!counts.is_array() || counts.empty() || !std::all_of(counts.begin(), counts.end(), is_count))
+    fail<IoError>("report", where + ": expected a histogram with a list 'counts'");
+  Json result{{"step", step}};
+  for (const char* key : {"low", "high"})
+    if ((result[key] = number(given, key, where)).is_null())
+      fail<IoError>("report", fmt::format("{}: expected a histogram with a number '{}'", where, key));
+  if (result["low"] > result["high"]) fail<IoError>("report", where + ": expected a histogram with low <= high");
+  result["counts"] = counts;
+  return result;
+}
+
+/// One list for each quantity, as long as there are steps, with null where a step does not have it;
+/// histograms, which few steps have, each with its step.
 Json columns(const std::vector<Json>& lines, const std::string& path) {
   Json steps{{"step", Json::array()}, {"epoch", Json::array()}, {"loss", Json::array()}, {"lr", Json::array()}};
-  Json parameters = Json::object(), activations = Json::object();
+  Json parameters = Json::object(), activations = Json::object(), histograms = Json::object();
   const auto put = [&](Json& column, std::size_t at, Json value) {
     if (column.is_null()) column = Json::array();
     while (column.size() < at) column.push_back(nullptr);
@@ -71,10 +93,13 @@ Json columns(const std::vector<Json>& lines, const std::string& path) {
       if (!names.insert(name).second) continue;  // the op ran several times in the layer
       for (const char* key : {"mean", "std", "dead", "saturated"})
         if (one.contains(key)) put(activations[name][key], i, number(one, key, where));
+      if (one.contains("histogram"))
+        histograms[name].push_back(histogram(one["histogram"], steps["step"].back(), where));
     }
   }
   steps["parameters"] = std::move(parameters);
   steps["activations"] = std::move(activations);
+  steps["histograms"] = std::move(histograms);
   return steps;
 }
 

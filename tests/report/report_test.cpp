@@ -82,6 +82,28 @@ TEST_F(Report, CurvesByEpochAndStep) {
   EXPECT_EQ(of["steps"]["parameters"]["w"]["gradient"], Json({nullptr, 4}));  // in line with the steps
 }
 
+std::string with_histogram(int step, const std::string& histogram) {
+  return "{\"step\":" + std::to_string(step) +
+         ",\"activations\":[{\"layer\":\"2\",\"op\":\"relu\",\"mean\":1,\"histogram\":" + histogram + "}]}\n";
+}
+
+TEST_F(Report, HistogramsByStep) {
+  const std::string first = "{\"low\":-1,\"high\":3.5,\"counts\":[4,0,2]}",
+                    second = "{\"low\":0,\"high\":0,\"counts\":[6,0,0]}";
+  std::string lines = with_histogram(1, first);
+  for (int i = 2; i <= 4001; ++i)  // few have one, and those are not thinned
+    lines += i == 2222 ? with_histogram(i, second) : "{\"step\":" + std::to_string(i) + "}\n";
+  const std::string run = write("run/steps.jsonl", lines);
+  const Json steps = json(run)["runs"][0]["steps"];
+  EXPECT_LE(steps["step"].size(), 1502u);
+  const Json wanted = Json::parse("[{\"step\":1," + first.substr(1) + ",{\"step\":2222," + second.substr(1) + "]");
+  EXPECT_EQ(steps["histograms"], (Json{{"2 relu", wanted}}));
+  EXPECT_HAS(to_html({.paths = {run}}), "\"histograms\":{\"2 relu\":[{\"step\":1,\"low\":-1,");
+  const std::string events = content(write_events({.paths = {run}}, (root_ / "events").string()).at(0));
+  EXPECT_HAS(events, tf_record(histogram_event(0, 1, "activation/2 relu", {-1, 3.5, {4, 0, 2}})));
+  EXPECT_HAS(events, tf_record(histogram_event(0, 2222, "activation/2 relu", {0, 0, {6, 0, 0}})));
+}
+
 TEST_F(Report, RunThatGoesOnIsReadWhereItIsWritten) {
   write("run/.unfinished-x/findings.jsonl",
         "{\"severity\":\"note\",\"rule\":\"r\",\"layer\":\"1\",\"text\":\"t\",\"step\":3}\n");
@@ -117,6 +139,12 @@ TEST_F(Report, BadInputIsNamedWithFileAndLine) {
   EXPECT_HAS(refusal(write("e/steps.jsonl", "{\"step\":1,\"activations\":[1]}\n")), "steps.jsonl:1: expected 'layer'");
   EXPECT_HAS(refusal(write("f/steps.jsonl", "{\"step\":1,\"parameters\":{\"w\":3}}\n")),
              "steps.jsonl:1: expected an object");
+  for (const char* bad : {"[]",
+                          "{\"low\":0,\"high\":1,\"counts\":[-1]}",
+                          "{\"low\":0,\"high\":1,\"counts\":[]}",
+                          "{\"counts\":[1]}",
+                          "{\"low\":1,\"high\":0,\"counts\":[1]}"})
+    EXPECT_HAS(refusal(write("j/steps.jsonl", with_histogram(1, bad))), "steps.jsonl:1: expected a histogram with");
   EXPECT_HAS(refusal(write("g/x.txt", "hello\n") + "/x.txt"), "x.txt:1: expected an object of JSON");
   EXPECT_HAS(refusal(write("h/x.txt", "{}\n") + "/x.txt"), "another file");
   EXPECT_HAS(refusal(write("i/s", "{\"gradus_search\":1}\n{\"trial\":0}\n") + "/s"),
@@ -281,6 +309,22 @@ TEST(Events, ScalarOnTheWire) {
       "\x15\0\0\0\x40",
       27);
   EXPECT_EQ(scalar_event(1.5, 300, "loss", 2), wanted);
+}
+
+// histo { 09 min; 11 max; 19 num 3; 21 sum 1·0.5 + 2·1.5; 29 squares; 32 10 limits 1, 2; 3a 10 buckets 1, 2 }.
+TEST(Events, HistogramOnTheWire) {
+  const auto real = [](double v) { return std::string(reinterpret_cast<const char*>(&v), 8); };
+  const std::string histogram = "\x09" + real(0) + "\x11" + real(2) + "\x19" + real(3) + "\x21" + real(3.5) + "\x29" +
+                                real(4.75) + "\x32\x10" + real(1) + real(2) + "\x3a\x10" + real(1) + real(2);
+  ASSERT_EQ(histogram.size(), 81u);
+  const std::string wanted = "\x09" + real(1.5) +
+                             "\x10\xac\x02"
+                             "\x2a\x58\x0a\x56"
+                             "\x0a\x01h"
+                             "\x2a\x51" +
+                             histogram;
+  EXPECT_EQ(histogram_event(1.5, 300, "h", {0, 2, {1, 2}}), wanted);
+  EXPECT_EQ(histogram_event(0, 1, "h", {3, 3, {4, 0, 0}}), histogram_event(0, 1, "h", {2.5, 3.5, {4}}));
 }
 
 // The first record of every file that TensorBoard's own writer makes: its header's CRC is known.

@@ -14,10 +14,10 @@ addEventListener('load', () => setTimeout(() => {
     note(`walk: ${error.stack}`);
   }
   document.documentElement.dataset.wrong = wrong.join('\n');
-  document.documentElement.dataset.done = `${seenCharts} charts, ${innerWidth} px`;
+  document.documentElement.dataset.done = `${seenCharts} charts, ${seenMaps} heat maps, ${innerWidth} px`;
 }, 300));
 
-let seenCharts = 0;
+let seenCharts = 0, seenMaps = 0;
 const tabs = () => [...document.querySelectorAll('nav [role=tab]')];
 const press = (element, key) => element.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true, cancelable: true}));
 
@@ -41,6 +41,31 @@ function checkCharts(where) {
     }
   }
 }
+// A heat map draws if each of its columns does, in the accent's one hue and several strengths; numbers stand beside it.
+function checkMaps(where) {
+  for (const map of document.querySelectorAll('.heat')) {
+    ++seenMaps;
+    const canvas = map.querySelector('canvas'), label = canvas.getAttribute('aria-label'), {width, height} = canvas, box = canvas.getBoundingClientRect();
+    if (!/^Values of .+ by step: from .+ at step 1, from .+ at step [\d,]+$/.test(label)) note(`${where}: a heat map is called ${label}`);
+    if (!map.closest('.card').querySelector('h2').textContent.match(/\w+ \w+ share/)) note(`${where}: ${label} has no title`);
+    if (box.width < 200 || box.height < 150) note(`${where}: ${label} is ${box.width} × ${box.height}`);
+    const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data, empty = new Set(Array(width).keys()), strengths = new Set();
+    for (let i = 0; i < pixels.length; i += 4) {
+      if (pixels[i + 3] > 0) empty.delete(i / 4 % width);
+      strengths.add(pixels[i + 3]);
+      if (pixels[i + 3] === 255 && '#' + [0, 1, 2].map(c => pixels[i + c].toString(16).padStart(2, '0')).join('') !== css('--accent')) return note(`${where}: ${label} is of another colour`);
+    }
+    if (empty.size) note(`${where}: ${label} has ${empty.size} empty columns`);
+    if (strengths.size < 5 || !strengths.has(255)) note(`${where}: ${label} has ${strengths.size} strengths`);
+    for (const axis of map.querySelectorAll('.values, .steps')) {
+      const numbers = [...axis.children].map(s => s.getBoundingClientRect());
+      if (numbers.length < 2) note(`${where}: ${label} has ${numbers.length} ${axis.className}`);
+      const meet = (a, b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+      if (numbers.some((a, i) => numbers.some((b, j) => i < j && meet(a, b)))) note(`${where}: ${axis.className} of ${label} overlap`);
+      if (numbers.some(a => a.right > innerWidth || a.left < 0)) note(`${where}: ${axis.className} of ${label} leave the window`);
+    }
+  }
+}
 function checkWidth(where) {
   if (document.documentElement.scrollWidth > innerWidth) note(`${where}: ${document.documentElement.scrollWidth} px wide in ${innerWidth}`);
   for (const box of document.querySelectorAll('.card'))
@@ -52,6 +77,7 @@ function checkViews(where) {
     if (tab.getAttribute('aria-selected') !== 'true') note(`${where}: ${tab.textContent} is not selected`);
     if (document.querySelectorAll('main .card').length === 0) note(`${where}: ${tab.textContent} is empty`);
     checkCharts(`${where}, ${tab.textContent}`);
+    checkMaps(`${where}, ${tab.textContent}`);
     checkWidth(`${where}, ${tab.textContent}`);
     for (const canvas of document.querySelectorAll('.images canvas'))
       if (new Set(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data).size < 3) note(`${where}: an image is blank`);
@@ -108,5 +134,6 @@ function walk() {
   checkGraph();
   checkFindings();
   checkTheme();
+  if (seenMaps === 0) note('no heat map');
   if (performance.getEntriesByType('resource').length > 0) note(`requests: ${performance.getEntriesByType('resource').map(e => e.name)}`);
 }

@@ -438,6 +438,8 @@ void Babysitter::Impl::write_pending() {
   for (const ActivationSeen& a : seen.activations) {
     list.push_back({{"layer", a.layer}, {"op", a.op}, {"mean", a.mean}, {"std", a.std}});
     if (!a.is_product && a.samples > 0) list.back().update({{"dead", a.dead}, {"saturated", a.saturated}});
+    if (const Histogram& h = a.histogram; !h.counts.empty())
+      list.back()["histogram"] = {{"low", h.low}, {"high", h.high}, {"counts", h.counts}};
   }
   step_lines.write(line.dump(-1, ' ', false, Json::error_handler_t::replace));
 }

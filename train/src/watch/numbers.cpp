@@ -29,6 +29,17 @@ double square(double v) { return v * v; }
 
 constexpr std::int64_t kPart = 1 << 14;
 
+constexpr std::int64_t kBins = 30;
+constexpr std::int64_t kMostSeen = 1 << 16;  // elements a histogram looks at
+
+/// A step through n elements that looks at no more than kMostSeen, and at every unit or channel alike: without a
+/// common divisor, it does not keep to the columns of a matrix.
+std::int64_t stride_of(std::int64_t n) {
+  std::int64_t stride = (n + kMostSeen - 1) / kMostSeen;
+  while (std::gcd(stride, n) > 1) ++stride;
+  return stride;
+}
+
 struct Sums {
   double first = 0, second = 0;
 };
@@ -90,6 +101,29 @@ Moments moments(const Tensor& x) {
     for (const Sums& part : parts) all = {all.first + part.first, all.second + part.second};
     const double mean = all.first / static_cast<double>(n);
     return Moments{origin + mean, std::sqrt(std::max(all.second / static_cast<double>(n) - mean * mean, 0.0))};
+  });
+}
+
+Histogram histogram(const Tensor& x) {
+  if (x.numel() == 0) return {};
+  const Tensor dense = contiguous(x);
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    const T* const p = dense.data<T>();
+    const std::int64_t n = dense.numel(), stride = stride_of(n);
+    std::vector<T> values;
+    values.reserve(static_cast<std::size_t>((n + stride - 1) / stride));
+    for (std::int64_t i = 0; i < n; i += stride)
+      if (std::isfinite(p[i])) values.push_back(p[i]);
+    if (values.empty()) return Histogram{};
+    const auto [low, high] = std::minmax_element(values.begin(), values.end());
+    Histogram result{static_cast<double>(*low), static_cast<double>(*high), std::vector<std::int64_t>(kBins)};
+    // In halves, as the whole width may overflow.
+    const double origin = result.low / 2, width = result.high / 2 - origin;
+    for (const T v : values) {
+      const double place = width > 0 ? (static_cast<double>(v) / 2 - origin) / width * kBins : 0;
+      ++result.counts[std::min<std::size_t>(static_cast<std::size_t>(place), kBins - 1)];
+    }
+    return result;
   });
 }
 

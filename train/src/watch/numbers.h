@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gradus/tensor/tensor.h"
+#include "gradus/train/rule.h"
 
 #include <cstdint>
 #include <vector>
@@ -20,6 +21,8 @@ struct Moments {
 };
 /// Over all elements.
 Moments moments(const Tensor& x);
+/// Of the finite elements, in 30 bins; of a large tensor at most 65536, evenly spaced, are looked at.
+Histogram histogram(const Tensor& x);
 /// E x^2.
 double mean_square(const Tensor& x);
 

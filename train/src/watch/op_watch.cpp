@@ -20,6 +20,7 @@ using gradus::detail::OpCall;
 constexpr std::int64_t kAlwaysLookedAt = 1024;
 // A window of units is over after so many sampled steps and rows.
 constexpr std::int64_t kWindowBatches = 5, kWindowRows = 128;
+constexpr double kHistogramGrowth = 1.3;  // of the step from one with histograms to the next
 
 bool is_one_of(std::string_view name, std::initializer_list<std::string_view> list) {
   return std::find(list.begin(), list.end(), name) != list.end();
@@ -92,6 +93,7 @@ void OpWatch::restart() {
   labels_of_ = nullptr;
   waited_ = worked_ = 0;
   forward_seen_ = false;
+  histogram_step_ = 0;
   counts_.assign(seen_.activations.size(), {});
   begin_step(true);
 }
@@ -142,7 +144,10 @@ void OpWatch::begin_forward() {
     step_began_ = Clock::now();
   }
   product_ = -1;
-  if (sampled_) find_leaves();
+  if (sampled_) {
+    find_leaves();
+    begin_histograms();
+  }
   const auto is_on = [](const nn::NamedModule& named) { return named.module.is_training(); };
   const auto on = std::find_if(modes_.begin(), modes_.end(), is_on);
   const auto off = std::find_if_not(modes_.begin(), modes_.end(), is_on);
@@ -150,6 +155,15 @@ void OpWatch::begin_forward() {
   if (on != modes_.end()) seen_.train_layer = on->name;
   if (off != modes_.end()) seen_.eval_layer = off->name;
   seen_.eval_steps = off == modes_.end() || on != modes_.end() ? 0 : seen_.eval_steps + 1;
+}
+
+void OpWatch::begin_histograms() {
+  const std::int64_t step = seen_.step + 1;
+  // A step may be seen twice: by `check`, too.
+  histograms_ =
+      step == histogram_step_ || static_cast<double>(step) >= kHistogramGrowth * static_cast<double>(histogram_step_);
+  if (histograms_) histogram_step_ = step;
+  for (ActivationSeen& a : seen_.activations) a.histogram = {};
 }
 
 void OpWatch::see_forward(const OpCall& call) {
@@ -228,6 +242,13 @@ ActivationSeen& OpWatch::activation(const OpCall& call, bool is_product) {
   return seen_.activations.back();
 }
 
+void OpWatch::see_values(ActivationSeen& entry, const Tensor& y) const {
+  const Moments found = moments(y);
+  entry.mean = found.mean;
+  entry.std = found.std;
+  if (histograms_) entry.histogram = histogram(y);
+}
+
 void OpWatch::see_product(const OpCall& call, std::size_t weight) {
   // Behind layers that are frozen it is a layer that stands first here, not the data.
   const bool frozen = std::any_of(seen_.parameters.begin(), seen_.parameters.end(), [](auto& p) { return p.frozen; });
@@ -239,13 +260,11 @@ void OpWatch::see_product(const OpCall& call, std::size_t weight) {
   convolved_ = std::string_view(call.op.info.name) != "linear" && call.outputs[0].rank() >= 3;
   ActivationSeen& entry = activation(call, true);
   const Tensor& y = call.outputs[0];
-  const Moments found = moments(y);
-  entry.mean = found.mean;
-  entry.std = found.std;
+  see_values(entry, y);
   entry.units = y.rank() == 0 ? 1 : y.size(convolved_ ? 1 : y.rank() - 1);
   entry.rows = y.rank() == 0 ? 1 : y.size(0);
   if (entry.first_std >= 0) return;
-  entry.first_std = found.std;
+  entry.first_std = entry.std;
   entry.follows_linear = follows_linear(*call.inputs[0], parameters_[weight].parameter);
 }
 
@@ -266,10 +285,8 @@ void OpWatch::see_bend(const Bend& bend, const OpCall& call) {
   UnitCounts& count = counts_[static_cast<std::size_t>(&entry - seen_.activations.data())];
   const Tensor& y = call.outputs[0];
   count.add(bend, y, convolved_);
-  const Moments found = moments(y);
-  entry.mean = found.mean;
-  entry.std = found.std;
-  if (entry.first_std < 0) entry.first_std = found.std;
+  see_values(entry, y);
+  if (entry.first_std < 0) entry.first_std = entry.std;
   if (count.batches() >= kWindowBatches) publish(entry, count);
 }
 

@@ -47,12 +47,15 @@ class OpWatch final : public gradus::detail::OpWatch {
   void find_leaves();
   bool uses_leaf(const gradus::detail::OpCall& call) const;
   void begin_forward();
+  /// Whether the sampled step that begins has histograms; those of the last are gone.
+  void begin_histograms();
   void see_forward(const gradus::detail::OpCall& call);
   void see_rule(const gradus::detail::OpCall& call);
   void see_evaluation();
   void look(const gradus::detail::OpCall& call);
   /// The parameter that is a factor of the op's product, or -1.
   int use_parameters(const gradus::detail::OpCall& call);
+  void see_values(ActivationSeen& entry, const Tensor& y) const;
   void see_product(const gradus::detail::OpCall& call, std::size_t weight);
   void see_bend(const Bend& bend, const gradus::detail::OpCall& call);
   /// A window of units is over, if there are enough rows in it.
@@ -67,7 +70,8 @@ class OpWatch final : public gradus::detail::OpWatch {
   std::unordered_map<const Node*, std::size_t> by_leaf_;
   Measurements& seen_;
   std::vector<UnitCounts> counts_;  // one for each of seen_.activations
-  bool asleep_ = false, sampled_ = true;
+  bool asleep_ = false, sampled_ = true, histograms_ = false;
+  std::int64_t histogram_step_ = 0;  // the last that had some
   bool forward_seen_ = false, backward_seen_ = false, forward_in_training_ = false, evaluation_seen_ = false;
   int depth_ = 0;
   int product_ = -1;  // the parameter of the last product

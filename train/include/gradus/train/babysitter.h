@@ -50,7 +50,10 @@ struct BabysitterOptions {
 /// bit with and without it.
 ///   files     in the folder, if there is one: findings.jsonl, a line a finding; steps.jsonl, a line for each
 ///             sampled step: epoch, step, loss, lr, norms of weight, gradient and update of each parameter, and of
-///             the activations mean, deviation, dead and saturated shares. Each line is written whole, at once
+///             the activations mean, deviation, dead and saturated shares; in the first, and then
+///             whenever the step is 1.3 times the last that had them, also a histogram of the finite values: "low",
+///             "high", 30 "counts", of a result of more than 65536 elements from evenly spaced ones. Each line is
+///             written whole, at once
 ///   errors    ArgumentError for `every` below 1 or a threshold of no rule; IoError if a file can't be written
 class Babysitter : public Observer {
  public:

@@ -40,6 +40,12 @@ struct ParameterSeen {
   double log_gradient() const;
 };
 
+/// How many values lie in equal parts of low … high; without counts there is none.
+struct Histogram {
+  double low = 0, high = 0;  // the least and the largest
+  std::vector<std::int64_t> counts = {};
+};
+
 /// The results of an op of a layer: of a product with weights, or of a nonlinearity.
 struct ActivationSeen {
   std::string layer = {}, op = {};
@@ -53,6 +59,7 @@ struct ActivationSeen {
   double saturated = 0;         // the share of elements where the nonlinearity is flat, mean of the last samples
   std::int64_t samples = 0;     // that `dead` and `saturated` are of
   bool follows_linear = false;  // nothing bends between it and the product before, which has no narrower width
+  Histogram histogram = {};     // of the last sampled step, if it is one of the few that have them
 };
 
 /// A batch normalisation, after an epoch.
