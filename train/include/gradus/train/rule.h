@@ -98,6 +98,15 @@ struct DataSeen {
   double target_std = -1;  // of floating targets
 };
 
+/// An op that is none of the library's, whose rule `check` compared with differences of its values.
+struct OwnOpSeen {
+  std::string op = {}, layer = {};
+  CallSite site = {};
+  double error = 0;                  // relative, where it is least of several points
+  std::string entry = {};            // "d result[1, 2] / d input 0[1, 2]", the derivative that is furthest off
+  double analytic = 0, numeric = 0;  // by the rule, by differences
+};
+
 /// A stretch of steps on the loss curve.
 struct CurvePoint {
   std::int64_t steps = 0;
@@ -120,6 +129,7 @@ struct Measurements {
   LossSeen loss_op = {};
   InputsSeen inputs = {};
   DataSeen data = {};
+  std::vector<OwnOpSeen> own_ops = {};
   bool drops_out = false;            // a layer that drops values is in the model
   std::int64_t stale_gradients = 0;  // backward passes that found the gradients of the step before
   std::int64_t eval_steps = 0;       // steps in a row with layers in evaluation mode
