@@ -5,6 +5,7 @@
 #include "gradus/train/rule.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,7 +30,8 @@ class OwnCall {
   /// The differentiable results, given the inputs that a gradient reached.
   std::vector<Tensor> again(std::span<const Tensor> reached) const;
   bool gives_the_same() const;
-  bool is_flat(std::span<const Tensor> at) const;
+  std::vector<double> values(std::span<const Tensor> at, double step) const;
+  bool has_slope(std::span<const Tensor> at, double error) const;
   gradus::Report check(std::span<const Tensor> at, double rtol, std::int64_t entries) const;
   std::string name_of(const gradus::Report::Entry& entry) const;
 
