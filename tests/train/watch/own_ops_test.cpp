@@ -10,6 +10,7 @@
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/index.h"
 #include "gradus/ops/lambda.h"
+#include "gradus/ops/linalg.h"
 #include "gradus/ops/loss.h"
 #include "gradus/ops/random.h"
 #include "gradus/ops/reduce.h"
@@ -289,6 +290,26 @@ TEST(OwnOps, WhatNoGradientReachesIsHeld) {
   const Result wrong = check([&](const Tensor& x) { return scaled(1.5)(full(x.shape(), 2), x); });
   ASSERT_EQ(wrong.findings.size(), 1U);
   EXPECT_NE(wrong.findings[0].text.find("/ d input 1["), std::string::npos) << wrong.findings[0].text;
+}
+
+/// Of many numbers it is said for which input the rule is wrong.
+TEST(OwnOps, ManyWeights) {
+  Generator g(1);
+  const Parameter w(normal({12, 1200}, 0, 0.3, float32, g));
+  const auto product = [&](double by) {
+    const auto op = make_op(
+        "product",
+        [](const Tensor& x, const Tensor& v) { return matmul(x, v); },
+        [=](const Pullback& p) -> Cotangents {
+          return {matmul(p.g, transpose(p.in(1), 0, 1)), by * matmul(transpose(p.in(0), 0, 1), p.g)};
+        });
+    return [=, &w](const Tensor& x) { return matmul(op(x, w), transpose(w, 0, 1)); };
+  };
+  expect_right(product(1), "product");
+  const Result wrong = check(product(1.05));
+  ASSERT_EQ(wrong.findings.size(), 1U);
+  EXPECT_NE(wrong.findings[0].text.find("/ d input 1 along a random direction is"), std::string::npos)
+      << wrong.findings[0].text;
 }
 
 TEST(OwnOps, ListsAndSeveralResults) {

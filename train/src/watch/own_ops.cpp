@@ -164,14 +164,24 @@ gradus::Report OwnCall::check(std::span<const Tensor> at, double rtol, std::int6
       [this](std::span<const Tensor> xs) { return again(xs); }, at, {.rtol = rtol, .entries = entries}, site_);
 }
 
-/// gradcheck numbers only the inputs that it moves.
-std::string OwnCall::name_of(const gradus::Report::Entry& entry) const {
-  if (entry.input < 0 || inputs_.size() == 1) return entry.name;
-  const std::size_t input = reached_[static_cast<std::size_t>(entry.input)];
-  return fmt::format("{} / d input {}{}",
+/// The same for one of the inputs that a gradient reached, more closely.
+gradus::Report OwnCall::check_input(std::span<const Tensor> at, std::size_t k, double rtol) const {
+  std::vector<Tensor> all(at.begin(), at.end());
+  const auto f = [&](std::span<const Tensor> xs) {
+    all[k] = xs[0];
+    return again(all);
+  };
+  return gradcheck(f, {&at[k], 1}, {.rtol = rtol, .entries = kMost}, site_);
+}
+
+/// By the op's inputs: gradcheck numbers only those that it moves.
+std::string OwnCall::name_of(const gradus::Report::Entry& entry, std::size_t input) const {
+  return fmt::format("{} / d input{}{}",
                      entry.name.substr(0, entry.name.find(" / d ")),
-                     input,
-                     entry.input_at.rank() == 0 ? "" : to_string(entry.input_at));
+                     inputs_.size() == 1 ? "" : fmt::format(" {}", input),
+                     entry.input < 0              ? " along a random direction"
+                     : entry.input_at.rank() == 0 ? ""
+                                                  : to_string(entry.input_at));
 }
 
 bool OwnCall::compare(double rtol, OwnOpSeen& seen) const {
@@ -188,14 +198,20 @@ bool OwnCall::compare(double rtol, OwnOpSeen& seen) const {
     if (verdict(report) == Verdict::unclear) return false;
     least = std::min(least, report.max_relative_error);
   }
-  if (verdict(report) == Verdict::wrong) {
+  std::string entry;
+  if (verdict(report) == Verdict::wrong) {  // say where
     if (!has_slope(at, least)) return false;
-    if (report.worst.input < 0 || report.worst.output < 0)
-      if (gradus::Report closer = check(at, rtol, kMost); verdict(closer) == Verdict::wrong) report = std::move(closer);
+    double most = 0;
+    for (std::size_t k = 0; k < at.size(); ++k) {
+      gradus::Report closer = check_input(at, k, rtol);
+      if (verdict(closer) != Verdict::wrong || closer.max_relative_error <= most) continue;
+      most = closer.max_relative_error;
+      report = std::move(closer);
+      entry = name_of(report.worst, reached_[k]);
+    }
   }
-  seen = {.op = op_->info.name, .layer = layer_, .site = site_};
-  seen.error = std::min(least, report.max_relative_error);
-  seen.entry = name_of(report.worst);
+  seen = {.op = op_->info.name, .layer = layer_, .site = site_, .error = report.max_relative_error};
+  seen.entry = entry.empty() ? report.worst.name : entry;
   seen.analytic = report.worst.analytic;
   seen.numeric = report.worst.numeric;
   return true;

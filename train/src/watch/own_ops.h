@@ -33,7 +33,8 @@ class OwnCall {
   std::vector<double> values(std::span<const Tensor> at, double step) const;
   bool has_slope(std::span<const Tensor> at, double error) const;
   gradus::Report check(std::span<const Tensor> at, double rtol, std::int64_t entries) const;
-  std::string name_of(const gradus::Report::Entry& entry) const;
+  gradus::Report check_input(std::span<const Tensor> at, std::size_t k, double rtol) const;
+  std::string name_of(const gradus::Report::Entry& entry, std::size_t input) const;
 
   const OpClass* op_;
   std::shared_ptr<const void> attributes_;

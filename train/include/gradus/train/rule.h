@@ -102,7 +102,7 @@ struct DataSeen {
 struct OwnOpSeen {
   std::string op = {}, layer = {};
   CallSite site = {};
-  double error = 0;                  // relative, where it is least of several points
+  double error = 0;                  // relative
   std::string entry = {};            // "d result[1, 2] / d input 0[1, 2]", the derivative that is furthest off
   double analytic = 0, numeric = 0;  // by the rule, by differences
 };
