@@ -39,6 +39,7 @@ M healthy();
 std::vector<Row> rows_of_inputs();
 std::vector<Row> rows_of_data();
 std::vector<Row> rows_of_start();
+std::vector<Row> rows_of_ops();
 std::vector<Row> rows_of_loss();
 std::vector<Row> rows_of_steps();
 std::vector<Row> rows_of_layers();

@@ -57,6 +57,7 @@ std::vector<Row> all_rows() {
   for (const auto part : {rows_of_inputs,
                           rows_of_data,
                           rows_of_start,
+                          rows_of_ops,
                           rows_of_loss,
                           rows_of_steps,
                           rows_of_layers,

@@ -35,6 +35,7 @@ struct Babysitter::Impl {
   void look_at_data(const data::Splits& data, const data::Transform& transform, CallSite site);
   void look_at_start(const Tensor& loss);
   void learn_by_heart(const std::function<Tensor()>& loss_of, std::int64_t rows);
+  void look_at_own_ops(const std::function<Tensor()>& loss_of);
 
   /// Asks the rules of one kind.
   void judge(Moment when);

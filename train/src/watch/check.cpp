@@ -5,6 +5,7 @@
 #include "watch/inputs.h"
 #include "watch/kept.h"
 #include "watch/numbers.h"
+#include "watch/own_ops.h"
 
 #include "gradus/autograd/backward.h"
 #include "gradus/graph/recording.h"
@@ -13,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string_view>
 #include <unordered_set>
 
@@ -23,6 +25,7 @@ namespace {
 
 // Rows that are enough to tell the scale of inputs, and those of the batch that goes through the model.
 constexpr std::int64_t kScaleRows = 4096, kBatchRows = 256;
+constexpr std::int64_t kOpRows = 4;  // on which own ops are tried
 
 /// The bytes of row i of contiguous inputs.
 std::string_view row_bytes(const Tensor& inputs, std::int64_t i) {
@@ -128,6 +131,7 @@ const std::vector<Finding>& Babysitter::check(const data::Splits& data,
       const data::Batch few = some_rows(data.train, my.options.heart_rows, transform, site);
       my.learn_by_heart([&] { return loss_of(few); }, few.inputs.size(0));
     }
+    my.look_at_own_ops([&] { return loss_of(some_rows(data.train, kOpRows, transform, site)); });
   }
   for (const Moment when : {Moment::check, Moment::first, Moment::step, Moment::epoch}) my.judge(when);
   return my.findings;
@@ -177,6 +181,18 @@ void Babysitter::Impl::learn_by_heart(const std::function<Tensor()>& loss_of, st
     seen.data.heart_last = last;
     if (last < 0.2 * first) break;
   }
+}
+
+void Babysitter::Impl::look_at_own_ops(const std::function<Tensor()>& loss_of) {
+  seen.own_ops.clear();
+  const double limit = threshold(rule("op-gradient"));
+  if (std::isinf(limit)) return;
+  OwnOps watch_own;
+  try {
+    loss_of();
+  } catch (const Error&) {  // so few rows are too few for it: those seen so far are tried
+  }
+  seen.own_ops = compare(watch_own.calls(), limit);
 }
 
 }  // namespace gradus::train

@@ -10,7 +10,7 @@ const std::vector<Rule>& built_in_rules() {
   static const std::vector<Rule> all = [] {
     std::vector<Rule> list;
     for (const auto part :
-         {rules_of_data, rules_of_start, rules_of_loss, rules_of_layers, rules_of_use, rules_of_epochs}) {
+         {rules_of_data, rules_of_start, rules_of_ops, rules_of_loss, rules_of_layers, rules_of_use, rules_of_epochs}) {
       std::vector<Rule> some = part();
       list.insert(list.end(), std::make_move_iterator(some.begin()), std::make_move_iterator(some.end()));
     }

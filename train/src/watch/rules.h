@@ -9,6 +9,7 @@ namespace gradus::train {
 
 std::vector<Rule> rules_of_data();
 std::vector<Rule> rules_of_start();
+std::vector<Rule> rules_of_ops();
 std::vector<Rule> rules_of_loss();
 std::vector<Rule> rules_of_layers();
 std::vector<Rule> rules_of_use();

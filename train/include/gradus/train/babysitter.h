@@ -63,7 +63,8 @@ class Babysitter : public Observer {
   Babysitter(const Babysitter&) = delete;
   Babysitter& operator=(const Babysitter&) = delete;
 
-  /// Looks at data and model before training: the rules marked "before training" in docs/findings.md. Weights,
+  /// Looks at data and model before training: the rules marked "before training" in docs/findings.md. Also checks the
+  /// gradients of ops of one's own that the model and the loss use, each alone, on the inputs of 4 rows. Weights,
   /// buffers, modes and the default generator are afterwards as before, to the last bit.
   ///   errors    ArgumentError for a model that is not called with one tensor, or without rows; what the model's
   ///             forward and the loss throw

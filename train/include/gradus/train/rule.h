@@ -104,6 +104,15 @@ struct DataSeen {
   std::int64_t heart_rows = 0;
 };
 
+/// An op that is none of the library's, whose rule `check` compared with differences of its values.
+struct OwnOpSeen {
+  std::string op = {}, layer = {};
+  CallSite site = {};
+  double error = 0;                  // relative
+  std::string entry = {};            // "d result[1, 2] / d input 0[1, 2]", the derivative that is furthest off
+  double analytic = 0, numeric = 0;  // by the rule, by differences
+};
+
 /// A stretch of steps on the loss curve.
 struct CurvePoint {
   std::int64_t steps = 0;
@@ -129,6 +138,7 @@ struct Measurements {
   LossSeen loss_op = {};
   InputsSeen inputs = {};
   DataSeen data = {};
+  std::vector<OwnOpSeen> own_ops = {};
   std::int64_t stale_gradients = 0;  // backward passes that found the gradients of the step before
   std::int64_t eval_steps = 0;       // steps in a row with layers in evaluation mode
   std::string eval_layer = {}, train_layer = {};
