@@ -44,12 +44,13 @@ function curves() {
   byEpoch('Loss', 'loss');
   byEpoch('Accuracy', 'accuracy');
   byEpoch('R²', 'r2');
-  const byStep = (title, key, log) => {
+  const byStep = (title, key, log, about = 'by step') => {
     const series = runs.map((run, i) => ({name: run.name, points: points(steps(run), run.steps[key]), colour: colour(i)})).filter(s => s.points.some(p => p.y !== null));
-    if (series.length) cards.push(chartCard(title, 'by step', series, {x: 'step', log, choice: true}));
+    if (series.length) cards.push(chartCard(title, about, series, {x: 'step', log, choice: true}));
   };
   byStep('Loss of batches', 'loss', false);
   byStep('Learning rate', 'lr', false);
+  byStep('Gradient noise scale', 'noise_scale', true, 'rows; a batch of about as many is well chosen');
   return cards;
 }
 

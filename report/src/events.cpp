@@ -76,7 +76,8 @@ std::string events_of(const Json& run) {
     if (name != "epoch") add(file, "epoch/" + name, run["epochs"]["epoch"], values);
   const Json& steps = run["steps"];
   if (!steps.contains("step")) return file;
-  for (const char* name : {"loss", "lr"}) add(file, fmt::format("step/{}", name), steps["step"], steps[name]);
+  for (const char* name : {"loss", "lr", "noise_scale"})
+    add(file, fmt::format("step/{}", name), steps["step"], steps[name]);
   for (const auto& [name, of] : steps["parameters"].items())
     for (const auto& [what, values] : of.items()) add(file, fmt::format("{}/{}", what, name), steps["step"], values);
   for (const auto& [name, of] : steps["activations"].items())

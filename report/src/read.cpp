@@ -17,6 +17,7 @@ namespace fs = std::filesystem;
 using gradus::detail::fail;
 
 constexpr std::size_t kMostPoints = 1500;  // of a curve
+constexpr const char* kStepKeys[] = {"step", "epoch", "loss", "lr", "batch", "noise_scale"};
 constexpr const char* kRunFiles[] = {"config.json", "metrics.jsonl", "summary.json", "steps.jsonl", "findings.jsonl"};
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
@@ -66,7 +67,8 @@ Json histogram(const Json& given, const Json& step, const std::string& where) {
 /// One list for each quantity, as long as there are steps, with null where a step does not have it;
 /// histograms, which few steps have, each with its step.
 Json columns(const std::vector<Json>& lines, const std::string& path) {
-  Json steps{{"step", Json::array()}, {"epoch", Json::array()}, {"loss", Json::array()}, {"lr", Json::array()}};
+  Json steps = Json::object();
+  for (const char* key : kStepKeys) steps[key] = Json::array();
   Json parameters = Json::object(), activations = Json::object(), histograms = Json::object();
   const auto put = [&](Json& column, std::size_t at, Json value) {
     if (column.is_null()) column = Json::array();
@@ -75,7 +77,7 @@ Json columns(const std::vector<Json>& lines, const std::string& path) {
   };
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string where = fmt::format("{}:{}", path, i + 1);
-    for (const char* key : {"step", "epoch", "loss", "lr"}) steps[key].push_back(number(lines[i], key, where));
+    for (const char* key : kStepKeys) steps[key].push_back(number(lines[i], key, where));
     const Json empty = Json::object(), none = Json::array();
     const Json& of = lines[i].contains("parameters") ? lines[i]["parameters"] : empty;
     if (!of.is_object()) fail<IoError>("report", where + ": expected 'parameters' to be an object");

@@ -69,7 +69,7 @@ TEST_F(Report, CurvesByEpochAndStep) {
         "{\"epoch\":1,\"train_loss\":2.5,\"train_accuracy\":0.25}\n{\"epoch\":2,\"train_loss\":1.5}\n");
   const std::string run = write("run/steps.jsonl",
                                 "{\"epoch\":1,\"step\":1,\"loss\":3,\"lr\":0.1,\"parameters\":{}}\n"
-                                "{\"epoch\":1,\"step\":5,\"loss\":null,\"lr\":0.1,\"parameters\":"
+                                "{\"epoch\":1,\"step\":5,\"loss\":null,\"lr\":0.1,\"noise_scale\":70.5,\"parameters\":"
                                 "{\"w\":{\"weight\":2,\"gradient\":4,\"update\":0.5}}}\n"
                                 "{\"epoch\":2,\"step\":");  // torn: a run that goes on
   const Json of = json(run)["runs"][0];
@@ -79,6 +79,7 @@ TEST_F(Report, CurvesByEpochAndStep) {
   EXPECT_EQ(of["epochs"]["train_accuracy"], Json({0.25, nullptr}));
   EXPECT_EQ(of["steps"]["step"], Json({1, 5}));
   EXPECT_EQ(of["steps"]["loss"], Json({3, nullptr}));
+  EXPECT_EQ(of["steps"]["noise_scale"], Json({nullptr, 70.5}));
   EXPECT_EQ(of["steps"]["parameters"]["w"]["gradient"], Json({nullptr, 4}));  // in line with the steps
 }
 

@@ -14,8 +14,8 @@ namespace gradus::report {
 struct Subjects {
   /// Folders of runs (train::fit), ended or going on, and journals of searches (train::Search).
   std::vector<std::string> paths = {};
-  /// The rows that the run in a folder was scored on, raw; for the confusion matrix, the worst rows and the activations.
-  /// None if they can't be had.
+  /// The rows that the run in a folder was scored on, raw; for the confusion matrix, the worst rows and the
+  /// activations. None if they can't be had.
   std::function<data::Dataset(const std::string& folder)> rows = {};
 };
 
