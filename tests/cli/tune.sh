@@ -29,21 +29,31 @@ head -c $(($(wc -c <before.jsonl) / 2)) before.jsonl >trials.jsonl
 gradus tune "${data[@]}" "${search[@]}" --trials 12 --fine 4 --journal trials.jsonl --threads 1 >again || fail "going on"
 [[ $(wc -l <trials.jsonl) == 17 ]] || fail "going on: $(cat trials.jsonl)"
 
-# Killed on the way.
-rm -f trials.jsonl
-"$GRADUS_BIN" tune "${data[@]}" --threads 1 "${search[@]}" --trials 30 --journal trials.jsonl --processes 2 >/dev/null 2>&1 </dev/null &
-child=$!
-for ((i = 0; i < 600; ++i)); do
-  [[ -e trials.jsonl && $(wc -l <trials.jsonl) -ge 4 ]] && break
-  sleep 0.02
+# Killed at 20 random moments: what a line of the journal holds is neither lost nor run twice.
+rm -f trials.jsonl && touch trials.jsonl
+long=("${data[@]}" --threads 1 "${search[@]}" --trials 300)
+kills=0
+for ((i = 0; i < 20; ++i)); do
+  whole=$(wc -l <trials.jsonl)
+  head -n "$whole" trials.jsonl >before.jsonl
+  "$GRADUS_BIN" tune "${long[@]}" --journal trials.jsonl --processes $((1 + i % 2)) >/dev/null 2>&1 </dev/null &
+  child=$!
+  # At any moment, or soon after a trial has ended.
+  for ((k = 0; i % 3 > 0 && k < 500; ++k)); do
+    [[ $(wc -l <trials.jsonl) -gt $whole ]] && break
+    sleep 0.005
+  done
+  sleep "0.0$((RANDOM % 60 + 10))"
+  kill -KILL $child 2>/dev/null && kills=$((kills + 1))
+  wait $child 2>/dev/null || true
+  cmp -s before.jsonl <(head -n "$whole" trials.jsonl) || fail "kill $i has changed lines of the journal"
 done
-kill -KILL $child
-wait $child 2>/dev/null || true
-gradus tune "${data[@]}" --threads 1 "${search[@]}" --trials 30 --journal trials.jsonl >again || fail "after a kill"
-[[ $(tail -n +2 trials.jsonl | sed 's/{"trial":\([0-9]*\),.*/\1/' | sort -n | uniq | wc -l) == 30 ]] || fail "not each trial once"
-[[ $(wc -l <trials.jsonl) == 31 ]] || fail "after a kill: $(wc -l <trials.jsonl) lines"
-gradus tune "${data[@]}" --threads 1 "${search[@]}" --trials 30 >whole || fail "a whole search"
-diff <(table whole) <(table again) || fail "other results after a kill"
+((kills >= 10)) || fail "killed $kills times only"
+gradus tune "${long[@]}" --journal trials.jsonl >again || fail "after $kills kills"
+[[ $(tail -n +2 trials.jsonl | sed 's/{"trial":\([0-9]*\),.*/\1/' | sort -n | uniq | wc -l) == 300 ]] || fail "not each trial once"
+[[ $(wc -l <trials.jsonl) == 301 ]] || fail "after $kills kills: $(wc -l <trials.jsonl) lines"
+gradus tune "${long[@]}" >whole || fail "a whole search"
+diff <(table whole) <(table again) || fail "other results after $kills kills"
 
 # Every method, words, folds, a number to predict.
 gradus tune "${data[@]}" --search "optimizer=adam|sgd" --search momentum=0..0.99 --method sobol --trials 8 >out || fail "sobol"
