@@ -24,6 +24,16 @@ if command -v rsvg-convert >/dev/null; then
   gradus report run --plots figures >/dev/null
   [[ $(head -c 4 figures/loss.png | tail -c 3) == PNG && $(head -c 4 figures/loss.svg) == "<svg" ]] || fail "--plots"
 fi
+# --open hands the page to the desktop, and keeps it where that fails.
+mkdir desktop
+printf '#!/bin/sh\necho "$1" >opened\n' >desktop/xdg-open && chmod +x desktop/xdg-open
+PATH="$PWD/desktop:$PATH" gradus report run --open -o shown.html >/dev/null || fail "--open"
+[[ $(cat opened) == *shown.html && -s $(cat opened) ]] || fail "--open has opened $(cat opened)"
+printf '#!/bin/sh\nexit 3\n' >desktop/xdg-open
+code=0
+PATH="$PWD/desktop:$PATH" gradus report run --open -o kept.html >/dev/null 2>err || code=$?
+[[ $code == 2 && -s kept.html ]] && grep -q "expected xdg-open to work on" err || fail "--open that fails: $code $(cat err)"
+
 gradus report --help | grep -q 'gradus report runs/latest' || fail "--help shows no example"
 
 printf '{"epoch":1' >torn

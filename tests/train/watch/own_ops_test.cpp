@@ -1,9 +1,13 @@
 #include "rule_table.h"
 
+#include "gradus/autograd/checkpoint.h"
 #include "gradus/data/generated.h"
 #include "gradus/graph/plain_op.h"
+#include "gradus/nn/attention.h"
 #include "gradus/nn/layers.h"
 #include "gradus/nn/loss.h"
+#include "gradus/nn/norm.h"
+#include "gradus/nn/recurrent.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -350,6 +354,22 @@ TEST(OwnOps, OfWhichNothingCanBeSaidAreLeftOut) {
   expect_left_out(
       make_op("other_in_double", [](const Tensor& x) { return x * (x.dtype() == float32 ? 2 : 3); }, passes));
   expect_left_out([](const Tensor& x) { return tanh(relu(x)); });  // the library's
+}
+
+/// Those that only layers and passes use, which the table of ops does not have.
+TEST(OwnOps, TheLibrarysAreNotMeant) {
+  Generator g(3);
+  const nn::LSTM lstm(4, 4, {}, g);
+  const nn::GRU gru(4, 4, {}, g);
+  const nn::RNN rnn(4, 4, {}, g);
+  const nn::MultiheadAttention attention(4, 2, {}, g);
+  const nn::LayerNorm norm({4});
+  expect_left_out([&](const Tensor& x) {
+    const Tensor steps = reshape(x, {-1, 3, 4});
+    const Tensor read = gru(lstm(steps).y).y + rnn(steps).y;
+    const Tensor seen = checkpoint([&](const Tensor& r) { return norm(attention(r, nn::AttentionMask()).y); }, read);
+    return reshape(seen, x.shape());
+  });
 }
 
 TEST(OwnOps, CanBeSwitchedOff) {
