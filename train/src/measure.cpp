@@ -47,6 +47,7 @@ Score Tally::score() const {
   if (rows_ == 0) return {};
   const auto n = static_cast<double>(rows_);
   Score score{.loss = loss_ / n};
+  score.rows = rows_;
   if (classes_) score.accuracy = static_cast<double>(correct_) / n;
   if (spread_ > 0) score.r2 = 1 - errors_ / spread_;
   return score;

@@ -49,13 +49,19 @@ std::vector<Row> rows_of_gaps() {
        .value = 1.05,
        .still = {{"3 epochs", [](M& m, double) { keep_epochs(m, 3); }},
                  {"unlike the training loss", [](M& m, double) { m.epochs.back().train.loss = 0.69 * 0.47; }},
+                 {"of rows enough", [](M& m, double) { m.epochs.back().validation.rows = 100; }},
                  {"by accuracy alone", [](M& m, double t) { set_last(m, {0.4, 0.95}, {0.4, 0.95 - 2.1 * t}); }},
                  {"of values", [](M& m, double) { set_last(m, {0.45 / 2.6, kNaN}, {0.45, kNaN}); }},
                  {"on rows to test with",
                   [](M& m, double) {
                     for (EpochRecord& epoch : m.epochs) epoch.test = std::exchange(epoch.validation, {});
                   }}},
-       .quiet = {{"a smaller gap", [](M& m, double t) { m.epochs.back().validation.accuracy = 0.95 - 0.95 * t; }},
+       .quiet = {{"of few rows", [](M& m, double) { m.epochs.back().validation.rows = 20; }},
+                 {"of few rows, by accuracy alone",
+                  [](M& m, double t) {
+                    set_last(m, {0.4, 0.95}, {0.4, 0.95 - 2.1 * t}), m.epochs.back().validation.rows = 10;
+                  }},
+                 {"a smaller gap", [](M& m, double t) { m.epochs.back().validation.accuracy = 0.95 - 0.95 * t; }},
                  {"the loss has risen less", [](M& m, double) { m.epochs.back().validation.loss = 0.45; }},
                  {"like the training loss", [](M& m, double) { m.epochs.back().train.loss = 0.71 * 0.47; }},
                  {"accuracy alone, less", [](M& m, double t) { set_last(m, {0.4, 0.95}, {0.4, 0.95 - 1.9 * t}); }},
@@ -91,6 +97,7 @@ std::vector<Row> rows_of_epochs() {
            },
        .still = {{"3 epochs", [](M& m, double) { keep_epochs(m, 3); }}},
        .quiet = {{"less", [](M& m, double t) { m.epochs[4].validation.accuracy = 0.49 + t; }},
+                 {"of few rows", [](M& m, double) { m.epochs[4].validation.rows = 20; }},
                  {"less before", [](M& m, double t) { m.epochs[3].validation.accuracy = 0.49 + t; }},
                  {"2 epochs", [](M& m, double) { keep_epochs(m, 2); }}}},
       {.rule = "labels-shuffled",

@@ -140,6 +140,10 @@ TEST(RuleTable, FarBeyondTheThresholdNotesAreWarnings) {
   EXPECT_EQ(severity("updates-large", updates(10.5)), Severity::warning);
   EXPECT_EQ(severity("updates-small", updates(0.105)), Severity::note);
   EXPECT_EQ(severity("updates-small", updates(0.095)), Severity::warning);
+  EXPECT_EQ(severity("updates-large", [=](M& m, double t) { updates(10.5)(m, t), m.late = 0.2; }), Severity::note);
+  const auto flat = [](double share) { return [=](M& m, double) { m.activations[3].saturated = share; }; };
+  EXPECT_EQ(severity("units-saturated", flat(0.79)), Severity::note);
+  EXPECT_EQ(severity("units-saturated", flat(0.81)), Severity::warning);
   EXPECT_EQ(severity("dead-units", dead(0.69)), Severity::note);
   EXPECT_EQ(severity("dead-units", dead(0.71)), Severity::warning);
   const auto offset = [](double factor) { return [=](M& m, double t) { m.inputs.offset = factor * t; }; };

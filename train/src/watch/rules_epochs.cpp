@@ -15,6 +15,13 @@ const Score& held_out(const EpochRecord& epoch) {
   return std::isnan(epoch.validation.loss) ? epoch.test : epoch.validation;
 }
 
+/// What an accuracy may be off by, as it is of few rows: two standard errors, by Agresti & Coull's estimate.
+double doubt(const Score& score) {
+  if (score.rows == 0) return 0;
+  const double n = static_cast<double>(score.rows) + 4, p = (score.accuracy * (n - 4) + 2) / n;
+  return 2 * std::sqrt(p * (1 - p) / n);
+}
+
 void judge_overfitting(const Measurements& seen, const Report& report) {
   if (seen.epochs.size() < 3) return;
   const EpochRecord& now = seen.epochs.back();
@@ -24,9 +31,9 @@ void judge_overfitting(const Measurements& seen, const Report& report) {
   for (const EpochRecord& epoch : seen.epochs) best = std::min(best, held_out(epoch).loss);
   const double gap = now.train.accuracy - other.accuracy;
   const bool worse = other.loss > 1.15 * best && now.train.loss < 0.7 * other.loss;
-  const bool apart = gap > report.threshold();
+  const bool apart = gap > std::max(report.threshold(), doubt(other));
   const bool values = std::isnan(gap) && other.loss > 2.5 * now.train.loss && other.loss > 1.1 * best;
-  if ((apart && worse) || gap > 2 * report.threshold() || values)
+  if ((apart && worse) || gap > std::max(2 * report.threshold(), doubt(other)) || values)
     report(
         std::isnan(gap) ? other.loss / now.train.loss : gap,
         std::isnan(gap)
@@ -66,7 +73,8 @@ void judge_better_outside(const Measurements& seen, const Report& report) {
   // score on the way is not below it.
   const auto gap = [&](std::size_t i) { return held_out(seen.epochs[i - 1]).accuracy - seen.epochs[i].train.accuracy; };
   const double now = gap(n - 1);
-  if (now > report.threshold() && gap(n - 2) > report.threshold())
+  const double least = std::max(report.threshold(), doubt(held_out(seen.epochs[n - 2])));
+  if (now > least && gap(n - 2) > least)
     report(now,
            fmt::format("accuracy was {:.3f} on other rows, and then {:.3f} on training rows",
                        held_out(seen.epochs[n - 2]).accuracy,

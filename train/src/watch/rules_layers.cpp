@@ -19,15 +19,17 @@ bool is_trained(const ParameterSeen& p) { return p.is_weight && !p.frozen && p.d
 bool has_learnt(const Measurements& seen, double share) { return seen.early > 0 && seen.late < share * seen.early; }
 
 void judge_large_updates(const Measurements& seen, const Report& report) {
+  const bool learnt = has_learnt(seen, 0.3);
   for (const ParameterSeen& p : seen.parameters) {
     if (!is_trained(p) || p.sampled < kManySamples) continue;
     const double ratio = p.log_ratio();
     if (ratio > std::log10(report.threshold()))
-      report.add({.severity = ratio > 1 + std::log10(report.threshold()) ? Severity::warning : Severity::note,
-                  .layer = p.layer,
-                  .site = p.site,
-                  .value = std::pow(10, ratio),
-                  .text = fmt::format("{} changes by {:.2g} of its norm in a step", p.name, std::pow(10, ratio))});
+      report.add(
+          {.severity = ratio > 1 + std::log10(report.threshold()) && !learnt ? Severity::warning : Severity::note,
+           .layer = p.layer,
+           .site = p.site,
+           .value = std::pow(10, ratio),
+           .text = fmt::format("{} changes by {:.2g} of its norm in a step", p.name, std::pow(10, ratio))});
   }
 }
 
@@ -100,12 +102,14 @@ void judge_dead(const Measurements& seen, const Report& report) {
 void judge_saturated(const Measurements& seen, const Report& report) {
   for (const ActivationSeen& a : seen.activations)
     if (!a.is_product && a.hidden && a.samples > 0 && a.saturated > report.threshold())
-      report(a,
-             a.saturated,
-             fmt::format("{:.0f} % of the values of {} behind {} are where it is flat",
-                         100 * a.saturated,
-                         a.op,
-                         a.layer.empty() ? "the model" : a.layer));
+      report.add({.severity = a.saturated > std::max(0.8, report.threshold()) ? Severity::warning : Severity::note,
+                  .layer = a.layer,
+                  .site = a.site,
+                  .value = a.saturated,
+                  .text = fmt::format("{:.0f} % of the values of {} behind {} are where it is flat",
+                                      100 * a.saturated,
+                                      a.op,
+                                      a.layer.empty() ? "the model" : a.layer)});
 }
 
 void judge_unchanged(const Measurements& seen, const Report& report) {
@@ -190,8 +194,7 @@ std::vector<Rule> rules_of_layers() {
        .advice = "lower the learning rate; about 1e-3 is usual",
        .judge = judge_large_updates,
        .meaning = "Weights that change by more than a hundredth in each step do not settle. Above ten times the "
-                  "threshold it is a "
-                  "warning.",
+                  "threshold it is a warning, while the loss is above 30 % of the first.",
        .example = "Adam at a rate of 0.1",
        .source = "CS231n, lecture 6, babysitting: ratio of updates to weights"},
       {.name = "updates-small",
@@ -233,10 +236,10 @@ std::vector<Rule> rules_of_layers() {
       {.name = "units-saturated",
        .measures = "the share of a tanh's values beyond 0.97, of a sigmoid's outside 0.03 … 0.97, in hidden layers",
        .threshold = 0.5,
-       .severity = Severity::warning,
+       .severity = Severity::note,
        .advice = "initialise by fan-in (init::xavier), scale the inputs, or use relu",
        .judge = judge_saturated,
-       .meaning = "Where the nonlinearity is flat, no gradient passes.",
+       .meaning = "Where the nonlinearity is flat, no gradient passes. Above 80 % it is a warning.",
        .example = "tanh behind weights of deviation 1",
        .source = "CS231n, lecture 6, activation functions"},
       {.name = "parameter-unchanged",

@@ -23,6 +23,7 @@ struct Score {
   /// Of floating targets shaped like the outputs: 1 - sum (y - t)^2 / sum (t - mean t)^2, the share of their
   /// variance that is explained; NaN for others, or where they are constant.
   double r2 = std::numeric_limits<double>::quiet_NaN();
+  std::int64_t rows = 0;  // that they are of; 0: not known
 };
 
 /// What one pass over the training rows gave.
