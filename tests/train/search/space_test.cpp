@@ -99,7 +99,7 @@ TEST(Space, AroundNarrowsEachRangeInItsScale) {
     EXPECT_LE(trial.values.real("lr"), lr.high);
   }
   // The best stays inside, and twice narrower is narrower.
-  const auto& twice = std::get<LogUniform>(near.around(best, 0.5).parameters()[0].domain);
+  const auto twice = std::get<LogUniform>(near.around(best, 0.5).parameters()[0].domain);
   EXPECT_NEAR(twice.high / twice.low, 10, 1e-6);
   EXPECT_LT(twice.low, 1e-3);
   EXPECT_GT(twice.high, 1e-3);
