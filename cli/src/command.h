@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -17,6 +18,10 @@
 namespace gradus::cli {
 
 namespace po = boost::program_options;
+
+// Limits of options that have none of their own.
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr std::int64_t kMany = 1'000'000'000;
 
 /// A mistake on the command line: one line on stderr, exit code 2.
 class UsageError : public std::runtime_error {

@@ -21,9 +21,6 @@
 namespace gradus::cli {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMany = 1'000'000'000;
-
 std::string text_or(const Options& options, const char* name, const std::string& otherwise) {
   return options.has(name) ? options.text(name) : otherwise;
 }

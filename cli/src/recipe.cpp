@@ -5,16 +5,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <string_view>
 #include <utility>
 #include <variant>
 
 namespace gradus::cli {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMany = 1'000'000'000;
 
 /// What can be searched for, and how its values are written.
 struct Searchable {

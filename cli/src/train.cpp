@@ -11,16 +11,12 @@
 
 #include <cmath>
 #include <cstdio>
-#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace gradus::cli {
 namespace {
-
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMany = 1'000'000'000;
 
 constexpr const char* kUsage =
     "Trains a model on a data set, and writes the run: config.json, metrics.jsonl, summary.json, weights.safetensors,\n"

@@ -30,8 +30,6 @@
 namespace gradus::cli {
 namespace {
 
-constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::int64_t kMany = 1'000'000'000;
 constexpr double kHeldOut = 0.2;  // of the training rows, where the user does not say
 // What decides which rows there are, for 'gradus train' too.
 constexpr const char* kDataOptions[] = {

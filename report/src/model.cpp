@@ -121,7 +121,12 @@ void add_rows(Json& run, SavedRun& saved, const data::Dataset& rows) {
   if (rows.targets.dtype() != int64) return;
   const NoGrad guard;
   const Tensor y = outputs_of(saved.net, rows.inputs, saved.transform);
-  Json result{{"count", rows.size()}, {"confusion", confusion(y, rows.targets)}};
+  Json result{{"count", rows.size()}};
+  try {
+    result["confusion"] = confusion(y, rows.targets);
+  } catch (const IndexError&) {
+    return;  // of more classes: other rows than the run's
+  }
   const auto truth = rows.targets.to_vector<std::int64_t>(), guess = argmax(y, 1).to_vector<std::int64_t>();
   const auto loss = cross_entropy(y, rows.targets, {.reduction = Reduction::none}).to_vector();
   result["names"] = rows.class_names;
@@ -175,7 +180,9 @@ Json activations_of(nn::Sequential& first, nn::Sequential& last, Tensor x) {
 
 void add_model(Json& run, const std::string& folder, const Subjects& subjects) {
   const Json config = run["config"];  // a copy: members of `run` move as it grows
-  if (!config.contains("model") || !config.contains("input_shape")) return;
+  const Json model = config.value("model", Json()), shape = config.value("input_shape", Json());
+  const auto is_size = [](const Json& size) { return size.is_number_unsigned(); };
+  if (!model.is_string() || !shape.is_array() || !std::all_of(shape.begin(), shape.end(), is_size)) return;
   std::optional<SavedRun> saved;
   try {
     saved.emplace(folder);

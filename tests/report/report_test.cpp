@@ -136,6 +136,12 @@ TEST_F(Report, BadInputIsNamedWithFileAndLine) {
   EXPECT_HAS(refusal(write("b/metrics.jsonl", "{\"epoch\":\"x\"}\n")),
              "metrics.jsonl:1: expected 'epoch' to be a number");
   EXPECT_HAS(refusal(write("c/config.json", "[]")), "config.json', got other text");
+  // What another program has put there is shown as it is.
+  for (const char* config : {"{\"model\":{\"layers\":3},\"input_shape\":[4]}",
+                             "{\"model\":\"fc 2\",\"input_shape\":[\"a\"]}",
+                             "{\"model\":\"fc 2\",\"input_shape\":[-4]}",
+                             "{\"model\":\"my own\",\"input_shape\":[4]}"})
+    EXPECT_EQ(json(write("k/config.json", config))["runs"][0]["config"], Json::parse(config));
   EXPECT_HAS(refusal(write("d/findings.jsonl", "{\"rule\":1}\n")), "findings.jsonl:1: expected a finding");
   EXPECT_HAS(refusal(write("e/steps.jsonl", "{\"step\":1,\"activations\":[1]}\n")), "steps.jsonl:1: expected 'layer'");
   EXPECT_HAS(refusal(write("f/steps.jsonl", "{\"step\":1,\"parameters\":{\"w\":3}}\n")),
@@ -196,6 +202,13 @@ TEST_F(Report, ModelWeightsAndRows) {
       if (i == j) right += count;
     }
   EXPECT_EQ(rows, data.test.size());
+  // Rows that are not the run's are left out: of another number, or of classes that the model does not have.
+  data::Dataset other = data.test;
+  other.targets = other.targets + 1;
+  for (const data::Dataset& wrong : {data.train, other})
+    EXPECT_FALSE(
+        Json::parse(to_json({.paths = {options.out}, .rows = [&](const std::string&) { return wrong; }}))["runs"][0]
+            .contains("rows"));
   const double accuracy = run["summary"]["test_accuracy"];
   EXPECT_NEAR(static_cast<double>(right) / static_cast<double>(rows), accuracy, 1e-9);
   const Json& worst = run["rows"]["worst"];

@@ -18,32 +18,32 @@ bool is_trained(const ParameterSeen& p) { return p.is_weight && !p.frozen && p.d
 /// Whether the loss has come to less than a share of the first; for one below 0 that says nothing.
 bool has_learnt(const Measurements& seen, double share) { return seen.early > 0 && seen.late < share * seen.early; }
 
+void report_update(const ParameterSeen& p, double log_ratio, bool is_bad, const Report& report) {
+  const double ratio = std::pow(10, log_ratio);
+  report.add({.severity = is_bad ? Severity::warning : Severity::note,
+              .layer = p.layer,
+              .site = p.site,
+              .value = ratio,
+              .text = fmt::format("{} changes by {:.2g} of its norm in a step", p.name, ratio)});
+}
+
 void judge_large_updates(const Measurements& seen, const Report& report) {
   const bool learnt = has_learnt(seen, 0.3);
+  const double limit = std::log10(report.threshold());
   for (const ParameterSeen& p : seen.parameters) {
     if (!is_trained(p) || p.sampled < kManySamples) continue;
     const double ratio = p.log_ratio();
-    if (ratio > std::log10(report.threshold()))
-      report.add(
-          {.severity = ratio > 1 + std::log10(report.threshold()) && !learnt ? Severity::warning : Severity::note,
-           .layer = p.layer,
-           .site = p.site,
-           .value = std::pow(10, ratio),
-           .text = fmt::format("{} changes by {:.2g} of its norm in a step", p.name, std::pow(10, ratio))});
+    if (ratio > limit) report_update(p, ratio, ratio > limit + 1 && !learnt, report);
   }
 }
 
 void judge_small_updates(const Measurements& seen, const Report& report) {
-  const bool learnt = has_learnt(seen, 0.5);
+  if (has_learnt(seen, 0.5)) return;
+  const double limit = std::log10(report.threshold());
   for (const ParameterSeen& p : seen.parameters) {
-    if (!is_trained(p) || p.sampled < kManySamples || p.moved == 0 || learnt) continue;
+    if (!is_trained(p) || p.sampled < kManySamples || p.moved == 0) continue;
     const double ratio = p.log_ratio();
-    if (ratio < std::log10(report.threshold()))
-      report.add({.severity = ratio < std::log10(report.threshold()) - 1 ? Severity::warning : Severity::note,
-                  .layer = p.layer,
-                  .site = p.site,
-                  .value = std::pow(10, ratio),
-                  .text = fmt::format("{} changes by {:.2g} of its norm in a step", p.name, std::pow(10, ratio))});
+    if (ratio < limit) report_update(p, ratio, ratio < limit - 1, report);
   }
 }
 
