@@ -199,9 +199,9 @@ void Job::set_schedule(const Options& options) {
 void Job::set_loss(const Options& options) {
   fit.notes["regularise"] = options.text("regularise");
   if (!options.has("regularise")) return;
-  const auto [l1, l2] = penalties(options.text("regularise"));
+  const auto [absolute, squared] = penalties(options.text("regularise"));
   const bool classes = source.classes > 0;
-  fit.loss = [this, classes, l1 = l1, l2 = l2](const Tensor& output, const Tensor& targets) {
+  fit.loss = [this, classes, l1 = absolute, l2 = squared](const Tensor& output, const Tensor& targets) {
     Tensor loss = classes ? cross_entropy(output, targets) : mse_loss(output, targets);
     if (l1 > 0) loss = loss + nn::l1(net, l1);
     if (l2 > 0) loss = loss + nn::l2(net, l2);
