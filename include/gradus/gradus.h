@@ -1,6 +1,7 @@
 #pragma once
 
-// The whole library. A program that needs less can include the rooms' headers one by one.
+// All that a model needs. A program that needs less can include the rooms' headers one by one; one that writes
+// reports of runs includes <gradus/report.h> beside it, so that functions of others called `report` stay theirs.
 #include "gradus/autograd.h"
 #include "gradus/data.h"
 #include "gradus/graph.h"
@@ -9,6 +10,5 @@
 #include "gradus/ops.h"
 #include "gradus/optim.h"
 #include "gradus/prelude.h"
-#include "gradus/report.h"
 #include "gradus/tensor.h"
 #include "gradus/train.h"
