@@ -1,4 +1,5 @@
-// Medians over the rounds of gradus_bench and gradus_bench_libtorch, as a table and as a JSON file.
+// Medians over the rounds of gradus_bench and gradus_bench_libtorch, as a table and as a JSON file, and beside ratios
+// that are expected of processors of this kind.
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -24,11 +25,16 @@ using nlohmann::json;
 
 constexpr std::string_view kUsage =
     "usage: gradus_bench_compare --threads N --out FILE --gradus FILE... [--libtorch FILE...]\n"
-    "Each FILE is what one round of a program wrote with --benchmark_out.\n";
+    "                            [--check FILE | --expect FILE] [--kind NAME]\n"
+    "Each FILE behind --gradus and --libtorch is what one round of a program wrote with --benchmark_out. --check\n"
+    "compares with the ratios that FILE expects of processors of the kind NAME; --expect puts these there.\n";
 
 // Below this libtorch runs on an unoptimised BLAS; optimised ones are several times faster even
 // without AVX.
 constexpr double kSlowMatmulGflops = 8;
+
+// Where less than this share of an expected ratio is left, a workload has become slower.
+constexpr double kLeastShare = 0.8;
 
 struct UsageError : std::runtime_error {
   using std::runtime_error::runtime_error;
@@ -39,6 +45,7 @@ struct Arguments {
   std::string out;
   std::vector<std::string> gradus;
   std::vector<std::string> libtorch;
+  std::string check, expect, kind;
 };
 
 Arguments parse(const std::vector<std::string>& words) {
@@ -55,12 +62,20 @@ Arguments parse(const std::vector<std::string>& words) {
       args.gradus.push_back(word);
     } else if (option == "--libtorch") {
       args.libtorch.push_back(word);
+    } else if (option == "--check") {
+      args.check = word;
+    } else if (option == "--expect") {
+      args.expect = word;
+    } else if (option == "--kind") {
+      args.kind = word;
     } else {
       throw UsageError(fmt::format("unknown argument: {} {}", option, word));
     }
   }
   if (args.threads < 1) throw UsageError("--threads must be a positive number");
   if (args.out.empty() || args.gradus.empty()) throw UsageError("--out and --gradus are required");
+  if ((!args.check.empty() || !args.expect.empty()) && (args.libtorch.empty() || args.kind.empty()))
+    throw UsageError("--check and --expect need ratios: --libtorch, and --kind");
   return args;
 }
 
@@ -155,6 +170,17 @@ json rounded(std::optional<double> value) {
   return std::stod(fmt::format("{:.6g}", *value));
 }
 
+// A reader sees the old file or the new one, never half of one.
+void write_file(const nlohmann::ordered_json& content, const std::filesystem::path& path) {
+  std::filesystem::path partial = path;
+  partial += ".part";
+  std::ofstream file(partial, std::ios::binary);
+  file << content.dump(2) << '\n';
+  file.close();
+  if (!file) throw std::runtime_error(fmt::format("{}: cannot be written", partial.string()));
+  std::filesystem::rename(partial, path);
+}
+
 void write_json(const std::vector<Row>& rows, int threads, const std::filesystem::path& path) {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const Row& row : rows) {
@@ -164,14 +190,47 @@ void write_json(const std::vector<Row>& rows, int threads, const std::filesystem
                     {"libtorch_us", rounded(row.libtorch)},
                     {"ratio", rounded(row.ratio())}});
   }
-  // A reader sees the old file or the new one, never half of one.
-  std::filesystem::path partial = path;
-  partial += ".part";
-  std::ofstream file(partial, std::ios::binary);
-  file << list.dump(2) << '\n';
-  file.close();
-  if (!file) throw std::runtime_error(fmt::format("{}: cannot be written", partial.string()));
-  std::filesystem::rename(partial, path);
+  write_file(list, path);
+}
+
+// Ratios by kind of processor, number of threads and workload.
+nlohmann::ordered_json read_expected(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return nlohmann::ordered_json::object();
+  try {
+    return nlohmann::ordered_json::parse(file);
+  } catch (const json::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
+void expect(const std::vector<Row>& rows, const Arguments& args) {
+  nlohmann::ordered_json all = read_expected(args.expect);
+  nlohmann::ordered_json& these = all[args.kind][std::to_string(args.threads)];
+  for (const Row& row : rows) {
+    if (row.ratio()) these[row.name] = std::stod(fmt::format("{:.3g}", *row.ratio()));
+  }
+  write_file(all, args.expect);
+}
+
+// How many workloads are slower than expected; each is named.
+int count_slower(const std::vector<Row>& rows, const Arguments& args) {
+  const json all = read_expected(args.check);
+  const json known = all.value(args.kind, json::object()).value(std::to_string(args.threads), json::object());
+  if (known.empty())
+    throw std::runtime_error(
+        fmt::format("{}: nothing is expected of {} with {} thread(s)", args.check, args.kind, args.threads));
+  int slower = 0, compared = 0;
+  for (const Row& row : rows) {
+    if (!row.ratio() || !known.contains(row.name)) continue;
+    ++compared;
+    const double expected = known.at(row.name);
+    if (*row.ratio() >= kLeastShare * expected) continue;
+    ++slower;
+    fmt::print("slower: {} has the ratio {:.2f}, expected {:.2f}\n", row.name, *row.ratio(), expected);
+  }
+  fmt::print("{} of {} workloads are slower than expected\n", slower, compared);
+  return slower;
 }
 
 std::string cell(std::optional<double> value, int decimals) {
@@ -194,7 +253,7 @@ void print_table(const std::vector<Row>& rows, bool with_libtorch) {
   }
 }
 
-void run(const Arguments& args) {
+int run(const Arguments& args) {
   const Samples gradus = read_rounds(args.gradus);
   const Samples libtorch = read_rounds(args.libtorch);
   const std::vector<Row> rows = rows_of(gradus, libtorch);
@@ -209,14 +268,15 @@ void run(const Arguments& args) {
         "(Debian: libopenblas0).\n",
         *libtorch.matmul_gflops);
   }
+  if (!args.expect.empty()) expect(rows, args);
+  return args.check.empty() || count_slower(rows, args) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   try {
-    run(parse({argv + 1, argv + argc}));
-    return EXIT_SUCCESS;
+    return run(parse({argv + 1, argv + argc}));
   } catch (const UsageError& error) {
     fmt::print(stderr, "gradus_bench_compare: {}\n{}", error.what(), kUsage);
     return 2;

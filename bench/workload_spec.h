@@ -3,19 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 namespace bench {
 
 // chain1000_scalar, chain1000_vec64: from y = x, kChainRounds times y = y * x; y = y + x, then the
-// sum's gradient. With x = 0.5 the values tend to 1.
-inline constexpr int kChainRounds = 500;
+// sum's gradient. With x = 0.5 the values tend to 1. chain100k_scalar: a hundred times as long.
+inline constexpr int kChainRounds = 500, kLongChainRounds = 50'000;
 inline constexpr float kChainStart = 0.5F;
 inline constexpr std::int64_t kChainLength = 64;
 
 template <class Tensor>
-Tensor chain(const Tensor& x) {
+Tensor chain(const Tensor& x, int rounds = kChainRounds) {
   Tensor y = x;
-  for (int i = 0; i < kChainRounds; ++i) {
+  for (int i = 0; i < rounds; ++i) {
     y = y * x;
     y = y + x;
   }
@@ -56,4 +57,24 @@ inline constexpr std::int64_t kSide = 1024;
 inline constexpr float kGeluSlope = 1.702F;
 inline constexpr float kTanhWeight = 0.1F;
 
+// Workloads of op_workloads.cpp: an op of inputs that are uniform in [-kRange, kRange), forward, then backward from a
+// cotangent of ones to all of them, whose gradients were dropped before.
+using Dims = std::vector<std::int64_t>;
+inline constexpr double kRange = 1;
+inline constexpr std::int64_t kRows = 1024, kColumns = 1024, kLabels = 1000, kSentences = 8192;
+inline constexpr double kAway = 2;  // added to divisors and arguments of logarithms
+
+inline Dims square() { return {kRows, kColumns}; }
+inline Dims row() { return {kColumns}; }
+inline Dims images() { return {64, 64, 32, 32}; }
+
+// lstm_t32_b32_64_128, gru_t32_b32_64_128: gradients of the parameters alone.
+inline constexpr std::int64_t kSteps = 32, kSequences = 32, kFeatures = 64, kCells = 128;
+
+// sgdm_10M, adam_10M: steps of an optimiser on one parameter; adam_1000x100: on a thousand of a hundred.
+inline constexpr std::int64_t kManyNumbers = 10'000'000, kSmallParameters = 1000, kSmallLength = 100;
+
 }  // namespace bench
+
+// Adds the workloads of op_workloads.cpp.
+void add_op_workloads();

@@ -19,6 +19,15 @@ void chain1000_scalar(benchmark::State& state) {
 }
 BENCHMARK(chain1000_scalar)->Unit(benchmark::kMicrosecond);
 
+void chain100k_scalar(benchmark::State& state) {
+  const Tensor x = leaf(full({1}, bench::kChainStart));
+  for (auto _ : state) {
+    zero_grad(x);
+    backward(bench::chain(x, bench::kLongChainRounds));
+  }
+}
+BENCHMARK(chain100k_scalar)->Unit(benchmark::kMicrosecond);
+
 void chain1000_vec64(benchmark::State& state) {
   const Tensor x = leaf(full({bench::kChainLength}, bench::kChainStart));
   for (auto _ : state) {
@@ -137,6 +146,7 @@ BENCHMARK(custom_chain_1M)->Unit(benchmark::kMicrosecond);
 
 int main(int argc, char** argv) {
   manual_seed(1);
+  add_op_workloads();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -5,12 +5,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
   cat <<'TEXT'
-usage: scripts/bench.sh [--threads N] [FILTER]
+usage: scripts/bench.sh [--threads N] [--check | --expect] [FILTER]
 
 Runs the workloads of Gradus and of libtorch in turn, prints the median times per iteration and
 writes them to build/release/bench.json. The ratio is libtorch's time over Gradus' time.
 
   --threads N   threads of either side (default 1)
+  --check       fails where a ratio is under 80 % of what bench/expected.json says
+                of processors of this kind (avx512, avx2, other)
+  --expect      puts the ratios there
   FILTER        regular expression of the workloads to run (default all)
 
   GRADUS_BENCH_ROUNDS   rounds, each running both programs once (default 5)
@@ -28,11 +31,13 @@ positive() { [[ $1 =~ ^[1-9][0-9]*$ ]]; }
 
 threads=1
 filter=
+expected=()
 while (($#)); do
   case $1 in
     -h | --help) usage; exit ;;
     --threads) threads=${2-}; shift 2 || fail "--threads needs a number" ;;
     --threads=*) threads=${1#*=}; shift ;;
+    --check | --expect) expected=("$1" bench/expected.json); shift ;;
     -*) usage >&2; fail "unknown option $1" ;;
     *) [[ -z $filter ]] || fail "one filter only, got '$filter' and '$1'"; filter=$1; shift ;;
   esac
@@ -76,5 +81,12 @@ done
 arguments=(--threads "$threads" --out "$build/bench.json" --gradus "$results"/gradus_bench.*.json)
 if [[ -x $libtorch ]]; then
   arguments+=(--libtorch "$results"/gradus_bench_libtorch.*.json)
+fi
+if ((${#expected[@]})); then
+  kind=other
+  for set in avx2 avx512f; do
+    if grep -qwm1 "$set" /proc/cpuinfo; then kind=${set%f}; fi
+  done
+  arguments+=("${expected[@]}" --kind "$kind")
 fi
 "$compare" "${arguments[@]}"

@@ -1,4 +1,4 @@
-// The workloads of gradus_bench, written for libtorch. The only source that includes torch.
+// The workloads of gradus_bench, written for libtorch. Only the sources of this folder include torch.
 
 #include "workload_spec.h"
 
@@ -24,6 +24,15 @@ void chain1000_scalar(benchmark::State& state) {
   }
 }
 BENCHMARK(chain1000_scalar)->Unit(benchmark::kMicrosecond);
+
+void chain100k_scalar(benchmark::State& state) {
+  Tensor x = leaf(torch::full({1}, bench::kChainStart));
+  for (auto _ : state) {
+    x.mutable_grad().reset();
+    bench::chain(x, bench::kLongChainRounds).backward();
+  }
+}
+BENCHMARK(chain100k_scalar)->Unit(benchmark::kMicrosecond);
 
 void chain1000_vec64(benchmark::State& state) {
   Tensor x = leaf(torch::full({bench::kChainLength}, bench::kChainStart));
@@ -173,6 +182,7 @@ int main(int argc, char** argv) {
   at::set_num_interop_threads(1);
   torch::manual_seed(1);
 
+  add_op_workloads();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::AddCustomContext("libtorch", TORCH_VERSION);
