@@ -198,9 +198,12 @@ class Pass {
     if (node.op().vjp == nullptr)
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
     // What a checkpoint runs is seen one by one.
-    distribute(node,
-               detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
-                                                : pull_back(node, all));
+    if (Tensor* const sum = own_sum(node); sum != nullptr)
+      *sum = std::move(pull_back(node, all, sum)[0]);
+    else
+      distribute(node,
+                 detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
+                                                  : pull_back(node, all));
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
@@ -217,10 +220,20 @@ class Pass {
       if (Held& held = held_[slot.first + k]; held.wanted) held.cotangent = std::move(all[k]);
   }
 
-  /// Runs the rule; to those who watch, it is one op from cotangents to cotangents.
-  static Cotangents pull_back(Node& node, std::span<const Tensor> all) {
+  /// What reached the first input so far, if the op can add to it in its memory.
+  Tensor* own_sum(const Node& node) {
+    if (node.op().add_to == nullptr) return nullptr;
+    const Edge& edge = node.inputs()[0];
+    Tensor& place = cotangents_[slots_[find(edge.node)].first + edge.output];
+    return place.defined() && is_own(place) ? &place : nullptr;
+  }
+
+  /// Runs the rule, or adds to `sum`; to those who watch, it is one op from cotangents to cotangents.
+  static Cotangents pull_back(Node& node, std::span<const Tensor> all, Tensor* sum = nullptr) {
     const detail::Watched watched;
-    Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
+    const Pullback pullback(node, all);
+    Cotangents result = sum == nullptr ? node.op().vjp(node.attributes(), pullback)
+                                       : Cotangents{node.op().add_to(node.attributes(), pullback, std::move(*sum))};
     if (watched) {
       const Tensor* const cotangents[] = {&all[0]};
       watched.end({node.op(), node.attributes(), cotangents, {result.begin(), result.size()}, node.site()});
