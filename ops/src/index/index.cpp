@@ -26,13 +26,16 @@ namespace {
 
 Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int64_t n) {
   Tensor dense = contiguous(index);
-  const std::int64_t* in = dense.data<std::int64_t>();
-  bool negative = false;
-  for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    if (in[i] < lowest || in[i] >= n) fail_index(op, lowest, n, in[i]);
-    negative = negative || in[i] < 0;
+  const std::int64_t* const in = dense.data<std::int64_t>();
+  const std::int64_t* const end = in + dense.numel();
+  std::int64_t least = 0, most = -1;
+  for (const std::int64_t* p = in; p != end; ++p) {
+    least = std::min(least, *p);
+    most = std::max(most, *p);
   }
-  if (!negative) return dense;
+  if (least < lowest || most >= n)
+    fail_index(op, lowest, n, *std::find_if(in, end, [=](std::int64_t i) { return i < lowest || i >= n; }));
+  if (least == 0) return dense;
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 
