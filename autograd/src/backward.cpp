@@ -37,9 +37,21 @@ Tensor add_up(Tensor a, const Tensor& b) {
 /// One walk backward over the graph behind some results.
 class Pass {
  public:
-  /// Nodes up to `start` count as leaves, and what reaches a wanted tensor does not go on if `partial`.
-  explicit Pass(BackwardOptions options, bool partial = false, std::uint64_t start = 0)
-      : options_(options), id_(next_id()), start_(start), partial_(partial) {}
+  /// To all leaves.
+  explicit Pass(BackwardOptions options) : options_(options), id_(next_id()) {}
+  /// To some tensors: only nodes on a way to one of these are visited, and their cotangents stay for `take`. Nodes up
+  /// to `start` count as leaves, and what reaches a wanted tensor does not go on if `partial`.
+  Pass(BackwardOptions options, std::span<const Tensor> wanted, bool partial = false, std::uint64_t start = 0)
+      : options_(options),
+        id_(next_id()),
+        start_(start),
+        oldest_(detail::newest_id()),
+        partial_(partial),
+        selective_(true),
+        wanted_(wanted) {
+    for (const Tensor& x : wanted)
+      if (requires_grad(x)) oldest_ = std::min(oldest_, node_of(x)->id());
+  }
   Pass(const Pass&) = delete;
   Pass& operator=(const Pass&) = delete;
   ~Pass() {
@@ -55,18 +67,9 @@ class Pass {
     place = add_up(std::move(place), cotangent);
   }
 
-  /// Only nodes on a way to one of these are visited. Their cotangents stay for `take`.
-  void want(const Tensor& x) {
-    selective_ = true;
-    const std::size_t i = find(node_of(x));
-    if (i == kAbsent) return;
-    slots_[i].wanted = true;
-    if (!partial_) return;
-    held_.resize(cotangents_.size());
-    held_[slots_[i].first + x.raw()->output].wanted = true;
-  }
-
   void run() {
+    for (const Tensor& x : wanted_)
+      if (requires_grad(x)) want(x);
     Vector<std::pair<std::uint64_t, std::uint32_t>> order(slots_.size());
     for (std::uint32_t i = 0; i < slots_.size(); ++i) order[i] = {slots_[i].node->id(), i};
     if (!std::is_sorted(order.rbegin(), order.rend())) std::sort(order.rbegin(), order.rend());
@@ -128,6 +131,15 @@ class Pass {
     return id;
   }
 
+  void want(const Tensor& x) {
+    const std::size_t i = find(node_of(x));
+    if (i == kAbsent) return;
+    slots_[i].wanted = true;
+    if (!partial_) return;
+    held_.resize(cotangents_.size());
+    held_[slots_[i].first + x.raw()->output].wanted = true;
+  }
+
   std::size_t find(const Node* node) const {
     const std::uint64_t mark = node->mark.load(std::memory_order_acquire);
     if (mark >> 32 == id_) return mark & 0xffffffff;
@@ -158,8 +170,9 @@ class Pass {
     return true;
   }
 
+  /// Ids grow along the tape, so there is no way to a wanted tensor behind the oldest of them.
   std::span<const Edge> inputs_of(const Node& node) const {
-    return node.id() <= start_ ? std::span<const Edge>() : node.inputs();
+    return node.id() <= std::max(start_, oldest_) ? std::span<const Edge>() : node.inputs();
   }
 
   void discover(Node* from) {
@@ -185,9 +198,12 @@ class Pass {
     if (node.op().vjp == nullptr)
       detail::fail<GradientError>(node.name(), "expected an op with a rule (vjp), got one without");
     // What a checkpoint runs is seen one by one.
-    distribute(node,
-               detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
-                                                : pull_back(node, all));
+    if (Tensor* const sum = own_sum(node); sum != nullptr)
+      *sum = std::move(pull_back(node, all, sum)[0]);
+    else
+      distribute(node,
+                 detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
+                                                  : pull_back(node, all));
     if (!slot.wanted)
       for (Tensor& g : all) g.reset();
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
@@ -204,10 +220,20 @@ class Pass {
       if (Held& held = held_[slot.first + k]; held.wanted) held.cotangent = std::move(all[k]);
   }
 
-  /// Runs the rule; to those who watch, it is one op from cotangents to cotangents.
-  static Cotangents pull_back(Node& node, std::span<const Tensor> all) {
+  /// What reached the first input so far, if the op can add to it in its memory.
+  Tensor* own_sum(const Node& node) {
+    if (node.op().add_to == nullptr) return nullptr;
+    const Edge& edge = node.inputs()[0];
+    Tensor& place = cotangents_[slots_[find(edge.node)].first + edge.output];
+    return place.defined() && is_own(place) ? &place : nullptr;
+  }
+
+  /// Runs the rule, or adds to `sum`; to those who watch, it is one op from cotangents to cotangents.
+  static Cotangents pull_back(Node& node, std::span<const Tensor> all, Tensor* sum = nullptr) {
     const detail::Watched watched;
-    Cotangents result = node.op().vjp(node.attributes(), Pullback(node, all));
+    const Pullback pullback(node, all);
+    Cotangents result = sum == nullptr ? node.op().vjp(node.attributes(), pullback)
+                                       : Cotangents{node.op().add_to(node.attributes(), pullback, std::move(*sum))};
     if (watched) {
       const Tensor* const cotangents[] = {&all[0]};
       watched.end({node.op(), node.attributes(), cotangents, {result.begin(), result.size()}, node.site()});
@@ -264,8 +290,9 @@ class Pass {
 
   BackwardOptions options_;
   std::uint32_t id_;
-  std::uint64_t start_;
-  bool partial_, selective_ = false;
+  std::uint64_t start_ = 0, oldest_ = 0;  // of the wanted ones, if there are any
+  bool partial_ = false, selective_ = false;
+  std::span<const Tensor> wanted_;
   Vector<Slot> slots_;
   Vector<Tensor> cotangents_;
   Vector<Held> held_;  // beside them
@@ -315,10 +342,9 @@ std::vector<Tensor> grad(std::span<const Tensor> ys,
       detail::fail<GradientError>("grad", "expected inputs that require a gradient, got one that doesn't", site);
   std::vector<Tensor> result(xs.size());
   {
-    Pass pass(options);
+    Pass pass(options, xs);
     for (std::size_t k = 0; k < ys.size(); ++k)
       pass.start(ys[k], starting_cotangent("grad", ys[k], cotangents[k], site));
-    for (const Tensor& x : xs) pass.want(x);
     pass.run();
     for (std::size_t i = 0; i < xs.size(); ++i) {
       result[i] = pass.take(xs[i]);
@@ -339,11 +365,9 @@ Cotangents detail::partial_gradients(std::uint64_t start,
                                      std::span<const Tensor> xs,
                                      std::span<const Tensor> cotangents,
                                      BackwardOptions options) {
-  Pass pass(options, true, start);
+  Pass pass(options, xs, true, start);
   for (std::size_t k = 0; k < ys.size(); ++k)
     if (requires_grad(ys[k])) pass.start(ys[k], cotangents[k]);
-  for (const Tensor& x : xs)
-    if (requires_grad(x)) pass.want(x);
   pass.run();
   Cotangents result;
   for (const Tensor& x : xs) result.push_back(requires_grad(x) ? pass.take(x) : Tensor());

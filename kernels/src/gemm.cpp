@@ -163,6 +163,22 @@ void by_loops(Product<T> p) {
   }
 }
 
+/// A column times a row without gaps, a row of c at a time.
+template <class T>
+void outer_product(const Product<T>& p) {
+  const std::int64_t step = p.ta ? 1 : p.lda;
+  parallel_for(p.m, std::max<std::int64_t>(1, kThreadsFrom / p.n), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const T v = p.a[i * step], *const b = p.b;
+      T* const c = p.c + i * p.ldc;
+      if (p.beta == T(0))
+        for (std::int64_t j = 0; j < p.n; ++j) c[j] = p.alpha * (v * b[j]);
+      else
+        for (std::int64_t j = 0; j < p.n; ++j) c[j] = p.alpha * (v * b[j]) + p.beta * c[j];
+    }
+  });
+}
+
 template <class T>
 void by_eigen(const Product<T>& p) {
   using Matrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
@@ -253,6 +269,7 @@ void gemm(bool transpose_a,
   }
   const std::int64_t work = m * n * k;
   if (backend == GemmBackend::automatic) {
+    if (k == 1 && work > kLoopsUpTo && (!transpose_b || ldb == 1)) return outer_product(p);
     backend = work <= kLoopsUpTo                       ? GemmBackend::loops
               : has_gemm_backend<T>(GemmBackend::dnnl) ? GemmBackend::dnnl
                                                        : GemmBackend::eigen;

@@ -18,6 +18,18 @@ void for_each_place(int axis, const Tensor& places, Shape strides, const std::in
   const auto* const place = places.data<std::int64_t>();
   const std::int64_t n = loops.inner_size(), step_place = loops.inner_stride(0), step_to = loops.inner_stride(1),
                      step_element = loops.inner_stride(2);
+  // Along the last axis of dense arrays: no two rows share a line.
+  if (loops.rank == 2 && stride == 1 && step_to == 0 && step_place == 1 && step_element == 1) {
+    const std::int64_t grain = std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n));
+    parallel_for(loops.sizes[0], grain, [=](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const std::int64_t* const places_of_row = place + row * loops.strides[0][0];
+        const std::int64_t to = row * loops.strides[1][0], element = row * loops.strides[2][0];
+        for (std::int64_t i = 0; i < n; ++i) f(to + places_of_row[i], element + i);
+      }
+    });
+    return;
+  }
   loops.for_each_row([=](const auto& at) {
     for (std::int64_t i = 0; i < n; ++i)
       f(at[1] + i * step_to + place[at[0] + i * step_place] * stride, at[2] + i * step_element);

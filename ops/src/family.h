@@ -71,6 +71,18 @@ Tensor apply_matched(Arg a, const Tensor& b) {
 /// A number as an element of `x`'s dtype; DTypeError where an int64 tensor would cut it off.
 double check_scalar(const char* op, Arg x, double value);
 
+// ---- in place ------------------------------------------------------------------------------------
+
+/// op(x, rest…), which adds to x (`op.add`), in the memory of x, which nobody else sees.
+template <class O, class... Rest>
+Tensor apply_in_place(const O& op, Tensor x, const Rest&... rest) {
+  const Tensor* const inputs[] = {&x, &rest...};
+  return run_op(op_class<O>, &op, inputs, CallSite{}, [&] {
+    op.add(x, rest...);
+    return x;
+  });
+}
+
 // ---- table entries -------------------------------------------------------------------------------
 
 using UnaryFunction = Tensor (*)(Arg);

@@ -2,6 +2,7 @@
 
 #include "errors.h"
 
+#include "gradus/autograd/functional.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
@@ -13,6 +14,7 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <string>
 #include <thread>
 #include <vector>
@@ -201,6 +203,36 @@ TEST(Grad, StopsAtWhatIsWanted) {
   expect_close(grad(z, y), number(18));
   backward(y);  // what y saved was not used up
   expect_close(gradient(x), number(6));
+}
+
+TEST(Grad, DoesNotEnterWhatIsBehindItsInputs) {
+  const Tensor w = leaf(number(2));
+  Tensor x = w * w;
+  const Tensor older = x * w;  // a way to w beside x
+  const Node* const behind[] = {node_of(w), node_of(x), node_of(older)};
+  for (int i = 0; i < 3; ++i) x = sin(x);
+  const Tensor y = x * x * older, newer = y * w;
+  const auto entered = [&] {
+    return std::count_if(std::begin(behind), std::end(behind), [](const Node* node) { return node->mark != 0; });
+  };
+  std::ptrdiff_t most = -1;
+  on_gradient(y, [&](const Tensor&) { most = std::max(most, entered()); });
+  const double value = x.item<double>(), other = older.item<double>();
+  for (const bool create_graph : {false, true}) {
+    most = -1;
+    expect_close(grad(y, x, {}, {.retain_graph = true, .create_graph = create_graph}), number(2 * value * other));
+    EXPECT_EQ(most, 1);  // older, which y was made from, but not what is behind it
+  }
+  // The oldest input says how far the pass goes: here all the way.
+  most = -1;
+  const auto all = grad(newer, {x, w}, {}, {.retain_graph = true});
+  EXPECT_EQ(most, 3);
+  expect_close(all[0], number(2 * value * other * 2));
+  backward(newer, {.retain_graph = true});
+  expect_close(all[1], gradient(w));
+  most = -1;
+  expect_close(grad([&] { return y * x; }, x), number(3 * value * value * other));
+  EXPECT_EQ(most, 1);
 }
 
 TEST(Grad, SeveralResultsAtOnce) {

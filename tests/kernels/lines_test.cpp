@@ -9,6 +9,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <numeric>
+#include <type_traits>
 
 namespace gradus::kernels {
 namespace {
@@ -168,6 +171,60 @@ TEST(LineKernels, SortPutsNaNLastAndKeepsTheOrderOfEqualOnes) {
   EXPECT_EQ(order, (std::vector<std::int64_t>{4, 2, 5, 0, 3, 1}));
   argsort(1, 6, 6, true, x.data(), order.data());
   EXPECT_EQ(order, (std::vector<std::int64_t>{1, 0, 3, 2, 5, 4}));
+}
+
+/// Draws, repeats and border values in turns.
+template <class T>
+std::vector<T> to_be_sorted(std::int64_t n) {
+  using Limits = std::numeric_limits<T>;
+  std::vector<T> x;
+  std::vector<T> borders{Limits::max(), Limits::lowest(), T(1), T(0), T(-1), Limits::min()};
+  if constexpr (std::is_floating_point_v<T>)
+    borders.insert(borders.end(),
+                   {T(-0.0),
+                    Limits::infinity(),
+                    -Limits::infinity(),
+                    Limits::quiet_NaN(),
+                    -Limits::quiet_NaN(),
+                    Limits::denorm_min(),
+                    -Limits::denorm_min()});
+  for (const double v : draw(n, 7)) {
+    const std::size_t i = x.size();
+    x.push_back(i % 5 == 0 ? borders[i % borders.size()] : i % 5 < 3 ? T(std::round(v * 3)) : T(v * 1e6));
+  }
+  return x;
+}
+
+template <class T>
+void check_order(std::int64_t rows, std::int64_t n) {
+  const std::vector<T> x = to_be_sorted<T>(rows * n);
+  const std::unique_ptr<T[]> data(new T[x.size()]);  // bools apart
+  std::copy(x.begin(), x.end(), data.get());
+  const auto before = [](T a, T b) { return a < b || (b != b && a == a); };
+  for (const bool descending : {false, true})
+    for (const std::int64_t count : {std::int64_t{0}, n / 100, n / 12, n / 3, n}) {
+      std::vector<std::int64_t> order(at(rows * count)), want(at(n));
+      argsort(rows, n, count, descending, data.get(), order.data());
+      for (std::int64_t row = 0; row < rows; ++row) {
+        const T* const in = data.get() + row * n;
+        std::iota(want.begin(), want.end(), 0);
+        std::stable_sort(want.begin(), want.end(), [&](auto i, auto j) {
+          return descending ? before(in[j], in[i]) : before(in[i], in[j]);
+        });
+        ASSERT_TRUE(std::equal(want.begin(), want.begin() + count, order.begin() + row * count))
+            << n << " " << count << " " << descending;
+      }
+    }
+}
+
+TEST(LineKernels, SortIsStableForEveryTypeAndLength) {
+  for (const std::int64_t n : {1, 2, 31, 127, 128, 255, 256, 257, 3000, 70000}) {
+    const std::int64_t rows = n < 1000 ? 5 : 2;
+    check_order<float>(rows, n);
+    check_order<double>(rows, n);
+    check_order<std::int64_t>(rows, n);
+    check_order<bool>(rows, n);
+  }
 }
 
 }  // namespace

@@ -35,6 +35,15 @@ double check_scalar(const char* op, Arg x, double value) {
 void add_in_place(Tensor& a, const Tensor& b) {
   dispatch_floating(a.dtype(), [&]<class T>() {
     T* out = a.mutable_data<T>();
+    if (!a.is_contiguous()) {
+      const T* in = b.data<T>();
+      const Loops<2> loops(a.rank(), a.raw()->sizes(), {a.raw()->strides(), b.raw()->strides()});
+      const std::int64_t n = loops.inner_size(), s = loops.inner_stride(0), t = loops.inner_stride(1);
+      loops.for_each_row([=](const auto& at) {
+        for (std::int64_t i = 0; i < n; ++i) out[at[0] + i * s] += in[at[1] + i * t];
+      });
+      return;
+    }
     const Tensor dense = kernels::dense(b);
     const T* in = dense.data<T>();
     parallel_for(a.numel(), kGrain, [=](std::int64_t begin, std::int64_t end) {

@@ -26,13 +26,16 @@ namespace {
 
 Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int64_t n) {
   Tensor dense = contiguous(index);
-  const std::int64_t* in = dense.data<std::int64_t>();
-  bool negative = false;
-  for (std::int64_t i = 0; i < dense.numel(); ++i) {
-    if (in[i] < lowest || in[i] >= n) fail_index(op, lowest, n, in[i]);
-    negative = negative || in[i] < 0;
+  const std::int64_t* const in = dense.data<std::int64_t>();
+  const std::int64_t* const end = in + dense.numel();
+  std::int64_t least = 0, most = -1;
+  for (const std::int64_t* p = in; p != end; ++p) {
+    least = std::min(least, *p);
+    most = std::max(most, *p);
   }
-  if (!negative) return dense;
+  if (least < lowest || most >= n)
+    fail_index(op, lowest, n, *std::find_if(in, end, [=](std::int64_t i) { return i < lowest || i >= n; }));
+  if (least == 0) return dense;
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 
@@ -61,6 +64,7 @@ struct IndexAdd : Op {
   static constexpr OpInfo info{.name = "index_add", .arity = 3, .saves = Saves::input1};
   int axis = 0;
   std::int64_t size = 0;  // of that axis
+  void add(Tensor y, const Tensor& index, const Tensor& source) const;
   Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const;
   Cotangents vjp(const Pullback& p) const {
     return {p.g, {}, p.needs(2) ? index_select(p.g, axis, p.in(1)) : Tensor()};
@@ -75,6 +79,9 @@ struct IndexSelect : Op {
   Cotangents vjp(const Pullback& p) const {
     return {apply(IndexAdd{{}, axis, p.shape()[axis]}, Tensor(), p.in(1), p.g), {}};
   }
+  Tensor add_to(const Pullback& p, Tensor sum) const {
+    return apply_in_place(IndexAdd{{}, axis, p.shape()[axis]}, std::move(sum), p.in(1), p.g);
+  }
   template <class V> void visit(V&& v) const { v("axis", axis); }
 };
 
@@ -83,6 +90,7 @@ struct ScatterAdd : Op {
   static constexpr OpInfo info{.name = "scatter_add", .arity = 3, .saves = Saves::input1};
   int axis = 0;
   Shape shape;
+  void add(Tensor y, const Tensor& index, const Tensor& source) const;
   Tensor forward(const Tensor& x, const Tensor& index, const Tensor& source) const;
   Cotangents vjp(const Pullback& p) const;
   template <class V> void visit(V&& v) const { v("axis", axis); v("shape", shape); }
@@ -94,6 +102,9 @@ struct Gather : Op {
   Tensor forward(const Tensor& x, const Tensor& index) const;
   Cotangents vjp(const Pullback& p) const {
     return {apply(ScatterAdd{{}, axis, p.shape()}, Tensor(), p.in(1), p.g), {}};
+  }
+  Tensor add_to(const Pullback& p, Tensor sum) const {
+    return apply_in_place(ScatterAdd{{}, axis, p.shape()}, std::move(sum), p.in(1), p.g);
   }
   template <class V> void visit(V&& v) const { v("axis", axis); }
 };
@@ -119,14 +130,18 @@ Tensor IndexSelect::forward(const Tensor& x, const Tensor& index) const {
   return y;
 }
 
+void IndexAdd::add(Tensor y, const Tensor& index, const Tensor& source) const {
+  const Tensor at = places(info.name, index, size), dense = contiguous(source);
+  dispatch_numbers(y.dtype(), [&]<class T>() {
+    add_at(Lines(y.shape(), axis), index.numel(), at.data<std::int64_t>(), dense.data<T>(), y.mutable_data<T>());
+  });
+}
+
 Tensor IndexAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
   Shape shape = source.shape();
-  const std::int64_t k = std::exchange(shape[axis], size);
-  const Tensor at = places(info.name, index, size), dense = contiguous(source);
-  Tensor y = start(x, shape, source.dtype());
-  dispatch_numbers(y.dtype(), [&]<class T>() {
-    add_at(Lines(shape, axis), k, at.data<std::int64_t>(), dense.data<T>(), y.mutable_data<T>());
-  });
+  shape[axis] = size;
+  const Tensor y = start(x, shape, source.dtype());
+  add(y, index, source);
   return y;
 }
 
@@ -137,10 +152,13 @@ Tensor Gather::forward(const Tensor& x, const Tensor& index) const {
   return y;
 }
 
+void ScatterAdd::add(Tensor y, const Tensor& index, const Tensor& source) const {
+  add_along(axis, places(info.name, index, shape[axis]), source, y);
+}
+
 Tensor ScatterAdd::forward(const Tensor& x, const Tensor& index, const Tensor& source) const {
-  const Tensor at = places(info.name, index, shape[axis]);
-  Tensor y = start(x, shape, source.dtype());
-  add_along(axis, at, source, y);
+  const Tensor y = start(x, shape, source.dtype());
+  add(y, index, source);
   return y;
 }
 

@@ -47,12 +47,20 @@ struct Range : Op {
   template <class V> void visit(V&& v) const { v("axis", axis); v("start", start); v("length", length); v("step", step); }
 };
 
+/// x, or zeros of `shape` if it is left out, with a part added at those places.
 struct SlicePut : Range {
-  static constexpr OpInfo info{.name = "slice_put", .linearity = Linearity::linear, .flops = 0};
+  static constexpr OpInfo info{.name = "slice_put", .arity = 2, .linearity = Linearity::linear, .flops = 0};
   Shape shape;
-  Tensor forward(const Tensor& x) const {
-    const Tensor y = zeros(shape, x.dtype());
-    fill_part(narrow(y, axis, start, length, step), x);
+  void add(const Tensor& x, const Tensor& part) const {
+    Tensor y = narrow(x, axis, start, length, step);
+    add_in_place(y, part);
+  }
+  Tensor forward(const Tensor& x, const Tensor& part) const {
+    const Tensor y = x.defined() ? clone(x) : zeros(shape, part.dtype());
+    if (x.defined())
+      add(y, part);
+    else
+      fill_part(narrow(y, axis, start, length, step), part);
     return y;
   }
   Cotangents vjp(const Pullback& p) const;
@@ -62,19 +70,13 @@ struct SlicePut : Range {
 struct Slice : Range {
   static constexpr OpInfo info{.name = "slice", .linearity = Linearity::linear, .flops = 0};
   Tensor forward(const Tensor& x) const { return narrow(x, axis, start, length, step); }
-  Cotangents vjp(const Pullback& p) const {
-    SlicePut put;
-    static_cast<Range&>(put) = *this;
-    put.shape = p.shape();
-    return {apply(put, p.g)};
+  Cotangents vjp(const Pullback& p) const { return {apply(SlicePut{*this, p.shape()}, Tensor(), p.g)}; }
+  Tensor add_to(const Pullback& p, Tensor sum) const {
+    return apply_in_place(SlicePut{*this, p.shape()}, std::move(sum), p.g);
   }
 };
 
-Cotangents SlicePut::vjp(const Pullback& p) const {
-  Slice slice;
-  static_cast<Range&>(slice) = *this;
-  return {apply(slice, p.g)};
-}
+Cotangents SlicePut::vjp(const Pullback& p) const { return {p.g, p.needs(1) ? apply(Slice{*this}, p.g) : Tensor()}; }
 
 struct Select : Op {
   static constexpr OpInfo info{.name = "select", .linearity = Linearity::linear, .flops = 0};
@@ -87,13 +89,10 @@ struct Select : Op {
     strides.erase(axis);
     return view_as(x, sizes, strides, offset);
   }
-  Cotangents vjp(const Pullback& p) const {
-    SlicePut put;
-    put.axis = axis;
-    put.start = index;
-    put.length = 1;
-    put.shape = p.shape();
-    return {apply(put, unsqueeze(p.g, axis))};
+  SlicePut put(const Pullback& p) const { return {{{}, axis, index, 1}, p.shape()}; }
+  Cotangents vjp(const Pullback& p) const { return {apply(put(p), Tensor(), unsqueeze(p.g, axis))}; }
+  Tensor add_to(const Pullback& p, Tensor sum) const {
+    return apply_in_place(put(p), std::move(sum), unsqueeze(p.g, axis));
   }
   template <class V> void visit(V&& v) const { v("axis", axis); v("index", index); }
 };
@@ -350,7 +349,7 @@ Tensor slice_put(
                                  to_string(shape),
                                  to_string(x->shape())),
                      x.site);
-  return apply(op, x);
+  return apply(op, Arg(Tensor(), x.site), x);
 }
 
 Tensor select(Arg x, std::int64_t axis, std::int64_t index) {

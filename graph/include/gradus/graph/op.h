@@ -191,6 +191,7 @@ struct OpClass {
   Cotangents (*vjp)(const void* attributes, const Pullback&);          // null: no rule
   void (*visit)(const void* attributes, AttributeVisitor&);            // null where there are no attributes
   double (*flops)(const void* attributes, const OpShapes&) = nullptr;  // null: by OpInfo::flops
+  Tensor (*add_to)(const void* attributes, const Pullback&, Tensor sum) = nullptr;  // null: there is none
 };
 
 /// Floating-point operations that one forward of the op takes, by its own account.
@@ -203,6 +204,8 @@ double flops_of(const OpClass& op, const void* attributes, const OpShapes& shape
 ///   Cotangents vjp(const Pullback&) const    unless it is not differentiable
 ///   void visit(V&& v) const             v("axis", axis) for each attribute, if it has any
 ///   double flops(const OpShapes& s) const    of its forward, where OpInfo::flops can't say it
+///   Tensor add_to(const Pullback& p, Tensor sum) const    `sum`, which nobody else sees, with the cotangent of the
+///                                       first input added in place: where the rule gives zeros but for a part
 struct Op {};
 
 namespace detail {
@@ -291,6 +294,8 @@ constexpr OpClass make_op_class() {
     c.visit = [](const void* op, AttributeVisitor& v) { op_of<O>(op).visit(v); };
   if constexpr (requires(const O& op, const OpShapes& s) { op.flops(s); })
     c.flops = [](const void* op, const OpShapes& s) -> double { return op_of<O>(op).flops(s); };
+  if constexpr (requires(const O& op, const Pullback& p, Tensor sum) { op.add_to(p, sum); })
+    c.add_to = [](const void* op, const Pullback& p, Tensor sum) { return op_of<O>(op).add_to(p, std::move(sum)); };
   return c;
 }
 

@@ -56,7 +56,7 @@ Tensor to(Arg x, DType dtype);
 
 namespace detail {
 
-/// a += b for a contiguous `a` that nobody else holds; same dtype and shape.
+/// a += b in the memory of `a`, which nobody else sees; same dtype and shape.
 void add_in_place(Tensor& a, const Tensor& b);
 
 }  // namespace detail
