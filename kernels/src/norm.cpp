@@ -163,8 +163,8 @@ struct RowGradient {
   }
 };
 
-/// Rows `begin` to `end` where each element has a channel of its own. Adds g x̂ and g to dw and db unless they are null:
-/// sums of 16 in T, these in double.
+/// Rows `begin` to `end` where each element has a channel of its own. Adds g (x - m) r and g to dw and db unless they
+/// are null: sums of 16 in T, these in double.
 template <class T>
 void gradients_of_elements(const NormRows& at,
                            const RowGradients<T>& of,

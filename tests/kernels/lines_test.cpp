@@ -124,6 +124,51 @@ TEST(LineKernels, Softmax) {
   }
 }
 
+TEST(LineKernels, LogSumExpOfRows) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::int64_t n : {1, 17, 128, 1000, 100000}) {
+    std::vector<float> x = as<float>(draw(4 * n, 1));
+    std::fill_n(x.begin() + n, n, -std::numeric_limits<float>::infinity());
+    x[at(2 * n)] = std::numeric_limits<float>::infinity();
+    x[at(4 * n - 1)] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> y, g{2, 3, 4, 5}, dx(x.size());
+    double sum = 0, most = -kInfinity;
+    for (std::int64_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(x[at(i)]));
+    for (std::int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[at(i)]) - most);
+    for (std::int64_t r = 0; r < 4; ++r) y.push_back(*std::max_element(x.begin() + r * n, x.begin() + (r + 1) * n));
+    y[3] = x.back();
+    logsumexp(4, n, x.data(), y.data());
+    expect_near(y, {most + std::log(sum), -kInfinity, kInfinity, y[3]}, 1e-6, 2e-7);
+    logsumexp_gradient(4, n, g.data(), x.data(), y.data(), dx.data());
+    for (std::int64_t i = 0; i < n; ++i) {
+      ASSERT_NEAR(dx[at(i)], 2 * std::exp(static_cast<double>(x[at(i)]) - most) / sum, 1e-6);
+      ASSERT_EQ(dx[at(n + i)], 0);
+    }
+    EXPECT_TRUE(std::isnan(y[3]) && std::isnan(dx.back()));
+  }
+}
+
+TEST(LineKernels, LongRowsOfSoftmax) {
+  for (const std::int64_t n : {63, 64, 65, 1000}) {
+    const std::vector<float> x = as<float>(draw(2 * n, 1));
+    std::vector<float> y(x.size()), l(x.size()), dx(x.size()), one(x.size(), 1.0F);
+    Lines rows = lines_of(2, n, 1);
+    softmax(rows, false, x.data(), y.data());
+    softmax(rows, true, x.data(), l.data());
+    softmax_gradient(rows, true, one.data(), l.data(), dx.data());
+    for (std::int64_t r = 0; r < 2; ++r) {
+      double sum = 0;
+      for (std::int64_t i = r * n; i < (r + 1) * n; ++i) sum += std::exp(static_cast<double>(x[at(i)]));
+      for (std::int64_t i = r * n; i < (r + 1) * n; ++i) {
+        const double want = std::exp(static_cast<double>(x[at(i)])) / sum;
+        ASSERT_NEAR(y[at(i)], want, 1e-6 * want);
+        ASSERT_NEAR(l[at(i)], std::log(want), 2e-6);
+        ASSERT_NEAR(dx[at(i)], 1 - static_cast<double>(n) * want, 1e-4);
+      }
+    }
+  }
+}
+
 TEST(LineKernels, Norms) {
   for (const Lines& lines : kLines) {
     const Numbers x = draw(lines.count() * lines.size, 1);

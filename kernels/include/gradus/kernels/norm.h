@@ -47,8 +47,8 @@ struct NormRows {
   bool centred = true;
 };
 
-/// y = (x - m) r weight + bias with r = 1 / sqrt(mean((x - m)^2) + eps), m being a row's mean, or 0 if not centred; null
-/// stands for a weight of 1 or a bias of 0.
+/// y = (x - m) r weight + bias with r = 1 / sqrt(mean((x - m)^2) + eps), m being a row's mean, or 0 if not centred.
+/// Null stands for a weight of 1 or a bias of 0.
 template <class T>
 void normalise_rows(
     const NormRows& at, double eps, const T* x, const T* weight, const T* bias, T* y, T* mean, T* inverse);
