@@ -107,8 +107,9 @@ void lines(Table& table) {
   table.row("normalised channels", 2 * kCount, [&] {
     normalise_channels<float>(channels, g.data, a.data, c.data, nullptr, nullptr, y.data);
   });
-  table.row(
-      "normalised rows", 2 * kCount, [&] { normalise_rows(kSide, kSide, 1e-5, true, g.data, y.data, a.data, b.data); });
+  table.row("normalised rows", 2 * kCount, [&] {
+    normalise_rows<float>({kSide, kSide}, 1e-5, g.data, nullptr, nullptr, y.data, a.data, b.data);
+  });
   std::vector<std::int64_t> order(kCount), labels(kCount / 16, 3);
   table.row("argsort of rows", 3 * kCount, [&] { argsort(kSide, kSide, kSide, false, g.data, order.data()); });
   const Labels<float> all{lines_of(kCount / 16, 16, 1), labels.data()};

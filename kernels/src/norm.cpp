@@ -3,7 +3,6 @@
 #include "buffer.h"
 
 #include "gradus/kernels/loops.h"
-#include "gradus/kernels/sum.h"
 
 #include <algorithm>
 #include <array>
@@ -39,36 +38,49 @@ void sum_strip(const Lines& at, std::int64_t first, std::int64_t width, F f, G g
   for (std::int64_t j = 0; j < width; ++j) done(first + j, totals[j]);
 }
 
-/// [N, C, *]: the same, image by image, as they stand in memory.
+/// The sums of f(i) and of g(i) for i from `begin` to `end`: short runs in T, the runs in double.
+template <class T, class F, class G>
+Sums sum_range(std::int64_t begin, std::int64_t end, F f, G g) {
+  constexpr std::int64_t kRun = 512, kLanes = 32;
+  Sums total = {};
+  for (std::int64_t i = begin; i < end; i += kRun) {
+    const std::int64_t stop = std::min(end, i + kRun);
+    T part0[kLanes] = {}, part1[kLanes] = {};
+    const auto add = [&](std::int64_t from, std::int64_t lanes) {
+#pragma omp simd
+      for (std::int64_t l = 0; l < lanes; ++l) {
+        part0[l] += f(from + l);
+        part1[l] += g(from + l);
+      }
+    };
+    std::int64_t k = i;
+    for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
+    add(k, stop - k);
+    for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
+      for (std::int64_t l = 0; l < half; ++l) {
+        part0[l] += part0[l + half];
+        part1[l] += part1[l + half];
+      }
+    total[0] += static_cast<double>(part0[0]);
+    total[1] += static_cast<double>(part1[0]);
+  }
+  return total;
+}
+
+/// [N, C, *]: the same as sum_strip, image by image, as they stand in memory.
 template <class T, class F, class G, class Done>
 void sum_slices(const Lines& at, std::int64_t first, std::int64_t width, F f, G g, Done done) {
-  constexpr std::int64_t kRun = 512, kLanes = 32;
   Sums totals[kStrip] = {};
   for (std::int64_t n = 0; n < at.outer; ++n)
     for (std::int64_t c = 0; c < width; ++c) {
       const std::int64_t begin = (n * at.size + first + c) * at.inner;
-      const std::int64_t end = begin + at.inner;
-      for (std::int64_t i = begin; i < end; i += kRun) {
-        const std::int64_t stop = std::min(end, i + kRun);
-        T part0[kLanes] = {}, part1[kLanes] = {};
-        const auto add = [&](std::int64_t from, std::int64_t lanes) {
-#pragma omp simd
-          for (std::int64_t l = 0; l < lanes; ++l) {
-            part0[l] += f(from + l, first + c);
-            part1[l] += g(from + l, first + c);
-          }
-        };
-        std::int64_t k = i;
-        for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
-        add(k, stop - k);
-        for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
-          for (std::int64_t l = 0; l < half; ++l) {
-            part0[l] += part0[l + half];
-            part1[l] += part1[l + half];
-          }
-        totals[c][0] += static_cast<double>(part0[0]);
-        totals[c][1] += static_cast<double>(part1[0]);
-      }
+      const Sums sums = sum_range<T>(
+          begin,
+          begin + at.inner,
+          [=](std::int64_t i) { return f(i, first + c); },
+          [=](std::int64_t i) { return g(i, first + c); });
+      totals[c][0] += sums[0];
+      totals[c][1] += sums[1];
     }
   for (std::int64_t c = 0; c < width; ++c) done(first + c, totals[c]);
 }
@@ -114,16 +126,128 @@ void map_channels(const Lines& at, T* out, F f) {
   });
 }
 
-template <class F>
-void for_rows(std::int64_t rows, std::int64_t n, F f) {
-  parallel_for(rows, 1 + kGrain / (1 + n), [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) f(i);
-  });
+// ---- rows ----------------------------------------------------------------------------------------
+
+/// `values`, or n times `instead` in `room` where there are none.
+template <class T>
+const T* values_or(const T* values, T instead, std::int64_t n, const Buffer<T>& room) {
+  if (values == nullptr) std::fill_n(room.get(), n, instead);
+  return values == nullptr ? room.get() : values;
 }
-/// The mean of f(0), …, f(n - 1).
-template <class T, class F>
-T mean_of(std::int64_t n, F f) {
-  return static_cast<T>(block_sum<T>(n, f) / static_cast<double>(n));
+
+/// Parts of the rows that are added up apart: few where each must have sums of its own for all channels.
+std::int64_t parts_of(const NormRows& at, bool own_sums) {
+  const std::int64_t most = std::clamp<std::int64_t>(own_sums ? at.rows / 4 : at.rows, 1, 64);
+  return std::clamp<std::int64_t>(at.rows * at.size / kGrain, 1, most);
+}
+
+/// The gradients of row i, the means of whose g w and g w (x - m) r are known:
+/// dx = (g w - mean(g w) - (x - m) r mean(g w (x - m) r)) r = r w g + (b (x - m) + c).
+template <class T>
+struct RowGradient {
+  const T *x, *g;
+  T* dx;
+  T m, r, b = 0, c = 0;
+
+  RowGradient(const NormRows& at, const RowGradients<T>& of, std::int64_t i)
+      : x(of.x + i * at.size),
+        g(of.g + i * at.size),
+        dx(of.dx == nullptr ? nullptr : of.dx + i * at.size),
+        m(of.mean[i]),
+        r(of.inverse[i]) {}
+  /// `sums` are those of g w and of g w (x - m).
+  void set_means(const NormRows& at, const Sums& sums) {
+    const auto n = static_cast<double>(at.size), inverse = static_cast<double>(r);
+    b = static_cast<T>(-inverse * inverse * inverse * sums[1] / n);
+    c = at.centred ? static_cast<T>(-inverse * sums[0] / n) : T(0);
+  }
+};
+
+/// Rows `begin` to `end` where each element has a channel of its own. Adds g (x - m) r and g to dw and db unless they
+/// are null: sums of 16 in T, these in double.
+template <class T>
+void gradients_of_elements(const NormRows& at,
+                           const RowGradients<T>& of,
+                           const T* weight,
+                           std::int64_t begin,
+                           std::int64_t end,
+                           double* dw,
+                           double* db) {
+  const std::int64_t n = at.size, all = at.groups * n, block = 16 * at.groups;
+  const Buffer<T> room(2 * all + n);
+  T *const sums_w = room.get(), *const sums_b = sums_w + all, *const unwanted = sums_b + all;
+  for (std::int64_t first = begin; first < end; first += block) {
+    std::fill_n(sums_w, 2 * all, T(0));
+    const std::int64_t last = std::min(end, first + block);
+    for (std::int64_t i = first; i < last; ++i) {
+      RowGradient<T> row(at, of, i);
+      const std::int64_t channel = i % at.groups * n;
+      const T *const x = row.x, *const g = row.g, *const w = weight + channel;
+      T *const pw = sums_w + channel, *const pb = sums_b + channel;
+      T* const dx = row.dx != nullptr ? row.dx : unwanted;
+      const T m = row.m, r = row.r;
+      row.set_means(at,
+                    sum_range<T>(
+                        0,
+                        n,
+                        [=](std::int64_t j) { return g[j] * w[j]; },
+                        [=](std::int64_t j) { return g[j] * w[j] * (x[j] - m); }));
+      const T b = row.b, c = row.c;
+#pragma omp simd
+      for (std::int64_t j = 0; j < n; ++j) {
+        const T d = x[j] - m;
+        pw[j] += g[j] * (d * r);
+        pb[j] += g[j];
+        dx[j] = r * (g[j] * w[j]) + (b * d + c);
+      }
+    }
+    if (dw == nullptr) continue;
+    for (std::int64_t j = 0; j < all; ++j) {
+      dw[j] += static_cast<double>(sums_w[j]);
+      db[j] += static_cast<double>(sums_b[j]);
+    }
+  }
+}
+
+/// The same where several elements belong to a channel.
+template <class T>
+void gradients_of_channels(const NormRows& at,
+                           const RowGradients<T>& of,
+                           const T* weight,
+                           std::int64_t begin,
+                           std::int64_t end,
+                           double* dw,
+                           double* db) {
+  const std::int64_t inner = at.size / at.channels;
+  for (std::int64_t i = begin; i < end; ++i) {
+    RowGradient<T> row(at, of, i);
+    const T *const x = row.x, *const g = row.g;
+    const T m = row.m, r = row.r;
+    const std::int64_t first = i % at.groups * at.channels;
+    Sums all = {};
+    for (std::int64_t k = 0; k < at.channels; ++k) {
+      const Sums sums = sum_range<T>(
+          k * inner,
+          (k + 1) * inner,
+          [=](std::int64_t j) { return g[j]; },
+          [=](std::int64_t j) { return g[j] * (x[j] - m); });
+      const auto w = static_cast<double>(weight[first + k]);
+      all[0] += w * sums[0];
+      all[1] += w * sums[1];
+      if (dw == nullptr) continue;
+      dw[first + k] += static_cast<double>(r) * sums[1];
+      db[first + k] += sums[0];
+    }
+    if (row.dx == nullptr) continue;
+    row.set_means(at, all);
+    T* const dx = row.dx;
+    const T b = row.b, c = row.c;
+    for (std::int64_t k = 0; k < at.channels; ++k) {
+      const T a = r * weight[first + k];
+#pragma omp simd
+      for (std::int64_t j = k * inner; j < (k + 1) * inner; ++j) dx[j] = a * g[j] + (b * (x[j] - m) + c);
+    }
+  }
 }
 
 }  // namespace
@@ -196,39 +320,74 @@ void normalise_channels_gradient(const Lines& at, const ChannelGradients<T>& p) 
 
 template <class T>
 void normalise_rows(
-    std::int64_t rows, std::int64_t n, double eps, bool centred, const T* x, T* y, T* mean, T* inverse) {
-  for_rows(rows, n, [=](std::int64_t i) {
+    const NormRows& at, double eps, const T* x, const T* weight, const T* bias, T* y, T* mean, T* inverse) {
+  const std::int64_t n = at.size, channels = at.groups * at.channels, inner = n / at.channels;
+  const Buffer<T> ones(channels), zeros(channels);
+  const T* const w = values_or(weight, T(1), channels, ones);
+  const T* const b = values_or(bias, T(0), channels, zeros);
+  const auto normalise = [=](std::int64_t i) {
     const T* const v = x + i * n;
     T* const to = y + i * n;
-    const T m = centred ? mean_of<T>(n, [=](std::int64_t j) { return v[j]; }) : T(0);
-    const T var = mean_of<T>(n, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); });
-    const T r = 1 / std::sqrt(var + static_cast<T>(eps));
-    for (std::int64_t j = 0; j < n; ++j) to[j] = (v[j] - m) * r;
+    const auto count = static_cast<double>(n);
+    const auto value = [=](std::int64_t j) { return v[j]; };
+    const auto nothing = [](std::int64_t) { return T(0); };
+    const T m = at.centred ? static_cast<T>(sum_range<T>(0, n, value, nothing)[0] / count) : T(0);
+    const Sums sums = sum_range<T>(
+        0, n, [=](std::int64_t j) { return v[j] - m; }, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); });
+    // The first sum is what rounding the mean has left.
+    const double rest = at.centred ? sums[0] * sums[0] / count : 0;
+    const auto r = static_cast<T>(1 / std::sqrt(std::max(0.0, sums[1] - rest) / count + eps));
+    const std::int64_t first = i % at.groups * at.channels;
+    if (inner == 1) {
+#pragma omp simd
+      for (std::int64_t j = 0; j < n; ++j) to[j] = (v[j] - m) * r * w[first + j] + b[first + j];
+    } else {
+      for (std::int64_t k = 0; k < at.channels; ++k) {
+        const T a = r * w[first + k], c = b[first + k];
+#pragma omp simd
+        for (std::int64_t j = k * inner; j < (k + 1) * inner; ++j) to[j] = (v[j] - m) * a + c;
+      }
+    }
     mean[i] = m;
     inverse[i] = r;
+  };
+  parallel_for(at.rows, 1 + kGrain / (1 + n), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) normalise(i);
   });
 }
 
 template <class T>
-void normalise_rows_gradient(
-    std::int64_t rows, std::int64_t n, bool centred, const T* g, const T* x, const T* mean, const T* inverse, T* dx) {
-  for_rows(rows, n, [=](std::int64_t i) {
-    const T *const u = g + i * n, *const v = x + i * n;
-    T* const to = dx + i * n;
-    const T m = mean[i], r = inverse[i];
-    const T level = centred ? mean_of<T>(n, [=](std::int64_t j) { return u[j]; }) : T(0);
-    const T along = mean_of<T>(n, [=](std::int64_t j) { return u[j] * ((v[j] - m) * r); });
-    for (std::int64_t j = 0; j < n; ++j) to[j] = (u[j] - level - (v[j] - m) * r * along) * r;
+void normalise_rows_gradient(const NormRows& at, const RowGradients<T>& of) {
+  const std::int64_t channels = at.groups * at.channels;
+  const Buffer<T> ones(channels);
+  const T* const w = values_or(of.weight, T(1), channels, ones);
+  const bool affine = of.dweight != nullptr || of.dbias != nullptr;
+  const std::int64_t parts = parts_of(at, affine), wide = affine ? 2 * channels : 0;
+  const Buffer<double> sums(parts * wide);  // of dweight and dbias, part by part
+  double* const total = sums.get();
+  std::fill_n(total, parts * wide, 0.0);
+  parallel_for(parts, 1, [&, w](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      double* const dw = affine ? total + part * wide : nullptr;
+      double* const db = affine ? dw + channels : nullptr;
+      const auto gradients = at.channels == at.size ? gradients_of_elements<T> : gradients_of_channels<T>;
+      gradients(at, of, w, at.rows * part / parts, at.rows * (part + 1) / parts, dw, db);
+    }
   });
+  for (std::int64_t part = 1; part < parts; ++part)
+    for (std::int64_t k = 0; k < wide; ++k) total[k] += total[part * wide + k];
+  for (std::int64_t k = 0; k < channels; ++k) {
+    if (of.dweight != nullptr) of.dweight[k] = static_cast<T>(total[k]);
+    if (of.dbias != nullptr) of.dbias[k] = static_cast<T>(total[channels + k]);
+  }
 }
 
 #define GRADUS_NORMS(T)                                                                                               \
   template GRADUS_EXPORT void channel_statistics(const Lines&, double, const T*, T*, T*, T*);                         \
   template GRADUS_EXPORT void normalise_channels(const Lines&, const T*, const T*, const T*, const T*, const T*, T*); \
   template GRADUS_EXPORT void normalise_channels_gradient(const Lines&, const ChannelGradients<T>&);                  \
-  template GRADUS_EXPORT void normalise_rows(std::int64_t, std::int64_t, double, bool, const T*, T*, T*, T*);         \
-  template GRADUS_EXPORT void normalise_rows_gradient(                                                                \
-      std::int64_t, std::int64_t, bool, const T*, const T*, const T*, const T*, T*);
+  template GRADUS_EXPORT void normalise_rows(const NormRows&, double, const T*, const T*, const T*, T*, T*, T*);      \
+  template GRADUS_EXPORT void normalise_rows_gradient(const NormRows&, const RowGradients<T>&);
 GRADUS_NORMS(float)
 GRADUS_NORMS(double)
 #undef GRADUS_NORMS

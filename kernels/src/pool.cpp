@@ -1,43 +1,60 @@
 #include "gradus/kernels/pool.h"
 
+#include "buffer.h"
+
 #include "gradus/kernels/loops.h"
 
 #include <algorithm>
 #include <atomic>
 #include <limits>
+#include <numeric>
 #include <type_traits>
 
 namespace gradus::kernels {
 namespace {
 
-/// f(plane, position of its first result in it, its windows) for each row of results, planes on several threads.
+/// f(plane), planes on several threads.
 template <class F>
-void for_each_row(const PoolWindows& w, std::int64_t planes, F f) {
-  const auto width = static_cast<std::int64_t>(w.axes[2].size()), area = w.results();
-  if (area == 0) return;
-  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 8 / area);
-  parallel_for(planes, grain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t plane = begin; plane < end; ++plane) {
-      std::int64_t at = 0;
-      for (const Window& a : w.axes[0])
-        for (const Window& b : w.axes[1]) {
-          f(plane, at, a, b);
-          at += width;
-        }
-    }
+void for_each_plane(const PoolWindows& w, std::int64_t planes, F f) {
+  const std::int64_t work = std::max({std::int64_t{1}, w.results(), volume(w.size)});
+  parallel_for(planes, std::max<std::int64_t>(1, kGrain / 2 / work), [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t plane = begin; plane < end; ++plane) f(plane);
   });
 }
-/// The same for each result.
+/// f(position of its first result, its windows) for each row of results of a plane.
 template <class F>
-void for_each_window(const PoolWindows& w, std::int64_t planes, F f) {
-  for_each_row(w, planes, [&, f](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
-    for (const Window& c : w.axes[2]) f(plane, at++, a, b, c);
-  });
+void for_each_row(const PoolWindows& w, F f) {
+  std::int64_t at = 0;
+  for (const Window& a : w.axes[0])
+    for (const Window& b : w.axes[1]) {
+      f(at, a, b);
+      at += std::ssize(w.axes[2]);
+    }
+}
+/// f(row) for each row of an image that windows of a row of results share.
+template <class T, class F>
+void for_each_line(const PoolWindows& w, T* image, const Window& a, const Window& b, F f) {
+  for (std::int64_t i = a.start; i < a.stop; ++i)
+    for (std::int64_t j = b.start; j < b.stop; ++j) f(image + (i * w.size[1] + j) * w.size[2]);
 }
 
-double share(const PoolWindows& w, const Window& a, const Window& b, const Window& c) {
-  return 1.0 / static_cast<double>(w.divisor > 0 ? w.divisor : a.counted * b.counted * c.counted);
-}
+/// 1 / the number of elements that a mean divides by, for one window after the other of a row.
+template <class T>
+class Share {
+ public:
+  Share(const PoolWindows& w, const Window& a, const Window& b) : divisor_(w.divisor), rows_(a.counted * b.counted) {}
+  T operator()(const Window& c) {
+    if (c.counted != counted_) {
+      counted_ = c.counted;
+      share_ = static_cast<T>(1.0 / static_cast<double>(divisor_ > 0 ? divisor_ : rows_ * counted_));
+    }
+    return share_;
+  }
+
+ private:
+  std::int64_t divisor_, rows_, counted_ = -1;
+  T share_ = 0;
+};
 
 /// Where the largest of a window stands. NaN counts as largest.
 template <class T>
@@ -92,31 +109,44 @@ void largest_of_row(const T* image, std::int64_t row, std::int64_t start, std::i
 
 template <class T>
 void avg_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y) {
-  const std::int64_t in = volume(w.size), out = w.results();
-  for_each_window(
-      w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
-        T sum = 0;
-        for (std::int64_t i = a.start; i < a.stop; ++i)
-          for (std::int64_t j = b.start; j < b.stop; ++j) {
-            const T* row = x + plane * in + (i * w.size[1] + j) * w.size[2];
-            for (std::int64_t k = c.start; k < c.stop; ++k) sum += row[k];
-          }
-        y[plane * out + at] = sum * static_cast<T>(share(w, a, b, c));
+  const std::int64_t in = volume(w.size), out = w.results(), width = w.size[2];
+  for_each_plane(w, planes, [&](std::int64_t plane) {
+    const Buffer<T> buffer(width);
+    T* const sums = buffer.get();  // of the columns of a row of windows
+    for_each_row(w, [&](std::int64_t at, const Window& a, const Window& b) {
+      std::fill_n(sums, width, T(0));
+      for_each_line(w, x + plane * in, a, b, [=](const T* row) {
+#pragma omp simd
+        for (std::int64_t k = 0; k < width; ++k) sums[k] += row[k];
       });
+      T* to = y + plane * out + at;
+      Share<T> share(w, a, b);
+      for (const Window& c : w.axes[2]) *to++ = std::accumulate(sums + c.start, sums + c.stop, T(0)) * share(c);
+    });
+  });
 }
 
 template <class T>
 void avg_pool_gradient(const PoolWindows& w, std::int64_t planes, const T* g, T* dx) {
-  const std::int64_t in = w.results(), out = volume(w.size);
-  for_each_window(
-      w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b, const Window& c) {
-        const T value = g[plane * in + at] * static_cast<T>(share(w, a, b, c));
-        for (std::int64_t i = a.start; i < a.stop; ++i)
-          for (std::int64_t j = b.start; j < b.stop; ++j) {
-            T* row = dx + plane * out + (i * w.size[1] + j) * w.size[2];
-            for (std::int64_t k = c.start; k < c.stop; ++k) row[k] += value;
-          }
+  const std::int64_t in = w.results(), out = volume(w.size), width = w.size[2];
+  for_each_plane(w, planes, [&](std::int64_t plane) {
+    const Buffer<T> buffer(width);
+    T* const sums = buffer.get();  // of the shares of each column
+    std::fill_n(dx + plane * out, out, T(0));
+    for_each_row(w, [&](std::int64_t at, const Window& a, const Window& b) {
+      std::fill_n(sums, width, T(0));
+      const T* from = g + plane * in + at;
+      Share<T> share(w, a, b);
+      for (const Window& c : w.axes[2]) {
+        const T value = *from++ * share(c);
+        for (std::int64_t k = c.start; k < c.stop; ++k) sums[k] += value;
+      }
+      for_each_line(w, dx + plane * out, a, b, [=](T* row) {
+#pragma omp simd
+        for (std::int64_t k = 0; k < width; ++k) row[k] += sums[k];
       });
+    });
+  });
 }
 
 template <class T>
@@ -124,28 +154,30 @@ void max_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y, std::
   const std::int64_t in = volume(w.size), out = w.results();
   const auto n = static_cast<std::int64_t>(w.axes[2].size());
   const std::int64_t square = in > std::numeric_limits<std::int32_t>::max() ? 0 : w.square;
-  for_each_row(w, planes, [&](std::int64_t plane, std::int64_t at, const Window& a, const Window& b) {
-    const T* const image = x + plane * in;
-    T* const most = y + plane * out + at;
-    std::int64_t* const best = places + plane * out + at;
-    const bool fast = square > 0 && a.stop - a.start == 1 && b.stop - b.start == square;
-    const auto [begin, end] = fast ? w.whole : std::pair(n, n);
-    for (std::int64_t i = 0; i < n;) {
-      const Window& c = w.axes[2][static_cast<std::size_t>(i)];
-      if (i < begin || i >= end) {
-        best[i] = largest(image, w.size, a, b, c);
-        most[i] = image[best[i]];
-        ++i;
-        continue;
+  for_each_plane(w, planes, [&](std::int64_t plane) {
+    for_each_row(w, [&](std::int64_t at, const Window& a, const Window& b) {
+      const T* const image = x + plane * in;
+      T* const most = y + plane * out + at;
+      std::int64_t* const best = places + plane * out + at;
+      const bool fast = square > 0 && a.stop - a.start == 1 && b.stop - b.start == square;
+      const auto [begin, end] = fast ? w.whole : std::pair(n, n);
+      for (std::int64_t i = 0; i < n;) {
+        const Window& c = w.axes[2][static_cast<std::size_t>(i)];
+        if (i < begin || i >= end) {
+          best[i] = largest(image, w.size, a, b, c);
+          most[i] = image[best[i]];
+          ++i;
+          continue;
+        }
+        const std::int64_t start = (a.start * w.size[1] + b.start) * w.size[2] + c.start;
+        const std::int64_t count = std::min(kChunk, end - i);
+        if (square == 2)
+          largest_of_row<2>(image, w.size[2], start, count, most + i, best + i);
+        else
+          largest_of_row<3>(image, w.size[2], start, count, most + i, best + i);
+        i += count;
       }
-      const std::int64_t start = (a.start * w.size[1] + b.start) * w.size[2] + c.start;
-      const std::int64_t count = std::min(kChunk, end - i);
-      if (square == 2)
-        largest_of_row<2>(image, w.size[2], start, count, most + i, best + i);
-      else
-        largest_of_row<3>(image, w.size[2], start, count, most + i, best + i);
-      i += count;
-    }
+    });
   });
 }
 

@@ -54,7 +54,7 @@ struct Grid {
 // ---- what is reduced -----------------------------------------------------------------------------
 
 // Elements are taken up into a Part, of which there is one a lane; after a few of them Parts are joined
-// into a wider Total.
+// into a wider Total. Along axes of stride 0 each element counts as often as `repeats` says.
 
 template <class T>
 using SumPart = std::conditional_t<std::is_floating_point_v<T>, T, std::uint64_t>;
@@ -68,6 +68,7 @@ struct Sum {
   using Total = Accumulator<T>;
   using Out = WideOf<T>;
   double divisor = 1;
+  std::int64_t repeats = 1;
 
   static constexpr Part kStart = 0;
   static Part step(Part a, T v) {
@@ -78,6 +79,7 @@ struct Sum {
   }
   static Total join(Total a, Total b) { return a + b; }
   Out finish(Total a) const {
+    a *= static_cast<Total>(repeats);
     if constexpr (std::is_floating_point_v<T>)
       return static_cast<T>(a / divisor);
     else
@@ -91,11 +93,17 @@ struct Prod {
   using Part = Accumulator<T>;
   using Total = Accumulator<T>;
   using Out = WideOf<T>;
+  std::int64_t repeats = 1;
 
   static constexpr Part kStart = 1;
   static Part step(Part a, T v) { return a * static_cast<Part>(v); }
   static Total join(Total a, Total b) { return a * b; }
-  Out finish(Total a) const { return static_cast<Out>(a); }
+  Out finish(Total a) const {
+    Total power = 1;
+    for (std::int64_t n = repeats; n > 0; n /= 2, a *= a)
+      if (n % 2 != 0) power *= a;
+    return static_cast<Out>(power);
+  }
 };
 
 template <class T, bool largest>
@@ -104,6 +112,7 @@ struct Extreme {
   using Part = T;
   using Total = T;
   using Out = T;
+  std::int64_t repeats = 1;
 
   static constexpr T worst() {
     using Limits = std::numeric_limits<T>;
@@ -114,8 +123,8 @@ struct Extreme {
   }
   static constexpr Part kStart = worst();
   static Part step(Part a, T v) {
-    const bool ahead = largest ? a >= v : a <= v;
-    return (ahead | (a != a)) ? a : v;
+    const T ahead = (largest ? v > a : v < a) ? v : a;
+    return v != v ? v : ahead;
   }
   static Total join(Total a, Total b) { return step(a, b); }
   Out finish(Total a) const { return a; }
@@ -123,27 +132,26 @@ struct Extreme {
 
 // ---- loops --------------------------------------------------------------------------------------
 
-/// Lanes of a row, columns of a block of rows, and elements that a Part takes: so few that the rounding of
-/// float sums doesn't show.
+/// Neighbouring columns that are taken up at once, columns of a block of rows, and elements that a Part takes: so few
+/// that the rounding of float sums doesn't show.
 constexpr int kLanes = 64, kWidth = 1024, kDepth = 4;
 /// Elements that make up a part of one result worth a thread, and the most such parts.
 constexpr std::int64_t kPart = 1 << 16, kMostParts = 64;
 
-/// Takes up as many whole groups of `lanes` elements as there are.
-template <class R, int lanes>
+/// Takes up as many whole groups of `lanes` times `depth` elements as there are.
+template <class R, int lanes, int depth>
 void take_up(const typename R::Value*& p, std::int64_t& n, typename R::Total& total) {
-  if (n < lanes) return;
+  constexpr int group = lanes * depth;
+  if (n < group) return;
   typename R::Total wide[lanes];
   for (int j = 0; j < lanes; ++j) wide[j] = R::kStart;
-  while (n >= lanes) {
-    typename R::Part part[lanes];
-    for (int j = 0; j < lanes; ++j) part[j] = R::kStart;
-    const std::int64_t groups = std::min<std::int64_t>(n / lanes, kDepth);
-    for (std::int64_t i = 0; i < groups; ++i, p += lanes)
-      for (int j = 0; j < lanes; ++j) part[j] = R::step(part[j], p[j]);
-    n -= groups * lanes;
-    for (int j = 0; j < lanes; ++j) wide[j] = R::join(wide[j], part[j]);
-  }
+  for (; n >= group; n -= group, p += group)
+    for (int j = 0; j < lanes; ++j) {
+      typename R::Part part = R::kStart;
+      for (int i = 0; i < depth; ++i) part = R::step(part, p[i * lanes + j]);
+      wide[j] = R::join(wide[j], part);
+    }
+#pragma GCC unroll 4
   for (int half = lanes / 2; half > 0; half /= 2)
     for (int j = 0; j < half; ++j) wide[j] = R::join(wide[j], wide[j + half]);
   total = R::join(total, wide[0]);
@@ -154,9 +162,9 @@ template <class R>
 typename R::Total reduce_row(const typename R::Value* p, std::int64_t n, std::int64_t stride) {
   typename R::Total total = R::kStart;
   if (stride == 1) {
-    if (n >= kLanes * kDepth) take_up<R, kLanes>(p, n, total);
-    take_up<R, 16>(p, n, total);
-    take_up<R, 4>(p, n, total);
+    take_up<R, 16, kDepth>(p, n, total);
+    take_up<R, 16, 1>(p, n, total);
+    take_up<R, 4, 1>(p, n, total);
   }
   for (std::int64_t i = 0; i < n; ++i) total = R::join(total, R::step(R::kStart, p[i * stride]));
   return total;
@@ -296,15 +304,20 @@ void reduce_outer(const R& r, const typename R::Value* x, const Grid& kept, cons
 }
 
 template <class R>
-Tensor reduce(const R& r, const Tensor& x, std::uint32_t mask, const Shape& shape) {
+Tensor reduce(R r, const Tensor& x, std::uint32_t mask, const Shape& shape) {
   using Out = typename R::Out;
   Tensor y = empty(shape, dtype_of<Out>);
   const auto* in = x.data<typename R::Value>();
   Out* out = y.mutable_data<Out>();
   Grid kept, reduced;
   for (int d = 0; d < x.rank(); ++d) {
-    Grid& grid = (mask >> d & 1) != 0 ? reduced : kept;
-    grid.add(x.raw()->sizes()[d], x.raw()->strides()[d]);
+    const std::int64_t size = x.raw()->sizes()[d], stride = x.raw()->strides()[d];
+    if ((mask >> d & 1) == 0)
+      kept.add(size, stride);
+    else if (stride != 0 || size == 0)
+      reduced.add(size, stride);
+    else
+      r.repeats *= size;
   }
   if (kept.count == 0) return y;
   if (reduced.count == 0) {

@@ -17,15 +17,22 @@ void scan_lines(const Lines& lines, bool reverse, const F& f) {
   const std::int64_t n = lines.size, inner = lines.inner;
   if (n == 0) return;
   const std::int64_t grain = std::max<std::int64_t>(1, kGrain / 4 / n);
+  const std::int64_t first = reverse ? (n - 1) * inner : 0, step = reverse ? -inner : inner;
   parallel_for(lines.count(), grain, [=, &f](std::int64_t begin, std::int64_t end) {
+    if (inner == 1) {
+      for (; begin < end; ++begin) {
+        Accumulator<T> carried{};  // in a register
+        f(begin * n + first, true, carried);
+        for (std::int64_t i = 1; i < n; ++i) f(begin * n + first + i * step, false, carried);
+      }
+      return;
+    }
     while (begin < end) {
-      const std::int64_t column = begin % inner, base = begin / inner * inner * n + column;
+      const std::int64_t column = begin % inner, base = begin / inner * inner * n + column + first;
       const std::int64_t width = std::min({inner - column, end - begin, kWidth});
       Accumulator<T> carried[kWidth];
-      for (std::int64_t i = 0; i < n; ++i) {
-        const std::int64_t at = base + (reverse ? n - 1 - i : i) * inner;
-        for (std::int64_t j = 0; j < width; ++j) f(at + j, i == 0, carried[j]);
-      }
+      for (std::int64_t i = 0; i < n; ++i)
+        for (std::int64_t j = 0; j < width; ++j) f(base + i * step + j, i == 0, carried[j]);
       begin += width;
     }
   });

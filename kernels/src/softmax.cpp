@@ -57,11 +57,50 @@ T total(const T* x, std::int64_t n) {
   return sum;
 }
 
-/// softmax, or its logarithm, of rows.
+/// Rows of so many elements fill vectors by themselves.
+constexpr std::int64_t kLong = 64;
+
+/// sum_i exp(x_i - m), blocks of 128 in T, these in double; with `keep` the terms go to y.
+template <bool keep, class T>
+double sum_exp(const T* x, T m, std::int64_t n, T* y) {
+  constexpr std::int64_t kBlock = 128;
+  double total = 0;
+  for (std::int64_t first = 0; first < n; first += kBlock) {
+    const std::int64_t last = std::min(n, first + kBlock);
+    T sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t i = first; i < last; ++i) {
+      const T e = elementary::exp(x[i] - m);
+      if constexpr (keep) y[i] = e;
+      sum += e;
+    }
+    total += static_cast<double>(sum);
+  }
+  return total;
+}
+
+/// softmax, or its logarithm, of a row.
+template <class T>
+void forward_row(bool log, const T* x, T* y, std::int64_t n) {
+  const T m = largest(x, n);
+  if (log) {
+    const auto l = static_cast<T>(std::log(sum_exp<false>(x, m, n, y)));
+    for (std::int64_t i = 0; i < n; ++i) y[i] = (x[i] - m) - l;
+  } else {
+    const auto scale = static_cast<T>(1 / sum_exp<true>(x, m, n, y));
+    for (std::int64_t i = 0; i < n; ++i) y[i] *= scale;
+  }
+}
+
+/// The same of all rows.
 template <class T>
 void forward_rows(const Lines& at, bool log, const T* x, T* y) {
   for_each_run(at, [=](std::int64_t first, std::int64_t last) {
     const std::int64_t n = at.size;
+    if (n >= kLong) {
+      for (std::int64_t r = first; r < last; ++r) forward_row(log, x + r * n, y + r * n, n);
+      return;
+    }
     T most[64];
     for (std::int64_t r = first; r < last; ++r) {
       const T m = most[r - first] = largest(x + r * n, n);
@@ -116,14 +155,20 @@ template <class T>
 void backward_rows(const Lines& at, bool log, const T* g, const T* y, T* dx) {
   for_each_run(at, [=](std::int64_t first, std::int64_t last) {
     const std::int64_t n = at.size;
-    if (log) exp_values(y + first * n, dx + first * n, (last - first) * n);
+    const bool apart = log && n < kLong;
+    if (apart) exp_values(y + first * n, dx + first * n, (last - first) * n);
     for (std::int64_t r = first; r < last; ++r) {
       const T *gr = g + r * n, *yr = y + r * n;
       T* out = dx + r * n;
       T sum = 0;
       if (log) {
         sum = total(gr, n);
-        for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - out[i] * sum;
+        if (apart) {
+          for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - out[i] * sum;
+        } else {
+#pragma omp simd
+          for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - elementary::exp(yr[i]) * sum;
+        }
       } else {
 #pragma omp simd reduction(+ : sum)
         for (std::int64_t i = 0; i < n; ++i) sum += gr[i] * yr[i];
@@ -170,9 +215,33 @@ void softmax_gradient(const Lines& lines, bool log, const T* g, const T* y, T* d
   lines.inner == 1 ? backward_rows(lines, log, g, y, dx) : backward_groups(lines, log, g, y, dx);
 }
 
-#define GRADUS_SOFTMAX(T)                                                \
-  template GRADUS_EXPORT void softmax(const Lines&, bool, const T*, T*); \
-  template GRADUS_EXPORT void softmax_gradient(const Lines&, bool, const T*, const T*, T*);
+template <class T>
+void logsumexp(std::int64_t rows, std::int64_t n, const T* x, T* y) {
+  parallel_for(rows, 1 + kGrain / (1 + 4 * n), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r)
+      if (const T m = y[r]; std::isfinite(m))
+        y[r] = m + static_cast<T>(std::log(sum_exp<false, T>(x + r * n, m, n, nullptr)));
+  });
+}
+template <class T>
+void logsumexp_gradient(std::int64_t rows, std::int64_t n, const T* g, const T* x, const T* y, T* dx) {
+  parallel_for(rows, 1 + kGrain / (1 + 4 * n), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      const T* const row = x + r * n;
+      T* const out = dx + r * n;
+      // Where all are -inf every weight is 0.
+      const T factor = g[r], level = y[r] == -std::numeric_limits<T>::infinity() ? 0 : y[r];
+#pragma omp simd
+      for (std::int64_t i = 0; i < n; ++i) out[i] = elementary::exp(row[i] - level) * factor;
+    }
+  });
+}
+
+#define GRADUS_SOFTMAX(T)                                                                   \
+  template GRADUS_EXPORT void softmax(const Lines&, bool, const T*, T*);                    \
+  template GRADUS_EXPORT void softmax_gradient(const Lines&, bool, const T*, const T*, T*); \
+  template GRADUS_EXPORT void logsumexp(std::int64_t, std::int64_t, const T*, T*);          \
+  template GRADUS_EXPORT void logsumexp_gradient(std::int64_t, std::int64_t, const T*, const T*, const T*, T*);
 GRADUS_SOFTMAX(float)
 GRADUS_SOFTMAX(double)
 #undef GRADUS_SOFTMAX

@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <new>
 
@@ -91,26 +90,40 @@ static Tensor make_full(const char* op, const Shape& shape, double value, DType 
   return result;
 }
 
+/// out[i a] = in[i b] for i in [0, n)
+template <class To, class From>
+[[gnu::noinline]] static void copy_row(
+    To* __restrict out, std::int64_t a, const From* in, std::int64_t b, std::int64_t n) {
+  if (a == 1 && b == 0) {
+    std::fill_n(out, n, static_cast<To>(*in));
+  } else if (a == 1 && b == 1) {
+    for (std::int64_t i = 0; i < n; ++i) out[i] = static_cast<To>(in[i]);
+  } else {
+    for (std::int64_t i = 0; i < n; ++i) out[i * a] = static_cast<To>(in[i * b]);
+  }
+}
+
 static void copy_elements(TensorImpl& to, const TensorImpl& from) {
+  constexpr std::int64_t kGrain = 1 << 16;  // elements worth a second thread
   auto& source = const_cast<TensorImpl&>(from);
   dispatch(to.dtype, [&]<class To>() {
     dispatch(from.dtype, [&]<class From>() {
       auto* out = reinterpret_cast<To*>(to.data);
-      const auto* in = reinterpret_cast<const From*>(from.data);
-      if (to.contiguous && from.contiguous) {
-        if constexpr (std::is_same_v<To, From>) {
-          if (to.numel > 0) std::memcpy(out, in, sizeof(To) * static_cast<std::size_t>(to.numel));
-        } else {
-          for (std::int64_t i = 0; i < to.numel; ++i) out[i] = static_cast<To>(in[i]);
-        }
-        return;
-      }
+      // Read as bytes, bools are converted by vectors.
+      using Stored = std::conditional_t<std::is_same_v<From, bool>, unsigned char, From>;
+      const auto* in = reinterpret_cast<const Stored*>(from.data);
+      if (to.contiguous && from.contiguous) return copy_row(out, 1, in, 1, to.numel);
+      // The outermost loop is cut into parts.
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
       const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
-      loops.for_each_row([&](const auto& offset) {
-        To* row = out + offset[0];
-        const From* values = in + offset[1];
-        for (std::int64_t i = 0; i < n; ++i) row[i * a] = static_cast<To>(values[i * b]);
+      const std::int64_t grain = 1 + kGrain * loops.sizes[0] / (1 + to.numel);
+      parallel_for(loops.sizes[0], grain, [&](std::int64_t begin, std::int64_t end) {
+        Loops<2> part = loops;
+        part.sizes[0] = end - begin;
+        To* const first = out + begin * loops.strides[0][0];
+        const Stored* const values = in + begin * loops.strides[1][0];
+        const std::int64_t length = part.rank == 1 ? end - begin : n;
+        part.for_each_row([&](const auto& offset) { copy_row(first + offset[0], a, values + offset[1], b, length); });
       });
     });
   });

@@ -127,6 +127,51 @@ TEST(LineKernels, Softmax) {
   }
 }
 
+TEST(LineKernels, LogSumExpOfRows) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const std::int64_t n : {1, 17, 128, 1000, 100000}) {
+    std::vector<float> x = as<float>(draw(4 * n, 1));
+    std::fill_n(x.begin() + n, n, -std::numeric_limits<float>::infinity());
+    x[at(2 * n)] = std::numeric_limits<float>::infinity();
+    x[at(4 * n - 1)] = std::numeric_limits<float>::quiet_NaN();
+    std::vector<float> y, g{2, 3, 4, 5}, dx(x.size());
+    double sum = 0, most = -kInfinity;
+    for (std::int64_t i = 0; i < n; ++i) most = std::max(most, static_cast<double>(x[at(i)]));
+    for (std::int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[at(i)]) - most);
+    for (std::int64_t r = 0; r < 4; ++r) y.push_back(*std::max_element(x.begin() + r * n, x.begin() + (r + 1) * n));
+    y[3] = x.back();
+    logsumexp(4, n, x.data(), y.data());
+    expect_near(y, {most + std::log(sum), -kInfinity, kInfinity, y[3]}, 1e-6, 2e-7);
+    logsumexp_gradient(4, n, g.data(), x.data(), y.data(), dx.data());
+    for (std::int64_t i = 0; i < n; ++i) {
+      ASSERT_NEAR(dx[at(i)], 2 * std::exp(static_cast<double>(x[at(i)]) - most) / sum, 1e-6);
+      ASSERT_EQ(dx[at(n + i)], 0);
+    }
+    EXPECT_TRUE(std::isnan(y[3]) && std::isnan(dx.back()));
+  }
+}
+
+TEST(LineKernels, LongRowsOfSoftmax) {
+  for (const std::int64_t n : {63, 64, 65, 1000}) {
+    const std::vector<float> x = as<float>(draw(2 * n, 1));
+    std::vector<float> y(x.size()), l(x.size()), dx(x.size()), one(x.size(), 1.0F);
+    Lines rows = lines_of(2, n, 1);
+    softmax(rows, false, x.data(), y.data());
+    softmax(rows, true, x.data(), l.data());
+    softmax_gradient(rows, true, one.data(), l.data(), dx.data());
+    for (std::int64_t r = 0; r < 2; ++r) {
+      double sum = 0;
+      for (std::int64_t i = r * n; i < (r + 1) * n; ++i) sum += std::exp(static_cast<double>(x[at(i)]));
+      for (std::int64_t i = r * n; i < (r + 1) * n; ++i) {
+        const double want = std::exp(static_cast<double>(x[at(i)])) / sum;
+        ASSERT_NEAR(y[at(i)], want, 1e-6 * want);
+        ASSERT_NEAR(l[at(i)], std::log(want), 2e-6);
+        ASSERT_NEAR(dx[at(i)], 1 - static_cast<double>(n) * want, 1e-4);
+      }
+    }
+  }
+}
+
 TEST(LineKernels, Norms) {
   for (const Lines& lines : kLines) {
     const Numbers x = draw(lines.count() * lines.size, 1);
@@ -155,12 +200,62 @@ TEST(LineKernels, Norms) {
 TEST(LineKernels, RowsAreInUnitsOfTheirSpread) {
   const Numbers x{1, 2, 3, 6};
   Numbers y(4), mean(1), inverse(1);
-  normalise_rows(1, 4, 0.0, true, x.data(), y.data(), mean.data(), inverse.data());
+  normalise_rows<double>({1, 4}, 0.0, x.data(), nullptr, nullptr, y.data(), mean.data(), inverse.data());
   EXPECT_DOUBLE_EQ(mean[0], 3);
   EXPECT_DOUBLE_EQ(inverse[0], 1 / std::sqrt(3.5));
   expect_near(y, {-2 / std::sqrt(3.5), -1 / std::sqrt(3.5), 0, 3 / std::sqrt(3.5)});
-  normalise_rows(1, 4, 0.0, false, x.data(), y.data(), mean.data(), inverse.data());
+  normalise_rows<double>({1, 4, 1, 1, false}, 0.0, x.data(), nullptr, nullptr, y.data(), mean.data(), inverse.data());
   EXPECT_DOUBLE_EQ(inverse[0], 1 / std::sqrt(12.5));
+}
+
+/// Gradients of rows against the formula, element by element; long enough for several parts of rows.
+template <class T>
+void check_row_gradients(const NormRows& rows, double tolerance) {
+  const std::int64_t n = rows.size, count = rows.rows * n, all = rows.groups * rows.channels;
+  const std::vector<T> x = as<T>(draw(count, 1)), g = as<T>(draw(count, 2));
+  const std::vector<T> weight = as<T>(draw(all, 3)), bias = as<T>(draw(all, 4));
+  std::vector<T> y(x.size()), mean(at(rows.rows)), inverse(mean), dx(x.size()), dw(weight.size()), db(dw);
+  normalise_rows(rows, 0.5, x.data(), weight.data(), bias.data(), y.data(), mean.data(), inverse.data());
+  normalise_rows_gradient<T>(
+      rows, {x.data(), g.data(), mean.data(), inverse.data(), weight.data(), dx.data(), dw.data(), db.data()});
+
+  Numbers ys(x.size()), dxs(x.size()), dws(dw.size()), dbs(db.size());
+  for (std::int64_t i = 0; i < rows.rows; ++i) {
+    const auto element = [&](const std::vector<T>& v, std::int64_t j) { return static_cast<double>(v[at(i * n + j)]); };
+    const auto channel = [&](std::int64_t j) { return at(i % rows.groups * rows.channels + j / (n / rows.channels)); };
+    const auto mean_of = [&](const auto& f) {
+      double sum = 0;
+      for (std::int64_t j = 0; j < n; ++j) sum += f(j);
+      return sum / static_cast<double>(n);
+    };
+    const double m = rows.centred ? mean_of([&](std::int64_t j) { return element(x, j); }) : 0;
+    const double r = 1 / std::sqrt(mean_of([&](std::int64_t j) { return std::pow(element(x, j) - m, 2); }) + 0.5);
+    const auto unit = [&](std::int64_t j) { return (element(x, j) - m) * r; };
+    const auto gw = [&](std::int64_t j) { return element(g, j) * static_cast<double>(weight[channel(j)]); };
+    const double level = rows.centred ? mean_of(gw) : 0,
+                 along = mean_of([&](std::int64_t j) { return gw(j) * unit(j); });
+    for (std::int64_t j = 0; j < n; ++j) {
+      const std::size_t k = channel(j), e = at(i * n + j);
+      ys[e] = unit(j) * static_cast<double>(weight[k]) + static_cast<double>(bias[k]);
+      dxs[e] = (gw(j) - level - unit(j) * along) * r;
+      dws[k] += element(g, j) * unit(j);
+      dbs[k] += element(g, j);
+    }
+  }
+  expect_near(y, ys, tolerance);
+  expect_near(dx, dxs, tolerance);
+  expect_near(dw, dws, tolerance);
+  expect_near(db, dbs, tolerance);
+}
+
+TEST(LineKernels, RowsWithChannels) {
+  for (const NormRows& rows : {NormRows{270, 401, 1, 401},
+                               NormRows{270, 402, 2, 402, false},
+                               NormRows{270, 402, 2, 3},
+                               NormRows{6, 4096, 3, 1, false}}) {
+    check_row_gradients<double>(rows, 1e-11);
+    check_row_gradients<float>(rows, 1e-4);
+  }
 }
 
 TEST(LineKernels, SortPutsNaNLastAndKeepsTheOrderOfEqualOnes) {

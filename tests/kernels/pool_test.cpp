@@ -60,7 +60,7 @@ void check_means(const std::array<Axis, 3>& axes, std::int64_t divisor, double t
   w.divisor = divisor;
   const std::int64_t in = volume(w.size), out = w.results();
   const Numbers x = draw(kPlanes * in, 1), g = draw(kPlanes * out, 2);
-  Numbers y(at(kPlanes * out)), dx(x.size(), 1.0);
+  Numbers y(at(kPlanes * out)), dx(x.size());
   for (std::int64_t p = 0; p < kPlanes; ++p)
     for_each_result(axes, [&](std::int64_t r, const Places& all) {
       const double n = divisor > 0 ? static_cast<double>(divisor) : static_cast<double>(all.size());

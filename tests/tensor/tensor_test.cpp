@@ -290,6 +290,16 @@ TEST(Copies, IntoATensor) {
   thrown<ShapeError>([&] { copy_into(x, zeros({4})); }, "copy_into", "expected [2, 2], got [4]");
 }
 
+TEST(Copies, LongViewsInParts) {
+  const std::int64_t n = 300;
+  const Tensor x = arange(n * n, float64);
+  for (const Shape& strides : {Shape{0, 0}, Shape{0, 1}, Shape{1, 0}, Shape{1, n}, Shape{2, 1}}) {
+    const std::vector<float> y = cast(view_as(x, {n, n}, strides), float32).to_vector<float>();
+    for (std::int64_t i = 0; i < n * n; ++i)
+      ASSERT_EQ(y[static_cast<std::size_t>(i)], static_cast<float>(i / n * strides[0] + i % n * strides[1]));
+  }
+}
+
 TEST(Comparison, EqualAndClose) {
   EXPECT_TRUE(equal(tensor({1, 2}), tensor({1, 2})));
   EXPECT_FALSE(equal(tensor({1, 2}), tensor({1, 3})));

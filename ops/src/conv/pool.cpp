@@ -25,7 +25,7 @@ struct AvgPoolGrad : PoolGeometry {
     const Tensor g = dense(cotangent);
     const Shape shape = with_spatial(g.size(0), g.size(1), size);
     check_shape(info.name, g, result(shape));
-    Tensor x = zeros(shape, g.dtype());
+    Tensor x = empty(shape, g.dtype());
     dispatch_floating(g.dtype(), [&]<class T>() {
       avg_pool_gradient(windows(shape), shape[0] * shape[1], g.data<T>(), x.mutable_data<T>());
     });

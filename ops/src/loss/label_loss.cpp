@@ -90,12 +90,13 @@ struct LabelLoss : Op {
     return y;
   }
 
-  /// q of every row, divided as the loss is: [N, C, *] like x.
-  Tensor coefficients(const Shape& shape, DType dtype, const Tensor& target, const Tensor& weight) const {
+  /// factor times q of every row, divided as the loss is: [N, C, *] like x.
+  Tensor coefficients(
+      const Shape& shape, DType dtype, const Tensor& target, const Tensor& weight, double factor = 1) const {
     Tensor q = empty(shape, dtype);
     dispatch_floating(dtype, [&]<class T>() {
       const auto labels = labelled<T>(shape, target, weight);
-      label_coefficients(labels, 1 / divisor(labels), q.mutable_data<T>());
+      label_coefficients(labels, factor / divisor(labels), q.mutable_data<T>());
     });
     return q;
   }
@@ -118,6 +119,8 @@ struct NllLoss : LabelLoss {
   Cotangents vjp(const Pullback& p) const {
     const Tensor weight = has_weight ? dense(p.in(2)) : Tensor();
     const Shape shape = p.shape(0);
+    if (!is_recording() && reduction != Reduction::none)
+      return {coefficients(shape, p.dtype(0), dense(p.in(1)), weight, -p.g.item<double>()), Tensor(), Tensor()};
     const Tensor q = coefficients(shape, p.dtype(0), dense(p.in(1)), weight);
     return {mul(row_factor(neg(p.g), shape.rank()), q), Tensor(), Tensor()};
   }

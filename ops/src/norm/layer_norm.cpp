@@ -1,4 +1,5 @@
 #include "family.h"
+#include "norm/optional_data.h"
 
 #include "gradus/kernels/norm.h"
 #include "gradus/ops/arithmetic.h"
@@ -12,81 +13,105 @@ namespace gradus {
 namespace detail {
 namespace {
 
-/// Rows x [M, n] in units of their spread: (x - m) / sqrt(mean((x - m)^2) + eps), m being the mean, or 0 if not
-/// centred. The result is followed by m and the inverse of the root [M].
+/// Rows x [M, n]: y = x̂ weight + bias, x̂ = (x - m) / sqrt(mean((x - m)^2) + eps), m being a row's mean, or 0 if not
+/// centred. A row holds `channels`, of n / channels neighbouring elements each; `groups` rows hold those of weight and
+/// bias [groups channels]; either may be undefined. The result is followed by m and the inverse of the root [M].
 struct RowNorm : Op {
-  static constexpr OpInfo info{.name = "row_norm", .saves = Saves::input0 | Saves::extras, .flops = 8};
+  static constexpr OpInfo info{
+      .name = "row_norm", .arity = 3, .saves = Saves::input0 | Saves::input1 | Saves::extras, .flops = 8};
   double eps = 1e-5;
-  bool centred = true;
+  bool centred = true, has_weight = false;
+  std::int64_t groups = 1, channels = 1;
   template <class V>
   void visit(V&& v) const {
     v("eps", eps);
     v("centred", centred);
+    v("has_weight", has_weight);
+    v("groups", groups);
+    v("channels", channels);
   }
 
-  Tensors forward(const Tensor& input) const {
+  Tensors forward(const Tensor& input, const Tensor& weight, const Tensor& bias) const {
     check_rank(info.name, input, 2);
-    const Tensor x = dense(input);
-    const std::int64_t rows = x.size(0), n = x.size(1);
-    Tensor y = empty_like(x), mean = empty({rows}, x.dtype()), inverse = empty({rows}, x.dtype());
+    const Tensor x = dense(input), w = dense(weight), b = dense(bias);
+    Tensor y = empty_like(x), mean = empty({x.size(0)}, x.dtype()), inverse = empty_like(mean);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      kernels::normalise_rows(
-          rows, n, eps, centred, x.data<T>(), y.mutable_data<T>(), mean.mutable_data<T>(), inverse.mutable_data<T>());
+      kernels::normalise_rows(rows_of(x),
+                              eps,
+                              x.data<T>(),
+                              data_or_null<T>(w),
+                              data_or_null<T>(b),
+                              y.mutable_data<T>(),
+                              mean.mutable_data<T>(),
+                              inverse.mutable_data<T>());
     });
     return {y, mean, inverse};
   }
 
   Cotangents vjp(const Pullback& p) const {
-    if (!is_recording()) return {fused(dense(p.g), dense(p.in(0)), p.out(1), p.out(2))};
-    const Tensor x = p.in(0), d = centred ? sub(x, gradus::mean(x, 1, true)) : x;
-    const Tensor r = rsqrt(add(gradus::mean(square(d), 1, true), eps)), unit = mul(d, r);
-    const Tensor along = mul(unit, gradus::mean(mul(p.g, unit), 1, true));
-    Tensor g = sub(p.g, along);
-    if (centred) g = sub(g, gradus::mean(p.g, 1, true));
-    return {mul(g, r)};
+    const Tensor weight = has_weight ? p.in(1) : Tensor();
+    if (!is_recording()) return fused(p, dense(p.g), dense(p.in(0)), dense(weight));
+    Cotangents result(3);
+    const Tensor x = p.in(0), d = centred ? sub(x, mean(x, 1, true)) : x;
+    const Tensor r = rsqrt(add(mean(square(d), 1, true), eps)), unit = mul(d, r);
+    // Elements by group and channel.
+    const Shape apart{x.size(0) / groups, groups, channels, x.size(1) / channels};
+    const Tensor g = reshape(p.g, apart);
+    if (p.needs(0)) {
+      const Tensor gw = weight.defined() ? reshape(mul(g, reshape(weight, {groups, channels, 1})), x.shape()) : p.g;
+      const Tensor rest = sub(gw, mul(unit, mean(mul(gw, unit), 1, true)));
+      result[0] = mul(centred ? sub(rest, mean(gw, 1, true)) : rest, r);
+    }
+    if (p.needs(1)) result[1] = flatten(sum(mul(g, reshape(unit, apart)), {0, 3}), 0);
+    if (p.needs(2)) result[2] = flatten(sum(g, {0, 3}), 0);
+    return result;
   }
 
  private:
-  Tensor fused(const Tensor& g, const Tensor& x, const Tensor& mean, const Tensor& inverse) const {
-    const std::int64_t rows = x.size(0), n = x.size(1);
-    Tensor dx = empty_like(x);
+  NormRows rows_of(const Tensor& x) const { return {x.size(0), x.size(1), groups, channels, centred}; }
+
+  Cotangents fused(const Pullback& p, const Tensor& g, const Tensor& x, const Tensor& weight) const {
+    Tensor dx, dw, db;
+    if (p.needs(0)) dx = empty_like(x);
+    if (p.needs(1)) dw = empty({groups * channels}, x.dtype());
+    if (p.needs(2)) db = empty({groups * channels}, x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
-      normalise_rows_gradient(
-          rows, n, centred, g.data<T>(), x.data<T>(), mean.data<T>(), inverse.data<T>(), dx.mutable_data<T>());
+      normalise_rows_gradient<T>(rows_of(x),
+                                 {.x = x.data<T>(),
+                                  .g = g.data<T>(),
+                                  .mean = p.out(1).data<T>(),
+                                  .inverse = p.out(2).data<T>(),
+                                  .weight = data_or_null<T>(weight),
+                                  .dx = mutable_data_or_null<T>(dx),
+                                  .dweight = mutable_data_or_null<T>(dw),
+                                  .dbias = mutable_data_or_null<T>(db)});
     });
-    return dx;
+    return {dx, dw, db};
   }
 };
 
-/// x normalised in rows of n elements, in its own shape.
-Tensor normalise_rows(const char* op, Arg x, std::int64_t n, double eps, bool centred) {
-  if (!(eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps >= 0, got {}", eps), x.site);
-  RowNorm rows;
-  rows.eps = eps;
-  rows.centred = centred;
-  const Tensor flat = reshape(x, {x->numel() / n, n});
-  return reshape(apply(rows, Arg(flat, x.site))[0], x->shape());
-}
-
-/// y = x weight + bias, both [*shape] broadcast; either may be undefined.
-Tensor affine(const char* op,
-              Arg x,
-              const Tensor& y,
-              const Tensor& weight,
-              const Tensor& bias,
-              const Shape& expected,
-              const Shape& shape) {
-  const auto check = [&](const char* what, const Tensor& t) {
-    if (!t.defined()) return;
+/// x normalised in rows of n elements, in its own shape. Weight and bias are of the shape `expected`, or undefined.
+Tensor normalise_rows(const char* op,
+                      Arg x,
+                      std::int64_t n,
+                      RowNorm rows,
+                      const Tensor& weight,
+                      const Tensor& bias,
+                      const Shape& expected) {
+  if (!(rows.eps >= 0)) fail<ArgumentError>(op, fmt::format("expected eps >= 0, got {}", rows.eps), x.site);
+  const auto flat = [&](const char* what, const Tensor& t) {
+    if (!t.defined()) return Tensor();
     check_same_dtype(op, x, t);
     if (t.shape() != expected)
       fail<ShapeError>(
           op, fmt::format("expected a {} {}, got {}", what, to_string(expected), to_string(t.shape())), x.site);
+    return flatten(t, 0);
   };
-  check("weight", weight);
-  check("bias", bias);
-  const Tensor scaled = weight.defined() ? mul(y, reshape(weight, shape)) : y;
-  return bias.defined() ? add(scaled, reshape(bias, shape)) : scaled;
+  const Tensor w = flat("weight", weight), b = flat("bias", bias);
+  rows.has_weight = w.defined();
+  if (!w.defined() && !b.defined()) rows.groups = rows.channels = 1;
+  const Tensor all = reshape(x, {x->numel() / n, n});
+  return reshape(apply(rows, Arg(all, x.site), w, b)[0], x->shape());
 }
 
 /// How many elements the last dimensions hold, which must be `normalized`.
@@ -115,15 +140,14 @@ Tensor normalise_groups(
     fail<ShapeError>(
         op, fmt::format("expected a multiple of {} channels, got {}", groups, to_string(x->shape())), x.site);
   const SitePin pin(x.site);
-  Shape shape{1, channels};
-  std::int64_t inner = 1;
-  for (int d = 2; d < x->rank(); ++d) {
-    shape.push_back(1);
-    inner *= x->size(d);
-  }
-  const std::int64_t n = channels / groups * inner;
+  RowNorm rows;
+  rows.eps = eps;
+  rows.groups = groups;
+  rows.channels = channels / groups;
+  std::int64_t n = rows.channels;
+  for (int d = 2; d < x->rank(); ++d) n *= x->size(d);
   if (n == 0) fail<ShapeError>(op, fmt::format("expected groups with elements, got {}", to_string(x->shape())), x.site);
-  return affine(op, x, normalise_rows(op, x, n, eps, true), weight, bias, {channels}, shape);
+  return normalise_rows(op, x, n, rows, weight, bias, {channels});
 }
 
 }  // namespace
@@ -134,15 +158,20 @@ using namespace detail;
 Tensor layer_norm(Arg x, const Shape& normalized, const Tensor& weight, const Tensor& bias, double eps) {
   const std::int64_t n = check_normalized("layer_norm", x, normalized);
   const SitePin pin(x.site);
-  const Tensor y = normalise_rows("layer_norm", x, n, eps, true);
-  return affine("layer_norm", x, y, weight, bias, normalized, normalized);
+  RowNorm rows;
+  rows.eps = eps;
+  rows.channels = n;
+  return normalise_rows("layer_norm", x, n, rows, weight, bias, normalized);
 }
 
 Tensor rms_norm(Arg x, const Shape& normalized, const Tensor& weight, double eps) {
   const std::int64_t n = check_normalized("rms_norm", x, normalized);
   const SitePin pin(x.site);
-  const Tensor y = normalise_rows("rms_norm", x, n, eps, false);
-  return affine("rms_norm", x, y, weight, {}, normalized, normalized);
+  RowNorm rows;
+  rows.eps = eps;
+  rows.centred = false;
+  rows.channels = n;
+  return normalise_rows("rms_norm", x, n, rows, weight, {}, normalized);
 }
 
 Tensor group_norm(Arg x, std::int64_t groups, const Tensor& weight, const Tensor& bias, double eps) {
@@ -175,19 +204,28 @@ std::vector<OpEntry> layer_norm_examples();  // in examples/layer_norm.cpp
 
 std::span<const OpEntry> layer_norm_ops() {
   using In = std::span<const Tensor>;
-  static const auto table =
-      typed<>(layer_norm_examples(),
-              {{"row_norm",
-                &op_class<RowNorm>,
-                {"x̂ = (x - m) / √(v + ε) in each row", "(g - mean g - x̂ mean(g x̂)) / √(v + ε)"},
-                [] {
-                  return std::vector<Example>{{"", {{{3, 4}}}, [](In in) { return apply(RowNorm{}, in[0])[0]; }},
-                                              {"not centred", {{{2, 20}}}, [](In in) {
-                                                 RowNorm op;
-                                                 op.centred = false;
-                                                 return apply(op, in[0])[0];
-                                               }}};
-                }}});
+  static const auto table = typed<>(
+      layer_norm_examples(),
+      {{"row_norm",
+        &op_class<RowNorm>,
+        {"x̂ w + b, x̂ = (x - m) / √(v + ε) in each row", "(g w - mean g w - x̂ mean(g w x̂)) / √(v + ε), Σ g x̂, Σ g"},
+        [] {
+          RowNorm all, groups;
+          all.has_weight = groups.has_weight = true;
+          all.channels = 4;
+          groups.groups = groups.channels = 2;
+          return std::vector<Example>{
+              {"", {{{3, 4}}}, [](In in) { return apply(RowNorm{}, in[0], Tensor(), Tensor())[0]; }},
+              {"affine", {{{20, 4}}, {{4}}, {{4}}}, [all](In in) { return apply(all, in[0], in[1], in[2])[0]; }},
+              {"groups of channels",
+               {{{10, 6}}, {{4}}, {{4}}},
+               [groups](In in) { return apply(groups, in[0], in[1], in[2])[0]; }},
+              {"not centred", {{{2, 20}}}, [](In in) {
+                 RowNorm op;
+                 op.centred = false;
+                 return apply(op, in[0], Tensor(), Tensor())[0];
+               }}};
+        }}});
   return table;
 }
 

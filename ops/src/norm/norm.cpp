@@ -1,6 +1,7 @@
 #include "gradus/ops/norm.h"
 
 #include "family.h"
+#include "norm/optional_data.h"
 #include "norm/softmax.h"
 
 #include "gradus/kernels/norm.h"
@@ -15,15 +16,6 @@
 namespace gradus {
 namespace detail {
 namespace {
-
-template <class T>
-const T* data_or_null(const Tensor& x) {
-  return x.defined() ? x.data<T>() : nullptr;
-}
-template <class T>
-T* mutable_data_or_null(Tensor& x) {
-  return x.defined() ? x.mutable_data<T>() : nullptr;
-}
 
 /// [N, C, *] as lines along the channels.
 Lines channels_of(const Tensor& x) { return Lines(x.shape(), 1); }

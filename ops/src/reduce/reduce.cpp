@@ -6,6 +6,7 @@
 #include "gradus/graph/node.h"
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/reduce.h"
+#include "gradus/kernels/softmax.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -182,8 +183,18 @@ struct Var : Reduction {
 
 struct LogSumExp : Reduction {
   static constexpr OpInfo info{.name = "logsumexp", .saves = Saves::input0 | Saves::output};
+  /// Whether what comes together is a row of a dense x, long enough for vectors.
+  bool by_rows(const Tensor& x) const {
+    const std::uint32_t kept = ~mask & ((1U << x.rank()) - 1);
+    return x.is_contiguous() && (kept & (kept + 1)) == 0 && reduced_count(x, mask) >= 16;
+  }
   Tensor forward(const Tensor& x) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
+      if (by_rows(x)) {
+        Tensor y = max_over(x, mask, result_shape(x));
+        kernels::logsumexp(y.numel(), reduced_count(x, mask), x.data<T>(), y.mutable_data<T>());
+        return y;
+      }
       const Tensor top = max_over(x, mask, reduced_shape(x, mask, true));
       const Tensor terms = map_dense<T>(centred<T>(x, top, mask), [](T v) { return elementary::exp(v); });
       const Tensor sums = sum_over(terms, mask, result_shape(x));
@@ -194,6 +205,15 @@ struct LogSumExp : Reduction {
   }
   Cotangents vjp(const Pullback& p) const {
     const Tensor x = p.in(0), y = p.out();
+    if (!is_recording() && by_rows(x)) {
+      const Tensor g = dense(p.g);
+      Tensor dx = empty_like(x);
+      dispatch_floating(x.dtype(), [&]<class T>() {
+        logsumexp_gradient(
+            y.numel(), reduced_count(x, mask), g.data<T>(), x.data<T>(), y.data<T>(), dx.mutable_data<T>());
+      });
+      return {dx};
+    }
     constexpr double none = -std::numeric_limits<double>::infinity();
     // Over nothing but -inf the result is -inf as well: 0 in its place makes every weight 0.
     const Tensor finite = where(equal_to(y, none), 0.0, y);

@@ -39,12 +39,29 @@ void normalise_channels_gradient(const Lines& channels, const ChannelGradients<T
 
 // ---- rows ----------------------------------------------------------------------------------------
 
-/// y = (x - m) r for rows [rows, n], with r = 1 / sqrt(mean((x - m)^2) + eps), m being the mean, or 0 if not centred.
+/// Rows [rows, size]. Each holds some channels, as many neighbouring elements of each; `groups` rows one after the
+/// other hold all channels, of which there is one number each in weight and bias.
+struct NormRows {
+  std::int64_t rows, size;
+  std::int64_t groups = 1, channels = 1;  // channels of a row
+  bool centred = true;
+};
+
+/// y = (x - m) r weight + bias with r = 1 / sqrt(mean((x - m)^2) + eps), m being a row's mean, or 0 if not centred.
+/// Null stands for a weight of 1 or a bias of 0.
 template <class T>
-void normalise_rows(std::int64_t rows, std::int64_t n, double eps, bool centred, const T* x, T* y, T* mean, T* inverse);
+void normalise_rows(
+    const NormRows& at, double eps, const T* x, const T* weight, const T* bias, T* y, T* mean, T* inverse);
+
+/// What the gradients of normalise_rows are made of.
 template <class T>
-void normalise_rows_gradient(
-    std::int64_t rows, std::int64_t n, bool centred, const T* g, const T* x, const T* mean, const T* inverse, T* dx);
+struct RowGradients {
+  const T *x, *g, *mean, *inverse;
+  const T* weight;          // or null
+  T *dx, *dweight, *dbias;  // null where not wanted
+};
+template <class T>
+void normalise_rows_gradient(const NormRows& at, const RowGradients<T>& of);
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END

@@ -35,7 +35,7 @@ struct PoolWindows {
 /// y = the mean of each window
 template <class T>
 void avg_pool(const PoolWindows& windows, std::int64_t planes, const T* x, T* y);
-/// dx += the adjoint, applied to g
+/// dx = the adjoint, applied to g
 template <class T>
 void avg_pool_gradient(const PoolWindows& windows, std::int64_t planes, const T* g, T* dx);
 
