@@ -103,6 +103,48 @@ template <class To, class From>
   }
 }
 
+/// The loop along which operand k's elements lie closest; -1 if it repeats one element.
+static int closest(const Loops<2>& loops, int k) {
+  int best = -1;
+  for (int d = 0; d < loops.rank; ++d) {
+    const std::int64_t stride = std::abs(loops.strides[k][d]);
+    if (stride != 0 && (best < 0 || stride <= std::abs(loops.strides[k][best]))) best = d;
+  }
+  return best;
+}
+
+/// Copies where the elements of the operands lie closest along different loops, w and r: in square tiles, which are
+/// read along r and written along w.
+template <class To, class From>
+static void copy_tiles(To* to, const From* from, const Loops<2>& loops, int w, int r) {
+  constexpr std::int64_t kTile = 32;
+  const std::int64_t n = loops.sizes[w], m = loops.sizes[r];
+  const std::int64_t out_w = loops.strides[0][w], out_r = loops.strides[0][r];
+  const std::int64_t in_w = loops.strides[1][w], in_r = loops.strides[1][r];
+  const auto copy_tile = [=](To* out, const From* in, std::int64_t width, std::int64_t height) {
+    From tile[kTile][kTile];
+    for (std::int64_t j = 0; j < width; ++j)
+      for (std::int64_t i = 0; i < height; ++i) tile[j][i] = in[j * in_w + i * in_r];
+    for (std::int64_t i = 0; i < height; ++i)
+      for (std::int64_t j = 0; j < width; ++j) out[i * out_r + j * out_w] = static_cast<To>(tile[j][i]);
+  };
+  Shape others(std::span(loops.sizes, static_cast<std::size_t>(loops.rank)));
+  others[w] = others[r] = 1;
+  const Loops<2> rest(loops.rank, others.begin(), {loops.strides[0], loops.strides[1]});
+  rest.for_each_row([&](const auto& offset) {
+    for (std::int64_t k = 0; k < rest.inner_size(); ++k) {
+      To* out = to + offset[0] + k * rest.inner_stride(0);
+      const From* in = from + offset[1] + k * rest.inner_stride(1);
+      parallel_for((m + kTile - 1) / kTile, 1 + (1 << 10) / (1 + n), [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin * kTile; i < std::min(m, end * kTile); i += kTile)
+          for (std::int64_t j = 0; j < n; j += kTile)
+            copy_tile(
+                out + i * out_r + j * out_w, in + i * in_r + j * in_w, std::min(kTile, n - j), std::min(kTile, m - i));
+      });
+    }
+  });
+}
+
 static void copy_elements(TensorImpl& to, const TensorImpl& from) {
   constexpr std::int64_t kGrain = 1 << 16;  // elements worth a second thread
   auto& source = const_cast<TensorImpl&>(from);
@@ -115,6 +157,8 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
       if (to.contiguous && from.contiguous) return copy_row(out, 1, in, 1, to.numel);
       // The outermost loop is cut into parts.
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
+      const int w = closest(loops, 0), r = closest(loops, 1);
+      if (w >= 0 && r >= 0 && w != r) return copy_tiles(out, in, loops, w, r);
       const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
       const std::int64_t grain = 1 + kGrain * loops.sizes[0] / (1 + to.numel);
       parallel_for(loops.sizes[0], grain, [&](std::int64_t begin, std::int64_t end) {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <numbers>
 #include <vector>
 
 namespace gradus::kernels {
@@ -21,21 +22,31 @@ struct Row {
   double ulp;
 };
 
-#define GRADUS_ROW(f, ulp, expression)                                                                  \
-  Row<T> {                                                                                              \
-    #f, [](T x) { return elementary::f(x); }, [](elementary::Vector<T> x) { return elementary::f(x); }, \
-        [](long double x) -> long double { return expression; }, ulp                                    \
+#define GRADUS_ROW_OF(name, value, ulp, expression)                                 \
+  Row<T> {                                                                          \
+    name, [](T x) { return value; }, [](elementary::Vector<T> x) { return value; }, \
+        [](long double x) -> long double { return expression; }, ulp                \
   }
+#define GRADUS_ROW(f, ulp, expression) GRADUS_ROW_OF(#f, elementary::f(x), ulp, expression)
+
+/// The density of the standard normal distribution.
+long double normal_density(long double x) {
+  return std::exp(-x * x / 2) * std::numbers::inv_sqrtpi_v<long double> / std::numbers::sqrt2_v<long double>;
+}
 
 template <class T>
 std::vector<Row<T>> rows() {
-  std::vector<Row<T>> all{GRADUS_ROW(exp, 1, std::exp(x)),
-                          GRADUS_ROW(expm1, 2.5, std::expm1(x)),
-                          GRADUS_ROW(log, 1.5, std::log(x)),
-                          GRADUS_ROW(log1p, 2.5, std::log1p(x)),
-                          GRADUS_ROW(tanh, 3, std::tanh(x)),
-                          GRADUS_ROW(sigmoid, 3, x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x))),
-                          GRADUS_ROW(softplus, 2.5, std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x))))};
+  std::vector<Row<T>> all{
+      GRADUS_ROW(exp, 1, std::exp(x)),
+      GRADUS_ROW(expm1, 2.5, std::expm1(x)),
+      GRADUS_ROW(log, 1.5, std::log(x)),
+      GRADUS_ROW(log1p, 2.5, std::log1p(x)),
+      GRADUS_ROW(tanh, 3, std::tanh(x)),
+      GRADUS_ROW(sigmoid, 3, x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x))),
+      GRADUS_ROW(softplus, 2.5, std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x)))),
+      GRADUS_ROW_OF(
+          "normal.cdf", elementary::normal(x).cdf, 5, std::erfc(-x * std::numbers::sqrt2_v<long double> / 2) / 2),
+      GRADUS_ROW_OF("normal.density", elementary::normal(x).density, 2.5, normal_density(x))};
   if constexpr (std::is_same_v<T, float>) all.push_back(GRADUS_ROW(erf, 1.5, std::erf(x)));
   return all;
 }

@@ -48,16 +48,7 @@ template <class T>
 /// x as a factor of what is 0 beyond 1000, in float64 too.
 Tensor near(const Tensor& x) { return clamp(x, -1000, 1000); }
 
-/// The standard normal distribution function, and its density.
-template <class T>
-[[gnu::always_inline]] inline T normal_cdf(T v) {
-  constexpr double kScale = std::numbers::sqrt2 / 2;
-  if constexpr (std::is_same_v<T, float>)
-    return static_cast<float>(0.5 * elementary::erfc_for_float(-kScale * v));
-  else
-    return 0.5 * std::erfc(-kScale * v);
-}
-constexpr double kDensity = 0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2;  // at 0
+constexpr double kDensity = 0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2;  // of the normal distribution at 0
 
 // clang-format off
 struct Silu : Op {
@@ -91,9 +82,10 @@ struct Mish : Op {
 struct Gelu : Op {
   static constexpr const char* name = "gelu";
   static constexpr Domain region = domain(-3, 3);
-  template <class T> T value(T v) const { return gated(v, normal_cdf(v)); }
+  template <class T> T value(T v) const { return gated(v, elementary::normal(v).cdf); }
   template <class T> T slope(T v) const {
-    return normal_cdf(v) + elementary::finite(v) * (T(kDensity) * elementary::exp(T(-0.5) * v * v));
+    const auto [cdf, density] = elementary::normal(v);
+    return cdf + elementary::finite(v) * density;
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor cdf = mul(erfc(mul(x, -std::numbers::sqrt2 / 2)), 0.5), w = near(x);

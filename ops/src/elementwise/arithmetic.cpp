@@ -73,6 +73,12 @@ Tensor arithmetic(const Tensor& x, double value, F f) {
   });
 }
 
+/// -a b, in one pass unless it is recorded.
+Tensor minus_product(const Tensor& a, const Tensor& b) {
+  if (is_recording()) return neg(mul(a, b));
+  return arithmetic(a, b, [](auto x, auto y) { return -(x * y); });
+}
+
 // clang-format off
 struct Add : Op {
   static constexpr OpInfo info{.name = "add", .arity = 2, .linearity = Linearity::linear};
@@ -99,7 +105,7 @@ struct Div : Op {
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, [](auto x, auto y) { return x / y; }); }
   Cotangents vjp(const Pullback& p) const {
     const Tensor ga = div(p.g, p.in(1));
-    return {ga, p.needs(1) ? neg(div(mul(ga, p.in(0)), p.in(1))) : Tensor()};
+    return {ga, p.needs(1) ? div(minus_product(ga, p.in(0)), p.in(1)) : Tensor()};
   }
 };
 
@@ -144,7 +150,7 @@ struct SubFrom : ScalarOp {
 struct DivInto : ScalarOp {
   static constexpr OpInfo info{.name = "div_into", .saves = Saves::input0 | Saves::output, .domain = domain(0.5, 2)};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return b / a; }); }
-  Cotangents vjp(const Pullback& p) const { return {neg(div(mul(p.g, p.out()), p.in(0)))}; }
+  Cotangents vjp(const Pullback& p) const { return {div(minus_product(p.g, p.out()), p.in(0))}; }
 };
 
 struct Pow : Op {

@@ -50,25 +50,37 @@ struct Log1p : Op {
 struct Sqrt : Op {
   static constexpr OpInfo info{.name = "sqrt", .saves = Saves::output, .domain = domain(0.3, 3)};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::sqrt(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {div(mul(p.g, 0.5), p.out())}; }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {div(mul(p.g, 0.5), p.out())};
+    return {floating(p.g, p.out(), [](auto g, auto y) { return g / 2 / y; })};
+  }
 };
 
 struct Rsqrt : Op {
   static constexpr OpInfo info{.name = "rsqrt", .saves = Saves::output, .domain = domain(0.3, 3)};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return 1 / std::sqrt(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {mul(mul(p.g, -0.5), pow(p.out(), 3))}; }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {mul(mul(p.g, -0.5), pow(p.out(), 3))};
+    return {floating(p.g, p.out(), [](auto g, auto y) { return -g / 2 * (y * y * y); })};
+  }
 };
 
 struct Square : Op {
   static constexpr OpInfo info{.name = "square", .saves = Saves::input0};
   Tensor forward(const Tensor& x) const { return numbers(x, modular([](auto v) { return v * v; })); }
-  Cotangents vjp(const Pullback& p) const { return {mul(mul(p.g, 2), p.in(0))}; }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {mul(mul(p.g, 2), p.in(0))};
+    return {floating(p.g, p.in(0), [](auto g, auto v) { return 2 * g * v; })};
+  }
 };
 
 struct Reciprocal : Op {
   static constexpr OpInfo info{.name = "reciprocal", .saves = Saves::output, .domain = domain(0.5, 2)};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return 1 / v; }); }
-  Cotangents vjp(const Pullback& p) const { return {neg(mul(p.g, square(p.out())))}; }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {neg(mul(p.g, square(p.out())))};
+    return {floating(p.g, p.out(), [](auto g, auto y) { return -(g * (y * y)); })};
+  }
 };
 
 // ---- functions with kinks ------------------------------------------------------------------------

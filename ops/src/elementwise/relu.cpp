@@ -1,6 +1,8 @@
 #include "family.h"
 
+#include "gradus/graph/node.h"
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/lines.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -118,6 +120,115 @@ struct Elu : Alpha {
 };
 // clang-format on
 
+/// The largest of each group of `pieces` elements along an axis. Of a dense x [outer, pieces, inner] the elements of a
+/// group lie `apart` = inner from each other, and those of neighbouring groups 1, or `pieces` where inner is 1.
+struct Maxout : Op {
+  static constexpr OpInfo info{.name = "maxout", .saves = Saves::input0 | Saves::output};
+  std::int64_t pieces = 2;
+  int axis = 0;
+
+  template <class V>
+  void visit(V&& v) const {
+    v("pieces", pieces);
+    v("axis", axis);
+  }
+
+  Tensor forward(const Tensor& input) const {
+    const Tensor x = dense(input);
+    Shape shape = x.shape();
+    shape[axis] /= pieces;
+    Tensor y = empty(shape, x.dtype());
+    dispatch(x.dtype(), [&]<class T>() {
+      const T* in = x.data<T>();
+      T* out = y.mutable_data<T>();
+      for_each_row(shape, [=]<class Group>(std::int64_t first, std::int64_t n, Group group) {
+        largest(out + first, in + first * group.pieces, n, group);
+      });
+    });
+    return y;
+  }
+
+  /// g / count for each of the `count` elements of a group that are the largest.
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) {
+      const Tensor y = detach(p.out());
+      Shape groups = y.shape(), split;
+      groups.insert(axis + 1, 1);
+      split = groups;
+      split[axis + 1] = pieces;
+      const Tensor chosen = to(equal_to(reshape(p.in(0), split), reshape(y, groups)), y.dtype());
+      const Tensor share = div(reshape(p.g, groups), sum(chosen, axis + 1, true));
+      return {reshape(mul(chosen, share), p.shape())};
+    }
+    const Tensor x = dense(p.in(0)), y = p.out(), g = dense(p.g);
+    Tensor dx = empty_like(x);
+    dispatch_floating(x.dtype(), [&]<class T>() {
+      const T *in = x.data<T>(), *top = y.data<T>(), *gs = g.data<T>();
+      T* out = dx.mutable_data<T>();
+      for_each_row(y.shape(), [=]<class Group>(std::int64_t first, std::int64_t n, Group group) {
+        const std::int64_t at = first * group.pieces;
+        shares(out + at, in + at, top + first, gs + first, n, group);
+      });
+    });
+    return {dx};
+  }
+
+ private:
+  /// Sizes of groups; those that are given as types are known when the loops are compiled.
+  template <class Pieces, class Apart, class Step>
+  struct Group {
+    Pieces pieces;
+    Apart apart;  // elements of a group
+    Step step;    // neighbouring groups
+  };
+
+  /// f(first, n, group) for rows of n groups that follow each other.
+  template <class F>
+  void for_each_row(const Shape& shape, F f) const {
+    using Two = std::integral_constant<std::int64_t, 2>;
+    using One = std::integral_constant<std::int64_t, 1>;
+    const Lines lines(shape, axis);
+    const std::int64_t inner = lines.inner, groups = shape.numel(), n = pieces;
+    const auto rows = [&](auto count) {
+      if (inner == 1)
+        return parallel_for(groups, kGrain, [=](std::int64_t begin, std::int64_t end) {
+          f(begin, end - begin, Group<decltype(count), One, decltype(count)>{count, {}, count});
+        });
+      parallel_for(lines.outer * lines.size, 1 + kGrain / (1 + inner), [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t row = begin; row < end; ++row)
+          f(row * inner, inner, Group<decltype(count), std::int64_t, One>{count, inner, {}});
+      });
+    };
+    n == 2 ? rows(Two{}) : rows(n);
+  }
+
+  template <class T, class G>
+  [[gnu::noinline]] static void largest(T* __restrict y, const T* x, std::int64_t n, G group) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      T top = x[i * group.step];
+      for (std::int64_t k = 1; k < group.pieces; ++k) {
+        const T v = x[i * group.step + k * group.apart];
+        top = ((top >= v) | (top != top)) ? top : v;
+      }
+      y[i] = top;
+    }
+  }
+
+  template <class T, class G>
+  [[gnu::noinline]] static void shares(T* __restrict dx, const T* x, const T* y, const T* g, std::int64_t n, G group) {
+    for (std::int64_t i = 0; i < n; ++i) {
+      T count = 0;
+      for (std::int64_t k = 0; k < group.pieces; ++k)
+        count += x[i * group.step + k * group.apart] == y[i] ? T(1) : T(0);
+      const T share = g[i] / count;
+      for (std::int64_t k = 0; k < group.pieces; ++k) {
+        const std::int64_t at = i * group.step + k * group.apart;
+        dx[at] = (x[at] == y[i] ? T(1) : T(0)) * share;
+      }
+    }
+  }
+};
+
 /// The weight of a prelu in a shape that broadcasts to x's.
 Tensor prelu_weight(Arg x, const Tensor& weight) {
   if (weight.numel() == 1) return weight.rank() == 0 ? weight : reshape(weight, {});
@@ -168,15 +279,15 @@ Tensor elu(Arg x, double alpha) {
 Tensor maxout(Arg x, std::int64_t pieces, std::int64_t axis) {
   const int at = check_axis("maxout", x, axis, x->rank());
   if (pieces < 1) fail<ArgumentError>("maxout", fmt::format("expected pieces >= 1, got {}", pieces), x.site);
-  Shape shape = x->shape();
+  const Shape shape = x->shape();
   if (shape[at] % pieces != 0)
     fail<ShapeError>("maxout",
                      fmt::format("expected dimension {} to be a multiple of {}, got {}", at, pieces, to_string(shape)),
                      x.site);
-  const SitePin pin(x.site);
-  shape[at] /= pieces;
-  shape.insert(at + 1, pieces);
-  return max(reshape(x, shape), at + 1);
+  Maxout op;
+  op.pieces = pieces;
+  op.axis = at;
+  return apply(op, x);
 }
 
 namespace detail {
@@ -207,6 +318,7 @@ static std::vector<Example> maxout_examples() {
   using Inputs = std::span<const Tensor>;
   const auto x = [](const Shape& shape) { return Sample{shape, {}, Sample::Kind::distinct}; };
   return {{"pieces 3", {x({2, 6})}, [](Inputs in) { return maxout(in[0], 3); }},
+          {"pieces 2", {x({3, 4})}, [](Inputs in) { return maxout(in[0], 2); }},
           {"pieces 2, axis 1", {x({2, 4, 3})}, [](Inputs in) { return maxout(in[0], 2, 1); }}};
 }
 
@@ -229,7 +341,7 @@ std::span<const OpEntry> relu_ops() {
       {"prelu", &op_class<Prelu>, {"x where x > 0, else wx", "g (1 or w), Σ g x [x ≤ 0]"}, prelu_examples},
       {"elu", &op_class<Elu>, {"x where x > 0, else α (e^x - 1)", "g (1 or α e^x)"}, elu_examples},
       fused_entry<EluGrad>({"g (1 or α e^x)", "the same of its cotangent u; u g α e^x [x ≤ 0]"}),
-      {"maxout", nullptr, {"the greatest of k neighbours", "g for the greatest"}, maxout_examples},
+      {"maxout", &op_class<Maxout>, {"the greatest of k neighbours", "g for the greatest"}, maxout_examples},
   };
   return table;
 }

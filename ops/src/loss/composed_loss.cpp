@@ -56,12 +56,6 @@ struct Bce : Op {
   };
 };
 
-/// d^2 / 2, from |d| = delta on linear.
-Tensor huber(const Tensor& d, double delta) {
-  const Tensor c = clamp(d, -delta, delta);
-  return mul(c, sub(d, mul(c, 0.5)));
-}
-
 /// A vector for each row, or a vector: the last axis of both alike.
 void check_vectors(const char* op, Arg a, const Tensor& b) {
   check_floating(op, a);
@@ -97,23 +91,6 @@ Tensor bce_loss(Arg x, const Tensor& target, const BceLossOptions& options) {
   Tensor y = apply(Bce{}, x, target);
   if (options.weight.defined()) y = mul(y, options.weight);
   return reduced(y, options.reduction);
-}
-
-Tensor huber_loss(Arg x, const Tensor& target, const HuberOptions& options) {
-  check_pair("huber_loss", x, target);
-  if (!(options.delta > 0))
-    fail<ArgumentError>("huber_loss", fmt::format("expected delta > 0, got {}", options.delta), x.site);
-  const SitePin pin(x.site);
-  return reduced(huber(sub(x, target), options.delta), options.reduction);
-}
-
-Tensor smooth_l1_loss(Arg x, const Tensor& target, const SmoothL1Options& options) {
-  check_pair("smooth_l1_loss", x, target);
-  if (!(options.beta >= 0))
-    fail<ArgumentError>("smooth_l1_loss", fmt::format("expected beta >= 0, got {}", options.beta), x.site);
-  if (options.beta == 0) return l1_loss(x, target, {.reduction = options.reduction});
-  const SitePin pin(x.site);
-  return reduced(div(huber(sub(x, target), options.beta), options.beta), options.reduction);
 }
 
 Tensor kl_div(Arg x, const Tensor& target, const KlDivOptions& options) {

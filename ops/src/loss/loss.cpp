@@ -32,11 +32,13 @@ struct ElementLoss : Op {
     if (reduction == Reduction::none) {
       Tensor y = empty_like(like);
       T* out = y.mutable_data<T>();
-      for (std::int64_t i = 0; i < n; ++i) out[i] = f(i);
+      parallel_for(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
+        for (std::int64_t i = begin; i < end; ++i) out[i] = f(i);
+      });
       return y;
     }
     Tensor y = empty({}, like.dtype());
-    const double sum = block_sum<T>(n, f);
+    const double sum = parallel_block_sum<T>(n, f);
     *y.mutable_data<T>() = static_cast<T>(reduction == Reduction::mean ? sum / static_cast<double>(n) : sum);
     return y;
   }
@@ -54,13 +56,13 @@ struct ElementLoss : Op {
     const T* gs = g.data<T>();
     T* out = dx.mutable_data<T>();
     const std::int64_t n = like.numel();
-    if (reduction == Reduction::none) {
-      const T s = static_cast<T>(factor);
-      for (std::int64_t i = 0; i < n; ++i) out[i] = s * gs[i] * f(i);
-    } else {
-      const T s = static_cast<T>(factor * static_cast<double>(*gs));
-      for (std::int64_t i = 0; i < n; ++i) out[i] = s * f(i);
-    }
+    const T s = static_cast<T>(reduction == Reduction::none ? factor : factor * static_cast<double>(*gs));
+    parallel_for(n, kGrain, [=, each = reduction == Reduction::none](std::int64_t begin, std::int64_t end) {
+      if (each)
+        for (std::int64_t i = begin; i < end; ++i) out[i] = s * gs[i] * f(i);
+      else
+        for (std::int64_t i = begin; i < end; ++i) out[i] = s * f(i);
+    });
     return dx;
   }
 };
@@ -120,6 +122,49 @@ struct L1Loss : DifferenceLoss {
                     return d > 0 ? T(1) : d < 0 ? T(-1) : d * T(0);  // NaN stays NaN
                   });
                 }));
+  }
+};
+
+/// c (d - c / 2) with the difference d and c = clamp(d, -delta, delta); the smooth L1 loss divides it by delta.
+template <bool smooth>
+struct HuberLoss : DifferenceLoss {
+  static constexpr OpInfo info{
+      .name = smooth ? "smooth_l1_loss" : "huber_loss", .arity = 2, .saves = Saves::input0 | Saves::input1};
+  double delta = 1;
+
+  template <class V>
+  void visit(V&& v) const {
+    DifferenceLoss::visit(v);
+    v(smooth ? "beta" : "delta", delta);
+  }
+
+  Tensor forward(const Tensor& input, const Tensor& other) const {
+    const Tensor x = dense(input), target = dense(other);
+    return dispatch_floating(x.dtype(), [&]<class T>() {
+      const T *a = x.data<T>(), *b = target.data<T>(), most = static_cast<T>(delta);
+      return reduce<T>(x, [=](std::int64_t i) {
+        const T d = a[i] - b[i], c = clamped(d, most), y = c * (d - T(0.5) * c);
+        return smooth ? y / most : y;
+      });
+    });
+  }
+
+  Cotangents vjp(const Pullback& p) const {
+    const Tensor x = dense(p.in(0)), target = dense(p.in(1));
+    const double factor = scale(x.shape()) / (smooth ? delta : 1);
+    if (is_recording()) return both(p, mul(mul(p.g, factor), clamp(sub(p.in(0), p.in(1)), -delta, delta)));
+    return both(p, dispatch_floating(x.dtype(), [&]<class T>() {
+                  const T *a = x.data<T>(), *b = target.data<T>(), most = static_cast<T>(delta);
+                  return spread<T>(p.g, x, factor, [=](std::int64_t i) { return clamped(a[i] - b[i], most); });
+                }));
+  }
+
+ private:
+  /// d within -most … most; NaN stays.
+  template <class T>
+  static T clamped(T d, T most) {
+    const T above = d > most ? most : d;
+    return d < -most ? -most : above;
   }
 };
 
@@ -225,6 +270,14 @@ Tensor apply_reduced(Arg x, const Tensor& target, const LossOptions& options) {
   return apply(op, x, target);
 }
 
+template <bool smooth>
+Tensor apply_huber(Arg x, const Tensor& target, double delta, Reduction reduction) {
+  HuberLoss<smooth> op;
+  op.reduction = reduction;
+  op.delta = delta;
+  return apply(op, x, target);
+}
+
 /// A factor broadcast to the input's shape (recorded).
 Tensor factor_like(const char* what, Arg x, const Tensor& factor) {
   if (!factor.defined()) return factor;
@@ -252,6 +305,21 @@ Tensor mse_loss(Arg x, const Tensor& target, const LossOptions& options) {
 
 Tensor l1_loss(Arg x, const Tensor& target, const LossOptions& options) {
   return apply_reduced<L1Loss>(x, target, options);
+}
+
+Tensor huber_loss(Arg x, const Tensor& target, const HuberOptions& options) {
+  check_pair("huber_loss", x, target);
+  if (!(options.delta > 0))
+    fail<ArgumentError>("huber_loss", fmt::format("expected delta > 0, got {}", options.delta), x.site);
+  return apply_huber<false>(x, target, options.delta, options.reduction);
+}
+
+Tensor smooth_l1_loss(Arg x, const Tensor& target, const SmoothL1Options& options) {
+  check_pair("smooth_l1_loss", x, target);
+  if (!(options.beta >= 0))
+    fail<ArgumentError>("smooth_l1_loss", fmt::format("expected beta >= 0, got {}", options.beta), x.site);
+  if (options.beta == 0) return l1_loss(x, target, {.reduction = options.reduction});
+  return apply_huber<true>(x, target, options.beta, options.reduction);
 }
 
 Tensor bce_with_logits(Arg x, const Tensor& target, const BceOptions& options) {
@@ -290,6 +358,20 @@ OpEntry pair_entry(Formula formula) {
           }};
 }
 
+/// Differences of at most 0.8 or at least 1.2: the kink of the first derivative is at 1 or 0.9.
+template <auto loss, class Options>
+std::vector<Example> huber_examples(Options options) {
+  const auto with = [&](Reduction reduction) {
+    options.reduction = reduction;
+    return [=](std::span<const Tensor> in) { return loss(in[0], in[1], options); };
+  };
+  const Sample near{{4, 3}, domain(-0.4, 0.4)}, above{{3}, domain(0.6, 2)}, below{{3}, domain(-2, -0.6)};
+  return {{"mean", {near, near}, with(Reduction::mean)},
+          {"sum", {near, near}, with(Reduction::sum)},
+          {"none", {near, near}, with(Reduction::none)},
+          {"far", {above, below}, with(Reduction::mean)}};
+}
+
 std::vector<Example> bce_examples() {
   const auto with = [](Reduction reduction) {
     return [=](std::span<const Tensor> in) { return bce_with_logits(in[0], in[1], {.reduction = reduction}); };
@@ -319,6 +401,14 @@ std::span<const OpEntry> loss_ops() {
   static const OpEntry table[] = {
       pair_entry<MseLoss, mse_loss>({"(x - t)², reduced", "2 g (x - t)"}),
       pair_entry<L1Loss, l1_loss>({"|x - t|, reduced", "g sign(x - t)"}),
+      {"huber_loss",
+       &op_class<HuberLoss<false>>,
+       {"d² / 2 where d = |x - t| < δ, else δ (d - δ/2)", "g min(max(x - t, -δ), δ)"},
+       [] { return huber_examples<huber_loss>(HuberOptions{}); }},
+      {"smooth_l1_loss",
+       &op_class<HuberLoss<true>>,
+       {"d² / (2β) where d = |x - t| < β, else d - β/2", "g min(max((x - t) / β, -1), 1)"},
+       [] { return huber_examples<smooth_l1_loss>(SmoothL1Options{.beta = 0.9}); }},
       {"bce_with_logits",
        &op_class<BceWithLogits>,
        {"-t ln σ(x) - (1 - t) ln σ(-x), reduced", "g (σ(x) - t)"},

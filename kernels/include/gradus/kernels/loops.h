@@ -57,9 +57,15 @@ decltype(auto) dispatch_numbers(DType dtype, F&& f) {
 /// x without gaps; undefined if x is.
 inline Tensor dense(const Tensor& x) { return !x.defined() || x.is_contiguous() ? x : clone(x); }
 
+/// Whether elements lie closer along another axis than along the last, as in a transposed matrix.
+bool is_transposed(const Tensor& x);
+/// x, or a copy without gaps if it is transposed, so that loops over rows don't jump.
+inline Tensor by_rows(const Tensor& x) { return is_transposed(x) ? clone(x) : x; }
+
 /// y[i] = f(x[i]), a scalar function.
 template <class In, class Out, class F>
 Tensor map(const Tensor& x, F f) {
+  if (!x.is_contiguous() && is_transposed(x)) return map<In, Out>(clone(x), f);
   Tensor y = std::is_same_v<In, Out> ? empty_like(x) : empty(x.shape(), dtype_of<Out>);
   const In* in = x.data<In>();
   Out* out = y.mutable_data<Out>();
@@ -83,6 +89,7 @@ template <class In, class Out, class F>
 Tensor map(const Tensor& a, const Tensor& b, F f) {
   check_one_shape(a, b);
   const bool dense = a.is_contiguous() && b.is_contiguous();
+  if (!dense && (is_transposed(a) || is_transposed(b))) return map<In, Out>(by_rows(a), by_rows(b), f);
   Tensor y = std::is_same_v<In, Out> && dense ? empty_like(a) : empty(a.shape(), dtype_of<Out>);
   const In *p = a.data<In>(), *q = b.data<In>();
   Out* out = y.mutable_data<Out>();
