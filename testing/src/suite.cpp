@@ -34,6 +34,7 @@ std::span<const Property> properties() {
       {"subsets", "a gradient for some inputs is the same as for all", check_subsets},
       {"saved", "what the rule uses is guarded against change, and nothing else is kept", check_saved},
       {"twice", "a second pass works where retained, and fails otherwise", check_twice},
+      {"sums", "gradients of two calls with the same inputs add up", check_sums},
       {"replay", "forward can be called again with nothing but the node", check_replay},
       {"tape", "all that is recorded is a public op with attributes, line and place", check_tape},
       {"memory", "nothing stays in use", check_memory},

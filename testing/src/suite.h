@@ -82,7 +82,7 @@ Check check_equal_values;
 // layouts.cpp
 Check check_float32, check_broadcasting, check_sizes, check_strides;
 // tape.cpp
-Check check_subsets, check_saved, check_twice, check_replay, check_tape, check_memory;
+Check check_subsets, check_saved, check_twice, check_sums, check_replay, check_tape, check_memory;
 // borders.cpp
 Check check_borders;
 // integers.cpp

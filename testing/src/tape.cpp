@@ -1,6 +1,7 @@
 #include "suite.h"
 
 #include "gradus/graph/node.h"
+#include "gradus/ops/arithmetic.h"
 #include "gradus/tensor/memory.h"
 
 #include <algorithm>
@@ -301,6 +302,25 @@ void check_twice(const Subject& subject, Failures& failures) {
     if (saves && !several_results(r)) fail(failures, "a pass over a graph that was used up gives no error");
   } catch (const GradientError& e) {
     if (!saves) fail(failures, "a second pass needs nothing saved, but fails: {}", e.what());
+  }
+}
+
+void check_sums(const Subject& subject, Failures& failures) {
+  if (!has_derivative(subject)) return;
+  const Point point = draw(subject);
+  const Recorded r = record(subject, point.inputs, point.real);
+  const Tensor ys[] = {r.y, call(subject, r.inputs)};
+  const Tensor cotangents[] = {draw_cotangent(r.y.shape(), r.y.dtype(), 3),
+                               draw_cotangent(r.y.shape(), r.y.dtype(), 4)};
+  BackwardOptions options{.retain_graph = true};
+  const List first = grad(ys[0], r.leaves, cotangents[0], options),
+             second = grad(ys[1], r.leaves, cotangents[1], options);
+  for (const bool create_graph : {false, true}) {
+    options.create_graph = create_graph;
+    const List both = grad(ys, r.leaves, cotangents, options);
+    for (std::size_t k = 0; k < both.size(); ++k)
+      if (const auto d = difference(detach(both[k]), first[k] + second[k], 1e-13))
+        fail(failures, "gradient {} of two calls is not the sum of those of each: {}", k, *d);
   }
 }
 

@@ -172,6 +172,10 @@ struct RemembersPasses : Square {
   Cotangents vjp(const Pullback& p) const { return {p.g * p.in(0) * (++passes % 2 == 0 ? 2.0 : 2.001)}; }
 };
 
+struct AddsTooMuch : Square {
+  Tensor add_to(const Pullback& p, const Tensor& sum) const { return sum + p.g * p.in(0) * 2.001; }
+};
+
 struct KeepsStateOutside : Square {
   static inline double factor = 1;
   Tensor forward(const Tensor& x) const {
@@ -296,6 +300,7 @@ std::vector<Violation> violations() {
                })},
       {"saved", subject_of<SavesTooMuch>()},
       {"twice", subject_of<RemembersPasses>()},
+      {"sums", subject_of<AddsTooMuch>()},
       {"replay", subject_of<KeepsStateOutside>()},
       {"tape", subject_of<HidesAttributes>()},
       {"memory", subject_of<Leaks>()},
