@@ -117,16 +117,23 @@ static int closest(const Loops<2>& loops, int k) {
 /// read along r and written along w.
 template <class To, class From>
 static void copy_tiles(To* to, const From* from, const Loops<2>& loops, int w, int r) {
-  constexpr std::int64_t kTile = 32;
+  constexpr std::int64_t kTile = 8;
   const std::int64_t n = loops.sizes[w], m = loops.sizes[r];
   const std::int64_t out_w = loops.strides[0][w], out_r = loops.strides[0][r];
   const std::int64_t in_w = loops.strides[1][w], in_r = loops.strides[1][r];
-  const auto copy_tile = [=](To* out, const From* in, std::int64_t width, std::int64_t height) {
+  const auto copy_tile = [=](To* out, const From* in, auto width, auto height, auto along_r, auto along_w) {
     From tile[kTile][kTile];
     for (std::int64_t j = 0; j < width; ++j)
-      for (std::int64_t i = 0; i < height; ++i) tile[j][i] = in[j * in_w + i * in_r];
+      for (std::int64_t i = 0; i < height; ++i) tile[j][i] = in[j * in_w + i * along_r];
     for (std::int64_t i = 0; i < height; ++i)
-      for (std::int64_t j = 0; j < width; ++j) out[i * out_r + j * out_w] = static_cast<To>(tile[j][i]);
+      for (std::int64_t j = 0; j < width; ++j) out[i * out_r + j * along_w] = static_cast<To>(tile[j][i]);
+  };
+  // Most tiles are whole ones without gaps: of sizes and strides that are known when the loops are compiled.
+  const auto copy = [=](To* out, const From* in, std::int64_t width, std::int64_t height) {
+    const std::integral_constant<std::int64_t, kTile> whole;
+    const std::integral_constant<std::int64_t, 1> one;
+    if (width == kTile && height == kTile && in_r == 1 && out_w == 1) return copy_tile(out, in, whole, whole, one, one);
+    copy_tile(out, in, width, height, in_r, out_w);
   };
   Shape others(std::span(loops.sizes, static_cast<std::size_t>(loops.rank)));
   others[w] = others[r] = 1;
@@ -138,8 +145,7 @@ static void copy_tiles(To* to, const From* from, const Loops<2>& loops, int w, i
       parallel_for((m + kTile - 1) / kTile, 1 + (1 << 10) / (1 + n), [=](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin * kTile; i < std::min(m, end * kTile); i += kTile)
           for (std::int64_t j = 0; j < n; j += kTile)
-            copy_tile(
-                out + i * out_r + j * out_w, in + i * in_r + j * in_w, std::min(kTile, n - j), std::min(kTile, m - i));
+            copy(out + i * out_r + j * out_w, in + i * in_r + j * in_w, std::min(kTile, n - j), std::min(kTile, m - i));
       });
     }
   });

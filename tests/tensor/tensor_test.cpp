@@ -355,5 +355,30 @@ TEST(Errors, FormOfTheText) {
   EXPECT_EQ(to_string(CallSite{}), "");
 }
 
+/// Sizes below, at and beyond those of the tiles in which transposed elements are copied.
+TEST(Copies, OfEveryOrderOfTheAxes) {
+  const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+  for (const Shape& shape : {Shape{3, 9, 17}, Shape{1, 8, 16}, Shape{2, 0, 4}, Shape{2, 33, 3}}) {
+    const Tensor x = view_as(arange(shape.numel(), float32), shape, empty(shape, float32).strides());
+    for (const auto& order : orders) {
+      Shape sizes, strides;
+      for (const int d : order) {
+        sizes.push_back(shape[d]);
+        strides.push_back(x.strides()[d]);
+      }
+      const Tensor y = cast(view_as(x, sizes, strides), int64);
+      const std::int64_t* value = y.data<std::int64_t>();
+      for (std::int64_t i = 0; i < sizes[0]; ++i)
+        for (std::int64_t j = 0; j < sizes[1]; ++j)
+          for (std::int64_t k = 0; k < sizes[2]; ++k)
+            ASSERT_EQ(*value++, i * strides[0] + j * strides[1] + k * strides[2]) << to_string(sizes);
+      const Tensor z = full(shape, -1);
+      Tensor view = view_as(z, sizes, strides);
+      copy_into(view, y);
+      EXPECT_TRUE(equal(z, x)) << to_string(sizes);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gradus
