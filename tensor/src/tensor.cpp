@@ -142,7 +142,7 @@ static void copy_tiles(To* to, const From* from, const Loops<2>& loops, int w, i
     for (std::int64_t k = 0; k < rest.inner_size(); ++k) {
       To* out = to + offset[0] + k * rest.inner_stride(0);
       const From* in = from + offset[1] + k * rest.inner_stride(1);
-      parallel_for((m + kTile - 1) / kTile, 1 + (1 << 10) / (1 + n), [=](std::int64_t begin, std::int64_t end) {
+      parallel_for((m + kTile - 1) / kTile, 1 + (1 << 12) / (1 + n), [=](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin * kTile; i < std::min(m, end * kTile); i += kTile)
           for (std::int64_t j = 0; j < n; j += kTile)
             copy(out + i * out_r + j * out_w, in + i * in_r + j * in_w, std::min(kTile, n - j), std::min(kTile, m - i));

@@ -168,7 +168,7 @@ GRADUS_ELEMENTARY V exp(V x) {
   return exp<V>(reduced(within(x, F::exp_low, F::exp_high)));
 }
 
-/// e^(scale x^2) for a scale of -1 or -1/2 and |x| up to 40, to 1.5 ulp. The square is taken in two parts: that of x
+/// e^(scale x^2) for a scale of -1 or -1/2 and |x| up to 40, to 2 ulp. The square is taken in two parts: that of x
 /// without the lower half of its bits, which is exact, and the rest.
 GRADUS_ELEMENTARY V exp_of_square(V x, Scalar<V> scale) {
   using B = typename Format<Scalar<V>>::Bits;
