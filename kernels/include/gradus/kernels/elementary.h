@@ -364,29 +364,6 @@ template <class V>
   return with_sign_of(size, x);
 }
 
-/// erf x of doubles, to 1 ulp. Below 1, erf(x) / x - 1 is a polynomial of x^2 to 7e-18 (interpolated at Chebyshev's
-/// nodes); beyond 6 it is 1.
-template <class V>
-  requires std::is_same_v<Scalar<V>, double>
-[[gnu::always_inline]] inline V erf(V x) {
-  const V z = magnitude(x), s = z * z;
-  const V near = z + z * polynomial(s,
-                                    0.12837916709551257,
-                                    -0.3761263890318354,
-                                    0.11283791670945006,
-                                    -0.02686617064323777,
-                                    0.0052239776071164227,
-                                    -0.00085483259753896921,
-                                    0.00012055294904839708,
-                                    -1.492473690741966e-5,
-                                    1.6447424703317362e-6,
-                                    -1.6208483801871706e-7,
-                                    1.3720064546777686e-8,
-                                    -7.7958988270021422e-10);
-  const V inside = within(z, 0, 6), far = 1 - exp<V>(reduced(-inside * inside)) * erfcx(inside);
-  return with_sign_of(z < 1 ? near : far, x);
-}
-
 #undef GRADUS_ELEMENTARY
 
 }  // namespace gradus::kernels::elementary
