@@ -164,7 +164,8 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
       // The outermost loop is cut into parts.
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
       const int w = closest(loops, 0), r = closest(loops, 1);
-      if (w >= 0 && r >= 0 && w != r) return copy_tiles(out, in, loops, w, r);
+      const bool repeats = w >= 0 && loops.strides[1][w] == 0;  // one element along the row that is written
+      if (w >= 0 && r >= 0 && w != r && !repeats) return copy_tiles(out, in, loops, w, r);
       const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
       const std::int64_t grain = 1 + kGrain * loops.sizes[0] / (1 + to.numel);
       parallel_for(loops.sizes[0], grain, [&](std::int64_t begin, std::int64_t end) {
