@@ -70,7 +70,7 @@ for ((round = 1; round <= rounds; ++round)); do
   echo "round $round of $rounds, $threads thread(s)" >&2
   for program in "${programs[@]}"; do
     output=$results/$(basename "$program").$round
-    "$program" --benchmark_filter="${filter:-.}" --benchmark_out_format=json \
+    "$program" --benchmark_filter="${filter:-.}" --benchmark_min_warmup_time=0.2 --benchmark_out_format=json \
       --benchmark_out="$output.json" >"$output.log" 2>&1 || {
       cat "$output.log" >&2
       fail "$program failed"
