@@ -1,10 +1,9 @@
 // Single ops, layers and optimisers: the workloads of libtorch/op_workloads.cpp, written for Gradus.
 
+#include "add.h"
 #include "workload_spec.h"
 
 #include "gradus/gradus.h"
-
-#include <benchmark/benchmark.h>
 
 #include <functional>
 #include <memory>
@@ -14,15 +13,8 @@
 namespace {
 
 using namespace gradus;
-using bench::images, bench::row, bench::square;
+using bench::add, bench::images, bench::row, bench::square;
 using Tensors = std::vector<Tensor>;
-
-void add(const std::string& name, const std::function<std::function<void()>()>& make) {
-  benchmark::RegisterBenchmark(name.c_str(), [make](benchmark::State& state) {
-    const std::function<void()> step = make();
-    for (auto _ : state) step();
-  })->Unit(benchmark::kMicrosecond);
-}
 
 template <class F>
 std::function<void()> forward_and_backward(const Tensors& leaves, F f) {

@@ -1,8 +1,8 @@
 // The workloads of ../op_workloads.cpp, written for libtorch.
 
+#include "add.h"
 #include "workload_spec.h"
 
-#include <benchmark/benchmark.h>
 #include <torch/torch.h>
 
 #include <cmath>
@@ -14,16 +14,9 @@
 
 namespace {
 
-using bench::images, bench::row, bench::square;
+using bench::add, bench::images, bench::row, bench::square;
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
-
-void add(const std::string& name, const std::function<std::function<void()>()>& make) {
-  benchmark::RegisterBenchmark(name.c_str(), [make](benchmark::State& state) {
-    const std::function<void()> step = make();
-    for (auto _ : state) step();
-  })->Unit(benchmark::kMicrosecond);
-}
 
 Tensor uniform(const bench::Dims& dims, torch::ScalarType dtype = torch::kFloat32) {
   return torch::empty(dims, dtype).uniform_(-bench::kRange, bench::kRange);

@@ -163,16 +163,16 @@ struct RowGradient {
   }
 };
 
-/// Rows `begin` to `end` where each element has a channel of its own. Adds g (x - m) r and g to dw and db unless they
-/// are null: sums of 16 in T, these in double.
+/// Some of the rows, and the sums of g (x - m) r and of g by channel that they add to; null where not wanted.
+struct Part {
+  std::int64_t begin, end;
+  double *dw, *db;
+};
+
+/// The gradients of rows where each element has a channel of its own: sums of 16 in T, these in double.
 template <class T>
-void gradients_of_elements(const NormRows& at,
-                           const RowGradients<T>& of,
-                           const T* weight,
-                           std::int64_t begin,
-                           std::int64_t end,
-                           double* dw,
-                           double* db) {
+void gradients_of_elements(const NormRows& at, const RowGradients<T>& of, const T* weight, const Part& part) {
+  const auto [begin, end, dw, db] = part;
   const std::int64_t n = at.size, all = at.groups * n, block = 16 * at.groups;
   const Buffer<T> room(2 * all + n);
   T *const sums_w = room.get(), *const sums_b = sums_w + all, *const unwanted = sums_b + all;
@@ -211,13 +211,8 @@ void gradients_of_elements(const NormRows& at,
 
 /// The same where several elements belong to a channel.
 template <class T>
-void gradients_of_channels(const NormRows& at,
-                           const RowGradients<T>& of,
-                           const T* weight,
-                           std::int64_t begin,
-                           std::int64_t end,
-                           double* dw,
-                           double* db) {
+void gradients_of_channels(const NormRows& at, const RowGradients<T>& of, const T* weight, const Part& part) {
+  const auto [begin, end, dw, db] = part;
   const std::int64_t inner = at.size / at.channels;
   for (std::int64_t i = begin; i < end; ++i) {
     RowGradient<T> row(at, of, i);
@@ -371,7 +366,7 @@ void normalise_rows_gradient(const NormRows& at, const RowGradients<T>& of) {
       double* const dw = affine ? total + part * wide : nullptr;
       double* const db = affine ? dw + channels : nullptr;
       const auto gradients = at.channels == at.size ? gradients_of_elements<T> : gradients_of_channels<T>;
-      gradients(at, of, w, at.rows * part / parts, at.rows * (part + 1) / parts, dw, db);
+      gradients(at, of, w, {at.rows * part / parts, at.rows * (part + 1) / parts, dw, db});
     }
   });
   for (std::int64_t part = 1; part < parts; ++part)

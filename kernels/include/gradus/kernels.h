@@ -11,6 +11,7 @@
 #include "gradus/kernels/label_loss.h"
 #include "gradus/kernels/lines.h"
 #include "gradus/kernels/loops.h"
+#include "gradus/kernels/maxout.h"
 #include "gradus/kernels/modular.h"
 #include "gradus/kernels/norm.h"
 #include "gradus/kernels/pool.h"

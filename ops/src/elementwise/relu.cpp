@@ -2,7 +2,7 @@
 
 #include "gradus/graph/node.h"
 #include "gradus/kernels/elementary.h"
-#include "gradus/kernels/lines.h"
+#include "gradus/kernels/maxout.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -120,8 +120,7 @@ struct Elu : Alpha {
 };
 // clang-format on
 
-/// The largest of each group of `pieces` elements along an axis. Of a dense x [outer, pieces, inner] the elements of a
-/// group lie `apart` = inner from each other, and those of neighbouring groups 1, or `pieces` where inner is 1.
+/// The largest of each group of `pieces` neighbours along an axis.
 struct Maxout : Op {
   static constexpr OpInfo info{.name = "maxout", .saves = Saves::input0 | Saves::output};
   std::int64_t pieces = 2;
@@ -138,13 +137,8 @@ struct Maxout : Op {
     Shape shape = x.shape();
     shape[axis] /= pieces;
     Tensor y = empty(shape, x.dtype());
-    dispatch(x.dtype(), [&]<class T>() {
-      const T* in = x.data<T>();
-      T* out = y.mutable_data<T>();
-      for_each_row(shape, [=]<class Group>(std::int64_t first, std::int64_t n, Group group) {
-        largest(out + first, in + first * group.pieces, n, group);
-      });
-    });
+    dispatch(x.dtype(),
+             [&]<class T>() { kernels::maxout(Lines(shape, axis), pieces, x.data<T>(), y.mutable_data<T>()); });
     return y;
   }
 
@@ -163,69 +157,10 @@ struct Maxout : Op {
     const Tensor x = dense(p.in(0)), y = p.out(), g = dense(p.g);
     Tensor dx = empty_like(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
-      const T *in = x.data<T>(), *top = y.data<T>(), *gs = g.data<T>();
-      T* out = dx.mutable_data<T>();
-      for_each_row(y.shape(), [=]<class Group>(std::int64_t first, std::int64_t n, Group group) {
-        const std::int64_t at = first * group.pieces;
-        shares(out + at, in + at, top + first, gs + first, n, group);
-      });
+      kernels::maxout_gradient(
+          Lines(y.shape(), axis), pieces, x.data<T>(), y.data<T>(), g.data<T>(), dx.mutable_data<T>());
     });
     return {dx};
-  }
-
- private:
-  /// Sizes of groups; those that are given as types are known when the loops are compiled.
-  template <class Pieces, class Apart, class Step>
-  struct Group {
-    Pieces pieces;
-    Apart apart;  // elements of a group
-    Step step;    // neighbouring groups
-  };
-
-  /// f(first, n, group) for rows of n groups that follow each other.
-  template <class F>
-  void for_each_row(const Shape& shape, F f) const {
-    using Two = std::integral_constant<std::int64_t, 2>;
-    using One = std::integral_constant<std::int64_t, 1>;
-    const Lines lines(shape, axis);
-    const std::int64_t inner = lines.inner, groups = shape.numel(), n = pieces;
-    const auto rows = [&](auto count) {
-      if (inner == 1)
-        return parallel_for(groups, kGrain, [=](std::int64_t begin, std::int64_t end) {
-          f(begin, end - begin, Group<decltype(count), One, decltype(count)>{count, {}, count});
-        });
-      parallel_for(lines.outer * lines.size, 1 + kGrain / (1 + inner), [=](std::int64_t begin, std::int64_t end) {
-        for (std::int64_t row = begin; row < end; ++row)
-          f(row * inner, inner, Group<decltype(count), std::int64_t, One>{count, inner, {}});
-      });
-    };
-    n == 2 ? rows(Two{}) : rows(n);
-  }
-
-  template <class T, class G>
-  [[gnu::noinline]] static void largest(T* __restrict y, const T* x, std::int64_t n, G group) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      T top = x[i * group.step];
-      for (std::int64_t k = 1; k < group.pieces; ++k) {
-        const T v = x[i * group.step + k * group.apart];
-        top = ((top >= v) | (top != top)) ? top : v;
-      }
-      y[i] = top;
-    }
-  }
-
-  template <class T, class G>
-  [[gnu::noinline]] static void shares(T* __restrict dx, const T* x, const T* y, const T* g, std::int64_t n, G group) {
-    for (std::int64_t i = 0; i < n; ++i) {
-      T count = 0;
-      for (std::int64_t k = 0; k < group.pieces; ++k)
-        count += x[i * group.step + k * group.apart] == y[i] ? T(1) : T(0);
-      const T share = g[i] / count;
-      for (std::int64_t k = 0; k < group.pieces; ++k) {
-        const std::int64_t at = i * group.step + k * group.apart;
-        dx[at] = (x[at] == y[i] ? T(1) : T(0)) * share;
-      }
-    }
   }
 };
 
