@@ -8,7 +8,7 @@ namespace gradus::kernels {
 namespace {
 
 /// Of x [outer, pieces, inner] the elements of a group lie `apart` = inner from each other, and those of neighbouring
-/// groups `step` = 1, or `pieces` where inner is 1. Sizes that are given as types are known when the loops are compiled.
+/// groups `step` = 1, or `pieces` where inner is 1. Sizes given as types are known when the loops are compiled.
 template <class Pieces, class Apart, class Step>
 struct Group {
   Pieces pieces;
