@@ -282,8 +282,7 @@ class Recorder {
     return (named_ >> std::min(i, kNamedInputs - 1) & 1) != 0 && inputs_[i]->defined();
   }
   bool keeps_output(std::size_t i) const {
-    return (i == 0 && contains(op_.info.saves, Saves::output)) ||
-           (i >= differentiable_ && contains(op_.info.saves, Saves::extras));
+    return contains(op_.info.saves, i < differentiable_ ? Saves::output : Saves::extras);
   }
 
   /// What hooks make of the tensors to be saved.

@@ -67,6 +67,27 @@ void check_mask(const AttentionMask& mask, Arg query, const Shape& sizes) {
                      query.site);
 }
 
+constexpr double kNowhere = -std::numeric_limits<double>::infinity();
+
+/// The mask and the padding in one, as attention takes it: true where a query may look.
+Tensor joined_mask(const AttentionMask& mask, std::int64_t n, std::int64_t keys) {
+  const Tensor padding = mask.key_padding.defined() ? reshape(mask.key_padding, {n, 1, 1, keys}) : Tensor();
+  if (!mask.mask.defined()) return padding.defined() ? logical_not(padding) : Tensor();
+  if (mask.mask.dtype() != boolean) return padding.defined() ? where(padding, kNowhere, mask.mask) : mask.mask;
+  return logical_not(padding.defined() ? logical_or(mask.mask, padding) : mask.mask);
+}
+
+/// What each query [N, heads, rows, width] takes of each key.
+Tensor weights_of(const Tensor& q, const Tensor& k, const AttentionMask& mask) {
+  const std::int64_t rows = q.size(2), keys = k.size(2);
+  Tensor scores = matmul(q, transpose(k));
+  if (mask.causal) scores = where(tril(ones({rows, keys}, boolean)), scores, kNowhere);
+  const Tensor allowed = joined_mask(mask, q.size(0), keys);
+  if (!allowed.defined()) return softmax(scores, -1);
+  return gradus::detail::attention_weights(allowed.dtype() == boolean ? where(allowed, scores, kNowhere)
+                                                                      : add(scores, allowed));
+}
+
 }  // namespace
 
 Attended MultiheadAttention::forward(Arg query,
@@ -107,16 +128,13 @@ Attended MultiheadAttention::forward(Arg query,
     k = linear(key, weights[1], biases[1]);
     v = linear(value, weights[2], biases[2]);
   }
-  constexpr double nowhere = -std::numeric_limits<double>::infinity();
-  const double scale = 1 / std::sqrt(static_cast<double>(width));
-  Tensor scores = matmul(heads(mul(q, scale)), transpose(heads(k)));
-  if (mask.causal) scores = where(tril(ones({rows, keys}, boolean)), scores, nowhere);
-  if (mask.mask.defined())
-    scores = mask.mask.dtype() == boolean ? where(mask.mask, nowhere, scores) : add(scores, mask.mask);
-  if (mask.key_padding.defined()) scores = where(reshape(mask.key_padding, {n, 1, 1, keys}), nowhere, scores);
-  const bool masked = mask.mask.defined() || mask.key_padding.defined();
-  const Tensor weights = masked ? gradus::detail::attention_weights(scores) : softmax(scores, -1);
-  const Tensor seen = matmul(dropout(weights, options_.dropout, training), heads(v));
+  Tensor seen, weights;
+  if (!mask.weights && !(training && options_.dropout > 0)) {
+    seen = attention(heads(q), heads(k), heads(v), {.mask = joined_mask(mask, n, keys), .causal = mask.causal});
+  } else {
+    weights = weights_of(heads(mul(q, 1 / std::sqrt(static_cast<double>(width)))), heads(k), mask);
+    seen = matmul(dropout(weights, options_.dropout, training), heads(v));
+  }
   const Tensor joined =
       reshape(permute(seen, options_.batch_first ? Shape{0, 2, 1, 3} : Shape{2, 0, 1, 3}), query->shape());
   return {out_proj(joined), mask.weights ? mean(weights, 1) : Tensor()};

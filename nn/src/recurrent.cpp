@@ -6,6 +6,7 @@
 #include "gradus/ops/lambda.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/random.h"
+#include "gradus/ops/recurrence.h"
 #include "gradus/ops/shape.h"
 
 #include <fmt/format.h>
@@ -20,14 +21,7 @@ namespace {
 
 // What a step does with its gates, as one op for each tensor that it makes.
 const auto rnn_tanh = elementwise("rnn_tanh", [](auto a, auto b) { return tanh(a + b); });
-const auto lstm_c =
-    elementwise("lstm_c", [](auto i, auto f, auto g, auto c) { return sigmoid(f) * c + sigmoid(i) * tanh(g); });
-const auto lstm_h = elementwise("lstm_h", [](auto o, auto c) { return sigmoid(o) * tanh(c); });
 const auto gru_gate = elementwise("gru_gate", [](auto a, auto b) { return sigmoid(a + b); });
-const auto gru_h = elementwise("gru_h", [](auto r, auto z, auto a, auto b, auto h) {
-  const auto n = tanh(a + r * b);
-  return n + z * (h - n);
-});
 const auto gru_h_before = elementwise("gru_h_before", [](auto z, auto a, auto b, auto h) {
   const auto n = tanh(a + b);
   return n + z * (h - n);
@@ -36,6 +30,12 @@ const auto gru_h_before = elementwise("gru_h_before", [](auto z, auto a, auto b,
 constexpr const char* name_of(Cell cell) { return cell == Cell::rnn ? "rnn" : cell == Cell::lstm ? "lstm" : "gru"; }
 constexpr std::int64_t gates_of(Cell cell) { return cell == Cell::rnn ? 1 : cell == Cell::lstm ? 4 : 3; }
 
+/// All states of a layer in one direction, [T, N, hidden], and the last.
+struct States {
+  Tensor all;
+  CellState last;
+};
+
 /// One layer in one direction.
 struct Direction {
   Cell cell;
@@ -43,27 +43,37 @@ struct Direction {
   std::int64_t hidden;
   Tensor w_ih, w_hh, b_ih, b_hh;
 
+  /// From inputs [T, N, *] and the initial state, which is 0 where it is undefined.
+  States run(const Tensor& x, const CellState& first, bool reverse) const {
+    const Tensor inputs = from_inputs(x);
+    const auto last = [&](const Tensor& states) { return select(states, 0, reverse ? 0 : states.size(0) - 1); };
+    if (cell == Cell::lstm) {
+      const auto [h, c] = lstm(inputs, w_hh, first.h, first.c, reverse);
+      return {h, {last(h), last(c)}};
+    }
+    if (cell == Cell::gru && reset_after) {
+      const Tensor h = gru(inputs, w_hh, b_hh, first.h, reverse);
+      return {h, {last(h), {}}};
+    }
+    const std::vector<Tensor> steps = unbind(inputs, 0);
+    std::vector<Tensor> results(steps.size());
+    Tensor h = first.h.defined() ? first.h : zeros({x.size(1), hidden}, x.dtype());
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const std::size_t t = reverse ? steps.size() - 1 - i : i;
+      h = results[t] = cell == Cell::rnn ? rnn(steps[t], h) : gru_before(steps[t], h);
+    }
+    return {stack(results), {h, {}}};
+  }
+
+ private:
   /// The part of all steps' gates that comes from their inputs. Biases that only add up are added here.
   Tensor from_inputs(const Tensor& x) const {
     const bool sums = b_ih.defined() && cell != Cell::gru;
     return linear(x, w_ih, sums ? add(b_ih, b_hh) : b_ih);
   }
-  CellState step(const Tensor& from_input, const CellState& state) const {
-    if (cell == Cell::gru) return {reset_after ? gru_after(from_input, state.h) : gru_before(from_input, state.h), {}};
-    const Tensor from_h = linear(state.h, w_hh);
-    if (cell == Cell::rnn) return {relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h), {}};
-    const auto gates = split(add(from_input, from_h), hidden, 1);
-    const Tensor &in = gates[0], &forget = gates[1], &candidate = gates[2], &out = gates[3];
-    const Tensor c = lstm_c(in, forget, candidate, state.c);
-    return {lstm_h(out, c), c};
-  }
-
- private:
-  Tensor gru_after(const Tensor& from_input, const Tensor& h) const {
-    const auto a = split(from_input, {2 * hidden, hidden}, 1),
-               b = split(linear(h, w_hh, b_hh), {2 * hidden, hidden}, 1);
-    const auto rz = split(gru_gate(a[0], b[0]), hidden, 1);
-    return gru_h(rz[0], rz[1], a[1], b[1], h);
+  Tensor rnn(const Tensor& from_input, const Tensor& h) const {
+    const Tensor from_h = linear(h, w_hh);
+    return relu ? gradus::relu(add(from_input, from_h)) : rnn_tanh(from_input, from_h);
   }
   Tensor gru_before(const Tensor& from_input, const Tensor& h) const {
     const std::vector<std::int64_t> parts{2 * hidden, hidden};
@@ -131,7 +141,6 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
           fmt::format("expected h0 and c0 {}, got {}", gradus::to_string(states), gradus::to_string(given->shape())),
           x.site);
   const gradus::detail::SitePin pin(x.site);
-  const Tensor none = zeros({n, hidden}, x->dtype());
   std::vector<Tensor> h_last, c_last;
   auto parameter = parameters.begin();
   const auto next = [&]() -> Tensor { return (parameter++)->second; };
@@ -142,17 +151,11 @@ Recurred Recurrence::run(Arg x, const Tensor& h0, const Tensor& c0, bool trainin
       Direction direction{cell, options.relu, options.reset_after, hidden, next(), next(), {}, {}};
       if (options.bias) direction.b_ih = next(), direction.b_hh = next();
       const std::int64_t at = layer * directions + way;
-      CellState state{h0.defined() ? select(h0, 0, at) : none, c0.defined() ? select(c0, 0, at) : none};
-      const std::vector<Tensor> inputs = unbind(direction.from_inputs(y), 0);
-      std::vector<Tensor> results(inputs.size());
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const std::size_t t = way == 0 ? i : inputs.size() - 1 - i;
-        state = direction.step(inputs[t], state);
-        results[t] = state.h;
-      }
-      ways.push_back(stack(results));
-      h_last.push_back(state.h);
-      c_last.push_back(state.c);
+      const CellState first{h0.defined() ? select(h0, 0, at) : Tensor(), c0.defined() ? select(c0, 0, at) : Tensor()};
+      const States ran = direction.run(y, first, way == 1);
+      ways.push_back(ran.all);
+      h_last.push_back(ran.last.h);
+      c_last.push_back(ran.last.c);
     }
     y = directions == 1 ? ways[0] : concat(ways, 2);
     if (layer + 1 < options.num_layers && options.dropout > 0) y = dropout(y, options.dropout, training);
@@ -203,12 +206,10 @@ CellState Step::run(Arg x, const Tensor& h, const Tensor& c) const {
           fmt::format("expected a state {}, got {}", gradus::to_string(states), gradus::to_string(given->shape())),
           x.site);
   const gradus::detail::SitePin pin(x.site);
-  const auto batch = [&](const Tensor& state) {
-    return state.defined() ? reshape(state, {-1, hidden}) : zeros({one ? 1 : x->size(0), hidden}, x->dtype());
-  };
+  const auto batch = [&](const Tensor& state) { return one && state.defined() ? unsqueeze(state, 0) : state; };
   const Direction direction{kind_, options_.relu, options_.reset_after, hidden, weight_ih, weight_hh, bias_ih, bias_hh};
-  const CellState next = direction.step(direction.from_inputs(one ? unsqueeze(x, 0) : x.tensor),
-                                        {batch(h), kind_ == Cell::lstm ? batch(c) : Tensor()});
+  const Tensor inputs = one ? reshape(x, {1, 1, input}) : unsqueeze(x, 0);
+  const CellState next = direction.run(inputs, {batch(h), batch(c)}, false).last;
   const auto given_back = [&](const Tensor& state) { return one && state.defined() ? squeeze(state, 0) : state; };
   return {given_back(next.h), given_back(next.c)};
 }

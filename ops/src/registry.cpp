@@ -41,6 +41,8 @@
   TABLE(ctc)                    \
   TABLE(random)                 \
   TABLE(sequence)               \
+  TABLE(attention)              \
+  TABLE(recurrence)             \
   TABLE(rotary)                 \
   TABLE(conv)                   \
   TABLE(patch)                  \

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -130,6 +131,35 @@ TEST(AttentionMask, OtherShapesAreRefusedByTheLayer) {
                 }).find("multihead_attention: expected a mask [3, 3] or [2, 1, 3, 3], got " + to_string(shape)),
                 std::string::npos);
   EXPECT_THROW(attention(x, nn::AttentionMask{.mask = zeros({3, 3}, float64)}), DTypeError);
+}
+
+// More queries and scores than are taken at a time, heads beside one another, masks that broadcast: values and gradients
+// against the products, with float's rounding.
+TEST(Attention, OfManyQueriesIsThatOfTheProducts) {
+  const auto drawn = [](const Shape& shape, DType dtype, std::uint64_t seed) {
+    Generator generator(seed);
+    return normal(shape, 0, 1, dtype, generator);
+  };
+  const auto heads = [](const Tensor& x) { return transpose(x, 1, 2); };
+  const Tensor allowed = drawn({2, 1, 300, 300}, float64, 4) > -1.0, added = drawn({300, 300}, float64, 5);
+  for (const DType dtype : {float64, float32})
+    for (const bool causal : {false, true})
+      for (const Tensor& mask : {Tensor(), allowed, to(added, dtype)}) {
+        const Shape shape{2, 300, 3, 8};
+        const Tensor q = leaf(drawn(shape, dtype, 1)), k = leaf(drawn(shape, dtype, 2)),
+                     v = leaf(drawn(shape, dtype, 3)), g = drawn({2, 3, 300, 8}, dtype, 6);
+        const Tensor y = attention(heads(q), heads(k), heads(v), {.mask = mask, .causal = causal});
+        Tensor scores = matmul(heads(q), transpose(heads(k))) / std::sqrt(8.0);
+        if (causal) scores = where(tril(ones({300, 300}, boolean)), scores, kNowhere);
+        if (mask.defined()) scores = mask.dtype() == boolean ? where(mask, scores, kNowhere) : scores + mask;
+        const Tensor want = matmul(softmax(scores, -1), heads(v));
+        const double tolerance = dtype == float64 ? 1e-12 : 3e-5;
+        EXPECT_TRUE(all_close(y, want, tolerance, tolerance));
+        const auto gradients = grad(y, {q, k, v}, g), wanted = grad(want, {q, k, v}, g);
+        for (std::size_t i = 0; i < 3; ++i)
+          EXPECT_TRUE(all_close(gradients[i], wanted[i], tolerance, tolerance))
+              << "input " << i << (causal ? ", causal" : "") << (mask.defined() ? ", mask" : "");
+      }
 }
 
 }  // namespace

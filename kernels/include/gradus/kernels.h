@@ -2,6 +2,7 @@
 
 // Loops over plain numbers: no tape, no op.
 
+#include "gradus/kernels/attention.h"
 #include "gradus/kernels/conv.h"
 #include "gradus/kernels/ctc.h"
 #include "gradus/kernels/distance.h"
@@ -16,6 +17,7 @@
 #include "gradus/kernels/norm.h"
 #include "gradus/kernels/pool.h"
 #include "gradus/kernels/random.h"
+#include "gradus/kernels/recurrence.h"
 #include "gradus/kernels/reduce.h"
 #include "gradus/kernels/scan.h"
 #include "gradus/kernels/select.h"

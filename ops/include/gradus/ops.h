@@ -21,6 +21,7 @@
 #include "gradus/ops/norm.h"
 #include "gradus/ops/pool.h"
 #include "gradus/ops/random.h"
+#include "gradus/ops/recurrence.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/registry.h"
 #include "gradus/ops/rotary.h"

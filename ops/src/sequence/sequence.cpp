@@ -69,27 +69,6 @@ Tensor largest_of_bags(const Bags& bags, const Tensor& rows) {
 
 }  // namespace
 
-static bool broadcasts_to(const Shape& from, const Shape& to) {
-  const int more = to.rank() - from.rank();
-  for (int d = 0; more >= 0 && d < from.rank(); ++d)
-    if (from[d] != 1 && from[d] != to[d + more]) return false;
-  return more >= 0;
-}
-
-Tensor attention_weights(const Tensor& scores) {
-  constexpr double nowhere = -std::numeric_limits<double>::infinity();
-  if (scores.numel() == 0) return scores;
-  const Tensor empty = equal_to(amax(detach(scores), {-1}, true), nowhere);
-  if (!any(empty).item<bool>()) return softmax(scores, -1);
-  return where(empty, 0.0, softmax(where(empty, 0.0, scores), -1));
-}
-
-void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallSite site) {
-  if (mask.dtype() == boolean || mask.dtype() == dtype) return;
-  fail<DTypeError>(
-      op, fmt::format("expected a mask of bool or {}, got {}", to_string(dtype), to_string(mask.dtype())), site);
-}
-
 }  // namespace detail
 
 using namespace detail;
@@ -132,46 +111,6 @@ Tensor embedding_bag(Arg index, const Tensor& offsets, const Tensor& weight, Bag
   for (std::size_t b = 0; b < bags.begin.size(); ++b)
     counts.push_back(std::max(1.0, static_cast<double>(bags.end[b] - bags.begin[b])));
   return div(sums, to(from_vector(counts, {bags.count(), 1}), weight.dtype()));
-}
-
-Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions& options) {
-  check_floating("attention", q);
-  check_same_dtype("attention", q, k);
-  check_same_dtype("attention", q, v);
-  if (q->rank() < 2 || k.rank() < 2 || v.rank() < 2 || q->size(-1) != k.size(-1) || k.size(-2) != v.size(-2))
-    fail<ShapeError>("attention",
-                     fmt::format("expected q [*, L, D], k [*, S, D] and v [*, S, E], got {}, {} and {}",
-                                 to_string(q->shape()),
-                                 to_string(k.shape()),
-                                 to_string(v.shape())),
-                     q.site);
-  const auto leading = [](const Tensor& x) {
-    return Shape(std::span(x.shape().begin(), static_cast<std::size_t>(x.rank() - 2)));
-  };
-  Shape full =
-      broadcast_shapes(broadcast_shapes(leading(q), leading(k), "attention", q.site), leading(v), "attention", q.site);
-  full.push_back(q->size(-2));
-  full.push_back(k.size(-2));
-  if (options.mask.defined()) {
-    check_attention_mask("attention", options.mask, q->dtype(), q.site);
-    if (!broadcasts_to(options.mask.shape(), full))
-      fail<ShapeError>(
-          "attention",
-          fmt::format(
-              "expected a mask that broadcasts to {}, got {}", to_string(full), to_string(options.mask.shape())),
-          q.site);
-  }
-  const SitePin pin(q.site);
-  constexpr double nowhere = -std::numeric_limits<double>::infinity();
-  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q->size(-1))));
-  Tensor scores = matmul(mul(q, scale), transpose(k));
-  if (options.causal) {
-    const Tensor allowed = tril(ones({q->size(-2), k.size(-2)}, boolean));
-    scores = where(allowed, scores, nowhere);
-  }
-  if (!options.mask.defined()) return matmul(softmax(scores, -1), v);
-  scores = options.mask.dtype() == boolean ? where(options.mask, scores, nowhere) : add(scores, options.mask);
-  return matmul(attention_weights(scores), v);
 }
 
 Tensor bilinear(Arg a, const Tensor& b, const Tensor& weight, const Tensor& bias) {

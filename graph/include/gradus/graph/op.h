@@ -26,7 +26,7 @@ enum class Saves : std::uint16_t {
   input2 = 4,
   input3 = 8,
   inputs = 0xff,
-  output = 0x100,  // the first output
+  output = 0x100,  // the differentiable outputs
   extras = 0x200,  // the outputs behind the differentiable ones
 };
 constexpr Saves operator|(Saves a, Saves b) {

@@ -22,21 +22,6 @@ std::span<const OpEntry> sequence_ops() {
        {{"sum", {index({5}), table}, bags(BagMode::sum)},
         {"mean", {index({5}), table}, bags(BagMode::mean)},
         {"max", {index({5}), distinct}, bags(BagMode::max)}}},
-      {"attention",
-       {"softmax(s Q Kᵀ + mask) V", "that of the formula"},
-       {{"", {{{2, 3, 2}}, {{2, 4, 2}}, {{2, 4, 3}}}, [](In in) { return attention(in[0], in[1], in[2]); }},
-        {"causal",
-         {{{3, 2}}, {{3, 2}}, {{3, 2}}},
-         [](In in) { return attention(in[0], in[1], in[2], {.causal = true}); }},
-        {"a query without keys",
-         {{{2, 3, 2}}, {{2, 4, 2}}, {{2, 4, 3}}},
-         [](In in) {
-           const Tensor mask = tril(ones({3, 4}, boolean), -1);
-           return attention(in[0], in[1], in[2], {.mask = mask});
-         }},
-        {"mask added",
-         {{{2, 2}}, {{3, 2}}, {{3, 2}}, {{2, 3}}},
-         [](In in) { return attention(in[0], in[1], in[2], {.mask = in[3], .scale = 0.3}); }}}},
       {"bilinear",
        {"y_o = aᵀ W_o b + c_o", "sums with the other two factors"},
        {{"", {{{4, 3}}, {{4, 2}}, {{2, 3, 2}}, {{2}}}, [](In in) { return bilinear(in[0], in[1], in[2], in[3]); }},
