@@ -216,16 +216,6 @@ void softmax_gradient(const Lines& lines, bool log, const T* g, const T* y, T* d
 }
 
 template <class T>
-T softmax_row(T* x, std::int64_t n) {
-  constexpr T infinity = std::numeric_limits<T>::infinity();
-  const T m = n == 0 ? -infinity : largest(x, n);
-  const double sum = sum_exp<true>(x, m, n, x);
-  const auto scale = static_cast<T>(1 / sum);
-  for (std::int64_t i = 0; i < n; ++i) x[i] *= scale;
-  return m == -infinity ? m : m + static_cast<T>(std::log(sum));
-}
-
-template <class T>
 void logsumexp(std::int64_t rows, std::int64_t n, const T* x, T* y) {
   parallel_for(rows, 1 + kGrain / (1 + 4 * n), [=](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r)
@@ -250,7 +240,6 @@ void logsumexp_gradient(std::int64_t rows, std::int64_t n, const T* g, const T* 
 #define GRADUS_SOFTMAX(T)                                                                   \
   template GRADUS_EXPORT void softmax(const Lines&, bool, const T*, T*);                    \
   template GRADUS_EXPORT void softmax_gradient(const Lines&, bool, const T*, const T*, T*); \
-  template GRADUS_EXPORT T softmax_row(T*, std::int64_t);                                   \
   template GRADUS_EXPORT void logsumexp(std::int64_t, std::int64_t, const T*, T*);          \
   template GRADUS_EXPORT void logsumexp_gradient(std::int64_t, std::int64_t, const T*, const T*, const T*, T*);
 GRADUS_SOFTMAX(float)

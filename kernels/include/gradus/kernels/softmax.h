@@ -12,9 +12,6 @@ namespace gradus::kernels {
 /// exp(x_j - m)).
 template <class T>
 void softmax(const Lines& lines, bool log, const T* x, T* y);
-/// The softmax of n elements in place of them, NaN if all are -inf; gives log sum_i exp(x_i).
-template <class T>
-T softmax_row(T* x, std::int64_t n);
 /// dx_i = y_i (g_i - sum_j g_j y_j); with `log` g_i - exp(y_i) sum_j g_j.
 template <class T>
 void softmax_gradient(const Lines& lines, bool log, const T* g, const T* y, T* dx);
