@@ -1,5 +1,10 @@
 // How the time for one op grows with how many there are: long chains, gradients nested in a loop, tensors taken apart
 // into rows. Linear ones keep their time for one.
+//
+//   gradus_bench_growth [RUNS [MOST]]
+//
+// With MOST only short ones run, and the program fails where the largest time for one is more than MOST times the
+// smallest: what is quadratic comes to 8 or more.
 
 #include "workload_spec.h"
 
@@ -12,6 +17,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <string_view>
 #include <vector>
 
@@ -31,18 +37,26 @@ double fastest(int runs, const std::function<void()>& f) {
   return best;
 }
 
-/// One line: the time for one of n, for each n, and the largest of these over the smallest.
-void row(std::string_view name, const std::vector<int>& counts, int runs, const std::function<void(int n)>& f) {
-  fmt::print("{:<28}", name);
-  std::vector<double> times;
-  for (const int n : counts) {
-    times.push_back(fastest(runs, [&] { f(n); }) / n);
-    fmt::print("  {:>8}: {:7.3f}", n, times.back());
+struct Growth {
+  int runs, up_to;
+  double most;
+  bool linear = true;
+
+  /// One line: the time for one of n, for each n, and the largest of these over the smallest.
+  void row(std::string_view name, const std::vector<int>& counts, const std::function<void(int n)>& f) {
+    fmt::print("{:<28}", name);
+    std::vector<double> times;
+    for (const int n : counts) {
+      if (n > up_to) continue;
+      times.push_back(fastest(runs, [&] { f(n); }) / n);
+      fmt::print("  {:>8}: {:7.3f}", n, times.back());
+    }
+    const double ratio = *std::max_element(times.begin(), times.end()) / *std::min_element(times.begin(), times.end());
+    fmt::print("  {:6.2f}{}\n", ratio, ratio > most ? "  not linear" : "");
+    std::fflush(stdout);
+    linear = linear && ratio <= most;
   }
-  const auto [least, most] = std::minmax_element(times.begin(), times.end());
-  fmt::print("  {:6.2f}\n", *most / *least);
-  std::fflush(stdout);
-}
+};
 
 void chain(int ops, std::int64_t length) {
   const Tensor x = leaf(full({length}, bench::kChainStart));
@@ -75,12 +89,17 @@ void rows_by_select(int n) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int runs = argc > 1 ? std::max(1, std::atoi(argv[1])) : 5;
-  fmt::print("microseconds for one of n, the fastest of {} runs; the largest of a line over its smallest\n", runs);
+  const bool short_form = argc > 2;
+  Growth growth{argc > 1 ? std::max(1, std::atoi(argv[1])) : 5,
+                short_form ? 10'000 : 1'000'000,
+                short_form ? std::atof(argv[2]) : std::numeric_limits<double>::infinity()};
+  fmt::print("microseconds for one of n, the fastest of {} runs; the largest of a line over its smallest\n",
+             growth.runs);
   const std::vector<int> ops = {1'000, 10'000, 100'000, 1'000'000};
-  row("op of one number", ops, runs, [](int n) { chain(n, 1); });
-  row("op of 64 numbers", ops, runs, [](int n) { chain(n, bench::kChainLength); });
-  row("step by a nested gradient", {200, 400, 800, 1'600, 3'200}, runs, nested_gradients);
-  row("row of 14, by unbind", {100, 1'000, 10'000}, runs, rows_by_unbind);
-  row("row of 14, by select", {100, 1'000, 10'000}, runs, rows_by_select);
+  growth.row("op of one number", ops, [](int n) { chain(n, 1); });
+  growth.row("op of 64 numbers", ops, [](int n) { chain(n, bench::kChainLength); });
+  growth.row("step by a nested gradient", {200, 400, 800, 1'600, 3'200}, nested_gradients);
+  growth.row("row of 14, by unbind", {100, 1'000, 10'000}, rows_by_unbind);
+  growth.row("row of 14, by select", {100, 1'000, 10'000}, rows_by_select);
+  return growth.linear ? 0 : 1;
 }
