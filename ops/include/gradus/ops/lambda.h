@@ -113,19 +113,21 @@ struct LambdaKernel {
         if (left >= S) {
           step<Order, Store, T>(
               op,
-              [&](int j) { return P{Eigen::Map<const typename P::Array>(in[static_cast<std::size_t>(j)] + at)}; },
-              [&](int k, const P& y) { Eigen::Map<typename P::Array>(out[static_cast<std::size_t>(k)] + at) = y.v; });
+              [&](int j) { return P{lane::Numbers<T>::load(in[static_cast<std::size_t>(j)] + at)}; },
+              [&](int k, const P& y) { y.v.store(out[static_cast<std::size_t>(k)] + at); });
         } else {  // the rest, filled up with the first element
           step<Order, Store, T>(
               op,
               [&](int j) {
                 const T* from = in[static_cast<std::size_t>(j)] + at;
-                P x{P::Array::Constant(*from)};
-                for (std::int64_t i = 0; i < left; ++i) x.v[i] = from[i];
-                return x;
+                T x[S];
+                for (std::int64_t i = 0; i < S; ++i) x[i] = from[i < left ? i : 0];
+                return P{lane::Numbers<T>::load(x)};
               },
               [&](int k, const P& y) {
-                for (std::int64_t i = 0; i < left; ++i) out[static_cast<std::size_t>(k)][at + i] = y.v[i];
+                T x[S];
+                y.v.store(x);
+                std::copy_n(x, left, out[static_cast<std::size_t>(k)] + at);
               });
         }
       }

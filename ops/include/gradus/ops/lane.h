@@ -2,14 +2,13 @@
 
 #include "gradus/kernels/elementary.h"
 #include "gradus/tensor/export.h"
-#include "gradus/tensor/intrinsics.h"
-
-#include <Eigen/Core>
 
 #include <cmath>
-#include <cstdint>
+#include <cstddef>
 #include <cstring>
+#include <limits>
 #include <type_traits>
+#include <utility>
 
 GRADUS_EXPORT_BEGIN
 /// The numbers that an elementwise lambda is evaluated on: packs of floats or doubles, and dual numbers over
@@ -55,22 +54,43 @@ double no_choice() {
 
 }  // namespace detail
 
-/// 64 bytes of numbers: two AVX2 registers, or one of AVX-512.
+/// 64 bytes of numbers in registers: two of AVX2, or one of AVX-512.
+template <class T>
+struct Numbers {
+  using Register = kernels::elementary::Vector<T>;
+  static constexpr std::size_t kRegisters = 64 / sizeof(Register), kElements = sizeof(Register) / sizeof(T);
+  Register in[kRegisters];
+
+  // (A register at a time: larger copies go through the stack.)
+  static Numbers load(const T* from) {
+    Numbers r;
+    for (std::size_t i = 0; i < kRegisters; ++i) std::memcpy(&r.in[i], from + i * kElements, sizeof(Register));
+    return r;
+  }
+  void store(T* to) const {
+    for (std::size_t i = 0; i < kRegisters; ++i) std::memcpy(to + i * kElements, &in[i], sizeof(Register));
+  }
+};
+
 template <class T>
 struct Pack {
   static constexpr int kSize = 64 / static_cast<int>(sizeof(T));
   using Scalar = T;
-  using Array = Eigen::Array<T, kSize, 1>;
-  Array v;
+  Numbers<T> v;
 
-  static Pack constant(double c) { return {Array::Constant(static_cast<T>(c))}; }
+  static Pack constant(double c) {
+    using V = typename Numbers<T>::Register;
+    Pack r;
+    for (V& in : r.v.in) in = static_cast<T>(c) - V{};
+    return r;
+  }
   operator double() const { return detail::no_double(); }
 };
 
 /// One condition for each element of a pack.
 template <class T>
 struct Mask {
-  Eigen::Array<T, Pack<T>::kSize, 1> v;  // 1 or 0
+  Numbers<T> v;  // 1 or 0
 
   explicit operator bool() const { return detail::no_bool(); }
 };
@@ -98,32 +118,48 @@ concept Lane = is_lane<P>::value;
 
 namespace detail {
 
+/// The elements of a pack.
+template <class T>
+struct Elements {
+  explicit Elements(const Numbers<T>& x) { x.store(at); }
+  T at[Pack<T>::kSize];
+};
+/// f of each element.
+template <class T, class F, class... N>
+GRADUS_LANE Numbers<T> by_elements(F f, const N&... operands) {
+  T r[Pack<T>::kSize];
+  const auto fill = [&](const auto&... x) {
+    for (int i = 0; i < Pack<T>::kSize; ++i) r[i] = f(x.at[i]...);
+  };
+  fill(Elements<T>(operands)...);
+  return Numbers<T>::load(r);
+}
 template <class T, class F>
 GRADUS_LANE Pack<T> each(const Pack<T>& a, F f) {
-  Pack<T> r;
-  for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = f(a.v[i]);
-  return r;
+  return {by_elements<T>(f, a.v)};
 }
 
-/// The same where f takes a register at a time.
+/// f of each register, called in one place, so that it is inlined.
+template <class T, class F, class... N>
+GRADUS_LANE Numbers<T> by_registers(F f, const N&... operands) {
+  Numbers<T> r;
+  for (std::size_t i = 0; i < Numbers<T>::kRegisters; ++i) r.in[i] = f(operands.in[i]...);
+  return r;
+}
 template <class T, class F>
 GRADUS_LANE Pack<T> by_vectors(const Pack<T>& a, F f) {
-  using V = kernels::elementary::Vector<T>;
-  Pack<T> r;
-  for (int i = 0; i < Pack<T>::kSize; i += static_cast<int>(sizeof(V) / sizeof(T))) {
-    V v;
-    std::memcpy(&v, a.v.data() + i, sizeof v);
-    v = f(v);
-    std::memcpy(r.v.data() + i, &v, sizeof v);
-  }
-  return r;
+  return {by_registers<T>(f, a.v)};
+}
+template <class T, class F>
+GRADUS_LANE Pack<T> by_vectors(const Pack<T>& a, const Pack<T>& b, F f) {
+  return {by_registers<T>(f, a.v, b.v)};
 }
 
+/// f of two registers is a comparison, which gives all bits or none.
 template <class T, class F>
 GRADUS_LANE Mask<T> compare(const Pack<T>& a, const Pack<T>& b, F f) {
-  Mask<T> r;
-  for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = f(a.v[i], b.v[i]) ? T(1) : T(0);
-  return r;
+  using V = typename Numbers<T>::Register;
+  return {by_registers<T>([f](V x, V y) { return f(x, y) ? T(1) - V{} : V{}; }, a.v, b.v)};
 }
 template <class P, class F>
 GRADUS_LANE auto compare(const Dual<P>& a, const Dual<P>& b, F f) {
@@ -134,13 +170,13 @@ GRADUS_LANE auto compare(const Dual<P>& a, const Dual<P>& b, F f) {
 
 // clang-format off
 template <class P> GRADUS_LANE auto equals(const P& a, const P& b) { return detail::compare(a, b, [](auto x, auto y) { return x == y; }); }
-template <class T> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, const Pack<T>& b) { return {a.v + b.v}; }
-template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a, const Pack<T>& b) { return {a.v - b.v}; }
-template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, const Pack<T>& b) { return {a.v * b.v}; }
-template <class T> GRADUS_LANE Pack<T> operator/(const Pack<T>& a, const Pack<T>& b) { return {a.v / b.v}; }
-template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a) { return {-a.v}; }
-template <class T, Number S> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, S b) { return {a.v + static_cast<T>(b)}; }
-template <class T, Number S> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, S b) { return {a.v * static_cast<T>(b)}; }
+template <class T> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return x + y; }); }
+template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return x - y; }); }
+template <class T> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return x * y; }); }
+template <class T> GRADUS_LANE Pack<T> operator/(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return x / y; }); }
+template <class T> GRADUS_LANE Pack<T> operator-(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return -x; }); }
+template <class T, Number S> GRADUS_LANE Pack<T> operator+(const Pack<T>& a, S b) { return detail::by_vectors(a, [c = static_cast<T>(b)](auto x) { return x + c; }); }
+template <class T, Number S> GRADUS_LANE Pack<T> operator*(const Pack<T>& a, S b) { return detail::by_vectors(a, [c = static_cast<T>(b)](auto x) { return x * c; }); }
 
 template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::exp(x); }); }
 template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log(x); }); }
@@ -156,27 +192,28 @@ template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) {
   if constexpr (std::is_same_v<T, float>) return detail::by_vectors(a, [](auto x) { return elementary::erf(x); });
   else return detail::each(a, [](T x) { return std::erf(x); });
 }
-template <class T> GRADUS_LANE Pack<T> abs(const Pack<T>& a) { return {a.v.abs()}; }
+template <class T> GRADUS_LANE Pack<T> abs(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::magnitude(x); }); }
 template <class T> GRADUS_LANE Pack<T> sign(const Pack<T>& a) {
-  return detail::each(a, [](T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; });
+  return detail::by_vectors(a, [](auto x) {
+    const auto zero = x - x, one = zero + T(1);
+    return x > 0 ? one : x < 0 ? -one : x;
+  });
 }
 template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, double e) {
   return detail::each(a, [e](T x) { return std::pow(x, static_cast<T>(e)); });
 }
 template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, const Pack<T>& b) {
-  Pack<T> r;
-  for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = std::pow(a.v[i], b.v[i]);
-  return r;
+  return {detail::by_elements<T>([](T x, T y) { return std::pow(x, y); }, a.v, b.v)};
 }
-template <class T> GRADUS_LANE Mask<T> is_infinite(const Pack<T>& a) { return detail::compare(a, a, [](T x, T) { return std::isinf(x); }); }
+template <class T> GRADUS_LANE Mask<T> is_infinite(const Pack<T>& a) {
+  return detail::compare(a, a, [](auto x, auto) { return elementary::magnitude(x) == std::numeric_limits<T>::infinity(); });
+}
 template <class T> GRADUS_LANE Pack<T> where(const Mask<T>& m, const Pack<T>& a, const Pack<T>& b) {
-  Pack<T> r;
-  for (int i = 0; i < Pack<T>::kSize; ++i) r.v[i] = m.v[i] != 0 ? a.v[i] : b.v[i];
-  return r;
+  return {detail::by_registers<T>([](auto c, auto x, auto y) { return c != 0 ? x : y; }, m.v, a.v, b.v)};
 }
-template <class T> GRADUS_LANE Mask<T> operator!(const Mask<T>& m) { return {T(1) - m.v}; }
-template <class T> GRADUS_LANE Mask<T> operator&&(const Mask<T>& a, const Mask<T>& b) { return {a.v * b.v}; }
-template <class T> GRADUS_LANE Mask<T> operator||(const Mask<T>& a, const Mask<T>& b) { return {a.v.max(b.v)}; }
+template <class T> GRADUS_LANE Mask<T> operator!(const Mask<T>& m) { return {detail::by_registers<T>([](auto x) { return T(1) - x; }, m.v)}; }
+template <class T> GRADUS_LANE Mask<T> operator&&(const Mask<T>& a, const Mask<T>& b) { return {detail::by_registers<T>([](auto x, auto y) { return x * y; }, a.v, b.v)}; }
+template <class T> GRADUS_LANE Mask<T> operator||(const Mask<T>& a, const Mask<T>& b) { return {detail::by_registers<T>([](auto x, auto y) { return x > y ? x : y; }, a.v, b.v)}; }
 
 // ---- duals ---------------------------------------------------------------------------------------
 
