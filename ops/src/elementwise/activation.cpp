@@ -3,6 +3,7 @@
 #include "elementwise/functions.h"
 
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/error_function.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"

@@ -3,6 +3,7 @@
 #include "family.h"
 
 #include "gradus/kernels/modular.h"
+#include "gradus/kernels/power.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/integer.h"
@@ -156,7 +157,7 @@ struct DivInto : ScalarOp {
 struct Pow : Op {
   static constexpr OpInfo info{.name = "pow", .arity = 2, .saves = Saves::inputs | Saves::output, .domain = domain(0.5, 2)};
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return dispatch_floating(a.dtype(), [&]<class T>() { return map<T, T>(a, b, [](T x, T y) { return std::pow(x, y); }); });
+    return dispatch_floating(a.dtype(), [&]<class T>() { return map<T, T>(a, b, [](T x, T y) { return elementary::pow(x, y); }); });
   }
   Cotangents vjp(const Pullback& p) const {
     Cotangents result(2);
@@ -185,11 +186,10 @@ struct PowScalar : ScalarOp {
   Tensor forward(const Tensor& x) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       const T e = static_cast<T>(value);
-      if (value == 2) return map<T, T>(x, [](T v) { return v * v; });
-      if (value == 3) return map<T, T>(x, [](T v) { return v * v * v; });
-      if (value == 0.5)  // as pow: 0 of -0, inf of -inf
-        return map<T, T>(x, [](T v) { return v < std::numeric_limits<T>::lowest() ? -v : std::sqrt(v) + 0; });
-      return map<T, T>(x, [=](T v) { return std::pow(v, e); });
+      return elementary::with_power(
+          e,
+          [&](auto f) { return map<T, T>(x, f); },
+          [&] { return map<T, T>(x, [=](T v) { return elementary::pow(v, e); }); });
     });
   }
   Cotangents vjp(const Pullback& p) const {
@@ -205,7 +205,7 @@ struct PowOf : ScalarOp {
   Tensor forward(const Tensor& x) const {
     return dispatch_floating(x.dtype(), [&]<class T>() {
       const T base = static_cast<T>(value);
-      return map<T, T>(x, [=](T v) { return std::pow(base, v); });
+      return map<T, T>(x, [=](T v) { return elementary::pow(base, v); });
     });
   }
   Cotangents vjp(const Pullback& p) const {

@@ -3,7 +3,9 @@
 #include "elementwise/functions.h"
 
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/error_function.h"
 #include "gradus/kernels/modular.h"
+#include "gradus/kernels/trigonometric.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 
@@ -171,16 +173,25 @@ struct NanToNum : Op {
 
 // ---- periodic ------------------------------------------------------------------------------------
 
+constexpr auto kSin = [](auto* y, const auto* x, std::int64_t n) { sin_row(y, x, n); };
+constexpr auto kCos = [](auto* y, const auto* x, std::int64_t n) { cos_row(y, x, n); };
+
 struct Sin : Op {
   static constexpr OpInfo info{.name = "sin", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::sin(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {mul(p.g, cos(p.in(0)))}; }
+  Tensor forward(const Tensor& x) const { return by_row(x, kSin); }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {mul(p.g, cos(p.in(0)))};
+    return {by_row(p.g, p.in(0), kCos, [](auto g, auto c) { return g * c; })};
+  }
 };
 
 struct Cos : Op {
   static constexpr OpInfo info{.name = "cos", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::cos(v); }); }
-  Cotangents vjp(const Pullback& p) const { return {neg(mul(p.g, sin(p.in(0))))}; }
+  Tensor forward(const Tensor& x) const { return by_row(x, kCos); }
+  Cotangents vjp(const Pullback& p) const {
+    if (is_recording()) return {neg(mul(p.g, sin(p.in(0))))};
+    return {by_row(p.g, p.in(0), kSin, [](auto g, auto s) { return -(g * s); })};
+  }
 };
 
 // ---- sigmoid shapes ------------------------------------------------------------------------------
@@ -262,10 +273,7 @@ struct Softplus : SoftplusShape {
 
 struct Erf : Op {
   static constexpr OpInfo info{.name = "erf", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const {
-    if (x.dtype() == float32) return map_dense<float>(x, [](float v) { return elementary::erf(v); });
-    return map_dense<double>(x, [](double v) { return std::erf(v); });
-  }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::erf(v); }); }
   Cotangents vjp(const Pullback& p) const {
     return {mul(mul(p.g, 2 * std::numbers::inv_sqrtpi), exp(neg(square(finite_if_recorded(p.in(0))))))};
   }

@@ -1,6 +1,7 @@
 #include "elementwise/functions.h"
 
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/error_function.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 
@@ -48,12 +49,7 @@ double erfinv_value(double x) {
 struct Erfc : Op {
   static constexpr OpInfo info{.name = "erfc", .saves = Saves::input0};
   Tensor forward(const Tensor& x) const {
-    return floating(x, [](auto v) {
-      if constexpr (std::is_same_v<decltype(v), float>)
-        return static_cast<float>(elementary::erfc_for_float(v));
-      else
-        return std::erfc(v);
-    });
+    return floating(x, [](auto v) { return elementary::erfc(v); });
   }
   Cotangents vjp(const Pullback& p) const {
     return {mul(mul(p.g, -2 * std::numbers::inv_sqrtpi), exp(neg(square(finite_if_recorded(p.in(0))))))};
@@ -76,8 +72,9 @@ struct Logit : Op {
     return floating(x, [](auto v) {
       using T = decltype(v);
       // Around 1/2 the quotient is near 1; 2 v - 1 is exact there.
-      const bool middle = v > T(0.25) && v < T(0.75);
-      return middle ? std::log1p((2 * v - 1) / (1 - v)) : std::log(v / (1 - v));
+      const bool middle = (v > T(0.25)) & (v < T(0.75));
+      const T near = elementary::log1p((2 * v - 1) / (1 - v)), far = elementary::log(v / (1 - v));
+      return middle ? near : far;
     });
   }
   Cotangents vjp(const Pullback& p) const {

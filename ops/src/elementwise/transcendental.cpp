@@ -1,6 +1,8 @@
 #include "elementwise/functions.h"
 
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/power.h"
+#include "gradus/kernels/trigonometric.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
@@ -24,19 +26,19 @@ Tensor one_less_square(const Tensor& x) { return mul(sub(1, x), add(x, 1)); }
 
 struct Exp2 : Op {
   static constexpr OpInfo info{.name = "exp2", .saves = Saves::output};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::exp2(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::exp2(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(mul(p.g, p.out()), std::numbers::ln2)}; }
 };
 
 struct Log2 : Op {
   static constexpr OpInfo info{.name = "log2", .saves = Saves::input0, .domain = domain(0.3, 3)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::log2(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::log2(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(mul(p.g, std::numbers::log2e), p.in(0))}; }
 };
 
 struct Log10 : Op {
   static constexpr OpInfo info{.name = "log10", .saves = Saves::input0, .domain = domain(0.3, 3)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::log10(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::log10(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(mul(p.g, std::numbers::log10e), p.in(0))}; }
 };
 
@@ -44,49 +46,51 @@ struct Log10 : Op {
 
 struct Tan : Op {
   static constexpr OpInfo info{.name = "tan", .saves = Saves::output, .domain = domain(-1.2, 1.2)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::tan(v); }); }
+  Tensor forward(const Tensor& x) const {
+    return by_row(x, [](auto* y, const auto* v, std::int64_t n) { tan_row(y, v, n); });
+  }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, add(square(p.out()), 1))}; }
 };
 
 struct Asin : Op {
   static constexpr OpInfo info{.name = "asin", .saves = Saves::input0, .domain = domain(-0.8, 0.8)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::asin(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::asin(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, rsqrt(one_less_square(p.in(0))))}; }
 };
 
 struct Acos : Op {
   static constexpr OpInfo info{.name = "acos", .saves = Saves::input0, .domain = domain(-0.8, 0.8)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::acos(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::acos(v); }); }
   Cotangents vjp(const Pullback& p) const { return {neg(mul(p.g, rsqrt(one_less_square(p.in(0)))))}; }
 };
 
 struct Atan : Op {
   static constexpr OpInfo info{.name = "atan", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::atan(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::atan(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(p.g, add(square(finite_if_recorded(p.in(0))), 1))}; }
 };
 
 struct Sinh : Op {
   static constexpr OpInfo info{.name = "sinh", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::sinh(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::sinh(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, cosh(p.in(0)))}; }
 };
 
 struct Cosh : Op {
   static constexpr OpInfo info{.name = "cosh", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::cosh(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::cosh(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, sinh(p.in(0)))}; }
 };
 
 struct Asinh : Op {
   static constexpr OpInfo info{.name = "asinh", .saves = Saves::input0};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::asinh(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::asinh(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(p.g, hypot(p.in(0), scalar(1, p.dtype())))}; }
 };
 
 struct Acosh : Op {
   static constexpr OpInfo info{.name = "acosh", .saves = Saves::input0, .domain = domain(1.3, 3)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::acosh(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::acosh(v); }); }
   Cotangents vjp(const Pullback& p) const {
     const Tensor x = p.in(0);
     return {mul(p.g, mul(rsqrt(sub(x, 1)), rsqrt(add(x, 1))))};
@@ -95,7 +99,7 @@ struct Acosh : Op {
 
 struct Atanh : Op {
   static constexpr OpInfo info{.name = "atanh", .saves = Saves::input0, .domain = domain(-0.8, 0.8)};
-  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return std::atanh(v); }); }
+  Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::atanh(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(p.g, one_less_square(p.in(0)))}; }
 };
 
@@ -138,7 +142,7 @@ struct Logaddexp : Op {
   Tensor forward(const Tensor& a, const Tensor& b) const {
     return floating(a, b, [](auto u, auto v) {
       const auto low = u < v ? u : v, high = u < v ? v : u;
-      const auto y = high + std::log1p(std::exp(low - high));
+      const auto y = high + elementary::softplus(low - high);
       return u == v ? u + std::numbers::ln2_v<decltype(u)> : y;  // infinities too
     });
   }
@@ -155,7 +159,7 @@ struct Xlogy : Op {
   static constexpr OpInfo info{.name = "xlogy", .arity = 2, .saves = Saves::inputs, .domain = domain(0.4, 2)};
   Tensor forward(const Tensor& a, const Tensor& b) const {
     return floating(a, b, [](auto u, auto v) {
-      const auto y = u * std::log(v);
+      const auto y = u * elementary::log(v);
       return u == 0 && !std::isnan(v) ? decltype(u)(0) : y;
     });
   }

@@ -32,12 +32,12 @@ const Accuracy kAccuracy[] = {
     {"square", square, [](long double x) { return x * x; }, -1e3, 1e3, 0.501, 0.501},
     {"reciprocal", reciprocal, [](long double x) { return 1 / x; }, -1e3, 1e3, 0.501, 0.501},
     {"abs", abs, [](long double x) { return std::fabs(x); }, -1e3, 1e3, 0, 0},
-    {"sin", sin, [](long double x) { return std::sin(x); }, -1e3, 1e3, 1, 1},
-    {"cos", cos, [](long double x) { return std::cos(x); }, -1e3, 1e3, 1, 1},
+    {"sin", sin, [](long double x) { return std::sin(x); }, -1e5, 1e5, 1.5, 1},
+    {"cos", cos, [](long double x) { return std::cos(x); }, -1e5, 1e5, 1.5, 1},
     {"tanh", tanh, [](long double x) { return std::tanh(x); }, -30, 30, 3, 3},
     {"sigmoid", sigmoid, [](long double x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }, -760, 760, 3, 3},
     {"softplus", softplus1, [](long double x) { return std::fmax(x, 0.L) + std::log1p(std::exp(-std::fabs(x))); }, -760, 760, 2.5, 2.5},
-    {"erf", erf, [](long double x) { return std::erf(x); }, -7, 7, 1.5, 1},
+    {"erf", erf, [](long double x) { return std::erf(x); }, -7, 7, 1.5, 1.5},
 };
 // clang-format on
 

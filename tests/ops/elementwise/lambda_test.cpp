@@ -1,6 +1,7 @@
 // An elementwise lambda that spells an op gives the op's bits: both use one set of functions.
 
 #include <gradus/ops/activation.h>
+#include <gradus/ops/arithmetic.h>
 #include <gradus/ops/elementwise.h>
 #include <gradus/ops/lambda.h>
 #include <gradus/ops/shape.h>
@@ -23,26 +24,36 @@ struct Row {
 };
 
 #define GRADUS_ROW(f) {#f, [](const Tensor& x) { return f(x); }, elementwise(#f, [](auto x) { return f(x); })}
+#define GRADUS_POWER(e) \
+  {"x^" #e, [](const Tensor& x) { return pow(x, e); }, elementwise("power", [](auto x) { return pow(x, e); })}
 
 const std::vector<Row>& rows() {
-  static const std::vector<Row> all{GRADUS_ROW(exp),
-                                    GRADUS_ROW(expm1),
-                                    GRADUS_ROW(log),
-                                    GRADUS_ROW(log1p),
-                                    GRADUS_ROW(sqrt),
-                                    GRADUS_ROW(square),
-                                    GRADUS_ROW(reciprocal),
-                                    GRADUS_ROW(abs),
-                                    GRADUS_ROW(sign),
-                                    GRADUS_ROW(sin),
-                                    GRADUS_ROW(cos),
-                                    GRADUS_ROW(tanh),
-                                    GRADUS_ROW(sigmoid),
-                                    {"softplus",  // (the op is linear beyond its threshold)
-                                     [](const Tensor& x) { return softplus(x, 1, 1e9); },
-                                     elementwise("softplus", [](auto x) { return softplus(x); })},
-                                    GRADUS_ROW(erf),
-                                    GRADUS_ROW(relu)};
+  static const std::vector<Row> all{
+      GRADUS_ROW(exp),
+      GRADUS_ROW(expm1),
+      GRADUS_ROW(log),
+      GRADUS_ROW(log1p),
+      GRADUS_ROW(sqrt),
+      GRADUS_ROW(square),
+      GRADUS_ROW(reciprocal),
+      GRADUS_ROW(abs),
+      GRADUS_ROW(sign),
+      GRADUS_ROW(sin),
+      GRADUS_ROW(cos),
+      GRADUS_ROW(tanh),
+      GRADUS_ROW(sigmoid),
+      {"softplus",  // (the op is linear beyond its threshold)
+       [](const Tensor& x) { return softplus(x, 1, 1e9); },
+       elementwise("softplus", [](auto x) { return softplus(x); })},
+      GRADUS_ROW(erf),
+      GRADUS_POWER(2),
+      GRADUS_POWER(3),
+      GRADUS_POWER(0.5),
+      GRADUS_POWER(-1),
+      GRADUS_POWER(-2.6),
+      {"x^x", [](const Tensor& x) { return pow(x, x); }, elementwise("power", [](auto x) { return pow(x, x); })},
+      {"1.3^x", [](const Tensor& x) { return pow(1.3, x); }, elementwise("power", [](auto x) { return pow(1.3, x); })},
+      GRADUS_ROW(relu)};
   return all;
 }
 

@@ -23,7 +23,8 @@ std::vector<double> by_duals(F f, double x) {
   const D2 d2{d1, D1{one, none}};
   const D3 d3{d2, D2{D1{one, none}, D1{none, none}}};
   const D3 y = f(d3);
-  return {y.v.v.v.v[0], y.v.v.d.v[0], y.v.d.d.v[0] / 2, y.d.d.d.v[0] / 6};
+  const auto first = [](const P& p) { return lane::detail::Elements<double>(p.v).at[0]; };
+  return {first(y.v.v.v), first(y.v.v.d), first(y.v.d.d) / 2, first(y.d.d.d) / 6};
 }
 
 template <class F>

@@ -9,7 +9,9 @@
 
 #include <bit>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <type_traits>
 
@@ -96,6 +98,35 @@ inline constexpr typename Format<T>::Bits kSign = typename Format<T>::Bits(1) <<
 GRADUS_ELEMENTARY V magnitude(V x) { return from_bits<V>(bits(x) & ~kSign<Scalar<V>>); }
 GRADUS_ELEMENTARY V with_sign_of(V x, V sign) {
   return from_bits<V>((bits(x) & ~kSign<Scalar<V>>) | (bits(sign) & kSign<Scalar<V>>));
+}
+
+/// a b, rounded. The sum of it and of another product has the same bits however the compiler fuses the two.
+GRADUS_ELEMENTARY V product(V a, V b) { return a * b + 0; }
+
+/// N bytes of T.
+template <class T, std::size_t N>
+struct Bytes {
+  typedef T type __attribute__((vector_size(N)));
+};
+
+/// f of floats as doubles, rounded to float; registers in two halves.
+template <class F, class V, class... X>
+[[gnu::always_inline]] inline V in_doubles(F f, V x, X... more) {
+  if constexpr (std::is_same_v<V, float>) {
+    return static_cast<float>(f(static_cast<double>(x), static_cast<double>(more)...));
+  } else {
+    using Doubles = typename Bytes<double, sizeof(V)>::type;
+    using Half = typename Bytes<float, sizeof(V) / 2>::type;
+    Half halves[2];
+    const auto part = [](const V& v, int i) {
+      Half half;
+      std::memcpy(&half, reinterpret_cast<const char*>(&v) + i * static_cast<int>(sizeof half), sizeof half);
+      return __builtin_convertvector(half, Doubles);
+    };
+    for (int i = 0; i < 2; ++i) halves[i] = __builtin_convertvector(f(part(x, i), part(more, i)...), Half);
+    std::memcpy(&x, halves, sizeof x);
+    return x;
+  }
 }
 
 /// c0 + c1 x + c2 x^2 + …
@@ -196,28 +227,40 @@ GRADUS_ELEMENTARY V log1p_series(V f) {
   return f - s * (f - rest);
 }
 
-/// ln x, to 1.5 ulp; -infinity at 0, NaN below.
-GRADUS_ELEMENTARY V log(V x) {
+/// x > 0 as 2^exponent mantissa with a mantissa in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
+template <class V>
+struct Split {
+  V exponent, mantissa;
+};
+GRADUS_ELEMENTARY Split<V> split(V x) {
   using S = Scalar<V>;
   using F = Format<S>;
   using B = typename F::Bits;
-  constexpr S infinity = std::numeric_limits<S>::infinity();
   constexpr B one = std::bit_cast<B>(S(1)), root_half = std::bit_cast<B>(S(0.70710678118654752));
   constexpr S lift = S(B(1) << F::mantissa);
-  const V zero = constant<V>(0);
-  // x = 2^e m with m in [sqrt(1/2), sqrt(2)); subnormal numbers are made normal first.
   const auto tiny = x < std::numeric_limits<S>::min();
   const V lifted = x * lift, normal = tiny ? lifted : x;
   const Bits<V> u = bits(normal) + (one - root_half);
   const V biased = from_bits<V>((u >> F::mantissa) | bits(lift)) - lift;
-  const V below = constant<V>(S(F::mantissa)), down = tiny ? below : zero;
-  const V e = biased - S(one >> F::mantissa) - down;
-  const V m = from_bits<V>((u & ((B(1) << F::mantissa) - 1)) + root_half);
-  const V y = e * F::ln2_hi + (log1p_series(m - 1) + e * F::ln2_lo);
+  const V zero = constant<V>(0), below = constant<V>(S(F::mantissa)), down = tiny ? below : zero;
+  return {biased - S(one >> F::mantissa) - down, from_bits<V>((u & ((B(1) << F::mantissa) - 1)) + root_half)};
+}
+
+/// y, the logarithm of x where x is positive and finite; -infinity at 0, NaN below.
+GRADUS_ELEMENTARY V log_anywhere(V x, V y) {
+  using S = Scalar<V>;
+  constexpr S infinity = std::numeric_limits<S>::infinity();
   const V low = constant<V>(-infinity), none = constant<V>(std::numeric_limits<S>::quiet_NaN());
   const V above = x < infinity ? y : x;
   const V at_zero = x == 0 ? low : above;
   return x < 0 ? none : at_zero;
+}
+
+/// ln x, to 1.5 ulp; -infinity at 0, NaN below.
+GRADUS_ELEMENTARY V log(V x) {
+  using F = Format<Scalar<V>>;
+  const auto [e, m] = split(x);
+  return log_anywhere<V>(x, e * F::ln2_hi + (log1p_series<V>(m - 1) + e * F::ln2_lo));
 }
 
 /// log(1 + x), to 2.5 ulp; -infinity at -1, NaN below.
@@ -254,114 +297,72 @@ GRADUS_ELEMENTARY V softplus(V x) {
   return positive + (base + log1p_series(f));
 }
 
-/// e^(z^2) (1 - erf z) for z >= 0, to 3 ulp, as (1 + w p(w - 1)) / (1 + 2 z) with w = 2 z / (z + c) (the variable of
-/// Shepherd & Laframboise 1981) and a polynomial p, interpolated at Chebyshev's nodes, to 6e-9 up to z = 10.7 for float
-/// and to 4e-17 up to 27.7 for double.
-GRADUS_ELEMENTARY V erfcx(V z) {
-  V w, p;
-  if constexpr (std::is_same_v<Scalar<V>, float>) {
-    w = 2 * z / (z + 3);
-    p = polynomial(w - 1,
-                   0.253008055f,
-                   -0.388629184f,
-                   0.341067137f,
-                   -0.211420702f,
-                   0.092144987f,
-                   -0.0238530698f,
-                   7.51622225e-5f,
-                   0.00251835112f,
-                   -0.000535798679f,
-                   -0.000287104585f);
+/// √x of a number, or of each of a register.
+GRADUS_ELEMENTARY V sqrt(V x) {
+  if constexpr (std::is_floating_point_v<V>) {
+    return std::sqrt(x);
   } else {
-    w = 2 * z / (z + 3.75);
-    p = polynomial(w - 1,
-                   0.23751263083782762,
-                   -0.37775322942337448,
-                   0.38133864490882759,
-                   -0.299061906418701,
-                   0.19025797627754238,
-                   -0.097953655116266745,
-                   0.039260256514732942,
-                   -0.010897979114380148,
-                   0.0011513996769682055,
-                   0.00060422637863309743,
-                   -0.00031051340101630661,
-                   2.0358032434789603e-05,
-                   3.1293350694304848e-05,
-                   -8.9040878991054514e-06,
-                   -2.5442595476095022e-06,
-                   1.5584948673498949e-06,
-                   1.9621505650697975e-07,
-                   -2.3536440320058201e-07,
-                   -2.0809037625772266e-08,
-                   2.9000461858867345e-08,
-                   3.3550673363031342e-09,
-                   -1.4101710388881779e-09);
+    for (int i = 0; i < static_cast<int>(sizeof(V) / sizeof(Scalar<V>)); ++i) x[i] = std::sqrt(x[i]);
+    return x;
   }
-  return (1 + w * p) / (1 + 2 * z);
 }
 
-/// The standard normal distribution function, to 5 ulp, and its density, to 2.5.
+/// e^|x| = 2^k (1 + expm1_r), and e^|x| / 2, which is finite where sinh and cosh are.
 template <class V>
-struct Normal {
-  V cdf, density;
+struct OfMagnitude {
+  Reduced<V> whole;
+  V half;
 };
-GRADUS_ELEMENTARY Normal<V> normal(V x) {
+GRADUS_ELEMENTARY OfMagnitude<V> exp_of_magnitude(V x) {
+  const Reduced<V> y = reduced(within(magnitude(x), Scalar<V>(0), Format<Scalar<V>>::exp_high + 2));
+  return {y, exp(Reduced<V>{y.k - 1, y.expm1_r})};
+}
+
+/// (e^x + e^-x) / 2, to 2 ulp.
+GRADUS_ELEMENTARY V cosh(V x) {
+  const V half = exp_of_magnitude(x).half;
+  return half + Scalar<V>(0.25) / half;
+}
+
+/// (e^x - e^-x) / 2 = h + h / (1 + 2 h) for h = (e^x - 1) / 2, to 2.5 ulp.
+GRADUS_ELEMENTARY V sinh(V x) {
   using S = Scalar<V>;
-  const V z = within(magnitude(x), S(0), std::is_same_v<S, float> ? S(15) : S(39));  // the tail is 0 from there on
-  const V e = exp_of_square(z, S(-0.5)), tail = S(0.5) * e * erfcx<V>(z * S(0.70710678118654752)), rest = 1 - tail;
-  return {x > 0 ? rest : tail, e * S(0.39894228040143268)};
+  const V size = magnitude(x), zero = constant<V>(0);
+  const OfMagnitude<V> y = exp_of_magnitude(x);
+  const V s = power_of_two(within(y.whole.k - 1, S(-1), S(100))), h = s * y.whole.expm1_r + (s - S(0.5));
+  const V quotient = h / (1 + 2 * h), from_h = size < 40 ? h : y.half, more = size < 40 ? quotient : zero;
+  return magnitude(x) < std::numeric_limits<S>::epsilon() / 4 ? x : with_sign_of(from_h + more, x);
 }
 
-/// 1 - erf(x) to a relative error of 1e-8, as float needs it, for every x. With t = 1 / (1 + z / 2) and z >= 0,
-/// ln(erfc(z) / t) + z^2 is a polynomial of t to 7e-9 (interpolated at Chebyshev's nodes).
-[[gnu::always_inline]] inline double erfc_for_float(double x) {
-  const double z = std::fabs(x), t = 1 / (1 + 0.5 * z);
-  const double p = polynomial(t,
-                              -1.2655121170707261,
-                              0.99999783435681012,
-                              0.37512063167248895,
-                              0.080707503058182515,
-                              -0.056477434272736343,
-                              -0.33794924919783831,
-                              0.71259183279955156,
-                              -2.1227180445386406,
-                              3.8225773902430331,
-                              -3.6969152558712112,
-                              1.9822865480879337,
-                              -0.55679548566921634,
-                              0.06308584359433057);
-  const double tail = t * exp(p - z * z);
-  return x < 0 ? 2 - tail : tail;
+/// Beyond, x^2 + 1 is x^2, so that the functions below are ln x + ln 2.
+template <class T>
+inline constexpr T kSquareOnly = std::is_same_v<T, float> ? T(0x1p13) : T(0x1p28);
+
+/// ln(x + √(x^2 + 1)), to 3 ulp.
+GRADUS_ELEMENTARY V asinh(V x) {
+  using S = Scalar<V>;
+  const V size = magnitude(x), square = size * size, zero = constant<V>(0), ln2 = constant<V>(S(0.69314718055994531));
+  const auto large = size > kSquareOnly<S>;
+  const V near = size + square / (1 + elementary::sqrt<V>(1 + square)), far = size - 1, of = large ? far : near;
+  const V y = log1p(of), more = large ? ln2 : zero;
+  return with_sign_of<V>(y + more, x);
 }
 
-/// erf x of floats, to 1.5 ulp. Below 1, erf(x) / x - 1 is a polynomial of x^2 to 2e-9; beyond, ln(erfc(x)) is one of
-/// x, so that erf is right to 2e-9; beyond 4 it is 1 (least squares at Chebyshev's nodes).
-template <class V>
-  requires std::is_same_v<Scalar<V>, float>
-[[gnu::always_inline]] inline V erf(V x) {
-  const V z = magnitude(x), s = z * z;
-  const V near = z + z * polynomial(s,
-                                    0.128379166f,
-                                    -0.37612626f,
-                                    0.112835974f,
-                                    -0.0268543288f,
-                                    0.00518931216f,
-                                    -0.000801885501f,
-                                    7.88249745e-05f);
-  const V four = constant<V>(4), inside = z < 4 ? z : four;
-  const Reduced<V> tail = reduced(polynomial(inside,
-                                             -8.79337022e-05f,
-                                             -1.12838328f,
-                                             -0.635378897f,
-                                             -0.10631308f,
-                                             0.0240125898f,
-                                             -0.00380951841f,
-                                             0.000371037371f,
-                                             -1.64859266e-05f));
-  const V far = 1 - (1 + tail.expm1_r) * power_of_two(tail.k);
-  const V number = z == z ? far : z, size = z < 1 ? near : number;
-  return with_sign_of(size, x);
+/// ln(x + √(x^2 - 1)), to 3 ulp; NaN below 1.
+GRADUS_ELEMENTARY V acosh(V x) {
+  using S = Scalar<V>;
+  const V t = x - 1, zero = constant<V>(0), ln2 = constant<V>(S(0.69314718055994531));
+  const auto large = x > kSquareOnly<S>;
+  const V near = t + elementary::sqrt<V>(t * (t + 2)), of = large ? t : near, more = large ? ln2 : zero;
+  const V y = log1p(of) + more, none = constant<V>(std::numeric_limits<S>::quiet_NaN());
+  return x < 1 ? none : y;
+}
+
+/// ln((1 + x) / (1 - x)) / 2, to 3 ulp; NaN beyond 1.
+GRADUS_ELEMENTARY V atanh(V x) {
+  using S = Scalar<V>;
+  const V size = magnitude(x);
+  return with_sign_of<V>(S(0.5) * log1p<V>(2 * size / (1 - size)), x);
 }
 
 #undef GRADUS_ELEMENTARY

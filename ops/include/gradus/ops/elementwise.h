@@ -10,8 +10,8 @@ namespace gradus {
 // Functions of each element. NaN gives NaN.
 //   errors    DTypeError unless x is float32 or float64; abs, sign, square and clamp take int64 too
 //   accuracy  in units in the last place, for float32 and float64: sqrt 0.5, exp 1, log 1.5, square 0.5,
-//             reciprocal 0.5, sin and cos 1, rsqrt 1.5, expm1, log1p and softplus 2.5, sigmoid 3, tanh 3,
-//             erf 1.5 and 1
+//             reciprocal 0.5, exp2 1, sin and cos 1.5 and 1, rsqrt and erf 1.5, log2 and log10 2, expm1, log1p and
+//             softplus 2.5, erfc 1 and 4, 3 at most what else is here of angles, hyperbolas and exponentials
 
 /// e^x
 Tensor exp(Arg x);

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "gradus/kernels/elementary.h"
+#include "gradus/kernels/error_function.h"
+#include "gradus/kernels/power.h"
+#include "gradus/kernels/trigonometric.h"
 #include "gradus/tensor/export.h"
 
 #include <cmath>
@@ -155,6 +158,38 @@ GRADUS_LANE Pack<T> by_vectors(const Pack<T>& a, const Pack<T>& b, F f) {
   return {by_registers<T>(f, a.v, b.v)};
 }
 
+/// The same where f gives a second result.
+template <class T, class F>
+GRADUS_LANE Pack<T> by_vectors_twice(const Pack<T>& a, Pack<T>& second, F f) {
+  Pack<T> r;
+  for (std::size_t i = 0; i < Numbers<T>::kRegisters; ++i) r.v.in[i] = f(a.v.in[i], second.v.in[i]);
+  return r;
+}
+
+/// y, but exact(a) where a lies beyond kNear.
+template <class T, class Exact>
+[[gnu::noinline, gnu::cold]] Pack<T> with_far(const Pack<T>& y, const Pack<T>& a, Exact exact) {
+  const auto choose = [&](T near, T x) { return std::fabs(x) <= elementary::kNear<T> ? near : exact(x); };
+  return {by_elements<T>(choose, y.v, a.v)};
+}
+template <class T>
+GRADUS_LANE bool all_near(const Pack<T>& a) {
+  int beyond = 0;
+  const Elements<T> x(a.v);
+  for (int i = 0; i < Pack<T>::kSize; ++i) beyond |= std::fabs(x.at[i]) <= elementary::kNear<T> ? 0 : 1;
+  return beyond == 0;
+}
+template <class T>
+GRADUS_LANE Pack<T> sin_of_far(const Pack<T>& y, const Pack<T>& a) {
+  const Pack<T> near = y, x = a;  // those that are in registers stay there
+  return with_far(near, x, [](T v) { return std::sin(v); });
+}
+template <class T>
+GRADUS_LANE Pack<T> cos_of_far(const Pack<T>& y, const Pack<T>& a) {
+  const Pack<T> near = y, x = a;
+  return with_far(near, x, [](T v) { return std::cos(v); });
+}
+
 /// f of two registers is a comparison, which gives all bits or none.
 template <class T, class F>
 GRADUS_LANE Mask<T> compare(const Pack<T>& a, const Pack<T>& b, F f) {
@@ -183,27 +218,44 @@ template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return detail::by
 template <class T> GRADUS_LANE Pack<T> log1p(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log1p(x); }); }
 template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::expm1(x); }); }
 template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sqrt(x); }); }
-template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sin(x); }); }
-template <class T> GRADUS_LANE Pack<T> cos(const Pack<T>& a) { return detail::each(a, [](T x) { return std::cos(x); }); }
+template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) {
+  const Pack<T> y = detail::by_vectors(a, [](auto x) { return elementary::sin(x); });
+  return detail::all_near(a) ? y : detail::sin_of_far(y, a);
+}
+template <class T> GRADUS_LANE Pack<T> cos(const Pack<T>& a) {
+  const Pack<T> y = detail::by_vectors(a, [](auto x) { return elementary::cos(x); });
+  return detail::all_near(a) ? y : detail::cos_of_far(y, a);
+}
+/// Both, for less than the two.
+template <class P> struct SinCos { P sin, cos; };
+template <class T> GRADUS_LANE SinCos<Pack<T>> sin_cos(const Pack<T>& a) {
+  Pack<T> c;
+  const Pack<T> s = detail::by_vectors_twice(a, c, [](auto x, auto& cosine) {
+    const auto y = elementary::sin_cos(x);
+    cosine = y.cos;
+    return y.sin;
+  });
+  if (detail::all_near(a)) return {s, c};
+  return {detail::sin_of_far(s, a), detail::cos_of_far(c, a)};
+}
 template <class T> GRADUS_LANE Pack<T> tanh(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::tanh(x); }); }
 template <class T> GRADUS_LANE Pack<T> sigmoid(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::sigmoid(x); }); }
 template <class T> GRADUS_LANE Pack<T> softplus(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::softplus(x); }); }
-template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) {
-  if constexpr (std::is_same_v<T, float>) return detail::by_vectors(a, [](auto x) { return elementary::erf(x); });
-  else return detail::each(a, [](T x) { return std::erf(x); });
-}
+template <class T> GRADUS_LANE Pack<T> erf(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::erf(x); }); }
 template <class T> GRADUS_LANE Pack<T> abs(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::magnitude(x); }); }
 template <class T> GRADUS_LANE Pack<T> sign(const Pack<T>& a) {
   return detail::by_vectors(a, [](auto x) {
-    const auto zero = x - x, one = zero + T(1);
+    const auto one = T(1) - decltype(x){};
     return x > 0 ? one : x < 0 ? -one : x;
   });
 }
-template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, double e) {
-  return detail::each(a, [e](T x) { return std::pow(x, static_cast<T>(e)); });
+// (No part of what calls it: derivatives of a high order take many powers.)
+template <class T> [[gnu::noinline]] Pack<T> pow(const Pack<T>& a, const Pack<T>& b) {
+  return detail::by_vectors(a, b, [](auto x, auto y) { return elementary::pow(x, y); });
 }
-template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, const Pack<T>& b) {
-  return {detail::by_elements<T>([](T x, T y) { return std::pow(x, y); }, a.v, b.v)};
+template <class T> GRADUS_LANE Pack<T> pow(const Pack<T>& a, double e) {
+  return elementary::with_power(
+      static_cast<T>(e), [&](auto f) { return detail::by_vectors(a, f); }, [&] { return pow(a, Pack<T>::constant(e)); });
 }
 template <class T> GRADUS_LANE Mask<T> is_infinite(const Pack<T>& a) {
   return detail::compare(a, a, [](auto x, auto) { return elementary::magnitude(x) == std::numeric_limits<T>::infinity(); });
@@ -235,8 +287,12 @@ template <class P> GRADUS_LANE Dual<P> log(const Dual<P>& a) { return {log(a.v),
 template <class P> GRADUS_LANE Dual<P> log1p(const Dual<P>& a) { return {log1p(a.v), a.d / (a.v + 1.0)}; }
 template <class P> GRADUS_LANE Dual<P> expm1(const Dual<P>& a) { const P e = expm1(a.v); return {e, (e + 1.0) * a.d}; }
 template <class P> GRADUS_LANE Dual<P> sqrt(const Dual<P>& a) { const P s = sqrt(a.v); return {s, a.d * 0.5 / s}; }
-template <class P> GRADUS_LANE Dual<P> sin(const Dual<P>& a) { return {sin(a.v), cos(a.v) * a.d}; }
-template <class P> GRADUS_LANE Dual<P> cos(const Dual<P>& a) { return {cos(a.v), -sin(a.v) * a.d}; }
+template <class P> GRADUS_LANE SinCos<Dual<P>> sin_cos(const Dual<P>& a) {
+  const SinCos<P> y = sin_cos(a.v);
+  return {{y.sin, y.cos * a.d}, {y.cos, -y.sin * a.d}};
+}
+template <class P> GRADUS_LANE Dual<P> sin(const Dual<P>& a) { return sin_cos(a).sin; }
+template <class P> GRADUS_LANE Dual<P> cos(const Dual<P>& a) { return sin_cos(a).cos; }
 template <class P> GRADUS_LANE Dual<P> tanh(const Dual<P>& a) { const P t = tanh(a.v); return {t, (1.0 - t * t) * a.d}; }
 template <class P> GRADUS_LANE Dual<P> sigmoid(const Dual<P>& a) { const P s = sigmoid(a.v); return {s, s * (1.0 - s) * a.d}; }
 /// log(1 + exp x)
