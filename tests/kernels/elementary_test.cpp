@@ -10,7 +10,6 @@
 #include <cstring>
 #include <limits>
 #include <numbers>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -176,7 +175,10 @@ void check_powers(double ulp) {
   const std::vector<std::pair<T, T>> all = pairs<T>();
   for (std::size_t i = 0; i < all.size(); i += width) {
     V x, y;
-    for (std::size_t j = 0; j < width; ++j) std::tie(x[j], y[j]) = all[i + j];
+    for (std::size_t j = 0; j < width; ++j) {
+      x[j] = all[i + j].first;
+      y[j] = all[i + j].second;
+    }
     const V powers = elementary::pow(x, y);
     for (std::size_t j = 0; j < width; ++j) {
       const T base = x[j], exponent = y[j], power = elementary::pow(base, exponent), in_register = powers[j];
