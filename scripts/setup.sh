@@ -7,7 +7,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build ccache
   libeigen3-dev libboost-dev libboost-program-options-dev libfmt-dev nlohmann-json3-dev zlib1g-dev libpng-dev libjpeg-dev
-  libdnnl-dev
+  libdnnl-dev libopenblas0-openmp
   libgtest-dev libbenchmark-dev
   graphviz libjs-chart.js librsvg2-bin
 )

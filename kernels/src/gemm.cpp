@@ -1,11 +1,14 @@
 #include "gradus/kernels/gemm.h"
 
+#include "openblas.h"
+
 #include "gradus/tensor/intrinsics.h"
 #include "gradus/tensor/runtime.h"
 
 #include <Eigen/Core>
 
 #include <algorithm>
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -22,6 +25,8 @@ namespace {
 constexpr std::int64_t kLoopsUpTo = 1 << 13;
 /// Below this a second thread gains nothing.
 constexpr std::int64_t kThreadsFrom = 1 << 19;
+/// From here on OpenBLAS is faster than Eigen.
+constexpr std::int64_t kOpenBlasFrom = 1 << 15;
 /// The tiles of a deterministic product; its rounding depends on them.
 constexpr std::int64_t kTileRows = 64, kTileColumns = 128;
 
@@ -212,21 +217,49 @@ void by_dnnl(const Product<T>& p) {
 }
 
 template <class T>
-void by_library(const Product<T>& p, GemmBackend backend) {
-  backend == GemmBackend::dnnl ? by_dnnl(p) : by_eigen(p);
+void by_openblas(const Product<T>& p) {
+  const OpenBlas* const blas = openblas();
+  constexpr std::int64_t limit = std::numeric_limits<int>::max();
+  if (blas == nullptr || std::max({p.m, p.n, p.k, p.lda, p.ldb, p.ldc}) > limit) return by_eigen(p);
+  const OneBlasThread one(*blas);
+  const auto size = [](std::int64_t n) { return static_cast<int>(n); };
+  const auto turned = [](bool t) { return t ? kTransposed : kPlain; };
+  blas->of<T>().gemm(kRowMajor,
+                     turned(p.ta),
+                     turned(p.tb),
+                     size(p.m),
+                     size(p.n),
+                     size(p.k),
+                     p.alpha,
+                     p.a,
+                     size(p.lda),
+                     p.b,
+                     size(p.ldb),
+                     p.beta,
+                     p.c,
+                     size(p.ldc));
 }
 
 template <class T>
-void by_tiles(const Product<T>& p, GemmBackend backend) {
-  const std::int64_t across = (p.n + kTileColumns - 1) / kTileColumns;
-  const std::int64_t tiles = (p.m + kTileRows - 1) / kTileRows * across;
+void by_library(const Product<T>& p, GemmBackend backend) {
+  if (backend == GemmBackend::openblas)
+    by_openblas(p);
+  else
+    backend == GemmBackend::dnnl ? by_dnnl(p) : by_eigen(p);
+}
+
+/// Each tile of c, at most `rows` by `columns`, on one thread.
+template <class T>
+void by_tiles(const Product<T>& p, GemmBackend backend, std::int64_t rows, std::int64_t columns) {
+  const std::int64_t across = (p.n + columns - 1) / columns;
+  const std::int64_t tiles = (p.m + rows - 1) / rows * across;
   parallel_for(tiles, 1, [&](std::int64_t begin, std::int64_t end) {
     const ThreadLimit limit(1);
     for (std::int64_t tile = begin; tile < end; ++tile) {
-      const std::int64_t i = tile / across * kTileRows, j = tile % across * kTileColumns;
+      const std::int64_t i = tile / across * rows, j = tile % across * columns;
       Product<T> part = p;
-      part.m = std::min(kTileRows, p.m - i);
-      part.n = std::min(kTileColumns, p.n - j);
+      part.m = std::min(rows, p.m - i);
+      part.n = std::min(columns, p.n - j);
       part.a += p.ta ? i : i * p.lda;
       part.b += p.tb ? j * p.ldb : j;
       part.c += i * p.ldc + j;
@@ -235,10 +268,50 @@ void by_tiles(const Product<T>& p, GemmBackend backend) {
   });
 }
 
+/// A tile for each thread, across the longer side of c.
+template <class T>
+void by_bands(const Product<T>& p, GemmBackend backend) {
+  const auto band = [](std::int64_t n) { return (n + num_threads() - 1) / num_threads(); };
+  p.m >= p.n ? by_tiles(p, backend, band(p.m), p.n) : by_tiles(p, backend, p.m, band(p.n));
+}
+
+/// Are OpenBLAS's vectors as wide as those of the others? Eigen's are what this file is compiled for; oneDNN asks the
+/// processor.
+template <class T>
+bool openblas_is_as_wide() {
+#if defined(__AVX512F__)
+  return openblas()->avx512;
+#elif defined(__x86_64__)
+  return openblas()->avx512 || !std::is_same_v<T, float> || __builtin_cpu_supports("avx512f") == 0;
+#else
+  return true;
+#endif
+}
+
+/// oneDNN walks down the columns of some operands, which is slow where these hit the same lines of the cache.
+template <class T>
+bool suits_dnnl(const Product<T>& p) {
+  const auto even = [](std::int64_t ld) { return ld % 512 == 0; };
+  return p.k < 256 || ((p.tb || !even(p.ldb)) && (!p.ta || !even(p.lda)));
+}
+
+template <class T>
+GemmBackend choose(const Product<T>& p) {
+  const std::int64_t work = p.m * p.n * p.k;
+  if (work <= kLoopsUpTo) return GemmBackend::loops;
+  const bool dnnl = has_gemm_backend<T>(GemmBackend::dnnl);
+  if (dnnl && suits_dnnl(p)) return GemmBackend::dnnl;
+  const bool vector = p.m == 1 || p.n == 1;
+  if (!vector && work >= kOpenBlasFrom && openblas() != nullptr && openblas_is_as_wide<T>())
+    return GemmBackend::openblas;
+  return dnnl ? GemmBackend::dnnl : GemmBackend::eigen;
+}
+
 }  // namespace
 
 template <class T>
 bool has_gemm_backend(GemmBackend backend) {
+  if (backend == GemmBackend::openblas) return openblas() != nullptr;
 #ifdef GRADUS_HAVE_DNNL
   return backend != GemmBackend::dnnl || std::is_same_v<T, float>;
 #else
@@ -270,12 +343,11 @@ void gemm(bool transpose_a,
   const std::int64_t work = m * n * k;
   if (backend == GemmBackend::automatic) {
     if (k == 1 && work > kLoopsUpTo && (!transpose_b || ldb == 1)) return outer_product(p);
-    backend = work <= kLoopsUpTo                       ? GemmBackend::loops
-              : has_gemm_backend<T>(GemmBackend::dnnl) ? GemmBackend::dnnl
-                                                       : GemmBackend::eigen;
+    backend = choose(p);
   }
   if (backend == GemmBackend::loops) return by_loops(p);
-  if (is_deterministic() && work >= kThreadsFrom) return by_tiles(p, backend);
+  if (is_deterministic() && work >= kThreadsFrom) return by_tiles(p, backend, kTileRows, kTileColumns);
+  if (backend == GemmBackend::openblas && work >= kThreadsFrom && num_threads() > 1) return by_bands(p, backend);
   const ThreadLimit limit(work < kThreadsFrom ? 1 : num_threads());
   by_library(p, backend);
 }

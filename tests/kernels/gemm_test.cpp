@@ -1,5 +1,6 @@
 #include <gradus/kernels/gemm.h>
 #include <gradus/tensor/random.h>
+#include <gradus/tensor/runtime.h>
 #include <gradus/tensor/tensor.h>
 
 #include <gtest/gtest.h>
@@ -32,7 +33,23 @@ const std::vector<Size> kSizes{
     {129, 1, 67},
     {130, 140, 70},
 };
-const std::array kBackends{GemmBackend::automatic, GemmBackend::loops, GemmBackend::eigen, GemmBackend::dnnl};
+const std::array kBackends{
+    GemmBackend::automatic, GemmBackend::loops, GemmBackend::eigen, GemmBackend::dnnl, GemmBackend::openblas};
+
+/// These settings, while it lives.
+struct Threads {
+  int before = num_threads();
+  Threads(int n, bool deterministic) {
+    set_num_threads(n);
+    set_deterministic(deterministic);
+  }
+  ~Threads() {
+    set_num_threads(before);
+    set_deterministic(false);
+  }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+};
 
 /// A matrix with unused columns, whose transposition is stored where asked.
 template <class T>
@@ -97,13 +114,53 @@ void compare_backends(double tolerance) {
 TEST(Gemm, BackendsAgreeInFloat64) { compare_backends<double>(1e-12); }
 TEST(Gemm, BackendsAgreeInFloat32) { compare_backends<float>(2e-4); }
 
-TEST(Gemm, OnlyOneDnnlMayBeMissing) {
+TEST(Gemm, BackendsAgreeOnSeveralThreads) {
+  const Threads three(3, false);
+  compare_backends<double>(1e-12);
+  compare_backends<float>(2e-4);
+}
+
+/// A product of each back end, large enough to be divided.
+template <class T>
+std::vector<std::vector<T>> products() {
+  constexpr std::int64_t m = 150, n = 515, k = 256;
+  Generator generator(2);
+  const Stored<T> a(m, k, false, generator), b(k, n, false, generator);
+  std::vector<std::vector<T>> all;
   for (const GemmBackend backend : kBackends) {
-    if (backend == GemmBackend::dnnl) continue;
+    if (!has_gemm_backend<T>(backend) || backend == GemmBackend::loops) continue;
+    std::vector<T>& c = all.emplace_back(static_cast<std::size_t>(m * n));
+    gemm<T>(false, false, m, n, k, T(1), a.data(), a.ld, b.data(), b.ld, T(0), c.data(), n, backend);
+  }
+  return all;
+}
+
+template <class T>
+void expect_same_bits_on_any_threads() {
+  std::vector<std::vector<T>> one, three;
+  {
+    const Threads threads(1, true);
+    one = products<T>();
+  }
+  {
+    const Threads threads(3, true);
+    three = products<T>();
+  }
+  EXPECT_EQ(one, three);
+}
+
+TEST(Gemm, DeterministicResultsDoNotDependOnTheThreads) {
+  expect_same_bits_on_any_threads<float>();
+  expect_same_bits_on_any_threads<double>();
+}
+
+TEST(Gemm, OnlyLibrariesMayBeMissing) {
+  for (const GemmBackend backend : {GemmBackend::automatic, GemmBackend::loops, GemmBackend::eigen}) {
     EXPECT_TRUE(has_gemm_backend<float>(backend));
     EXPECT_TRUE(has_gemm_backend<double>(backend));
   }
   EXPECT_FALSE(has_gemm_backend<double>(GemmBackend::dnnl));
+  EXPECT_EQ(has_gemm_backend<float>(GemmBackend::openblas), has_gemm_backend<double>(GemmBackend::openblas));
 }
 
 }  // namespace

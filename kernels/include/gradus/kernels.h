@@ -11,6 +11,7 @@
 #include "gradus/kernels/gemm.h"
 #include "gradus/kernels/index.h"
 #include "gradus/kernels/label_loss.h"
+#include "gradus/kernels/lapack.h"
 #include "gradus/kernels/lines.h"
 #include "gradus/kernels/loops.h"
 #include "gradus/kernels/maxout.h"

@@ -1,5 +1,6 @@
 #include "gradus/ops/decompose.h"
 
+#include "linalg/factors.h"
 #include "linalg/matrices.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -22,16 +23,12 @@ struct Cholesky : Op {
   static constexpr OpInfo info{.name = "cholesky", .saves = Saves::output};
   Tensor forward(const Tensor& x) const {
     const Matrices a(x);
-    Tensor y = zeros(x.shape(), x.dtype());
+    Tensor y = empty(x.shape(), x.dtype());
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
       const std::int64_t n = a.rows;
-      const std::int64_t bad = a.each([&](std::int64_t i) {
-        const Eigen::LLT<EigenMatrix<T>> llt(a.at<T>(i));
-        if (llt.info() != Eigen::Success) return false;
-        MatrixOut<T>(out + i * n * n, n, n) = llt.matrixL();
-        return true;
-      });
+      const std::int64_t bad =
+          a.each([&](std::int64_t i) { return factor_cholesky<T>(a.at<T>(i), MatrixOut<T>(out + i * n * n, n, n)); });
       if (bad < 0) return;
       std::int64_t order = 1;
       const auto definite = [&] {

@@ -5,14 +5,14 @@
 namespace gradus::detail {
 
 template <class T>
-bool factor_eigh(const RowMajor<T>& a, EighFactors<T>& out) {
+bool eigen_eigh(const RowMajor<T>& a, EighFactors<T>& out) {
   const Eigen::SelfAdjointEigenSolver<RowMajor<T>> solver(a);
   if (solver.info() != Eigen::Success) return false;
-  out = {solver.eigenvectors(), solver.eigenvalues()};
+  out = {solver.eigenvectors().transpose(), solver.eigenvalues()};
   return true;
 }
 
-template bool factor_eigh(const RowMajor<float>& a, EighFactors<float>& out);
-template bool factor_eigh(const RowMajor<double>& a, EighFactors<double>& out);
+template bool eigen_eigh(const RowMajor<float>& a, EighFactors<float>& out);
+template bool eigen_eigh(const RowMajor<double>& a, EighFactors<double>& out);
 
 }  // namespace gradus::detail

@@ -14,24 +14,24 @@ using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajo
 template <class T>
 using EigenVector = Eigen::Matrix<T, Eigen::Dynamic, 1>;
 
-/// a = u diag(values) v^T, values descending; u [m, k], v [n, k] for k = min(m, n).
+/// a = u diag(values) vt, values descending; u [m, k], vt [k, n] for k = min(m, n).
 template <class T>
 struct SvdFactors {
-  RowMajor<T> u, v;
+  RowMajor<T> u, vt;
   EigenVector<T> values;
 };
 /// By divide and conquer; false if it does not converge. a is finite. T is float or double.
 template <class T>
-bool factor_svd(const Eigen::Map<const RowMajor<T>>& a, SvdFactors<T>& out);
+bool eigen_svd(const Eigen::Map<const RowMajor<T>>& a, SvdFactors<T>& out);
 
-/// a = vectors diag(values) vectors^T for symmetric a (its lower triangle is read), values ascending.
+/// a = rows^T diag(values) rows for symmetric a (its lower triangle is read), values ascending.
 template <class T>
 struct EighFactors {
-  RowMajor<T> vectors;
+  RowMajor<T> rows;
   EigenVector<T> values;
 };
 /// False if it does not converge. a is finite. T is float or double.
 template <class T>
-bool factor_eigh(const RowMajor<T>& a, EighFactors<T>& out);
+bool eigen_eigh(const RowMajor<T>& a, EighFactors<T>& out);
 
 }  // namespace gradus::detail

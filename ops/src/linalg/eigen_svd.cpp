@@ -5,14 +5,14 @@
 namespace gradus::detail {
 
 template <class T>
-bool factor_svd(const Eigen::Map<const RowMajor<T>>& a, SvdFactors<T>& out) {
+bool eigen_svd(const Eigen::Map<const RowMajor<T>>& a, SvdFactors<T>& out) {
   const Eigen::BDCSVD<RowMajor<T>> factors(a, Eigen::ComputeThinU | Eigen::ComputeThinV);
   if (factors.info() != Eigen::Success) return false;
-  out = {factors.matrixU(), factors.matrixV(), factors.singularValues()};
+  out = {factors.matrixU(), factors.matrixV().transpose(), factors.singularValues()};
   return true;
 }
 
-template bool factor_svd(const Eigen::Map<const RowMajor<float>>& a, SvdFactors<float>& out);
-template bool factor_svd(const Eigen::Map<const RowMajor<double>>& a, SvdFactors<double>& out);
+template bool eigen_svd(const Eigen::Map<const RowMajor<float>>& a, SvdFactors<float>& out);
+template bool eigen_svd(const Eigen::Map<const RowMajor<double>>& a, SvdFactors<double>& out);
 
 }  // namespace gradus::detail

@@ -1,5 +1,6 @@
 // The part of the decompose family that solves equations, and determinants.
 
+#include "linalg/factors.h"
 #include "linalg/matrices.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -8,8 +9,6 @@
 #include "gradus/ops/index.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/shape.h"
-
-#include <Eigen/LU>
 
 #include <cmath>
 
@@ -37,14 +36,6 @@ System system_of(const char* op, Arg a, const Tensor& b) {
 }
 
 namespace {
-
-template <class T>
-using Lu = Eigen::PartialPivLU<EigenMatrix<T>>;
-
-template <class T>
-bool is_regular(const Lu<T>& lu) {
-  return !(lu.matrixLU().diagonal().array() == T(0)).any();
-}
 
 /// x with a number [*] for each matrix made one of [*, 1, 1].
 Tensor per_matrix(const Tensor& x) { return unsqueeze(unsqueeze(x, -1), -1); }
@@ -82,7 +73,8 @@ struct Det : Op {
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
       a.each([&](std::int64_t i) {
-        out[i] = Lu<T>(a.at<T>(i)).determinant();
+        const Lu<T> lu(a.at<T>(i));
+        out[i] = lu.sign() * lu.pivots().prod();
         return true;
       });
     });
@@ -106,8 +98,8 @@ struct Slogdet : Op {
       T *logs = log.mutable_data<T>(), *signs = sign.mutable_data<T>();
       a.each([&](std::int64_t i) {
         const Lu<T> lu(a.at<T>(i));
-        const auto pivots = lu.matrixLU().diagonal().array();
-        T s = static_cast<T>(lu.permutationP().determinant());
+        const auto pivots = lu.pivots();
+        T s = lu.sign();
         for (std::int64_t k = 0; k < a.rows; ++k)
           s = pivots[k] == 0 ? T(0) : pivots[k] < 0 ? -s : pivots[k] > 0 ? s : pivots[k];
         signs[i] = s;
@@ -131,8 +123,10 @@ struct Inverse : Op {
       T* out = y.mutable_data<T>();
       const auto each = [&](std::int64_t i) {
         const Lu<T> lu(a.at<T>(i));
-        if (!is_regular(lu)) return false;
-        MatrixOut<T>(out + i * a.rows * a.rows, a.rows, a.rows) = lu.inverse();
+        if (!lu.is_regular()) return false;
+        MatrixOut<T> result(out + i * a.rows * a.rows, a.rows, a.rows);
+        result.setIdentity();
+        lu.solve(result);
         return true;
       };
       check_regular(info.name, a, a.each(each));
@@ -149,13 +143,13 @@ struct Solve : Op {
   static constexpr OpInfo info{.name = "solve", .arity = 2, .saves = Saves::input0 | Saves::output};
   Tensor forward(const Tensor& x, const Tensor& right) const {
     const Matrices a(x), b(right);
-    Tensor y = empty(b.tensor.shape(), x.dtype());
+    Tensor y = clone(b.tensor);
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
       const auto each = [&](std::int64_t i) {
         const Lu<T> lu(a.at<T>(i));
-        if (!is_regular(lu)) return false;
-        if (b.columns > 0) MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns) = lu.solve(b.at<T>(i));
+        if (!lu.is_regular()) return false;
+        lu.solve(MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns));
         return true;
       };
       check_regular(info.name, a, a.each(each));
@@ -182,24 +176,7 @@ struct TriangularSolve : Op {
       const auto each = [&](std::int64_t i) {
         const auto matrix = a.at<T>(i);
         if (!form.unit && (matrix.diagonal().array() == T(0)).any()) return false;
-        MatrixOut<T> target(out + i * b.rows * b.columns, b.rows, b.columns);
-        if (b.columns == 0) return true;
-        const auto run = [&]<unsigned mode>(std::integral_constant<unsigned, mode>) {
-          constexpr unsigned turned = mode ^ (Eigen::Upper | Eigen::Lower);
-          if (form.transpose)
-            matrix.transpose().template triangularView<turned>().solveInPlace(target);
-          else
-            matrix.template triangularView<mode>().solveInPlace(target);
-        };
-        using std::integral_constant;
-        if (form.upper && form.unit)
-          run(integral_constant<unsigned, Eigen::UnitUpper>{});
-        else if (form.upper)
-          run(integral_constant<unsigned, Eigen::Upper>{});
-        else if (form.unit)
-          run(integral_constant<unsigned, Eigen::UnitLower>{});
-        else
-          run(integral_constant<unsigned, Eigen::Lower>{});
+        solve_triangular<T>(matrix, form, MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns));
         return true;
       };
       check_regular(info.name, a, a.each(each));

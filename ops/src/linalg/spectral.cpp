@@ -1,7 +1,7 @@
 #include "gradus/ops/spectral.h"
 
 #include "linalg/divided_differences.h"
-#include "linalg/eigen_factors.h"
+#include "linalg/factors.h"
 #include "linalg/matrices.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -40,7 +40,7 @@ Tensor factors_of(const Tensor& x, bool nonnegative) {
     EighFactors<double> factors;
     if (!factor_eigh(symmetric, factors)) return true;
     MatrixOut<double> all(out + i * n * (n + 1), n, n + 1);
-    all.leftCols(n) = factors.vectors.transpose();
+    all.leftCols(n) = factors.rows;
     all.col(n) = factors.values;
     const double rounding = static_cast<double>(n) * epsilon * all.col(n).cwiseAbs().maxCoeff();
     for (std::int64_t k = 0; nonnegative && k < n; ++k)

@@ -1,6 +1,6 @@
 // The part of the decompose family that is made of spectra: svd, eigh and what follows from them.
 
-#include "linalg/eigen_factors.h"
+#include "linalg/factors.h"
 #include "linalg/matrices.h"
 #include "linalg/vectors.h"
 
@@ -57,7 +57,7 @@ struct SvdOp : Op {
         if (!factor_svd(matrix, factors)) return true;
         all.leftCols(m) = factors.u.transpose();
         all.col(m) = factors.values;
-        all.rightCols(n) = factors.v.transpose();
+        all.rightCols(n) = factors.vt;
         return true;
       });
     });
@@ -107,7 +107,7 @@ struct Eigh : Op {
         if (!matrix.array().isFinite().all()) return true;
         EighFactors<T> factors;
         if (!factor_eigh(matrix, factors)) return true;
-        all.leftCols(n) = factors.vectors.transpose();
+        all.leftCols(n) = factors.rows;
         all.col(n) = factors.values;
         return true;
       });
@@ -163,7 +163,7 @@ struct Pinverse : Op {
         const EigenVector<T>& s = factors.values;
         const T limit = static_cast<T>(given) * s[0];
         const EigenVector<T> reciprocal = (s.array() > limit).select(s.array().inverse(), T(0));
-        result = factors.v * reciprocal.asDiagonal() * factors.u.transpose();
+        result = factors.vt.transpose() * reciprocal.asDiagonal() * factors.u.transpose();
         return true;
       });
     });

@@ -30,6 +30,11 @@ TEST(Cholesky, NamesTheMinor) {
                               "expected a positive definite matrix, got one whose leading minor of "
                               "order 2 is not (batch 1)",
                               [&] { cholesky(stack({identity(3), bad})); });
+  const Tensor large = diag_embed(values(std::vector<double>(70, 1)) - 2.0 * select(identity(70), 0, 41));
+  expect_error<ArgumentError>("cholesky",
+                              "expected a positive definite matrix, got one whose leading minor of order 42 is not",
+                              [&] { cholesky(large); });
+  EXPECT_TRUE(std::isnan(cholesky(full({70, 70}, kNaN, float64)).to_vector()[0]));
 }
 
 TEST(LeastSquares, SolvesTheNormalEquations) {

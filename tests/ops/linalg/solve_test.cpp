@@ -2,6 +2,7 @@
 #include "matrix.h"
 
 #include <gradus/ops/arithmetic.h>
+#include <gradus/ops/compare.h>
 #include <gradus/ops/decompose.h>
 #include <gradus/ops/linalg.h>
 #include <gradus/ops/shape.h>
@@ -80,6 +81,62 @@ TEST(Solve, TriangularReadsOneHalf) {
   expect_near(matmul(upper, triangular_solve(full, b, {.upper = true})), b);
   const Tensor unit = tril(full, -1) + identity(3);
   expect_near(matmul(unit, triangular_solve(full, b, {.unit = true})), b);
+}
+
+// ---- sizes that LAPACK is for, where it is found -------------------------------------------------
+
+constexpr std::int64_t kLarge = 70;
+
+TEST(LargeMatrices, Equations) {
+  const Tensor a = draw({2, kLarge, kLarge}, 1) + 8.0 * identity(kLarge), b = draw({2, kLarge, 3}, 1);
+  expect_near(matmul(a, solve(a, b)), b, 1e-9);
+  const Tensor v = draw({kLarge}, 2), one = select(a, 0, 0);
+  expect_near(matmul(one, solve(one, v)), v, 1e-9);
+  expect_near(matmul(transpose(one), solve(transpose(one), v)), v, 1e-9);
+  expect_near(matmul(a, inverse(a)), broadcast_to(identity(kLarge), a.shape()), 1e-9);
+}
+
+TEST(LargeMatrices, DeterminantsOfPermutations) {
+  // Rotated by one place: an even number of swaps for odd n, times 2^n.
+  for (const std::int64_t n : {kLarge, kLarge + 1}) {
+    const Tensor x = 2.0 * roll(identity(n), 1, 0);
+    const double sign = n % 2 == 0 ? -1 : 1;
+    expect_tensor(det(x), float64, {}, {sign * std::pow(2, n)});
+    expect_tensor(slogdet(x).sign, float64, {}, {sign});
+    expect_near(slogdet(x).logabsdet, scalar(static_cast<double>(n) * std::log(2), float64), 1e-12);
+  }
+}
+
+TEST(LargeMatrices, SingularOnesAreNamed) {
+  const std::string message = "expected a regular matrix, got a singular one";
+  for (const DType dtype : {float32, float64}) {
+    const Tensor a = cast(draw({kLarge, kLarge}, 3), dtype);
+    const Tensor row = cast(unsqueeze(1.0 - select(identity(kLarge), 0, 40), 1), dtype);  // 0 at one place
+    for (const Tensor& x : {a * row, a * transpose(row), ones_like(a)}) {
+      expect_error<ArgumentError>("inverse", message, [&] { inverse(x); });
+      expect_error<ArgumentError>("solve", message, [&] { solve(x, ones({kLarge}, dtype)); });
+      EXPECT_EQ(slogdet(x).sign.item(), 0);  // det may overflow on the way
+    }
+    const Tensor zero = a * cast(1.0 - identity(kLarge), dtype);
+    expect_error<ArgumentError>("triangular_solve", message, [&] { triangular_solve(zero, a); });
+  }
+}
+
+TEST(LargeMatrices, NotFinite) {
+  for (const double bad : {kNaN, kInfinity}) {
+    const Tensor a = where(greater(identity(kLarge), 0.0), bad, draw({kLarge, kLarge}, 4));
+    EXPECT_FALSE(std::isfinite(det(a).item()));
+    EXPECT_EQ(solve(a, ones({kLarge}, float64)).shape(), (Shape{kLarge}));
+  }
+}
+
+TEST(LargeMatrices, Triangular) {
+  const Tensor full = draw({kLarge, kLarge}, 5) / 20.0 + 2.0 * identity(kLarge), b = draw({kLarge, 3}, 1);
+  const Tensor v = draw({kLarge}, 6);
+  expect_near(matmul(tril(full), triangular_solve(full, b)), b, 1e-10);
+  expect_near(matmul(tril(full), triangular_solve(full, v)), v, 1e-10);
+  expect_near(matmul(triu(full), triangular_solve(full, b, {.upper = true})), b, 1e-10);
+  expect_near(matmul(transpose(triu(full)), triangular_solve(full, b, {.upper = true, .transpose = true})), b, 1e-10);
 }
 
 }  // namespace

@@ -32,6 +32,11 @@ TEST(Factors, AreOrthogonalAndMultiplyToTheMatrix) {
     const auto [w, v] = eigh(symmetric);
     expect_near(matmul(symmetric, v), v * unsqueeze(w, -2), 1e-10);
   }
+  const Tensor large = draw({200, 200}, 1);
+  const auto [w, v] = eigh(large);  // its lower half
+  const Tensor symmetric = tril(large) + transpose(tril(large, -1));
+  expect_near(matmul(symmetric, v), v * unsqueeze(w, -2), 1e-11);
+  expect_near(matmul(transpose(v), v), identity(200), 1e-12);
   expect_tensor(svd(matrix({0, 3, -4, 0}, 2)).s, float64, {2}, {4, 3}, 1e-15);
   expect_tensor(eigh(matrix({2, 7, 1, 2}, 2)).values, float64, {2}, {1, 3}, 1e-14);
 }
@@ -47,6 +52,9 @@ TEST(Factors, NotFinite) {
   expect_tensor(svd(x).s, float64, {2}, {kNaN, kNaN});
   expect_tensor(eigh(x).values, float64, {2}, {kNaN, kNaN});
   expect_tensor(pinverse(x), float64, {2, 2}, {kNaN, kNaN, kNaN, kNaN});
+  const Tensor large = full({200, 200}, kNaN, float64);
+  EXPECT_TRUE(std::isnan(svd(large).s.to_vector()[0]));
+  EXPECT_TRUE(std::isnan(eigh(large).values.to_vector()[0]));
 }
 
 TEST(LeastSquares, PseudoInverseOfRankOne) {

@@ -8,9 +8,9 @@ GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
 /// Who computes a matrix product. `automatic` chooses by dtype, size and what was compiled in.
-enum class GemmBackend : std::uint8_t { automatic, loops, eigen, dnnl };
+enum class GemmBackend : std::uint8_t { automatic, loops, eigen, dnnl, openblas };
 
-/// dnnl only where it was compiled in, and for float alone.
+/// dnnl only where it was compiled in, and for float alone; openblas only where it is installed.
 template <class T>
 bool has_gemm_backend(GemmBackend backend);
 
