@@ -34,6 +34,51 @@ Tensor add_up(Tensor a, const Tensor& b) {
   return a;
 }
 
+/// Nodes to be visited, the newest first: by ids, which grow along the tape.
+class Pending {
+ public:
+  bool empty() const { return next_.id == 0 && at_ == run_.size() && heap_.empty(); }
+  void push(std::uint64_t id, std::uint32_t slot) {
+    Entry e{id, slot};
+    if (id > newest_waiting()) std::swap(e, next_);
+    if (e.id == 0) return;
+    if (at_ == run_.size()) {
+      run_.clear();
+      at_ = 0;
+    }
+    if (run_.empty() || e < run_.back()) {
+      run_.push_back(e);
+    } else {
+      heap_.push_back(e);
+      std::push_heap(heap_.begin(), heap_.end());
+    }
+  }
+  std::uint32_t pop() {
+    if (next_.id != 0) return std::exchange(next_, {}).slot;
+    if (heap_.empty() || (at_ < run_.size() && heap_.front() < run_[at_])) return run_[at_++].slot;
+    std::pop_heap(heap_.begin(), heap_.end());
+    const Entry e = heap_.back();
+    heap_.pop_back();
+    return e.slot;
+  }
+
+ private:
+  struct Entry {
+    std::uint64_t id = 0;
+    std::uint32_t slot = 0;
+    friend bool operator<(const Entry& a, const Entry& b) { return a.id < b.id; }
+  };
+  std::uint64_t newest_waiting() const {
+    if (next_.id != 0) return next_.id;
+    const std::uint64_t in_run = at_ < run_.size() ? run_[at_].id : 0;
+    return heap_.empty() ? in_run : std::max(in_run, heap_.front().id);
+  }
+  Entry next_;         // the newest of all, if there is one: in a chain it is enough
+  Vector<Entry> run_;  // those that came in order, from at_ on
+  std::size_t at_ = 0;
+  Vector<Entry> heap_;  // the others
+};
+
 /// One walk backward over the graph behind some results.
 class Pass {
  public:
@@ -61,29 +106,23 @@ class Pass {
 
   /// Enters a result with its cotangent.
   void start(const Tensor& y, const Tensor& cotangent) {
-    Node* node = node_of(y);
-    discover(node);
-    Tensor& place = cotangents_[slots_[find(node)].first + y.raw()->output];
+    Tensor& place = cotangents_[slots_[enter(node_of(y))].first + y.raw()->output];
     place = add_up(std::move(place), cotangent);
   }
 
   void run() {
-    for (const Tensor& x : wanted_)
-      if (requires_grad(x)) want(x);
-    Vector<std::pair<std::uint64_t, std::uint32_t>> order(slots_.size());
-    for (std::uint32_t i = 0; i < slots_.size(); ++i) order[i] = {slots_[i].node->id(), i};
-    if (!std::is_sorted(order.rbegin(), order.rend())) std::sort(order.rbegin(), order.rend());
-    if (selective_) {
-      for (auto at = order.rbegin(); at != order.rend(); ++at) {
-        Slot& slot = slots_[at->second];
-        for (const Edge& edge : inputs_of(*slot.node))
-          slot.passed = slot.passed || (edge.node != nullptr && slots_[find(edge.node)].needed);
-        slot.needed = slot.wanted || slot.passed;
-      }
-    }
     const RecordingGuard recording(options_.create_graph);
-    for (const auto& [id, i] : order)
-      if (!selective_ || slots_[i].needed) visit(slots_[i]);
+    if (selective_) return run_selected();
+    while (!pending_.empty()) {
+      const std::uint32_t i = pending_.pop();
+      leave(i);
+      visit(i);
+      const Slot& slot = slots_[i];
+      if (slot.node->is_leaf())
+        leaves_.push_back(i);
+      else if (slot.node->output_count() == 1)
+        free_.push_back(i);
+    }
   }
 
   /// The cotangent of a wanted tensor; undefined where nothing reached it.
@@ -97,11 +136,10 @@ class Pass {
   /// Adds what reached the leaves to their gradients.
   void accumulate() {
     const RecordingGuard recording(options_.create_graph);
-    for (const Slot& slot : slots_) {
-      if (!slot.node->is_leaf()) continue;
-      Tensor g = std::move(cotangents_[slot.first]);
+    for (const std::uint32_t i : leaves_) {
+      Tensor g = std::move(cotangents_[slots_[i].first]);
       if (!g.defined()) continue;
-      static_cast<Leaf*>(slot.node)->update_gradient([&](Tensor old) {
+      static_cast<Leaf*>(slots_[i].node)->update_gradient([&](Tensor old) {
         if (old.defined()) return add_up(std::move(old), g);
         return options_.create_graph || is_own(g) ? std::move(g) : clone(g);
       });
@@ -131,6 +169,26 @@ class Pass {
     return id;
   }
 
+  /// What leads to a wanted tensor is known before the first rule runs.
+  void run_selected() {
+    Vector<std::uint32_t> order;
+    while (!pending_.empty()) {
+      const std::uint32_t i = order.emplace_back(pending_.pop());
+      for (const Edge& edge : inputs_of(*slots_[i].node))
+        if (edge.node != nullptr) enter(edge.node);
+    }
+    for (const Tensor& x : wanted_)
+      if (requires_grad(x)) want(x);
+    for (auto at = order.rbegin(); at != order.rend(); ++at) {
+      Slot& slot = slots_[*at];
+      for (const Edge& edge : inputs_of(*slot.node))
+        slot.passed = slot.passed || (edge.node != nullptr && slots_[find(edge.node)].needed);
+      slot.needed = slot.wanted || slot.passed;
+    }
+    for (const std::uint32_t i : order)
+      if (slots_[i].needed) visit(i);
+  }
+
   void want(const Tensor& x) {
     const std::size_t i = find(node_of(x));
     if (i == kAbsent) return;
@@ -148,26 +206,39 @@ class Pass {
     return at == others_.end() ? kAbsent : at->second;
   }
 
-  /// Gives the node a slot; false if it has one.
-  bool claim(Node* node) {
-    const auto index = static_cast<std::uint32_t>(slots_.size());
+  /// The node's slot, a new one where it has none.
+  std::uint32_t enter(Node* node) {
+    if (const std::size_t known = find(node); known != kAbsent) return static_cast<std::uint32_t>(known);
+    const bool reused = !free_.empty() && node->output_count() == 1;
+    const auto index = reused ? free_.back() : static_cast<std::uint32_t>(slots_.size());
     std::uint64_t mark = 0;
     const std::uint64_t mine = std::uint64_t{id_} << 32 | index;
-    bool marked = false;
-    if (detail::single_threaded()) {
-      mark = node->mark.load(std::memory_order_relaxed);
-      marked = mark == 0;
-      if (marked) node->mark.store(mine, std::memory_order_relaxed);
-    } else {
+    bool marked = true;
+    if (!detail::single_threaded())
       marked = node->mark.compare_exchange_strong(mark, mine, std::memory_order_acq_rel);
+    else if (marked = node->mark.load(std::memory_order_relaxed) == 0; marked)
+      node->mark.store(mine, std::memory_order_relaxed);
+    // Held by a pass on another thread, or by an outer pass whose hook runs this.
+    if (!marked) others_.emplace(node, index);
+    if (reused) {
+      free_.pop_back();
+      slots_[index] = {node, slots_[index].first, marked};
+    } else {
+      slots_.push_back({node, static_cast<std::uint32_t>(cotangents_.size()), marked});
+      cotangents_.resize(cotangents_.size() + static_cast<std::size_t>(node->output_count()));
     }
-    if (!marked) {
-      // Held by this pass already, or by one on another thread, or by an outer pass whose hook runs this.
-      if (mark >> 32 == id_ || !others_.emplace(node, index).second) return false;
-    }
-    slots_.push_back({node, static_cast<std::uint32_t>(cotangents_.size()), marked});
-    cotangents_.resize(cotangents_.size() + static_cast<std::size_t>(node->output_count()));
-    return true;
+    pending_.push(node->id(), index);
+    return index;
+  }
+
+  /// Lets go of a node that nothing more reaches.
+  void leave(std::uint32_t index) {
+    Slot& slot = slots_[index];
+    if (slot.marked)
+      slot.node->mark.store(0, std::memory_order_release);
+    else
+      others_.erase(slot.node);
+    slot.marked = false;
   }
 
   /// Ids grow along the tape, so there is no way to a wanted tensor behind the oldest of them.
@@ -175,20 +246,15 @@ class Pass {
     return node.id() <= std::max(start_, oldest_) ? std::span<const Edge>() : node.inputs();
   }
 
-  void discover(Node* from) {
-    Vector<Node*> stack;
-    if (claim(from)) stack.push_back(from);
-    while (!stack.empty()) {
-      const Node* node = stack.back();
-      stack.pop_back();
-      for (const Edge& edge : inputs_of(*node))
-        if (edge.node != nullptr && claim(edge.node)) stack.push_back(edge.node);
-    }
+  std::span<Tensor> cotangents_of(std::uint32_t index) {
+    const Slot& slot = slots_[index];
+    return {&cotangents_[slot.first], static_cast<std::size_t>(slot.node->output_count())};
   }
 
-  void visit(const Slot& slot) {
+  void visit(std::uint32_t index) {
+    const Slot slot = slots_[index];
     Node& node = *slot.node;
-    const std::span<Tensor> all(&cotangents_[slot.first], static_cast<std::size_t>(node.output_count()));
+    const std::span<Tensor> all = cotangents_of(index);
     if (node.id() <= start_) return hold(slot, all);
     if (!reached(all)) return;
     const Surroundings surroundings(node);
@@ -205,7 +271,7 @@ class Pass {
                  detail::is_checkpoint(node.op()) ? node.op().vjp(node.attributes(), Pullback(node, all))
                                                   : pull_back(node, all));
     if (!slot.wanted)
-      for (Tensor& g : all) g.reset();
+      for (Tensor& g : cotangents_of(index)) g.reset();  // they may have moved
     if (!options_.retain_graph && !options_.create_graph) node.release_saved();
   }
 
@@ -224,7 +290,9 @@ class Pass {
   Tensor* own_sum(const Node& node) {
     if (node.op().add_to == nullptr) return nullptr;
     const Edge& edge = node.inputs()[0];
-    Tensor& place = cotangents_[slots_[find(edge.node)].first + edge.output];
+    const std::size_t i = find(edge.node);
+    if (i == kAbsent) return nullptr;
+    Tensor& place = cotangents_[slots_[i].first + edge.output];
     return place.defined() && is_own(place) ? &place : nullptr;
   }
 
@@ -264,8 +332,7 @@ class Pass {
   }
 
   static void check(const Node& node, int output, const Tensor& g, const char* what) {
-    const Shape want = node.shape(output);
-    if (g.dtype() == node.dtype(output) && g.shape() == want) return;
+    if (g.dtype() == node.dtype(output) && g.shape() == node.shape(output)) return;
     detail::fail<GradientError>(
         detail::context.backward_of,
         fmt::format("expected {} a cotangent {}, got {}", what, describe(node, output), describe(g)));
@@ -280,9 +347,9 @@ class Pass {
       const Edge& edge = inputs[i];
       const Tensor& g = result[i];
       if (edge.node == nullptr || !g.defined()) continue;
-      const Slot& to = slots_[find(edge.node)];
-      if (selective_ && !to.needed) continue;
+      if (selective_ && !slots_[find(edge.node)].needed) continue;
       check(*edge.node, static_cast<int>(edge.output), g, "a rule that gives");
+      const Slot& to = slots_[selective_ ? find(edge.node) : enter(edge.node)];
       Tensor& place = cotangents_[to.first + edge.output];
       place = add_up(std::move(place), g);
     }
@@ -293,7 +360,9 @@ class Pass {
   std::uint64_t start_ = 0, oldest_ = 0;  // of the wanted ones, if there are any
   bool partial_ = false, selective_ = false;
   std::span<const Tensor> wanted_;
+  Pending pending_;
   Vector<Slot> slots_;
+  Vector<std::uint32_t> free_, leaves_;  // slots of nodes that were visited
   Vector<Tensor> cotangents_;
   Vector<Held> held_;  // beside them
   std::unordered_map<const Node*, std::uint32_t> others_;

@@ -1,6 +1,7 @@
 #include "gradus/graph/node.h"
 
 #include "gradus/graph/saved.h"
+#include "gradus/tensor/packed.h"
 
 #include <fmt/format.h>
 
@@ -98,7 +99,7 @@ void Node::destroy() noexcept {
     node->drop_inputs();
     const std::size_t size = node->bytes();
     node->~Node();
-    detail::deallocate(node, size);
+    detail::deallocate_packed(node, size);
   }
   graveyard.busy = false;
 }
@@ -166,13 +167,13 @@ static_assert(sizeof(Leaf) <= 255, "Node::header_bytes_ holds it");
 
 Leaf* Leaf::make(const Tensor& owner) {
   const std::size_t tail = tail_bytes(kLeafClass, 0, 0, static_cast<std::size_t>(owner.rank()), 1);
-  return new (detail::allocate(sizeof(Leaf) + tail)) Leaf(owner);
+  return new (detail::allocate_packed(sizeof(Leaf) + tail)) Leaf(owner);
 }
 
 void Leaf::destroy() noexcept {
   const std::size_t size = bytes();
   this->~Leaf();
-  detail::deallocate(this, size);
+  detail::deallocate_packed(this, size);
 }
 
 Tensor Leaf::gradient() const {
@@ -308,7 +309,7 @@ class Recorder {
     std::size_t size_count = 0;
     for (const Tensor& y : outputs_.first(differentiable_)) size_count += static_cast<std::size_t>(y.rank());
     const std::size_t tail = Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
-    node_ = new (allocate(sizeof(Node) + tail)) Node(op_, sizeof(Node));
+    node_ = new (allocate_packed(sizeof(Node) + tail)) Node(op_, sizeof(Node));
     const CallSite where = site_in_force(site);
     node_->file_ = where.file;
     node_->line_ = where.line;

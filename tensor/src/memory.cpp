@@ -1,5 +1,10 @@
 #include "gradus/tensor/memory.h"
 
+#include "chunks.h"
+#include "system_memory.h"
+
+#include "gradus/tensor/packed.h"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -8,40 +13,53 @@
 #include <vector>
 
 namespace gradus {
+
+namespace detail {
+
+constinit Usage usage;
+
+void* system_allocate(std::size_t bytes, std::size_t alignment) {
+  void* block = std::aligned_alloc(alignment, bytes);
+  if (block == nullptr) {
+    release_cached_memory();
+    block = std::aligned_alloc(alignment, bytes);
+    if (block == nullptr) throw std::bad_alloc();
+  }
+  usage.calls.add(1);
+  usage.held.add(static_cast<std::int64_t>(bytes));
+  return block;
+}
+
+void system_free(void* block, std::size_t bytes) noexcept {
+  usage.held.add(-static_cast<std::int64_t>(bytes));
+  std::free(block);
+}
+
+}  // namespace detail
+
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kCaching = false;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool kCaching = false;
-#else
-constexpr bool kCaching = true;
-#endif
-#else
-constexpr bool kCaching = true;
-#endif
+using detail::kCaching, detail::system_free, detail::usage;
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kSmallest = 64;              // the finest step of size classes
+constexpr std::size_t kSmallest = 64;              // the finest step
 constexpr std::size_t kSmallLimit = 256 * 1024;    // above: the shared pool
 constexpr std::size_t kChunk = 256 * 1024;         // small blocks are cut from chunks of this size
 constexpr std::size_t kThreadLimit = 1024 * 1024;  // bytes of one class that a thread keeps for itself
-constexpr int kClasses = 160;
+constexpr int kClasses = 152;
+constexpr int kFirstLog = 9;  // blocks above kLargestInChunk bytes have classes
 
-/// Multiples of 64 up to 576, then four classes for each power of two, and 64 for the header of a storage, so
-/// that tensors of a power of two bytes fit exactly.
+/// Four classes for each power of two, and 64 for the header of a storage, so that tensors of a power of two bytes fit
+/// exactly.
 int class_of(std::size_t bytes) {
-  if (bytes <= 9 * kSmallest) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / kSmallest);
   const std::size_t last = bytes - kSmallest - 1;
   const int log = static_cast<int>(std::bit_width(last)) - 1;  // 2^log <= last
   const auto quarter = static_cast<int>((last >> (log - 2)) & 3);
-  return 9 + (log - 9) * 4 + quarter;
+  return (log - kFirstLog) * 4 + quarter;
 }
 
 std::size_t class_size(int index) {
-  if (index < 9) return static_cast<std::size_t>(index + 1) * kSmallest;
-  const int log = (index - 9) / 4 + 9, quarter = (index - 9) % 4;
+  const int log = index / 4 + kFirstLog, quarter = index % 4;
   return kSmallest + (std::size_t{1} << log) + ((std::size_t{1} << (log - 2)) * static_cast<std::size_t>(quarter + 1));
 }
 
@@ -77,27 +95,6 @@ struct List {
   }
 };
 
-/// Counts that skip atomic instructions while there is one thread.
-class Counter {
- public:
-  std::int64_t add(std::int64_t n) {
-    if (!detail::single_threaded()) return value_.fetch_add(n, std::memory_order_relaxed) + n;
-    const std::int64_t sum = value_.load(std::memory_order_relaxed) + n;
-    value_.store(sum, std::memory_order_relaxed);
-    return sum;
-  }
-  std::int64_t get() const { return value_.load(std::memory_order_relaxed); }
-  void set(std::int64_t n) { value_.store(n, std::memory_order_relaxed); }
-  void raise_to(std::int64_t n) {
-    std::int64_t old = get();
-    while (n > old && !value_.compare_exchange_weak(old, n, std::memory_order_relaxed)) {
-    }
-  }
-
- private:
-  std::atomic<std::int64_t> value_{0};
-};
-
 struct Chunk {
   std::byte* begin;
   std::size_t block_size;
@@ -108,28 +105,10 @@ struct Pool {
   std::mutex mutex;
   std::array<List, kClasses> lists{};
   std::vector<Chunk> chunks;
-  Counter live, held, peak, calls;  // held: bytes got from the system
 };
 Pool& pool() {
   static Pool* const instance = new Pool;
   return *instance;
-}
-
-void* system_allocate(std::size_t bytes) {
-  void* block = std::aligned_alloc(kAlignment, bytes);
-  if (block == nullptr) {
-    release_cached_memory();
-    block = std::aligned_alloc(kAlignment, bytes);
-    if (block == nullptr) throw std::bad_alloc();
-  }
-  pool().calls.add(1);
-  pool().held.add(static_cast<std::int64_t>(bytes));
-  return block;
-}
-
-void system_free(void* block, std::size_t bytes) {
-  pool().held.add(-static_cast<std::int64_t>(bytes));
-  std::free(block);
 }
 
 /// A thread's own lists; given to the pool when the thread ends.
@@ -174,7 +153,7 @@ void refill(int index) {
   }
   if (own.lists[c].count > 0) return;
   const std::size_t bytes = std::max(size, kChunk / size * size);
-  auto* begin = static_cast<std::byte*>(system_allocate(bytes));
+  auto* begin = static_cast<std::byte*>(detail::system_allocate(bytes, kAlignment));
   {
     const std::scoped_lock lock(pool().mutex);
     pool().chunks.push_back({begin, size});
@@ -188,7 +167,63 @@ void* allocate_large(int index) {
     List& list = pool().lists[static_cast<std::size_t>(index)];
     if (list.count > 0) return list.pop();
   }
-  return system_allocate(class_size(index));
+  return detail::system_allocate(class_size(index), kAlignment);
+}
+
+void* allocate_small(int index) {
+  List& list = own.lists[static_cast<std::size_t>(index)];
+  if (list.head == nullptr) refill(index);
+  return list.pop();
+}
+
+void deallocate_large(void* block, int index) {
+  const std::scoped_lock lock(pool().mutex);
+  pool().lists[static_cast<std::size_t>(index)].push(static_cast<Free*>(block));
+}
+
+void deallocate_small(void* block, int index) {
+  List& list = own.lists[static_cast<std::size_t>(index)];
+  list.push(static_cast<Free*>(block));
+  if (!own.watched) watch_thread();
+  if (list.count * class_size(index) > kThreadLimit || own.ended) {
+    const std::scoped_lock lock(pool().mutex);
+    pool().lists[static_cast<std::size_t>(index)].append(std::move(list));
+  }
+}
+
+std::size_t rounded_up(std::size_t bytes, std::size_t step) { return std::max((bytes + step - 1) / step * step, step); }
+
+/// A block of `bytes` from a chunk, or of their class.
+void* take(std::size_t bytes, std::size_t alignment) {
+  void* block = nullptr;
+  if (!kCaching)
+    block = detail::system_allocate(bytes, alignment);
+  else if (bytes <= detail::kLargestInChunk)
+    block = detail::take_from_chunk(bytes);
+  else if (bytes <= kSmallLimit)
+    block = allocate_small(class_of(bytes));
+  else
+    block = allocate_large(class_of(bytes));
+  const std::int64_t live = usage.live.add(static_cast<std::int64_t>(bytes));
+  if (live > usage.peak.get()) usage.peak.raise_to(live);
+  return block;
+}
+
+void give(void* block, std::size_t bytes) noexcept {
+  usage.live.add(-static_cast<std::int64_t>(bytes));
+  if (!kCaching)
+    system_free(block, bytes);
+  else if (bytes <= detail::kLargestInChunk)
+    detail::give_to_chunk(block);
+  else if (bytes <= kSmallLimit)
+    deallocate_small(block, class_of(bytes));
+  else
+    deallocate_large(block, class_of(bytes));
+}
+
+/// What a block of so many bytes takes.
+std::size_t taken(std::size_t bytes) {
+  return bytes <= detail::kLargestInChunk ? rounded_up(bytes, kSmallest) : class_size(class_of(bytes));
 }
 
 }  // namespace
@@ -197,58 +232,35 @@ namespace detail {
 
 void* allocate(std::size_t bytes) {
   if (bytes > (std::size_t{1} << 46)) throw std::bad_alloc();
-  const int index = class_of(bytes);
-  const std::size_t size = class_size(index);
-  void* block = nullptr;
-  if (!kCaching) {
-    block = system_allocate(size);
-  } else if (size > kSmallLimit) {
-    block = allocate_large(index);
-  } else {
-    List& list = own.lists[static_cast<std::size_t>(index)];
-    if (list.head == nullptr) refill(index);
-    block = list.pop();
-  }
-  Pool& shared = pool();
-  const std::int64_t live = shared.live.add(static_cast<std::int64_t>(size));
-  if (live > shared.peak.get()) shared.peak.raise_to(live);
-  return block;
+  return take(taken(bytes), kAlignment);
 }
 
 void deallocate(void* block, std::size_t bytes) noexcept {
-  if (block == nullptr) return;
-  const int index = class_of(bytes);
-  const std::size_t size = class_size(index);
-  Pool& shared = pool();
-  shared.live.add(-static_cast<std::int64_t>(size));
-  auto* free_block = static_cast<Free*>(block);
-  if (!kCaching) {
-    system_free(block, size);
-  } else if (size > kSmallLimit) {
-    const std::scoped_lock lock(shared.mutex);
-    shared.lists[static_cast<std::size_t>(index)].push(free_block);
-  } else {
-    List& list = own.lists[static_cast<std::size_t>(index)];
-    list.push(free_block);
-    if (!own.watched) watch_thread();
-    if (list.count * size > kThreadLimit || own.ended) {
-      const std::scoped_lock lock(shared.mutex);
-      shared.lists[static_cast<std::size_t>(index)].append(std::move(list));
-    }
-  }
+  if (block != nullptr) give(block, taken(bytes));
+}
+
+void* allocate_packed(std::size_t bytes) {
+  if (bytes > kLargestInChunk) return allocate(bytes);
+  const std::size_t size = rounded_up(bytes, kChunkStep);
+  return take(size, size % kAlignment == 0 ? kAlignment : kChunkStep);
+}
+
+void deallocate_packed(void* block, std::size_t bytes) noexcept {
+  if (bytes > kLargestInChunk) return deallocate(block, bytes);
+  give(block, rounded_up(bytes, kChunkStep));
 }
 
 }  // namespace detail
 
 MemoryStats memory_stats() {
-  const Pool& p = pool();
-  const std::int64_t live = p.live.get();
-  return {live, p.held.get() - live, p.peak.get(), p.calls.get()};
+  const std::int64_t live = usage.live.get();
+  return {live, usage.held.get() - live, usage.peak.get(), usage.calls.get()};
 }
 
-void reset_peak_memory() { pool().peak.set(pool().live.get()); }
+void reset_peak_memory() { usage.peak.set(usage.live.get()); }
 
 void release_cached_memory() {
+  detail::release_chunks();
   give_to_pool();
   Pool& shared = pool();
   const std::scoped_lock lock(shared.mutex);

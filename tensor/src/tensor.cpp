@@ -2,6 +2,7 @@
 
 #include "make.h"
 
+#include "gradus/tensor/packed.h"
 #include "gradus/tensor/runtime.h"
 #include "gradus/tensor/strided.h"
 
@@ -15,16 +16,23 @@
 namespace gradus {
 namespace detail {
 
+/// Of what stands before `bytes` of data, so that they are aligned to 64 bytes, or to 8 if there are fewer.
+static std::size_t header_bytes(std::size_t bytes) { return bytes < kStorageHeader ? sizeof(Storage) : kStorageHeader; }
+
+static std::size_t block_bytes(std::size_t bytes) {
+  return header_bytes(bytes) + (bytes < kStorageHeader ? bytes : (bytes + 63) / 64 * 64);
+}
+
 Storage* Storage::make(std::size_t bytes) {
-  void* block = allocate(kStorageHeader + bytes);
+  void* block = allocate_packed(block_bytes(bytes));
   auto* storage = new (block) Storage;
   storage->bytes = bytes;
-  storage->data = static_cast<std::byte*>(block) + kStorageHeader;
+  storage->data = static_cast<std::byte*>(block) + header_bytes(bytes);
   return storage;
 }
 
 void Storage::release() noexcept {
-  if (refs.decrement()) deallocate(this, kStorageHeader + bytes);
+  if (refs.decrement()) deallocate_packed(this, block_bytes(bytes));
 }
 
 static std::size_t impl_bytes(int rank) {
@@ -32,7 +40,7 @@ static std::size_t impl_bytes(int rank) {
 }
 
 TensorImpl* TensorImpl::make(DType dtype, int rank) {
-  auto* impl = new (allocate(impl_bytes(rank))) TensorImpl;
+  auto* impl = new (allocate_packed(impl_bytes(rank))) TensorImpl;
   impl->dtype = dtype;
   impl->rank = static_cast<std::uint8_t>(rank) & 0x7f;
   return impl;
@@ -43,7 +51,7 @@ void TensorImpl::destroy() noexcept {
   if (storage != nullptr) storage->release();
   const std::size_t bytes = impl_bytes(rank);
   this->~TensorImpl();
-  deallocate(this, bytes);
+  deallocate_packed(this, bytes);
   if (attached != nullptr) attached->release();
 }
 

@@ -15,6 +15,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <random>
 #include <string>
 #include <thread>
 #include <vector>
@@ -290,6 +291,42 @@ TEST(Hooks, SeeAndReplaceCotangents) {
   EXPECT_EQ(seen, (std::vector<double>{2, 120}));
   expect_close(gradient(x), number(120));
   expect_close(grad(y, y), number(10));  // hooks run for wanted results as well
+}
+
+TEST(Hooks, RunFromTheNewestNodeToTheOldest) {
+  std::mt19937 random(1);
+  std::vector<std::uint64_t> seen;
+  const auto watched = [&](Tensor x) {
+    on_gradient(x, [&seen, id = node_of(x)->id()](const Tensor&) { seen.push_back(id); });
+    return x;
+  };
+  for (int round = 0; round < 20; ++round) {
+    std::vector<Tensor> all{watched(leaf(number(1)))};
+    while (all.size() < 200) {
+      // Leaves in between, near and far inputs, several of them at once.
+      const auto any = [&] {
+        return all[all.size() - 1 - random() % std::min<std::size_t>(all.size(), 1 + random() % 200)];
+      };
+      Tensor x;
+      switch (random() % 4) {
+        case 0: x = leaf(number(1)); break;
+        case 1: x = any() + any(); break;
+        case 2: x = all.back() * any(); break;
+        default: x = sum(stack({any(), any(), any(), any()}));
+      }
+      all.push_back(watched(x));
+    }
+    for (const bool selective : {false, true}) {
+      seen.clear();
+      if (selective)
+        grad(all.back(), all[0], {}, {.retain_graph = true});
+      else
+        backward(all.back(), {.retain_graph = true});
+      EXPECT_TRUE(std::is_sorted(seen.rbegin(), seen.rend()));
+      EXPECT_EQ(std::adjacent_find(seen.begin(), seen.end()), seen.end());
+      EXPECT_EQ(seen.empty() ? node_of(all.back())->id() : seen.front(), node_of(all.back())->id());
+    }
+  }
 }
 
 TEST(Hooks, RunAfterAllPartsAreThere) {

@@ -1,5 +1,6 @@
 #include <gradus/tensor.h>
 #include <gradus/tensor/file.h>
+#include <gradus/tensor/packed.h>
 
 #include <gtest/gtest.h>
 
@@ -44,7 +45,7 @@ TEST(Allocator, BlocksAreAlignedAndApart) {
     }
   }
   for (const Block& b : blocks) detail::deallocate(b.at, b.bytes);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(zeros({3}).data<float>()) % 64, 0U);
+  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(zeros({16}).data<float>()) % 64, 0U);
 }
 
 TEST(Allocator, WasteIsAQuarterAtMost) {
@@ -121,6 +122,66 @@ TEST(Allocator, KeepsAChunkThatIsPartlyInUse) {
   for (float v : kept.to_vector<float>()) EXPECT_EQ(v, 5000);
 }
 
+// ---- small blocks --------------------------------------------------------------------------------
+
+TEST(SmallBlocks, LieInTheOrderInWhichTheyWereMade) {
+  if (!kCaches) GTEST_SKIP() << "nothing is cached under this sanitizer";
+  constexpr std::size_t count = 20'000, bytes = 120;
+  std::mt19937 random(1);
+  std::vector<std::byte*> blocks(count);
+  for (int round = 0; round < 5; ++round) {
+    std::size_t in_turn = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      blocks[i] = static_cast<std::byte*>(detail::allocate_packed(bytes));
+      in_turn += i > 0 && blocks[i] == blocks[i - 1] + bytes;
+    }
+    EXPECT_GT(in_turn, count * 9 / 10);
+    std::shuffle(blocks.begin(), blocks.end(), random);
+    for (std::byte* b : blocks) detail::deallocate_packed(b, bytes);
+  }
+}
+
+TEST(SmallBlocks, OneThatStaysKeepsLittleMemory) {
+  if (!kCaches) GTEST_SKIP() << "nothing is cached under this sanitizer";
+  constexpr std::size_t steps = 4000;
+  const MemoryStats before = memory_stats();
+  std::vector<Tensor> kept;
+  for (std::size_t i = 0; i < steps; ++i) {
+    std::vector<Tensor> step;
+    for (int k = 0; k < 1500; ++k) step.push_back(zeros({}));
+    kept.push_back(step[700]);
+  }
+  const MemoryStats after = memory_stats();
+  EXPECT_LE(after.live - before.live, static_cast<std::int64_t>(steps * 72));
+  EXPECT_LT(after.cached - before.cached, 2 * kMiB);
+}
+
+TEST(SmallBlocks, OfThreadsThatEndAreUsedAgain) {
+  if (!kCaches) GTEST_SKIP() << "nothing is cached under this sanitizer";
+  const auto round = [] {
+    std::vector<Tensor> made;
+    std::thread([&] {
+      for (int i = 0; i < 5000; ++i) made.push_back(full({10}, i));
+    }).join();
+    for (int i = 0; i < 5000; ++i) ASSERT_EQ(made[static_cast<std::size_t>(i)].data<float>()[9], static_cast<float>(i));
+  };
+  for (int i = 0; i < 5; ++i) round();
+  const MemoryStats before = memory_stats();
+  for (int i = 0; i < 50; ++i) round();
+  EXPECT_EQ(memory_stats().system_calls, before.system_calls);
+  EXPECT_EQ(memory_stats().live, before.live);
+  release_cached_memory();
+  EXPECT_LT(memory_stats().cached, before.cached);
+}
+
+TEST(SmallBlocks, ATensorOfOneNumberTakesEightyEight) {
+  const std::int64_t before = memory_stats().live;
+  const Tensor x = full({1}, 7);
+  EXPECT_LE(memory_stats().live - before, 88);
+  const Tensor y = full({}, 7);
+  EXPECT_LE(memory_stats().live - before, 160);
+}
+
 /// Tensors on their way from a thread that makes them to one that drops them.
 class Queue {
  public:
@@ -156,6 +217,19 @@ TEST(Allocator, CacheStaysBoundedWhenAnotherThreadFrees) {
   consumer.join();
   EXPECT_EQ(memory_stats().live, before.live);
   EXPECT_LT(memory_stats().cached, before.cached + 16 * kMiB);
+}
+
+TEST(SmallBlocks, ComeBackFromAnotherThread) {
+  const MemoryStats before = memory_stats();
+  Queue queue;
+  constexpr int count = 60'000;  // some 4 MB in all
+  std::thread consumer([&] {
+    for (int i = 0; i < count; ++i) EXPECT_EQ(queue.pop().data<float>()[0], static_cast<float>(i));
+  });
+  for (int i = 0; i < count; ++i) queue.push(full({}, i));
+  consumer.join();
+  EXPECT_EQ(memory_stats().live, before.live);
+  EXPECT_LE(memory_stats().cached, before.cached + kMiB);
 }
 
 TEST(Allocator, ThreadsThatOnlyFreeLoseNothing) {

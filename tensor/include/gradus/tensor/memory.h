@@ -29,8 +29,8 @@ void release_cached_memory();
 
 namespace detail {
 
-/// 64-byte aligned memory in size classes: blocks up to 256 KiB from lists of the thread, larger
-/// ones from a pool that threads share. Under AddressSanitizer each block is a system one.
+/// 64-byte aligned memory in size classes: blocks up to 1 KiB from chunks of the thread, those up to 256 KiB from its
+/// lists, larger ones from a pool that threads share. Under AddressSanitizer each block is a system one.
 /// A block may be returned on another thread. Throws std::bad_alloc.
 void* allocate(std::size_t bytes);
 void deallocate(void* block, std::size_t bytes) noexcept;

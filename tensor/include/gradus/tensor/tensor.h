@@ -36,7 +36,7 @@ class Attachment {
   RefCount refs_;
 };
 
-/// Reference-counted bytes; the header and the data are one block, the data 64-byte aligned.
+/// Reference-counted bytes; the header and the data are one block, the data 64-byte aligned where they are as many.
 struct Storage {
   RefCount refs;
   std::uint32_t version = 0;  // grows with each in-place change
@@ -46,7 +46,7 @@ struct Storage {
   static Storage* make(std::size_t bytes);
   void release() noexcept;
 };
-inline constexpr std::size_t kStorageHeader = 64;
+inline constexpr std::size_t kStorageHeader = 64;  // less before fewer bytes
 
 struct TensorImpl {
   RefCount refs;
