@@ -12,19 +12,32 @@
 #include <mutex>
 #include <vector>
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 namespace gradus {
 
 namespace detail {
 
 constinit Usage usage;
 
+/// Blocks from here on ask for pages of this size, where the system gives such to those who ask: fewer page faults, and
+/// more memory within reach of the processor's tables.
+static constexpr std::size_t kHugePage = 2 << 20;
+
 void* system_allocate(std::size_t bytes, std::size_t alignment) {
+  const bool huge = kCaching && bytes >= kHugePage;
+  if (huge) alignment = std::max(alignment, kHugePage);
   void* block = std::aligned_alloc(alignment, bytes);
   if (block == nullptr) {
     release_cached_memory();
     block = std::aligned_alloc(alignment, bytes);
     if (block == nullptr) throw std::bad_alloc();
   }
+#ifdef MADV_HUGEPAGE
+  if (huge) madvise(block, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // in vain on a system without them
+#endif
   usage.calls.add(1);
   usage.held.add(static_cast<std::int64_t>(bytes));
   return block;
