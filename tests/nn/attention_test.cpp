@@ -133,8 +133,8 @@ TEST(AttentionMask, OtherShapesAreRefusedByTheLayer) {
   EXPECT_THROW(attention(x, nn::AttentionMask{.mask = zeros({3, 3}, float64)}), DTypeError);
 }
 
-// More queries and scores than are taken at a time, heads beside one another, masks that broadcast: values and gradients
-// against the products, with float's rounding.
+// More queries and scores than are taken at a time, heads beside one another, masks that broadcast: values and
+// gradients against the products, with float's rounding.
 TEST(Attention, OfManyQueriesIsThatOfTheProducts) {
   const auto drawn = [](const Shape& shape, DType dtype, std::uint64_t seed) {
     Generator generator(seed);

@@ -76,8 +76,8 @@ class Operand {
   std::vector<std::int64_t> begin_;
 };
 
-/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask that takes no gradient, [*, L, S], or
-/// none. Results: y and the logarithms of the sums of exponentials.
+/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask that takes no gradient, [*, L, S],
+/// or none. Results: y and the logarithms of the sums of exponentials.
 struct Attention : Op {
   static constexpr OpInfo info{
       .name = "attention",

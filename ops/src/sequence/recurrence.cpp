@@ -45,8 +45,8 @@ bool has_infinite(const Tensor& x) {
   const NoGrad guard;
   return any(isinf(x)).item<bool>();
 }
-/// Numbers whose squares are finite in place of infinite ones, so that what flows back through a gate that they saturate
-/// is 0.
+/// Numbers whose squares are finite in place of infinite ones, so that what flows back through a gate that they
+/// saturate is 0.
 Tensor finite(const Tensor& x) {
   if (!has_infinite(x)) return x;
   const double most = x.dtype() == float32 ? 0x1p63 : 0x1p511;
