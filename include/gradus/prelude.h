@@ -46,7 +46,7 @@ using gradus::feature_dropout, gradus::flatten, gradus::flip, gradus::floor, gra
     gradus::fold, gradus::frac, gradus::from_vector, gradus::full, gradus::full_like;
 using gradus::gather, gradus::gaussian_nll_loss, gradus::gelu, gradus::glu, gradus::grad, gradus::gradcheck,
     gradus::gradgradcheck, gradus::gradient, gradus::greater, gradus::greater_equal, gradus::grid_sample,
-    gradus::group_norm;
+    gradus::group_norm, gradus::gru;
 using gradus::hardshrink, gradus::hardsigmoid, gradus::hardswish, gradus::hardtanh, gradus::hessian,
     gradus::hinge_embedding_loss, gradus::hinge_loss, gradus::huber_loss, gradus::hvp, gradus::hypot;
 using gradus::index_add, gradus::index_fill, gradus::index_put, gradus::index_select, gradus::instance_norm,
@@ -59,7 +59,7 @@ using gradus::l1_loss, gradus::layer_norm, gradus::leaf, gradus::leaky_relu, gra
     gradus::local_response_norm, gradus::log, gradus::log10, gradus::log1p, gradus::log2, gradus::log_sigmoid,
     gradus::log_softmax, gradus::logaddexp, gradus::logcumsumexp, gradus::logdet, gradus::logical_and,
     gradus::logical_not, gradus::logical_or, gradus::logical_xor, gradus::logit, gradus::logsumexp, gradus::lp_pool1d,
-    gradus::lp_pool2d, gradus::lp_pool3d, gradus::lstsq;
+    gradus::lp_pool2d, gradus::lp_pool3d, gradus::lstm, gradus::lstsq;
 using gradus::make_op, gradus::manual_seed, gradus::margin_ranking_loss, gradus::masked_fill, gradus::masked_select,
     gradus::matmul, gradus::matrix_exp, gradus::matrix_log, gradus::matrix_power, gradus::matrix_rsqrt,
     gradus::matrix_sqrt, gradus::max, gradus::max_pool1d, gradus::max_pool1d_with_index, gradus::max_pool2d,
