@@ -5,7 +5,6 @@
 #include "gradus/autograd/functional.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
-#include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/memory.h"
