@@ -6,9 +6,8 @@
 #include "gradus/ops/elementwise.h"
 
 #include <array>
-#include <cmath>
+#include <cmath>  // and lgamma_r, which unlike lgamma writes to nothing shared
 #include <limits>
-#include <math.h>  // lgamma_r, which unlike lgamma writes to nothing shared
 #include <numbers>
 #include <vector>
 
