@@ -41,11 +41,11 @@ void tan_row(T* out, const T* x, std::int64_t n) {
   by_blocks(out, x, n, [](T v) { return elementary::tan(v); }, [](T v) { return std::tan(v); });
 }
 
-template void sin_row(float*, const float*, std::int64_t);
-template void sin_row(double*, const double*, std::int64_t);
-template void cos_row(float*, const float*, std::int64_t);
-template void cos_row(double*, const double*, std::int64_t);
-template void tan_row(float*, const float*, std::int64_t);
-template void tan_row(double*, const double*, std::int64_t);
+template GRADUS_EXPORT void sin_row(float*, const float*, std::int64_t);
+template GRADUS_EXPORT void sin_row(double*, const double*, std::int64_t);
+template GRADUS_EXPORT void cos_row(float*, const float*, std::int64_t);
+template GRADUS_EXPORT void cos_row(double*, const double*, std::int64_t);
+template GRADUS_EXPORT void tan_row(float*, const float*, std::int64_t);
+template GRADUS_EXPORT void tan_row(double*, const double*, std::int64_t);
 
 }  // namespace gradus::kernels
