@@ -1,4 +1,4 @@
-// Attention, one op that keeps no matrix of scores, unless the gradient of its mask is wanted, which is one.
+// Attention, one op that keeps no matrix of scores; of other ops where a mask is added, which may take a gradient.
 
 #include "gradus/kernels/attention.h"
 
@@ -76,7 +76,8 @@ class Operand {
   std::vector<std::int64_t> begin_;
 };
 
-/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask [*, L, S], or none. Results: y and the logarithms of the sums of exponentials.
+/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask of bool
+/// [*, L, S], or none. Results: y and the logarithms of the sums of exponentials.
 struct Attention : Op {
   static constexpr OpInfo info{
       .name = "attention",
@@ -117,7 +118,7 @@ struct Attention : Op {
 
   Cotangents vjp(const Pullback& p) const {
     const Tensor q = p.in(0), k = p.in(1), v = p.in(2), mask = masked ? p.in(3) : Tensor();
-    return is_recording() || p.needs(3) ? composed(p, q, k, v, mask) : fused(p, q, k, v, mask);
+    return is_recording() ? composed(p, q, k, v, mask) : fused(p, q, k, v, mask);
   }
 
  private:
@@ -165,11 +166,11 @@ struct Attention : Op {
   Cotangents composed(const Pullback& p, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const {
     const Tensor weights = weights_of(q, k, mask, causal, scale), by_weights = matmul(p.g, transpose(v));
     const Tensor rest = sub(by_weights, sum(mul(by_weights, weights), {-1}, true));
-    const Tensor by_mask = mul(weights, rest), by_scores = mul(by_mask, scale);
+    const Tensor by_scores = mul(mul(weights, rest), scale);
     return {p.needs(0) ? matmul(by_scores, k) : Tensor(),
             p.needs(1) ? matmul(transpose(by_scores), q) : Tensor(),
             p.needs(2) ? matmul(transpose(weights), p.g) : Tensor(),
-            p.needs(3) ? by_mask : Tensor()};
+            {}};
   }
 };
 
@@ -221,6 +222,8 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
   }
   const SitePin pin(q.site);
   const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q->size(-1))));
+  // A mask that is added may want its gradient, which is a matrix of scores.
+  if (mask.defined() && mask.dtype() != boolean) return matmul(weights_of(q, k, mask, options.causal, scale), v);
   Attention op;
   op.causal = options.causal;
   op.masked = mask.defined();
