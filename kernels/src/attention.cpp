@@ -179,9 +179,12 @@ void add_gradients(const AttentionSizes& at,
     exponentials(weights + row * n, n, p.l[first + row]);
   }
   if (p.dv != nullptr) gemm<T>(true, false, n, e, m, 1, weights, n, g, e, 1, p.dv + first_key * e, e);
-  if (p.dq == nullptr && p.dk == nullptr) return;
+  if (p.dq == nullptr && p.dk == nullptr && p.dmask == nullptr) return;
   gemm<T>(false, true, m, n, e, 1, g, e, values, p.v.row, 0, d, n);
-  for (std::int64_t row = 0; row < m; ++row) scores_gradient(weights + row * n, d + row * n, n, shifts[b.first + row]);
+  for (std::int64_t row = 0; row < m; ++row) {
+    scores_gradient(weights + row * n, d + row * n, n, shifts[b.first + row]);
+    if (p.dmask != nullptr) std::copy_n(d + row * n, n, p.dmask + (first + row) * at.keys + b.first_key);
+  }
   if (p.dq != nullptr) gemm<T>(false, false, m, w, n, scale, d, n, keys, p.k.row, 1, p.dq + first * w, w);
   if (p.dk != nullptr) gemm<T>(true, false, n, w, m, scale, d, n, queries, p.q.row, 1, p.dk + first_key * w, w);
 }
@@ -200,6 +203,7 @@ void attention_gradient(const AttentionSizes& at, const Masks<T>& masks, const A
       clear(p.dq, batch, at.rows * at.width);
       clear(p.dk, batch, at.keys * at.width);
       clear(p.dv, batch, at.keys * e);
+      if (masks.causal) clear(p.dmask, batch, at.rows * at.keys);
       for (std::int64_t i = 0; i < at.rows; ++i) {
         const std::int64_t row = (batch * at.rows + i) * e;
         of_shifts.get()[i] = dot(p.g + row, p.y + row, e);

@@ -32,7 +32,7 @@ T* of_step(const Steps& at, T* x, std::int64_t t, std::int64_t width, T* initial
 /// f(row) for the rows of a step.
 template <class F>
 void for_each_row(const Steps& at, F f) {
-  parallel_for(at.batch, 1 + kGrain / (16 * at.hidden), [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(at.batch, 1 + kGrain / (1 + 16 * at.hidden), [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t n = begin; n < end; ++n) f(n);
   });
 }
@@ -52,16 +52,9 @@ void product_back(const Steps& at, std::int64_t width, const T* d, const T* weig
   gemm<T>(false, false, at.batch, at.hidden, width, 1, d, width, weight, at.hidden, beta, out, at.hidden);
 }
 
-/// x[i] or 0
+// Rows are functions of their own, so that the compiler knows that nothing overlaps.
+
 template <class T>
-T value(const T* x, std::int64_t i) {
-  return x == nullptr ? T(0) : x[i];
-}
-
-// Rows are functions of their own, so that the compiler knows that nothing overlaps. A null `c_before` is decided
-// outside of the loops.
-
-template <bool has_before, class T>
 [[gnu::noinline]] void lstm_row(
     std::int64_t n, const T* x, T* __restrict gates, const T* c_before, T* __restrict c, T* __restrict h) {
   T *i = gates, *f = i + n, *g = f + n, *o = g + n;
@@ -72,14 +65,13 @@ template <bool has_before, class T>
     f[j] = elementary::sigmoid(xf[j] + f[j]);
     g[j] = elementary::tanh(xg[j] + g[j]);
     o[j] = elementary::sigmoid(xo[j] + o[j]);
-    c[j] = i[j] * g[j];
-    if constexpr (has_before) c[j] += f[j] * c_before[j];
+    c[j] = f[j] * c_before[j] + i[j] * g[j];
     h[j] = o[j] * elementary::tanh(c[j]);
   }
 }
 
 /// dc is what flows back to c_t and leaves as what flows back to c_{t-1}.
-template <bool has_before, class T>
+template <class T>
 [[gnu::noinline]] void lstm_row_gradient(std::int64_t n,
                                          const T* gates,
                                          const T* c_before,
@@ -94,7 +86,7 @@ template <bool has_before, class T>
     const T t = elementary::tanh(c[j]), to_c = dc[j] + dh[j] * o[j] * (1 - t * t);
     d_o[j] = dh[j] * t * o[j] * (1 - o[j]);
     di[j] = to_c * g[j] * i[j] * (1 - i[j]);
-    df[j] = has_before ? to_c * c_before[j] * f[j] * (1 - f[j]) : T(0);
+    df[j] = to_c * c_before[j] * f[j] * (1 - f[j]);
     dg[j] = to_c * i[j] * (1 - g[j] * g[j]);
     dc[j] = to_c * f[j];
   }
@@ -142,14 +134,11 @@ template <class T>
   }
 }
 
-/// to = from, or zeros without it.
+/// Zeros: an initial state that is not given, what has not flowed back yet.
 template <class T>
-void copy_or_zero(const T* from, std::int64_t n, T* to) {
-  if (from == nullptr)
-    std::fill_n(to, n, T(0));
-  else
-    std::copy_n(from, n, to);
-}
+struct Zeros : Buffer<T> {
+  explicit Zeros(std::int64_t n) : Buffer<T>(n) { std::fill_n(this->get(), n, T(0)); }
+};
 
 /// sum += x, if there is an x.
 template <class T>
@@ -163,16 +152,15 @@ void add_if_any(const T* x, std::int64_t n, T* sum) {
 template <class T>
 void lstm(const Steps& at, const LstmForward<T>& p) {
   const std::int64_t n = at.hidden;
+  const Zeros<T> zeros(at.batch * n);
+  const T* c0 = p.c0 == nullptr ? zeros.get() : p.c0;
   for_each_step(at, false, [&](std::int64_t t, std::int64_t before) {
-    const T *x = of_step(at, p.from_inputs, t, 4 * n), *c_before = of_step<const T>(at, p.c, before, n, p.c0);
+    const T *x = of_step(at, p.from_inputs, t, 4 * n), *c_before = of_step<const T>(at, p.c, before, n, c0);
     T *gates = of_step(at, p.gates, t, 4 * n), *c = of_step(at, p.c, t, n), *h = of_step(at, p.h, t, n);
     product(at, 4 * n, of_step<const T>(at, p.h, before, n, p.h0), p.weight, gates);
     for_each_row(at, [=](std::int64_t row) {
       const std::int64_t i = row * n;
-      if (c_before == nullptr)
-        lstm_row<false, T>(n, x + 4 * i, gates + 4 * i, nullptr, c + i, h + i);
-      else
-        lstm_row<true>(n, x + 4 * i, gates + 4 * i, c_before + i, c + i, h + i);
+      lstm_row(n, x + 4 * i, gates + 4 * i, c_before + i, c + i, h + i);
     });
   });
 }
@@ -180,23 +168,18 @@ void lstm(const Steps& at, const LstmForward<T>& p) {
 template <class T>
 void lstm_gradient(const Steps& at, const LstmGradient<T>& p) {
   const std::int64_t n = at.hidden, all = at.batch * n;
-  const Buffer<T> to_h(all), to_c(all);
+  const Zeros<T> zeros(all), to_h(all), to_c(all);
+  const T* c0 = p.c0 == nullptr ? zeros.get() : p.c0;
   T *dh = to_h.get(), *dc = to_c.get();
-  std::fill_n(dh, all, T(0));
-  std::fill_n(dc, all, T(0));
   for_each_step(at, true, [&](std::int64_t t, std::int64_t before) {
     const T *gates = of_step(at, p.gates, t, 4 * n), *c = of_step(at, p.c, t, n);
-    const T *c_before = of_step(at, p.c, before, n, p.c0), *more_h = of_step(at, p.dh, t, n),
-            *more_c = of_step(at, p.dc, t, n);
+    const T* c_before = of_step(at, p.c, before, n, c0);
     T* dgates = of_step(at, p.dgates, t, 4 * n);
+    add_if_any(of_step(at, p.dh, t, n), all, dh);
+    add_if_any(of_step(at, p.dc, t, n), all, dc);
     for_each_row(at, [=](std::int64_t row) {
       const std::int64_t i = row * n;
-      add_if_any(more_h == nullptr ? nullptr : more_h + i, n, dh + i);
-      add_if_any(more_c == nullptr ? nullptr : more_c + i, n, dc + i);
-      if (c_before == nullptr)
-        lstm_row_gradient<false, T>(n, gates + 4 * i, nullptr, c + i, dh + i, dc + i, dgates + 4 * i);
-      else
-        lstm_row_gradient<true>(n, gates + 4 * i, c_before + i, c + i, dh + i, dc + i, dgates + 4 * i);
+      lstm_row_gradient(n, gates + 4 * i, c_before + i, c + i, dh + i, dc + i, dgates + 4 * i);
     });
     if (before >= 0 || p.dh0 != nullptr) product_back(at, 4 * n, dgates, p.weight, T(0), dh);
   });
@@ -207,13 +190,13 @@ void lstm_gradient(const Steps& at, const LstmGradient<T>& p) {
 template <class T>
 void gru(const Steps& at, const GruForward<T>& p) {
   const std::int64_t n = at.hidden;
-  const Buffer<T> of_products(at.batch * 3 * n), of_bias(3 * n), of_zeros(at.batch * n);
-  T *products = of_products.get(), *bias = of_bias.get(), *zeros = of_zeros.get();
-  copy_or_zero(p.bias, 3 * n, bias);
-  std::fill_n(zeros, at.batch * n, T(0));
+  const Buffer<T> of_products(at.batch * 3 * n);
+  const Zeros<T> zeros(std::max<std::int64_t>(at.batch, 3) * n);
+  const T* bias = p.bias == nullptr ? zeros.get() : p.bias;
+  T* products = of_products.get();
   for_each_step(at, false, [&](std::int64_t t, std::int64_t step_before) {
     const T *x = of_step(at, p.from_inputs, t, 3 * n), *known = of_step<const T>(at, p.h, step_before, n, p.h0);
-    const T* before = known == nullptr ? zeros : known;
+    const T* before = known == nullptr ? zeros.get() : known;
     T *gates = of_step(at, p.gates, t, 3 * n), *q = of_step(at, p.q, t, n), *h = of_step(at, p.h, t, n);
     product(at, 3 * n, known, p.weight, products);
     for_each_row(at, [=](std::int64_t row) {
@@ -226,17 +209,16 @@ void gru(const Steps& at, const GruForward<T>& p) {
 template <class T>
 void gru_gradient(const Steps& at, const GruGradient<T>& p) {
   const std::int64_t n = at.hidden, all = at.batch * n;
-  const Buffer<T> to_h(all), of_zeros(all);
-  T *dh = to_h.get(), *zeros = of_zeros.get();
-  std::fill_n(dh, all, T(0));
-  std::fill_n(zeros, all, T(0));
+  const Zeros<T> zeros(all), to_h(all);
+  const T* h0 = p.h0 == nullptr ? zeros.get() : p.h0;
+  T* dh = to_h.get();
   for_each_step(at, true, [&](std::int64_t t, std::int64_t step_before) {
-    const T *gates = of_step(at, p.gates, t, 3 * n), *q = of_step(at, p.q, t, n), *more = of_step(at, p.dh, t, n);
-    const T *known = of_step(at, p.h, step_before, n, p.h0), *before = known == nullptr ? zeros : known;
+    const T *gates = of_step(at, p.gates, t, 3 * n), *q = of_step(at, p.q, t, n);
+    const T* before = of_step(at, p.h, step_before, n, h0);
     T *dinputs = of_step(at, p.dinputs, t, 3 * n), *dproducts = of_step(at, p.dproducts, t, 3 * n);
+    add_if_any(of_step(at, p.dh, t, n), all, dh);
     for_each_row(at, [=](std::int64_t row) {
       const std::int64_t i = row * n;
-      add_if_any(more == nullptr ? nullptr : more + i, n, dh + i);
       gru_row_gradient(n, gates + 3 * i, q + i, before + i, dh + i, dinputs + 3 * i, dproducts + 3 * i);
     });
     if (step_before >= 0 || p.dh0 != nullptr) product_back(at, 3 * n, dproducts, p.weight, T(1), dh);

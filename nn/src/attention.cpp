@@ -77,17 +77,6 @@ Tensor joined_mask(const AttentionMask& mask, std::int64_t n, std::int64_t keys)
   return logical_not(padding.defined() ? logical_or(mask.mask, padding) : mask.mask);
 }
 
-/// What each query [N, heads, rows, width] takes of each key.
-Tensor weights_of(const Tensor& q, const Tensor& k, const AttentionMask& mask) {
-  const std::int64_t rows = q.size(2), keys = k.size(2);
-  Tensor scores = matmul(q, transpose(k));
-  if (mask.causal) scores = where(tril(ones({rows, keys}, boolean)), scores, kNowhere);
-  const Tensor allowed = joined_mask(mask, q.size(0), keys);
-  if (!allowed.defined()) return softmax(scores, -1);
-  return gradus::detail::attention_weights(allowed.dtype() == boolean ? where(allowed, scores, kNowhere)
-                                                                      : add(scores, allowed));
-}
-
 }  // namespace
 
 Attended MultiheadAttention::forward(Arg query,
@@ -128,12 +117,13 @@ Attended MultiheadAttention::forward(Arg query,
     k = linear(key, weights[1], biases[1]);
     v = linear(value, weights[2], biases[2]);
   }
+  const AttentionOptions how{.mask = joined_mask(mask, n, keys), .causal = mask.causal};
   Tensor seen, weights;
-  if (!mask.weights && !(training && options_.dropout > 0)) {
-    seen = attention(heads(q), heads(k), heads(v), {.mask = joined_mask(mask, n, keys), .causal = mask.causal});
-  } else {
-    weights = weights_of(heads(mul(q, 1 / std::sqrt(static_cast<double>(width)))), heads(k), mask);
+  if (mask.weights || (training && options_.dropout > 0)) {
+    weights = gradus::detail::attention_weights(heads(q), heads(k), how);
     seen = matmul(dropout(weights, options_.dropout, training), heads(v));
+  } else {
+    seen = attention(heads(q), heads(k), heads(v), how);
   }
   const Tensor joined =
       reshape(permute(seen, options_.batch_first ? Shape{0, 2, 1, 3} : Shape{2, 0, 1, 3}), query->shape());

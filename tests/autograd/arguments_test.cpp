@@ -1,6 +1,8 @@
 // Functions that are differentiated get arguments of their own: derivatives are partial, whatever is on the
 // tape, and flow on to what the arguments were made from.
 
+#include "close.h"
+
 #include "gradus/autograd/checkpoint.h"
 #include "gradus/autograd/functional.h"
 #include "gradus/autograd/gradcheck.h"
@@ -20,13 +22,7 @@
 namespace gradus {
 namespace {
 
-Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
-Tensor number(double v) { return scalar(v, float64); }
-
-void expect_close(const Tensor& got, const Tensor& expected) {
-  EXPECT_EQ(got.shape(), expected.shape());
-  EXPECT_TRUE(all_close(got, expected, 1e-12, 1e-12)) << got << " instead of " << expected;
-}
+using tests::expect_close, tests::number, tests::vector;
 
 const auto product = [](const Tensor& a, const Tensor& b) { return sum(a * b); };
 

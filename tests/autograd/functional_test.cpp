@@ -1,5 +1,6 @@
 #include "gradus/autograd/functional.h"
 
+#include "close.h"
 #include "errors.h"
 
 #include "gradus/ops/arithmetic.h"
@@ -17,16 +18,11 @@
 namespace gradus {
 namespace {
 
+using tests::expect_close, tests::vector;
+
 using gradus::tests::message_of;
 
 const auto cube_sum = [](const Tensor& x) { return sum(pow(x, 3)); };
-
-Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
-
-void expect_close(const Tensor& got, const Tensor& expected) {
-  EXPECT_EQ(got.shape(), expected.shape());
-  EXPECT_TRUE(all_close(got, expected, 1e-12, 1e-12)) << got << " instead of " << expected;
-}
 
 TEST(Functional, GivesTheDerivativesOfACube) {
   const Tensor x = vector({1.0, -2.0, 0.5}), v = vector({1.0, 0.5, 2.0});

@@ -1,3 +1,5 @@
+#include "close.h"
+
 #include "gradus/autograd/gradcheck.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
@@ -12,12 +14,7 @@
 namespace gradus {
 namespace {
 
-Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
-
-void expect_close(const Tensor& got, const Tensor& expected) {
-  EXPECT_EQ(got.shape(), expected.shape());
-  EXPECT_TRUE(all_close(got, expected, 1e-13, 1e-13)) << got << " instead of " << expected;
-}
+using tests::expect_close, tests::vector;
 
 TEST(GradientOps, GiveTheirInputAndChangeWhatFlowsBack) {
   const Tensor x = leaf(vector({1.0, -2.0, 0.5})), g = vector({3.0, -4.0, 12.0});

@@ -1,5 +1,7 @@
 // Ops that take a part of a tensor: what flows back from many of them adds up in one place.
 
+#include "close.h"
+
 #include "gradus/autograd/backward.h"
 #include "gradus/autograd/gradcheck.h"
 #include "gradus/ops/arithmetic.h"
@@ -18,11 +20,7 @@
 namespace gradus {
 namespace {
 
-Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
-
-void expect_close(const Tensor& got, const Tensor& expected) {
-  EXPECT_TRUE(all_close(got, expected, 1e-13, 1e-13)) << got << " instead of " << expected;
-}
+using tests::expect_close, tests::vector;
 
 /// Where the rules of an op put what reached its input, with repeats left out.
 struct Sums final : detail::OpWatch {

@@ -1,5 +1,6 @@
 // Ops of users in a backward pass.
 
+#include "close.h"
 #include "errors.h"
 
 #include "gradus/autograd/backward.h"
@@ -16,16 +17,9 @@
 namespace gradus {
 namespace {
 
+using tests::expect_close, tests::number, tests::vector;
+
 using gradus::tests::message_of;
-
-Tensor vector(std::initializer_list<detail::Nested> values) { return tensor(values, float64); }
-Tensor number(double x) { return scalar(x, float64); }
-
-void expect_close(const Tensor& got, const Tensor& expected) {
-  ASSERT_TRUE(got.defined());
-  EXPECT_EQ(got.shape(), expected.shape());
-  EXPECT_TRUE(all_close(got, expected, 1e-13, 1e-13)) << got << " instead of " << expected;
-}
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 

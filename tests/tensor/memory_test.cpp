@@ -206,28 +206,26 @@ class Queue {
   std::deque<Tensor> items_;
 };
 
-TEST(Allocator, CacheStaysBoundedWhenAnotherThreadFrees) {
-  const MemoryStats before = memory_stats();
+/// Makes tensors of `shape` for another thread, which reads them and lets them go.
+void hand_over(int count, const Shape& shape) {
   Queue queue;
-  constexpr int count = 60'000;  // some 250 MB in all
   std::thread consumer([&] {
     for (int i = 0; i < count; ++i) EXPECT_EQ(queue.pop().data<float>()[0], static_cast<float>(i));
   });
-  for (int i = 0; i < count; ++i) queue.push(full({1000}, i));
+  for (int i = 0; i < count; ++i) queue.push(full(shape, i));
   consumer.join();
+}
+
+TEST(Allocator, CacheStaysBoundedWhenAnotherThreadFrees) {
+  const MemoryStats before = memory_stats();
+  hand_over(60'000, {1000});  // some 250 MB in all
   EXPECT_EQ(memory_stats().live, before.live);
   EXPECT_LT(memory_stats().cached, before.cached + 16 * kMiB);
 }
 
 TEST(SmallBlocks, ComeBackFromAnotherThread) {
   const MemoryStats before = memory_stats();
-  Queue queue;
-  constexpr int count = 60'000;  // some 4 MB in all
-  std::thread consumer([&] {
-    for (int i = 0; i < count; ++i) EXPECT_EQ(queue.pop().data<float>()[0], static_cast<float>(i));
-  });
-  for (int i = 0; i < count; ++i) queue.push(full({}, i));
-  consumer.join();
+  hand_over(60'000, {});  // some 4 MB in all
   EXPECT_EQ(memory_stats().live, before.live);
   EXPECT_LE(memory_stats().cached, before.cached + kMiB);
 }

@@ -1,4 +1,4 @@
-// Attention, one op that keeps no matrix of scores; of other ops where a mask is added, which may take a gradient.
+// Attention, one op that keeps no matrix of scores.
 
 #include "gradus/kernels/attention.h"
 
@@ -19,9 +19,17 @@
 namespace gradus {
 namespace detail {
 
-Tensor attention_weights(const Tensor& scores) {
+static double scale_of(const Tensor& q, const AttentionOptions& options) {
+  return options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
+}
+
+Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options) {
   constexpr double nowhere = -std::numeric_limits<double>::infinity();
-  if (scores.numel() == 0) return scores;
+  const Tensor& mask = options.mask;
+  Tensor scores = matmul(mul(q, scale_of(q, options)), transpose(k));
+  if (options.causal) scores = where(tril(ones({q.size(-2), k.size(-2)}, boolean)), scores, nowhere);
+  if (!mask.defined() || scores.numel() == 0) return softmax(scores, -1);
+  scores = mask.dtype() == boolean ? where(mask, scores, nowhere) : add(scores, mask);
   const Tensor empty = equal_to(amax(detach(scores), {-1}, true), nowhere);
   if (!any(empty).item<bool>()) return softmax(scores, -1);
   return where(empty, 0.0, softmax(where(empty, 0.0, scores), -1));
@@ -34,15 +42,6 @@ void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallS
 }
 
 namespace {
-
-/// The weights of values, [*, L, S].
-Tensor weights_of(const Tensor& q, const Tensor& k, const Tensor& mask, bool causal, double scale) {
-  constexpr double nowhere = -std::numeric_limits<double>::infinity();
-  Tensor scores = matmul(mul(q, scale), transpose(k));
-  if (causal) scores = where(tril(ones({q.size(-2), k.size(-2)}, boolean)), scores, nowhere);
-  if (!mask.defined()) return softmax(scores, -1);
-  return attention_weights(mask.dtype() == boolean ? where(mask, scores, nowhere) : add(scores, mask));
-}
 
 std::int64_t stride(const Tensor& x, int axis) { return x.strides()[axis < 0 ? x.rank() + axis : axis]; }
 
@@ -76,8 +75,8 @@ class Operand {
   std::vector<std::int64_t> begin_;
 };
 
-/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask of bool
-/// [*, L, S], or none. Results: y and the logarithms of the sums of exponentials.
+/// q [*, L, D], k [*, S, D], v [*, S, E] with equal leading dimensions, and a mask [*, L, S],
+/// or none. Results: y and the logarithms of the sums of exponentials.
 struct Attention : Op {
   static constexpr OpInfo info{
       .name = "attention",
@@ -144,8 +143,8 @@ struct Attention : Op {
     const Operand of_q(q), of_k(k), of_v(v);
     const auto begin = masked ? beginnings(mask) : std::vector<std::int64_t>();
     Cotangents d(4);
-    for (int i = 0; i < 3; ++i)
-      if (p.needs(i)) d[i] = empty(i == 0 ? q.shape() : i == 1 ? k.shape() : v.shape(), q.dtype());
+    for (int i = 0; i < 4; ++i)
+      if (p.needs(i)) d[i] = empty(p.shape(i), q.dtype());
     dispatch_floating(q.dtype(), [&]<class T>() {
       const auto into = [](Tensor& x) { return x.defined() ? x.mutable_data<T>() : nullptr; };
       attention_gradient<T>(sizes(q, k, v),
@@ -158,19 +157,21 @@ struct Attention : Op {
                              g.data<T>(),
                              into(d[0]),
                              into(d[1]),
-                             into(d[2])});
+                             into(d[2]),
+                             into(d[3])});
     });
     return d;
   }
 
   Cotangents composed(const Pullback& p, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) const {
-    const Tensor weights = weights_of(q, k, mask, causal, scale), by_weights = matmul(p.g, transpose(v));
+    const Tensor weights = attention_weights(q, k, {.mask = mask, .causal = causal, .scale = scale});
+    const Tensor by_weights = matmul(p.g, transpose(v));
     const Tensor rest = sub(by_weights, sum(mul(by_weights, weights), {-1}, true));
-    const Tensor by_scores = mul(mul(weights, rest), scale);
+    const Tensor by_mask = mul(weights, rest), by_scores = mul(by_mask, scale);
     return {p.needs(0) ? matmul(by_scores, k) : Tensor(),
             p.needs(1) ? matmul(transpose(by_scores), q) : Tensor(),
             p.needs(2) ? matmul(transpose(weights), p.g) : Tensor(),
-            {}};
+            p.needs(3) ? by_mask : Tensor()};
   }
 };
 
@@ -221,13 +222,10 @@ Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions
           q.site);
   }
   const SitePin pin(q.site);
-  const double scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q->size(-1))));
-  // A mask that is added may want its gradient, which is a matrix of scores.
-  if (mask.defined() && mask.dtype() != boolean) return matmul(weights_of(q, k, mask, options.causal, scale), v);
   Attention op;
   op.causal = options.causal;
   op.masked = mask.defined();
-  op.scale = scale;
+  op.scale = scale_of(q, options);
   return apply(op,
                Arg(led_by(batch, q), q.site),
                led_by(batch, k),

@@ -6,11 +6,12 @@
 #include "gradus/kernels/recurrence.h"
 #include "gradus/ops/activation.h"
 #include "gradus/ops/arithmetic.h"
-#include "gradus/ops/compare.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/linalg.h"
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
+
+#include <cmath>
 
 namespace gradus {
 namespace detail {
@@ -41,9 +42,13 @@ Tensor step_of(const Tensor& x, std::int64_t t) { return x.defined() ? select(x,
 Tensor slope_of_sigmoid(const Tensor& y) { return mul(y, 1 - y); }
 Tensor slope_of_tanh(const Tensor& y) { return 1 - square(y); }
 
-bool has_infinite(const Tensor& x) {
-  const NoGrad guard;
-  return any(isinf(x)).item<bool>();
+bool has_infinite(const Tensor& given) {
+  const Tensor x = dense(given);
+  return dispatch_floating(x.dtype(), [&]<class T>() {
+    int found = 0;
+    for (const T *at = x.data<T>(), *end = at + x.numel(); at != end; ++at) found |= std::isinf(*at) ? 1 : 0;
+    return found != 0;
+  });
 }
 /// Numbers whose squares are finite in place of infinite ones, so that what flows back through a gate that they
 /// saturate is 0.

@@ -5,6 +5,14 @@
 namespace gradus {
 namespace {
 
+TEST(Recurrence, OfNothing) {
+  for (const std::int64_t rows : {0, 2})
+    for (const std::int64_t hidden : {0, 3}) {
+      EXPECT_EQ(lstm(zeros({5, rows, 4 * hidden}), zeros({4 * hidden, hidden})).c.shape(), (Shape{5, rows, hidden}));
+      EXPECT_EQ(gru(zeros({5, rows, 3 * hidden}), zeros({3 * hidden, hidden})).shape(), (Shape{5, rows, hidden}));
+    }
+}
+
 TEST(Recurrence, Errors) {
   const Tensor x = zeros({2, 3, 8}), w = zeros({8, 2});
   expect_error<ShapeError>(

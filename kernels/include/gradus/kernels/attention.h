@@ -48,12 +48,12 @@ void attention(const AttentionSizes& at,
                T* l);
 
 /// dv_j = sum_i p_ij g_i and, with ds_ij = p_ij (g_i v_j - g_i y_i), dq_i = scale sum_j ds_ij k_j and
-/// dk_j = scale sum_i ds_ij q_i. All but q, k and v are dense.
+/// dk_j = scale sum_i ds_ij q_i; dmask [batch, rows, keys] is ds. All but q, k and v are dense.
 template <class T>
 struct AttentionGradient {
   Matrices<const T> q, k, v;
   const T *y, *l, *g;
-  T *dq, *dk, *dv;  // null where not wanted
+  T *dq, *dk, *dv, *dmask;  // null where not wanted
 };
 template <class T>
 void attention_gradient(const AttentionSizes& at, const Masks<T>& masks, const AttentionGradient<T>& p);

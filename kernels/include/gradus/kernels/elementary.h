@@ -77,6 +77,7 @@ using Scalar = typename Of<V>::Scalar;
 template <class V>
 using Bits = typename Of<V>::Bits;
 
+// (The headers made in this manner use it too.)
 #define GRADUS_ELEMENTARY \
   template <class V>      \
   [[gnu::always_inline]] inline
@@ -364,8 +365,6 @@ GRADUS_ELEMENTARY V atanh(V x) {
   const V size = magnitude(x);
   return with_sign_of<V>(S(0.5) * log1p<V>(2 * size / (1 - size)), x);
 }
-
-#undef GRADUS_ELEMENTARY
 
 }  // namespace gradus::kernels::elementary
 GRADUS_EXPORT_END

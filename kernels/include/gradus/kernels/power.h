@@ -12,10 +12,6 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels::elementary {
 
-#define GRADUS_ELEMENTARY \
-  template <class V>      \
-  [[gnu::always_inline]] inline
-
 /// 2^r - 1 for |r| up to 1/2 and little more, as r times a polynomial interpolated at Chebyshev's nodes: for double to
 /// 7e-18; for float, and for double where `rough`, to 4e-9.
 template <bool rough, class V>
@@ -171,8 +167,6 @@ template <class T, class Run, class Any>
     });
   return any();
 }
-
-#undef GRADUS_ELEMENTARY
 
 }  // namespace gradus::kernels::elementary
 GRADUS_EXPORT_END

@@ -17,10 +17,6 @@ namespace elementary {
 template <class T>
 inline constexpr T kNear = std::is_same_v<T, float> ? T(65536) : T(25000);
 
-#define GRADUS_ELEMENTARY \
-  template <class V>      \
-  [[gnu::always_inline]] inline
-
 /// x >= 0 as k pi/2 + r + rest with |r| up to pi/4 and little more. pi/2 in parts with so few bits that their products
 /// with k are exact (Cody & Waite 1980); the last is not, nor need it be.
 template <class V>
@@ -181,8 +177,6 @@ GRADUS_ELEMENTARY V acos(V x) {
   const V twice = 2 * arc, rest = S(3.14159265358979324) - (twice - kRestOfPi<S>), far = x < 0 ? rest : twice;
   return magnitude(x) > S(0.5) ? far : near;
 }
-
-#undef GRADUS_ELEMENTARY
 
 }  // namespace elementary
 

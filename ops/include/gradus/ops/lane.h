@@ -137,10 +137,6 @@ GRADUS_LANE Numbers<T> by_elements(F f, const N&... operands) {
   fill(Elements<T>(operands)...);
   return Numbers<T>::load(r);
 }
-template <class T, class F>
-GRADUS_LANE Pack<T> each(const Pack<T>& a, F f) {
-  return {by_elements<T>(f, a.v)};
-}
 
 /// f of each register, called in one place, so that it is inlined.
 template <class T, class F, class... N>
@@ -217,7 +213,7 @@ template <class T> GRADUS_LANE Pack<T> exp(const Pack<T>& a) { return detail::by
 template <class T> GRADUS_LANE Pack<T> log(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log(x); }); }
 template <class T> GRADUS_LANE Pack<T> log1p(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::log1p(x); }); }
 template <class T> GRADUS_LANE Pack<T> expm1(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::expm1(x); }); }
-template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::each(a, [](T x) { return std::sqrt(x); }); }
+template <class T> GRADUS_LANE Pack<T> sqrt(const Pack<T>& a) { return detail::by_vectors(a, [](auto x) { return elementary::sqrt(x); }); }
 template <class T> GRADUS_LANE Pack<T> sin(const Pack<T>& a) {
   const Pack<T> y = detail::by_vectors(a, [](auto x) { return elementary::sin(x); });
   return detail::all_near(a) ? y : detail::sin_of_far(y, a);

@@ -41,8 +41,8 @@ struct AttentionOptions {
 Tensor attention(Arg q, const Tensor& k, const Tensor& v, const AttentionOptions& = {});
 
 namespace detail {
-/// softmax of scores [*, L, S] over the keys; 0 for a row that is all -inf: a query without keys.
-Tensor attention_weights(const Tensor& scores);
+/// What each query takes of each key: softmax(scale q k^T + mask) [*, L, S]; 0 for a query without keys.
+Tensor attention_weights(const Tensor& q, const Tensor& k, const AttentionOptions& options);
 /// DTypeError unless a mask is bool or of `dtype`.
 void check_attention_mask(const char* op, const Tensor& mask, DType dtype, CallSite site);
 }  // namespace detail
