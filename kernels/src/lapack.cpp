@@ -5,6 +5,8 @@
 #include "gradus/tensor/runtime.h"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 // LAPACK's matrices stand column by column, so it is shown transposes: lower triangles are upper ones there, u and v^T
@@ -36,20 +38,14 @@ bool has_lapack(std::int64_t largest) {
 }
 
 template <class T>
-void lapack_lu(std::int64_t n, T* a, int* pivots) {
+void lapack_lu(std::int64_t n, T* a, std::int64_t* order) {
   const Call call;
   const int size = static_cast<int>(n);
   int info = 0;
-  call.blas.of<T>().getrf(&size, &size, a, &size, pivots, &info);
-  for (int i = 0; i < size; ++i) --pivots[i];
-}
-
-template <class T>
-void lapack_lu_solve(std::int64_t n, std::int64_t k, const T* lu, const int* pivots, T* b) {
-  lapack_triangular_solve(Triangle::lower, false, false, n, k, lu, b);
-  lapack_triangular_solve(Triangle::upper, false, true, n, k, lu, b);
-  for (std::int64_t i = n - 1; i >= 0; --i)
-    if (pivots[i] != i) std::swap_ranges(b + i * k, b + (i + 1) * k, b + pivots[i] * k);
+  std::vector<int> swaps(static_cast<std::size_t>(n));  // with which row, counted from 1, in turn
+  call.blas.of<T>().getrf(&size, &size, a, &size, swaps.data(), &info);
+  std::iota(order, order + n, std::int64_t{0});
+  for (std::int64_t i = 0; i < n; ++i) std::swap(order[i], order[swaps[static_cast<std::size_t>(i)] - 1]);
 }
 
 template <class T>
@@ -115,8 +111,7 @@ bool lapack_eigh(std::int64_t n, T* a, T* values) {
 }
 
 #define GRADUS_LAPACK(T)                                                                                               \
-  template GRADUS_EXPORT void lapack_lu(std::int64_t, T*, int*);                                                       \
-  template GRADUS_EXPORT void lapack_lu_solve(std::int64_t, std::int64_t, const T*, const int*, T*);                   \
+  template GRADUS_EXPORT void lapack_lu(std::int64_t, T*, std::int64_t*);                                              \
   template GRADUS_EXPORT bool lapack_cholesky(std::int64_t, T*);                                                       \
   template GRADUS_EXPORT void lapack_triangular_solve(Triangle, bool, bool, std::int64_t, std::int64_t, const T*, T*); \
   template GRADUS_EXPORT bool lapack_svd(std::int64_t, std::int64_t, T*, T*, T*, T*);                                  \

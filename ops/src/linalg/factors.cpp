@@ -3,8 +3,11 @@
 #include "gradus/kernels/lapack.h"
 
 #include <Eigen/Cholesky>
+#include <Eigen/LU>
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 namespace gradus::detail {
 namespace {
@@ -75,45 +78,57 @@ void solve_triangular(const MatrixIn<T>& a, const Triangular& form, MatrixOut<T>
     run(integral_constant<unsigned, Eigen::Lower>{});
 }
 
-template <class T>
-Lu<T>::Lu(const MatrixIn<T>& a) {
-  if (!by_lapack(a)) eigen_.emplace(a);
-}
+namespace {
 
 template <class T>
-bool Lu<T>::by_lapack(const MatrixIn<T>& a) {
+bool lu_by_lapack(const MatrixIn<T>& a, Lu<T>& out) {
   const std::int64_t n = a.rows();
   if (!is_for_lapack(n, kLuFrom, n) || !a.array().isFinite().all()) return false;
-  factors_ = a;
-  swaps_.resize(static_cast<std::size_t>(n));
-  lapack_lu(n, factors_.data(), swaps_.data());
-  const auto sizes = factors_.diagonal().array().abs();
+  lapack_lu(n, out.factors.data(), out.order);
+  const auto sizes = out.pivots().abs();
   const T rounding = static_cast<T>(n) * std::numeric_limits<T>::epsilon() * sizes.maxCoeff();
-  return factors_.array().isFinite().all() && sizes.minCoeff() > rounding;
+  return out.factors.array().isFinite().all() && sizes.minCoeff() > rounding;
 }
 
+}  // namespace
+
 template <class T>
-typename Lu<T>::Pivots Lu<T>::pivots() const {
-  const EigenMatrix<T>& all = eigen_ ? eigen_->matrixLU() : factors_;
-  return {all.data(), all.rows(), Eigen::InnerStride<>(all.rows() + 1)};
+bool Lu<T>::factor(const MatrixIn<T>& a) {
+  using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
+  Eigen::Map<Columns> columns(factors.data(), a.rows(), a.cols());
+  columns = a;
+  if (lu_by_lapack(a, *this)) return true;
+  columns = a;
+  Eigen::Ref<Columns> place(columns);
+  const Eigen::PartialPivLU<Eigen::Ref<Columns>> lu(place);
+  for (std::int64_t i = 0; i < a.rows(); ++i) order[lu.permutationP().indices()[i]] = i;
+  return !(pivots() == T(0)).any();
 }
 
 template <class T>
 T Lu<T>::sign() const {
-  if (eigen_) return static_cast<T>(eigen_->permutationP().determinant());
+  std::vector<std::int64_t> rest(order, order + factors.rows());
   T sign = 1;
-  for (std::size_t i = 0; i < swaps_.size(); ++i)
-    if (swaps_[i] != static_cast<int>(i)) sign = -sign;
+  for (std::size_t i = 0; i < rest.size(); ++i)
+    for (; rest[i] != static_cast<std::int64_t>(i); sign = -sign)
+      std::swap(rest[i], rest[static_cast<std::size_t>(rest[i])]);
   return sign;
 }
 
 template <class T>
-void Lu<T>::solve(MatrixOut<T> b) const {
-  if (b.cols() == 0) return;
-  if (eigen_)
-    b = eigen_->solve(b);
-  else
-    lapack_lu_solve(b.rows(), b.cols(), factors_.data(), swaps_.data(), b.data());
+void solve_lu(const T* factors, const std::int64_t* order, bool transpose, MatrixOut<T> b) {
+  const MatrixIn<T> lu(factors, b.rows(), b.rows());
+  const Triangular l{.upper = true, .transpose = !transpose, .unit = true}, u{.transpose = !transpose};
+  if (transpose) {
+    solve_triangular(lu, u, b);
+    solve_triangular(lu, l, b);
+  }
+  const EigenMatrix<T> rows = b;
+  for (std::int64_t i = 0; i < b.rows(); ++i) transpose ? b.row(order[i]) = rows.row(i) : b.row(i) = rows.row(order[i]);
+  if (!transpose) {
+    solve_triangular(lu, l, b);
+    solve_triangular(lu, u, b);
+  }
 }
 
 #define GRADUS_FACTORS(T)                                                              \
@@ -121,7 +136,8 @@ void Lu<T>::solve(MatrixOut<T> b) const {
   template bool factor_eigh(const EigenMatrix<T>&, EighFactors<T>&);                   \
   template bool factor_cholesky(const MatrixIn<T>&, MatrixOut<T>);                     \
   template void solve_triangular(const MatrixIn<T>&, const Triangular&, MatrixOut<T>); \
-  template class Lu<T>;
+  template struct Lu<T>;                                                               \
+  template void solve_lu(const T*, const std::int64_t*, bool, MatrixOut<T>);
 GRADUS_FACTORS(float)
 GRADUS_FACTORS(double)
 #undef GRADUS_FACTORS

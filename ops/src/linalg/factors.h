@@ -5,10 +5,6 @@
 
 #include "gradus/ops/decompose.h"
 
-#include <Eigen/LU>
-
-#include <optional>
-
 // Decompositions by Eigen, or by LAPACK where that is found and faster: from a size on that was measured (decision
 // 0021). T is float or double.
 
@@ -29,25 +25,32 @@ bool factor_cholesky(const MatrixIn<T>& a, MatrixOut<T> out);
 template <class T>
 void solve_triangular(const MatrixIn<T>& a, const Triangular& form, MatrixOut<T> b);
 
-/// A square matrix in triangular factors. What may be singular is left to Eigen, whose zeros decide.
+/// P A = L U for a square A, L with ones on its diagonal and (P x)_i = x[order[i]]. L and U stand in one matrix, column
+/// by column: `factors` is its transpose.
 template <class T>
-class Lu {
- public:
-  explicit Lu(const MatrixIn<T>& a);
+struct Lu {
+  MatrixOut<T> factors;
+  std::int64_t* order;
+
+  /// False if A is singular. What may be is left to Eigen, whose zeros decide.
+  bool factor(const MatrixIn<T>& a);
   /// The numbers whose product is the determinant but for `sign`.
-  using Pivots = Eigen::Map<const Eigen::Array<T, Eigen::Dynamic, 1>, Eigen::Unaligned, Eigen::InnerStride<>>;
-  Pivots pivots() const;
+  auto pivots() const { return factors.diagonal().array(); }
   T sign() const;
-  bool is_regular() const { return !(pivots() == T(0)).any(); }
-  /// b becomes a^-1 b.
-  void solve(MatrixOut<T> b) const;
+};
+/// b becomes A^-1 b, or A^-T b.
+template <class T>
+void solve_lu(const T* factors, const std::int64_t* order, bool transpose, MatrixOut<T> b);
 
- private:
-  bool by_lapack(const MatrixIn<T>& a);
-
-  std::optional<Eigen::PartialPivLU<EigenMatrix<T>>> eigen_;  // or LAPACK's:
-  EigenMatrix<T> factors_;
-  std::vector<int> swaps_;
+/// Place for that of each matrix of a batch.
+struct LuTensors {
+  Tensor factors, order;
+  explicit LuTensors(const Tensor& x) : factors(empty(x.shape(), x.dtype())), order(empty(columns_of(x), int64)) {}
+  template <class T>
+  auto views() {
+    return [n = factors.size(-1), all = factors.mutable_data<T>(), orders = order.mutable_data<std::int64_t>()](
+               std::int64_t i) { return Lu<T>{{all + i * n * n, n, n}, orders + i * n}; };
+  }
 };
 
 }  // namespace gradus::detail

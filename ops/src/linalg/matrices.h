@@ -32,6 +32,11 @@ struct Matrices {
     return {tensor.data<T>() + i * rows * columns, rows, columns};
   }
 
+  template <class T>
+  MatrixOut<T> in(T* x, std::int64_t i) const {
+    return {x + i * rows * columns, rows, columns};
+  }
+
   /// Runs f(i) for each matrix; gives the first for which it said false, or -1. Nothing is run if they are empty.
   template <class F>
   std::int64_t each(F f) const {
@@ -77,6 +82,13 @@ inline Shape batch_shape(const Tensor& x) {
   Shape shape = x.shape();
   shape.erase(x.rank() - 1);
   shape.erase(x.rank() - 2);
+  return shape;
+}
+
+/// That of a batch of one column of each matrix.
+inline Shape columns_of(const Tensor& x) {
+  Shape shape = x.shape();
+  shape.erase(x.rank() - 1);
   return shape;
 }
 

@@ -70,10 +70,13 @@ struct Det : Op {
   Tensor forward(const Tensor& x) const {
     const Matrices a(x);
     Tensor y = ones(batch_shape(x), x.dtype());
+    LuTensors place(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
+      const auto at = place.views<T>();
       T* out = y.mutable_data<T>();
       a.each([&](std::int64_t i) {
-        const Lu<T> lu(a.at<T>(i));
+        Lu<T> lu = at(i);
+        lu.factor(a.at<T>(i));
         out[i] = lu.sign() * lu.pivots().prod();
         return true;
       });
@@ -94,10 +97,13 @@ struct Slogdet : Op {
   Tensors forward(const Tensor& x) const {
     const Matrices a(x);
     Tensor log = zeros(batch_shape(x), x.dtype()), sign = ones(batch_shape(x), x.dtype());
+    LuTensors place(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
+      const auto at = place.views<T>();
       T *logs = log.mutable_data<T>(), *signs = sign.mutable_data<T>();
       a.each([&](std::int64_t i) {
-        const Lu<T> lu(a.at<T>(i));
+        Lu<T> lu = at(i);
+        lu.factor(a.at<T>(i));
         const auto pivots = lu.pivots();
         T s = lu.sign();
         for (std::int64_t k = 0; k < a.rows; ++k)
@@ -119,14 +125,16 @@ struct Inverse : Op {
   Tensor forward(const Tensor& x) const {
     const Matrices a(x);
     Tensor y = empty(x.shape(), x.dtype());
+    LuTensors place(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
+      const auto at = place.views<T>();
       T* out = y.mutable_data<T>();
       const auto each = [&](std::int64_t i) {
-        const Lu<T> lu(a.at<T>(i));
-        if (!lu.is_regular()) return false;
+        Lu<T> lu = at(i);
+        if (!lu.factor(a.at<T>(i))) return false;
         MatrixOut<T> result(out + i * a.rows * a.rows, a.rows, a.rows);
         result.setIdentity();
-        lu.solve(result);
+        solve_lu<T>(lu.factors.data(), lu.order, false, result);
         return true;
       };
       check_regular(info.name, a, a.each(each));
@@ -139,25 +147,44 @@ struct Inverse : Op {
   }
 };
 
+/// A^-T g, by the factors of A.
+Tensor solve_transposed(const Tensor& factors, const Tensor& order, const Tensor& g) {
+  const Matrices lu(factors), b(g);
+  const Tensor orders = contiguous(order);
+  Tensor y = clone(b.tensor);
+  dispatch_floating(g.dtype(), [&]<class T>() {
+    T* out = y.mutable_data<T>();
+    const std::int64_t* const all = orders.data<std::int64_t>();
+    lu.each([&](std::int64_t i) {
+      solve_lu<T>(lu.at<T>(i).data(), all + i * lu.rows, true, b.in(out, i));
+      return true;
+    });
+  });
+  return y;
+}
+
 struct Solve : Op {
-  static constexpr OpInfo info{.name = "solve", .arity = 2, .saves = Saves::input0 | Saves::output};
-  Tensor forward(const Tensor& x, const Tensor& right) const {
+  static constexpr OpInfo info{.name = "solve", .arity = 2, .saves = Saves::input0 | Saves::output | Saves::extras};
+  /// Y, and the factors of A.
+  Tensors forward(const Tensor& x, const Tensor& right) const {
     const Matrices a(x), b(right);
     Tensor y = clone(b.tensor);
+    LuTensors place(x);
     dispatch_floating(x.dtype(), [&]<class T>() {
+      const auto at = place.views<T>();
       T* out = y.mutable_data<T>();
       const auto each = [&](std::int64_t i) {
-        const Lu<T> lu(a.at<T>(i));
-        if (!lu.is_regular()) return false;
-        lu.solve(MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns));
+        Lu<T> lu = at(i);
+        if (!lu.factor(a.at<T>(i))) return false;
+        solve_lu<T>(lu.factors.data(), lu.order, false, b.in(out, i));
         return true;
       };
       check_regular(info.name, a, a.each(each));
     });
-    return y;
+    return {y, place.factors, place.order};
   }
   Cotangents vjp(const Pullback& p) const {
-    const Tensor right = solve(transpose(p.in(0)), p.g);
+    const Tensor right = is_recording() ? solve(transpose(p.in(0)), p.g) : solve_transposed(p.out(1), p.out(2), p.g);
     Cotangents result(2);
     if (p.needs(0)) result[0] = -matmul(right, transpose(p.out()));
     if (p.needs(1)) result[1] = right;
@@ -168,7 +195,7 @@ struct Solve : Op {
 struct TriangularSolve : Op {
   static constexpr OpInfo info{.name = "triangular_solve", .arity = 2, .saves = Saves::input0 | Saves::output};
   Triangular form;
-  Tensor forward(const Tensor& x, const Tensor& right) const {
+  Tensors forward(const Tensor& x, const Tensor& right) const {
     const Matrices a(x), b(right);
     Tensor y = clone(b.tensor);
     dispatch_floating(x.dtype(), [&]<class T>() {
@@ -176,12 +203,12 @@ struct TriangularSolve : Op {
       const auto each = [&](std::int64_t i) {
         const auto matrix = a.at<T>(i);
         if (!form.unit && (matrix.diagonal().array() == T(0)).any()) return false;
-        solve_triangular<T>(matrix, form, MatrixOut<T>(out + i * b.rows * b.columns, b.rows, b.columns));
+        solve_triangular<T>(matrix, form, b.in(out, i));
         return true;
       };
       check_regular(info.name, a, a.each(each));
     });
-    return y;
+    return {y};
   }
   Cotangents vjp(const Pullback& p) const {
     Triangular turned = form;
@@ -209,7 +236,7 @@ Tensor solved(const O& op, Arg a, const Tensor& b) {
   const SitePin pin(a.site);
   check_square(O::info.name, a);
   const System s = system_of(O::info.name, a, b);
-  const Tensor y = apply(op, Arg(s.a, a.site), s.b);
+  const Tensor y = apply(op, Arg(s.a, a.site), s.b)[0];
   return s.vector ? squeeze(y, -1) : y;
 }
 

@@ -61,6 +61,17 @@ TEST(Solve, Equations) {
   EXPECT_EQ(solve(zeros({0, 0}), zeros({0, 3})).shape(), (Shape{0, 3}));
 }
 
+// The factors that the rule takes are kept: by Eigen, and by LAPACK from 64 on where it is found.
+TEST(Solve, GradientsByTheFactors) {
+  for (const std::int64_t n : {5, 70})
+    for (const std::int64_t k : {1, 3}) {
+      const Tensor a = leaf(draw({2, n, n}, 1) + 5.0 * identity(n)), b = leaf(draw({2, n, k}, 2)), y = solve(a, b);
+      const Tensor w = matmul(transpose(inverse(detach(a))), ones({2, n, k}, float64));
+      expect_near(gradient(y, b), w, 1e-9);
+      expect_near(gradient(y, a), -matmul(w, transpose(detach(y))), 1e-8);
+    }
+}
+
 TEST(Solve, SingularMatricesAreNamed) {
   const Tensor a = stack({identity(2), identity(2), matrix({1, 2, 2, 4}, 2)});
   const std::string message = "expected a regular matrix, got a singular one";

@@ -13,13 +13,9 @@ namespace gradus::kernels {
 /// Whether the others may be called, for matrices of at most so many rows and columns: was OpenBLAS found?
 bool has_lapack(std::int64_t largest);
 
-/// a = L U P in its place: L lower, U upper with ones on its diagonal. P swaps columns i and pivots[i], which count
-/// from 0, for i from the last to the first.
+/// a = L U P in its place: L lower, U upper with ones on its diagonal, (P x)_i = x[order[i]].
 template <class T>
-void lapack_lu(std::int64_t n, T* a, int* pivots);
-/// b [n, k] becomes the x with L U P x = b. No number on L's diagonal is 0 or subnormal.
-template <class T>
-void lapack_lu_solve(std::int64_t n, std::int64_t k, const T* lu, const int* pivots, T* b);
+void lapack_lu(std::int64_t n, T* a, std::int64_t* order);
 
 /// The lower triangle of a becomes the L with L L^T = a, the upper one stays; false if a is not positive definite.
 template <class T>
