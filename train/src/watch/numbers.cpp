@@ -14,18 +14,17 @@
 namespace gradus::train {
 namespace {
 
-/// The sum of f(x_i) in double: squares of small floats do not vanish.
-template <class F>
-double sum_of(const Tensor& x, F f) {
+/// Squares of small floats do not vanish.
+double square(double v) { return v * v; }
+
+double sum_of_squares(const Tensor& x) {
   const Tensor dense = contiguous(x);
   return dispatch_floating(x.dtype(), [&]<class T>() {
     const T* const p = dense.data<T>();
     return kernels::parallel_block_sum<double>(dense.numel(),
-                                               [=](std::int64_t i) { return f(static_cast<double>(p[i])); });
+                                               [=](std::int64_t i) { return square(static_cast<double>(p[i])); });
   });
 }
-
-double square(double v) { return v * v; }
 
 constexpr std::int64_t kPart = 1 << 14;
 
@@ -73,7 +72,7 @@ bool all_finite(const Tensor& x) {
   });
 }
 
-double norm_of(const Tensor& x) { return x.defined() ? std::sqrt(sum_of(x, square)) : 0; }
+double norm_of(const Tensor& x) { return x.defined() ? std::sqrt(sum_of_squares(x)) : 0; }
 
 double distance(const Tensor& a, const Tensor& b) {
   const Tensor x = contiguous(a), y = contiguous(b);
@@ -127,7 +126,7 @@ Histogram histogram(const Tensor& x) {
   });
 }
 
-double mean_square(const Tensor& x) { return x.numel() == 0 ? 0 : sum_of(x, square) / static_cast<double>(x.numel()); }
+double mean_square(const Tensor& x) { return x.numel() == 0 ? 0 : sum_of_squares(x) / static_cast<double>(x.numel()); }
 
 double quantile(std::vector<double> values, double q) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
