@@ -145,7 +145,7 @@ TEST(Attention, OfManyQueriesIsThatOfTheProducts) {
   const Tensor allowed = drawn({2, 1, 300, 300}, float64, 4) > -1.0, added = drawn({300, 300}, float64, 5);
   for (const DType dtype : {float64, float32})
     for (const bool causal : {false, true})
-      for (const Tensor& mask : {Tensor(), allowed, leaf(to(added, dtype))}) {
+      for (const Tensor& mask : {Tensor(), allowed, leaf(clone(to(added, dtype)))}) {
         const Shape shape{2, 300, 3, 8};
         const Tensor q = leaf(drawn(shape, dtype, 1)), k = leaf(drawn(shape, dtype, 2)),
                      v = leaf(drawn(shape, dtype, 3)), g = drawn({2, 3, 300, 8}, dtype, 6);
