@@ -33,6 +33,14 @@ struct RowNorm : Op {
 
   Tensors forward(const Tensor& input, const Tensor& weight, const Tensor& bias) const {
     check_rank(info.name, input, 2);
+    if (input.size(0) % groups != 0 || input.size(1) % channels != 0)
+      fail<ShapeError>(info.name,
+                       fmt::format("expected a multiple of {} rows of a multiple of {} elements, got {}",
+                                   groups,
+                                   channels,
+                                   to_string(input.shape())));
+    for (const Tensor* const part : {&weight, &bias})
+      if (part->defined()) check_shape(info.name, *part, {groups * channels});
     const Tensor x = dense(input), w = dense(weight), b = dense(bias);
     Tensor y = empty_like(x), mean = empty({x.size(0)}, x.dtype()), inverse = empty_like(mean);
     dispatch_floating(x.dtype(), [&]<class T>() {
