@@ -91,8 +91,8 @@ struct Attention : Op {
     v("scale", scale);
   }
   double flops(const OpShapes& s) const {
-    const double scores = static_cast<double>(s.in[0].numel() / std::max<std::int64_t>(1, s.in[0].back())) *
-                          static_cast<double>(s.in[1][s.in[1].rank() - 2]);
+    const std::int64_t rows = s.in[0].numel() / std::max<std::int64_t>(1, s.in[0].back());
+    const double scores = static_cast<double>(rows) * static_cast<double>(s.in[1][s.in[1].rank() - 2]);
     return (causal ? 0.5 : 1) * scores * (2.0 * static_cast<double>(s.in[0].back() + s.in[2].back()) + 4);
   }
 
