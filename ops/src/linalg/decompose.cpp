@@ -27,8 +27,7 @@ struct Cholesky : Op {
     dispatch_floating(x.dtype(), [&]<class T>() {
       T* out = y.mutable_data<T>();
       const std::int64_t n = a.rows;
-      const std::int64_t bad =
-          a.each([&](std::int64_t i) { return factor_cholesky<T>(a.at<T>(i), MatrixOut<T>(out + i * n * n, n, n)); });
+      const std::int64_t bad = a.each([&](std::int64_t i) { return factor_cholesky<T>(a.at<T>(i), a.in(out, i)); });
       if (bad < 0) return;
       std::int64_t order = 1;
       const auto definite = [&] {

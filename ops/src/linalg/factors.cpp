@@ -84,6 +84,7 @@ template <class T>
 bool lu_by_lapack(const MatrixIn<T>& a, Lu<T>& out) {
   const std::int64_t n = a.rows();
   if (!is_for_lapack(n, kLuFrom, n) || !a.array().isFinite().all()) return false;
+  out.factors = a.transpose();
   lapack_lu(n, out.factors.data(), out.order);
   const auto sizes = out.pivots().abs();
   const T rounding = static_cast<T>(n) * std::numeric_limits<T>::epsilon() * sizes.maxCoeff();
@@ -94,10 +95,9 @@ bool lu_by_lapack(const MatrixIn<T>& a, Lu<T>& out) {
 
 template <class T>
 bool Lu<T>::factor(const MatrixIn<T>& a) {
+  if (lu_by_lapack(a, *this)) return true;
   using Columns = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic>;
   Eigen::Map<Columns> columns(factors.data(), a.rows(), a.cols());
-  columns = a;
-  if (lu_by_lapack(a, *this)) return true;
   columns = a;
   Eigen::Ref<Columns> place(columns);
   const Eigen::PartialPivLU<Eigen::Ref<Columns>> lu(place);
@@ -122,10 +122,11 @@ void solve_lu(const T* factors, const std::int64_t* order, bool transpose, Matri
   if (transpose) {
     solve_triangular(lu, u, b);
     solve_triangular(lu, l, b);
-  }
-  const EigenMatrix<T> rows = b;
-  for (std::int64_t i = 0; i < b.rows(); ++i) transpose ? b.row(order[i]) = rows.row(i) : b.row(i) = rows.row(order[i]);
-  if (!transpose) {
+    const EigenMatrix<T> x = b;
+    for (std::int64_t i = 0; i < b.rows(); ++i) b.row(order[i]) = x.row(i);
+  } else {
+    const EigenMatrix<T> x = b;
+    for (std::int64_t i = 0; i < b.rows(); ++i) b.row(i) = x.row(order[i]);
     solve_triangular(lu, l, b);
     solve_triangular(lu, u, b);
   }

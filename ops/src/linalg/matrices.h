@@ -77,18 +77,16 @@ inline void check_square(const char* op, Arg x) {
     fail<ShapeError>(op, "expected [*, n, n], got " + to_string(x->shape()), x.site);
 }
 
-/// The shape of a batch of numbers for a batch of matrices.
-inline Shape batch_shape(const Tensor& x) {
-  Shape shape = x.shape();
-  shape.erase(x.rank() - 1);
-  shape.erase(x.rank() - 2);
-  return shape;
-}
-
-/// That of a batch of one column of each matrix.
+/// The shape of a batch of one column of each matrix.
 inline Shape columns_of(const Tensor& x) {
   Shape shape = x.shape();
   shape.erase(x.rank() - 1);
+  return shape;
+}
+/// The shape of a batch of numbers for a batch of matrices.
+inline Shape batch_shape(const Tensor& x) {
+  Shape shape = columns_of(x);
+  shape.erase(x.rank() - 2);
   return shape;
 }
 

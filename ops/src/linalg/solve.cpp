@@ -132,7 +132,7 @@ struct Inverse : Op {
       const auto each = [&](std::int64_t i) {
         Lu<T> lu = at(i);
         if (!lu.factor(a.at<T>(i))) return false;
-        MatrixOut<T> result(out + i * a.rows * a.rows, a.rows, a.rows);
+        MatrixOut<T> result = a.in(out, i);
         result.setIdentity();
         solve_lu<T>(lu.factors.data(), lu.order, false, result);
         return true;
