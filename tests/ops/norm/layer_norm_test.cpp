@@ -2,11 +2,13 @@
 
 #include <gradus/ops/arithmetic.h>
 #include <gradus/ops/norm.h>
+#include <gradus/ops/registry.h>
 #include <gradus/ops/shape.h>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string_view>
 #include <vector>
 
 namespace gradus {
@@ -85,6 +87,25 @@ TEST(LayerNorm, Errors) {
   EXPECT_THROW(group_norm(zeros({4}), 1), ShapeError);
   EXPECT_THROW(local_response_norm(x, 0), ArgumentError);
   EXPECT_THROW(local_response_norm(zeros({4}), 1), ShapeError);
+}
+
+// The op below them is called by itself only in its examples, of rows of 4 here.
+TEST(RowNorm, ChecksWhatItIsGiven) {
+  int seen = 0;
+  for (const OpEntry& entry : all_ops())
+    if (std::string_view(entry.name) == "row_norm")
+      for (const Example& example : entry.examples()) {
+        if (example.label != "affine") continue;
+        ++seen;
+        const auto call = [&](const Shape& x, const Shape& weight, const Shape& bias) {
+          example.call(std::vector<Tensor>{ones(x), ones(weight), ones(bias)});
+        };
+        EXPECT_NO_THROW(call({3, 4}, {4}, {4}));
+        EXPECT_THROW(call({3, 5}, {4}, {4}), ShapeError);
+        EXPECT_THROW(call({3, 4}, {3}, {4}), ShapeError);
+        EXPECT_THROW(call({3, 4}, {4}, {5}), ShapeError);
+      }
+  EXPECT_EQ(seen, 1);
 }
 
 }  // namespace
