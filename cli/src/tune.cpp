@@ -30,6 +30,7 @@
 namespace gradus::cli {
 namespace {
 
+constexpr double kPruned = 0.5;   // of the trials: those that do worse than half of the ones before
 constexpr double kHeldOut = 0.2;  // of the training rows, where the user does not say
 // What decides which rows there are, for 'gradus train' too.
 constexpr const char* kDataOptions[] = {
@@ -67,7 +68,9 @@ po::options_description known_options() {
                       "what to search for, see below; once for each");
   add_option(known, "method", "NAME", "random, sobol, grid, halving or hyperband (random)");
   add_option(known, "trials", "N", "to begin with; of random, sobol, halving (20)");
-  add_option(known, "fine", "N", "trials more, in a quarter of each range around the best (0)");
+  add_option(
+      known, "fine", "N", "trials more, spread over the search, in a quarter of each range around the best so far (0)");
+  add_option(known, "round", "N", "trials between two looks at the results, as many as processes or more (6)");
   add_option(known, "points", "N", "values of each range; of grid (5)");
   add_option(
       known, "epochs", "N", "passes over the training rows; of halving and hyperband at most (depends on the data)");
@@ -77,7 +80,8 @@ po::options_description known_options() {
              "a trial is a mean over K folds of the training rows, stratified by class (one part is held out)");
   add_option(known, "rows", "N", "only so many of the training rows (all)");
   add_option(known, "processes", "N", "trials at a time, each in a process of one thread (1, in this one)");
-  known.add_options()("keep-on", "also with trials in which the training goes wrong, or learns next to nothing");
+  known.add_options()("keep-on",
+                      "also with trials that go wrong, learn next to nothing, or do worse than half of those before");
   add_option(known, "journal", "FILE", "where each trial is put down; a search that was stopped goes on from it");
   add_option(known, "csv", "FILE", "all trials as a table");
   add_data_options(known);
@@ -116,18 +120,33 @@ data::Splits rows_to_use(const Options& options, const Source& source, bool fold
 
 int epochs_of(double budget) { return std::max(1, static_cast<int>(std::lround(budget))); }
 
-/// Stops a trial that goes wrong, and all of them at a signal.
+/// What a trial comes to: accuracy where there are classes, else the loss.
+double value_of(const train::Score& score, bool classes) { return classes ? score.accuracy : score.loss; }
+
+/// Stops a trial that goes wrong or does worse than most, and all of them at a signal.
 class Watch : public train::TrialSitter {
  public:
   using TrialSitter::after_step;
-  using TrialSitter::TrialSitter;
+  /// `folds`: the trial has several trainings, of which none reports.
+  Watch(train::Trial& trial, nn::Sequential& net, bool classes, bool folds)
+      : TrialSitter(trial, net), trial_(trial), classes_(classes), folds_(folds) {}
   void after_step(const train::Step& step) override {
     StopOnSignal::stop();
     TrialSitter::after_step(step);
   }
+  bool after_epoch(const train::EpochRecord& record) override {
+    const bool goes_on = TrialSitter::after_epoch(record);
+    if (!folds_ && record.epoch < epochs_of(trial_.budget()))
+      trial_.report(record.epoch, value_of(record.validation, classes_));
+    return goes_on;
+  }
+
+ private:
+  train::Trial& trial_;
+  bool classes_, folds_;
 };
 
-/// What a trial comes to: accuracy where there are classes, else the loss, on rows that were held out.
+/// What a trial comes to on rows that were held out.
 class Judge {
  public:
   Judge(const Recipe& recipe, const data::Splits& splits, const Source& source, int folds, bool keeps_on)
@@ -159,7 +178,7 @@ class Judge {
     const auto optimizer = make_optimizer(recipe_.optimizer(values), parameters(net));
     StopOnSignal signals;
     std::optional<Watch> watch;
-    if (!keeps_on_) watch.emplace(trial, net);
+    if (!keeps_on_) watch.emplace(trial, net, classes_, folds_ > 0);
     train::FitOptions fit{.epochs = epochs_of(trial.budget()),
                           .batch = recipe_.batch(values),
                           .optimizer = *optimizer,
@@ -170,8 +189,7 @@ class Judge {
                           .loss_unit = scale.std * scale.std,
                           .progress = train::Progress::none};
     try {
-      const train::Score score = train::fit(net, splits, fit).validation;
-      return classes_ ? score.accuracy : score.loss;
+      return value_of(train::fit(net, splits, fit).validation, classes_);
     } catch (const ArgumentError& error) {  // all else was checked: the loss explodes
       trial.stop(error.message(), "loss-explodes");
     }
@@ -222,6 +240,8 @@ train::Method method_of(const Options& options) {
                             {"hyperband", train::Hyperband{}}};
   const train::Method method = find_word("--method: ", "a method", name, kMethods).method;
   if (options.has("points") && name != "grid") throw UsageError("--points: expected with --method grid only");
+  if (options.has("round") && name != "random" && name != "sobol")
+    throw UsageError("--round: expected with --method random or sobol only");
   if (options.has("trials") && (name == "grid" || name == "hyperband"))
     throw UsageError(fmt::format("--trials: expected without --method {}, which has its own number", name));
   return method;
@@ -233,6 +253,8 @@ train::SearchOptions search_options(const Options& options, const Source& source
                               .seed = static_cast<std::uint64_t>(seed),
                               .budget = static_cast<double>(options.whole("epochs", source.epochs, 1, kMany)),
                               .fine = static_cast<int>(options.whole("fine", 0, 0, train::kMostTrials)),
+                              .prune = options.has("keep-on") ? 0 : kPruned,
+                              .round = static_cast<int>(options.whole("round", 6, 1, train::kMostTrials)),
                               .processes = static_cast<int>(options.whole("processes", 1, 1, 1024)),
                               .journal = options.text("journal")};
   for (const char* name : {"journal", "csv"})

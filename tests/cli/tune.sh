@@ -69,6 +69,10 @@ grep -qE '^trial +value +± spread' out || fail "no spread: $(cat out)"
 for i in {1..60}; do echo "$i,$((i % 7)),$((2 * i + i % 7))"; done >numbers.csv
 gradus tune --data csv:numbers.csv --regression --epochs 5 --search lr=1e-3..1e-1 --trials 3 >out || fail "--regression"
 grep -q '^best: trial [0-9]*, loss ' out || fail "no loss: $(cat out)"
+# A trial that does worse than half of those before ends early.
+gradus tune --data moons --epochs 3 --search lr=1e-4..1 --trials 30 --round 5 --csv pruned.csv >out || fail "pruning"
+grep -q '"reported 0.*earlier trials were better"' pruned.csv || fail "no trial pruned: $(cat pruned.csv)"
+[[ $(grep -c ',finished,' pruned.csv) -ge 5 ]] || fail "all trials pruned: $(cat pruned.csv)"
 # A rate that explodes is no error.
 gradus tune --data moons --epochs 3 --optimizer sgd --search lr=1e-3..1e6 --trials 12 >out || fail "exploding"
 grep -qE 'condemned: epoch [0-9]+, step [0-9]+: ' out || fail "no trial condemned: $(cat out)"
@@ -97,6 +101,8 @@ refused "--model: expected 10 outputs, one a class, got 5 from 'fc 5'" tune --se
 refused "expected a layer, got 'rleu' \(did you mean 'relu'\?\)" tune --search "model=fc 4..8, rleu, fc 10"
 refused "--method: expected a method, got 'rnadom' \(did you mean 'random'\?\)" tune --method rnadom --search lr=1e-3..1
 refused "--points: expected with --method grid only" tune --points 3 --search lr=1e-3..1
+refused "--round: expected with --method random or sobol only" tune --method grid --round 3 --search lr=1e-3..1
+refused "--round: expected a whole number from 1 to .*, got '0'" tune --round 0 --search lr=1e-3..1
 refused "--trials: expected without --method grid, which has its own number" tune --method grid --trials 3 --search lr=1e-3..1
 refused "--trials: expected a whole number from 1 to .*, got '0'" tune --trials 0 --search lr=1e-3..1
 refused "--folds: expected a whole number from 2 to .*, got '1'" tune --folds 1 --search lr=1e-3..1
@@ -114,7 +120,7 @@ gradus tune "${data[@]}" --search lr=1e-3..1 --trials 1 --keep-on --journal jour
 refused "expected a journal of a search with space lr: log-uniform 0.001..0.5, got one with lr: log-uniform 0.001..1" \
   tune "${data[@]}" --search lr=1e-3..0.5 --trials 1 --journal journal
 refused "expected a journal of a search with batch 16, got one with" \
-  tune "${data[@]}" --search lr=1e-3..1 --trials 1 --batch 16 --journal journal
+  tune "${data[@]}" --search lr=1e-3..1 --trials 1 --batch 16 --keep-on --journal journal
 refused "expected a journal of a search with seed 4, got one with 3" \
   tune --data moons --epochs 2 --seed 4 --search lr=1e-3..1 --trials 1 --journal journal
 finish

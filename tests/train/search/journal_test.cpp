@@ -108,6 +108,8 @@ TEST_F(Journals, OneOfAnotherSearchIsRefused) {
   EXPECT_NE(with([](SearchOptions& o) { o.budget = 2; }).find("with budget 2, got one with 1"), std::string::npos);
   EXPECT_NE(with([](SearchOptions& o) { o.fine = 2; }).find("with fine 2 trials in 0.25, got one with none"),
             std::string::npos);
+  EXPECT_NE(with([](SearchOptions& o) { o.prune = 0.5; }).find("with prune 0.5, got one with none"), std::string::npos);
+  EXPECT_NE(with([](SearchOptions& o) { o.round = 5; }).find("with round 5, got one with 6"), std::string::npos);
   EXPECT_NE(with([](SearchOptions& o) { o.notes["data"] = "cifar"; }).find("with data cifar, got one with mnist"),
             std::string::npos);
   EXPECT_NE(with([](SearchOptions& o) { o.notes.clear(); }).find("with data none, got one with mnist"),
@@ -220,11 +222,12 @@ bool has_ended(pid_t child) {
 TEST_F(Journals, AKilledSearchGoesOn) {
   const std::string log = folder_ + "/log";
   for (const int processes : {1, 3}) {
-    const SearchOptions plain{.seed = 8, .budget = 9, .fine = 8};
+    const SearchOptions plain{.seed = 8, .budget = 9, .fine = 8, .prune = 0.25};
     const auto objective = [&](Trial& t) -> double {
       note(log, std::to_string(t.number()) + "\n");
       usleep(1500);
       if (t.number() % 11 == 5) throw std::runtime_error("a reason");
+      t.report(1, bowl(t));
       return bowl(t) + default_generator().uniform() / t.budget();
     };
     const SearchResults whole = Search(mixed_space(), Hyperband{.eta = 3}, plain).run(objective);

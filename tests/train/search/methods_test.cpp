@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <iterator>
@@ -181,18 +182,100 @@ TEST(Methods, FineTrialsAreNearTheBest) {
     const Search search({{"lr", LogUniform{1e-6, 1}}, {"x", Uniform{0, 1}}}, method, {.fine = 20, .fine_share = 0.1});
     const auto objective = [](Trial& t) { return std::pow(std::log10(t.real("lr")) + 2.5, 2) + t.real("x"); };
     const SearchResults results = search.run(objective);
-    const std::size_t coarse = results.trials.size() - 20;
-    SearchResults before = results;
-    before.trials.resize(coarse);
-    const TrialResult& best = before.best();
-    for (std::size_t i = coarse; i < results.trials.size(); ++i) {
-      const Values& v = results.trials[i].values;
-      EXPECT_LE(std::fabs(std::log10(v.real("lr") / best.values.real("lr"))), 0.3 + 1e-9);
-      EXPECT_LE(std::fabs(v.real("x") - best.values.real("x")), 0.05 + 1e-9);
-      EXPECT_EQ(results.trials[i].number, static_cast<int>(i));
+    const std::vector<TrialResult>& trials = results.trials;
+    EXPECT_EQ(std::count_if(trials.begin(), trials.end(), [](const TrialResult& t) { return t.fine; }), 20);
+    SearchResults before{results.space, false, {}};  // the trials before a run of fine ones
+    for (std::size_t i = 0; i < trials.size(); ++i) {
+      EXPECT_EQ(trials[i].number, static_cast<int>(i));
+      if (!trials[i].fine) continue;
+      if (!trials[i - 1].fine) before.trials.assign(trials.begin(), trials.begin() + static_cast<std::ptrdiff_t>(i));
+      const Values &v = trials[i].values, &best = before.best().values;
+      EXPECT_LE(std::fabs(std::log10(v.real("lr") / best.real("lr"))), 0.3 + 1e-9);
+      EXPECT_LE(std::fabs(v.real("x") - best.real("x")), 0.05 + 1e-9);
     }
-    EXPECT_LE(results.best().value, best.value);
   }
+}
+
+/// Whether trials are fine, in their order.
+std::string kinds(const Method& method, const SearchOptions& options) {
+  std::string text;
+  for (const TrialResult& t :
+       Search(cube(1), method, options).run([](Trial& trial) { return trial.real("x0"); }).trials)
+    text += t.fine ? 'f' : 'c';
+  return text;
+}
+
+TEST(Methods, FineTrialsAreSpreadOverRounds) {
+  EXPECT_EQ(kinds(Random{.trials = 10}, {.fine = 4, .round = 4}), "ccccfccccfccff");
+  EXPECT_EQ(kinds(Sobol{.trials = 4}, {.fine = 1, .round = 2}), "ccccf");
+  EXPECT_EQ(kinds(Grid{.points = 8}, {.fine = 2, .round = 2}), "ccccccccff");
+  EXPECT_EQ(kinds(Random{.trials = 3}, {.fine = 2, .round = 1000}), "cccff");
+  EXPECT_EQ(kinds(Hyperband{.eta = 3}, {.budget = 3, .fine = 2}), "ccccfccf");
+}
+
+TEST(Methods, RoundsDrawWhatOneWould) {
+  for (const Method& method : {Method(Random{.trials = 20}), Method(Sobol{.trials = 16})}) {
+    const auto drawn = [&](const SearchOptions& options) {
+      std::vector<double> values;
+      for (const TrialResult& t :
+           Search(cube(1), method, options).run([](Trial& trial) { return trial.real("x0"); }).trials)
+        if (!t.fine) values.push_back(t.values.real("x0"));
+      return values;
+    };
+    EXPECT_EQ(drawn({.seed = 3, .fine = 7, .round = 3}), drawn({.seed = 3}));
+  }
+}
+
+TEST(Methods, TrialsThatReportWorseThanMostArePruned) {
+  for (const bool maximize : {false, true}) {
+    const SearchOptions options{.maximize = maximize, .seed = 2, .prune = 0.7, .round = 5};
+    const SearchResults results = Search(cube(1), Random{.trials = 60}, options).run([](Trial& t) {
+      t.report(3, t.real("x0"));
+      return 0.0;
+    });
+    int pruned = 0;
+    for (std::size_t i = 0; i < results.trials.size(); ++i) {
+      const auto x = [&](std::size_t trial) { return results.trials[trial].values.real("x0") * (maximize ? -1 : 1); };
+      const std::size_t earlier = i / 5 * 5;
+      std::size_t better = 0;
+      for (std::size_t k = 0; k < earlier; ++k) better += x(k) < x(i);
+      const bool expected = earlier > 0 && 10 * better >= 3 * earlier;
+      EXPECT_EQ(results.trials[i].status, expected ? TrialStatus::condemned : TrialStatus::finished) << i;
+      EXPECT_EQ(results.trials[i].finding, expected ? "pruned" : "") << i;
+      pruned += expected;
+    }
+    EXPECT_GT(pruned, 30);
+  }
+}
+
+TEST(Methods, ATrialIsJudgedByThoseOfItsBudgetThatCameToItsStep) {
+  // What earlier trials reported at step 2: 1, 2, 3 and 4; at step 1 all 0.
+  std::vector<TrialResult> earlier(4);
+  for (std::size_t i = 0; i < 4; ++i) {
+    earlier[i].status = TrialStatus::finished;
+    earlier[i].curve = {{1, 0.0}, {2, static_cast<double>(i + 1)}};
+  }
+  const auto reason = [&](double value, std::int64_t step = 2, double budget = 1) {
+    TrialResult record;
+    record.budget = budget;
+    Trial trial(record, {&earlier, 0.5, false});
+    try {
+      trial.report(step, value);
+    } catch (const Condemned&) {
+    }
+    return record.reason;
+  };
+  EXPECT_EQ(reason(1.5), "");
+  EXPECT_EQ(reason(2.5), "reported 2.5 at step 2, where 2 of 4 earlier trials were better");
+  EXPECT_EQ(reason(2.5, 3), "");
+  EXPECT_EQ(reason(2.5, 2, 3), "");
+  earlier[3].status = TrialStatus::condemned;  // counts as worse than any where it did not come to the step
+  earlier[3].curve.pop_back();
+  EXPECT_EQ(reason(1.5), "");
+  EXPECT_EQ(reason(2), "");  // as good as the second best
+  EXPECT_NE(reason(2.1), "");
+  earlier[3].status = TrialStatus::failed;  // does not count, and three are too few
+  EXPECT_EQ(reason(9), "");
 }
 
 /// The exclusive or of the first 32 direction numbers of each dimension, by the table of Joe and Kuo.
@@ -216,6 +299,8 @@ TEST(Methods, OptionsOutOfRangeAreNamed) {
   EXPECT_NE(error(Random{}, {.budget = 0}).find("expected budget > 0"), std::string::npos);
   EXPECT_NE(error(Random{}, {.fine = -1}).find("expected fine from 0 to a million"), std::string::npos);
   EXPECT_NE(error(Random{}, {.fine_share = 2}).find("a fine_share in (0, 1], got 2"), std::string::npos);
+  EXPECT_NE(error(Random{}, {.prune = 1}).find("expected a share to prune in [0, 1), got 1"), std::string::npos);
+  EXPECT_NE(error(Random{}, {.round = 0}).find("expected a round from 1 to a million, got 0"), std::string::npos);
   EXPECT_NE(error(Random{}, {.processes = 0}).find("1 to 1024 processes, got 0"), std::string::npos);
   EXPECT_NE(message_of([] { Search(Space(std::vector<Hyperparameter>{})); }).find("expected parameters to search for"),
             std::string::npos);

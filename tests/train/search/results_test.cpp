@@ -174,6 +174,20 @@ TEST(Importances, OneHugeLossChangesLittleAndCondemnedTrialsCount) {
   EXPECT_GT(share(run(0, true), "matters"), 0.7);
 }
 
+TEST(Importances, CondemnedTrialsAreRankedByHowFarTheyCameAndWhatTheyReported) {
+  const auto run = [](bool condemn) {
+    return Search(four(), Random{.trials = 60}, {.seed = 3}).run([=](Trial& t) -> double {
+      const double loss = std::fabs(std::log10(t.real("matters")) + 3);
+      if (!condemn || loss < 0.5) return loss;
+      t.report(1, loss < 1.5 ? 10 - loss : loss);
+      if (loss < 1.5) t.report(2, loss);
+      t.stop("for a test");
+    });
+  };
+  EXPECT_EQ(share(run(true), "matters"), share(run(false), "matters"));
+  EXPECT_GT(share(run(true), "matters"), 0.5);
+}
+
 /// Fine trials are better, and alike in all parameters: counted, they would make the idle one matter.
 TEST(Importances, FineTrialsDoNotCount) {
   const auto run = [](int fine) {

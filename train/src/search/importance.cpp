@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
+#include <utility>
 
 namespace gradus::train {
 namespace {
@@ -12,10 +14,21 @@ constexpr std::size_t kFewest = 10;  // trials
 constexpr std::size_t kMostGroups = 5;
 constexpr std::size_t kGroupSize = 4;  // trials at least, where there is a choice
 
-/// Where a trial stands on a parameter's scale, and how well it did.
+/// How well a trial did: small is good. First how far it came, as the negative of its last step, -infinity for the
+/// whole way; then its value there.
+using Standing = std::pair<double, double>;
+
+Standing standing(const TrialResult& trial, bool maximize) {
+  const double infinity = std::numeric_limits<double>::infinity(), sign = maximize ? -1 : 1;
+  if (trial.status == TrialStatus::finished) return {-infinity, sign * trial.value};
+  if (trial.curve.empty() || !std::isfinite(trial.curve.back().second)) return {infinity, 0};
+  return {-static_cast<double>(trial.curve.back().first), sign * trial.curve.back().second};
+}
+
+/// Where a trial stands on a parameter's scale, and among the others.
 struct Point {
   double coordinate;
-  double value;  // small is good; infinite for a condemned trial
+  Standing value;
 };
 
 /// Ranks from 1; equal values share the mean of theirs.
@@ -91,9 +104,7 @@ std::vector<Importance> SearchResults::importances() const {
     for (const TrialResult& trial : trials) {
       const auto& value = trial.values.entries()[p].second;
       if (!value || trial.budget != budget || trial.status == TrialStatus::failed || !is_drawn(trial)) continue;
-      const double loss = trial.status == TrialStatus::condemned ? std::numeric_limits<double>::infinity()
-                                                                 : (maximize ? -trial.value : trial.value);
-      points.push_back({space.coordinate(p, *value), loss});
+      points.push_back({space.coordinate(p, *value), standing(trial, maximize)});
     }
     const Hyperparameter& parameter = space.parameters()[p];
     const auto n = static_cast<std::int64_t>(points.size());

@@ -57,6 +57,8 @@ Identity identity(const Space& space, const Method& method, const SearchOptions&
   list.emplace_back(
       "fine",
       options.fine > 0 ? fmt::format("{} trials in {}", options.fine, options.fine_share) : std::string("none"));
+  list.emplace_back("prune", options.prune > 0 ? fmt::format("{}", options.prune) : std::string("none"));
+  list.emplace_back("round", fmt::format("{}", options.round));
   for (const auto& [name, text] : options.notes) list.emplace_back(name, text);
   return list;
 }

@@ -14,7 +14,7 @@ using gradus::detail::fail;
 namespace {
 
 // Keys of the streams that are split off a search's generator.
-constexpr std::uint64_t kPlaceStream = 1, kShiftStream = 2, kTrialStream = 3;
+constexpr std::uint64_t kCoarseStream = 1, kFineStream = 2, kTrialStream = 3;
 constexpr int kMostRungs = 100;     // of a halving
 constexpr double kRounding = 1e-9;  // of eta^k, so that 3^4 / 3 counts as 27
 
@@ -62,16 +62,25 @@ std::vector<Rung> rungs_of(const Halving& method, double budget) {
   return halving(method.trials, s, method.eta, budget);
 }
 
-std::vector<std::vector<Rung>> brackets_of(const Method& method, double budget, std::size_t grid_size) {
-  if (const auto* random = std::get_if<Random>(&method)) return {{{random->trials, budget}}};
-  if (const auto* sobol = std::get_if<Sobol>(&method)) return {{{sobol->trials, budget}}};
+/// Rounds, if what is drawn next depends on them.
+std::vector<std::vector<Rung>> rounds_of(int trials, const SearchOptions& options) {
+  const int size = options.fine > 0 || options.prune > 0 ? options.round : trials;
+  std::vector<std::vector<Rung>> rounds;
+  for (int left = trials; left > 0; left -= size) rounds.push_back({{std::min(left, size), options.budget}});
+  return rounds;
+}
+
+std::vector<std::vector<Rung>> brackets_of(const Method& method, const SearchOptions& options, std::size_t grid_size) {
+  const double budget = options.budget;
+  if (const auto* random = std::get_if<Random>(&method)) return rounds_of(random->trials, options);
+  if (const auto* sobol = std::get_if<Sobol>(&method)) return rounds_of(sobol->trials, options);
   if (std::holds_alternative<Grid>(method)) return {{{static_cast<int>(grid_size), budget}}};
   if (const auto* halves = std::get_if<Halving>(&method)) return {rungs_of(*halves, budget)};
   return brackets(std::get<Hyperband>(method), budget);
 }
 
-Values at_random(const Space& space, const Generator& generator, int configuration) {
-  Generator own = generator.split(static_cast<std::uint64_t>(configuration));
+Values at_random(const Space& space, const Generator& generator, int index) {
+  Generator own = generator.split(static_cast<std::uint64_t>(index));
   std::vector<double> place(space.size());
   for (double& coordinate : place) coordinate = own.uniform();
   return space.at(place);
@@ -113,28 +122,28 @@ Plan::Plan(const Space& space, const Method& method, const SearchOptions& option
     combinations = all.size();
     draw_ = [all = std::move(all)](int i) { return all[static_cast<std::size_t>(i)]; };
   } else {
-    draw_ = draw_from(space);
+    draw_ = draw_from(space, kCoarseStream);
   }
-  brackets_ = brackets_of(method, options.budget, combinations);
+  brackets_ = brackets_of(method, options, combinations);
 }
 
-Plan::Draw Plan::draw_from(const Space& space) const {
-  const Generator root(options_.seed);
+Plan::Draw Plan::draw_from(const Space& space, std::uint64_t stream) const {
+  const Generator generator = Generator(options_.seed).split(stream);
   if (even_)
-    return [space, seed = root.split(kShiftStream).next()](int i) {
+    return [space, seed = Generator(generator).next()](int i) {
       return space.at(sobol_point(static_cast<std::uint32_t>(i), space.size(), seed));
     };
-  return [space, generator = root.split(kPlaceStream)](int i) { return at_random(space, generator, i); };
+  return [space, generator](int i) { return at_random(space, generator, i); };
 }
 
-std::vector<TrialResult> Plan::draw(const Rung& rung, int first) {
+std::vector<TrialResult> Plan::draw(const Rung& rung, int first, const Draw& from) {
   std::vector<TrialResult> round;
   for (int i = 0; i < rung.trials; ++i) {
     TrialResult trial;
     trial.number = trial.configuration = first + i;
     trial.budget = rung.budget;
     trial.seed = Generator(options_.seed).split(kTrialStream).split(static_cast<std::uint64_t>(first + i)).next();
-    trial.values = draw_(first + i);
+    trial.values = from(i);
     round.push_back(std::move(trial));
   }
   return round;
@@ -161,23 +170,34 @@ std::vector<TrialResult> Plan::promote(const Rung& rung, const std::vector<Trial
   return round;
 }
 
+std::vector<TrialResult> Plan::fine(const std::vector<TrialResult>& done) {
+  const auto share = static_cast<double>(bracket_) / static_cast<double>(brackets_.size());
+  const int due = count(options_.fine * share) - fine_;
+  const auto finished = [](const TrialResult& t) { return t.status == TrialStatus::finished; };
+  if (due <= 0 || std::none_of(done.begin(), done.end(), finished)) return {};
+  const SearchResults so_far{space_, options_.maximize, done};
+  const Draw around = draw_from(space_.around(so_far.best().values, options_.fine_share), kFineStream);
+  std::vector<TrialResult> round =
+      draw({due, options_.budget}, static_cast<int>(done.size()), [&](int i) { return around(fine_ + i); });
+  for (TrialResult& trial : round) trial.fine = true;
+  fine_ += due;
+  return round;
+}
+
 std::vector<TrialResult> Plan::next(const std::vector<TrialResult>& done) {
-  const int first = static_cast<int>(done.size());
   std::vector<TrialResult> round;
+  if (rung_ == 0) round = fine(done);
   while (round.empty() && bracket_ < brackets_.size()) {
     const auto& rungs = brackets_[bracket_];
-    round = rung_ == 0 ? draw(rungs[0], first) : promote(rungs[rung_], done);
+    if (rung_ == 0) {
+      round = draw(rungs[0], static_cast<int>(done.size()), [&](int i) { return draw_(coarse_ + i); });
+      coarse_ += rungs[0].trials;
+    } else {
+      round = promote(rungs[rung_], done);
+    }
     // A halving ends early where no trial of its last round finished.
     if (++rung_ == rungs.size() || round.empty()) ++bracket_, rung_ = 0;
-  }
-  if (round.empty() && !std::exchange(fine_done_, true) && options_.fine > 0) {
-    const SearchResults so_far{space_, options_.maximize, done};
-    const auto finished = [](const TrialResult& t) { return t.status == TrialStatus::finished; };
-    if (std::any_of(done.begin(), done.end(), finished)) {
-      draw_ = draw_from(space_.around(so_far.best().values, options_.fine_share));
-      round = draw({options_.fine, options_.budget}, first);
-      for (TrialResult& trial : round) trial.fine = true;
-    }
+    if (round.empty()) round = fine(done);
   }
   round_begin_ = done.size();
   return round;

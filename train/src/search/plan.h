@@ -17,14 +17,16 @@ class Plan {
   std::vector<TrialResult> next(const std::vector<TrialResult>& done);
 
  private:
-  using Draw = std::function<Values(int configuration)>;
+  using Draw = std::function<Values(int index)>;
 
-  std::vector<TrialResult> draw(const Rung& rung, int first);
+  std::vector<TrialResult> draw(const Rung& rung, int first, const Draw& from);
+  /// Those around the best that are due after the brackets so far.
+  std::vector<TrialResult> fine(const std::vector<TrialResult>& done);
   /// Of the trials of the last round the best ones, with another budget.
   std::vector<TrialResult> promote(const Rung& rung, const std::vector<TrialResult>& done) const;
 
-  /// Places at random or by Sobol's sequence.
-  Draw draw_from(const Space& space) const;
+  /// Places at random or by Sobol's sequence; of each stream others.
+  Draw draw_from(const Space& space, std::uint64_t stream) const;
 
   const Space& space_;
   const SearchOptions& options_;
@@ -33,7 +35,7 @@ class Plan {
   bool even_ = false;  // fine trials by Sobol's sequence too
   std::size_t bracket_ = 0, rung_ = 0;
   std::size_t round_begin_ = 0;  // of the last round, in `done`
-  bool fine_done_ = false;
+  int coarse_ = 0, fine_ = 0;    // trials drawn
 };
 
 ///   errors    ArgumentError as `brackets`

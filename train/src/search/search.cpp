@@ -36,10 +36,10 @@ bool is_misuse(const std::exception& error) {
 }
 
 /// Evaluates the objective. Whatever it does is put down; only Stopped, and a parameter that is not there, get through.
-void evaluate(const Objective& objective, TrialResult& result) {
+void evaluate(const Objective& objective, TrialResult& result, Pruning pruning) {
   const auto generator = with_generator(Generator(result.seed));
   const Clock::time_point begin = Clock::now();
-  Trial trial(result);
+  Trial trial(result, pruning);
   std::optional<double> value;
   try {
     value = objective(trial);
@@ -65,10 +65,10 @@ void evaluate(const Objective& objective, TrialResult& result) {
 }
 
 /// The result of a trial, in its process, as text.
-std::string evaluate_to_text(const Objective& objective, TrialResult result) noexcept {
+std::string evaluate_to_text(const Objective& objective, TrialResult result, Pruning pruning) noexcept {
   Json json;
   try {
-    evaluate(objective, result);
+    evaluate(objective, result, pruning);
     json = to_json(result);
   } catch (const Stopped& stopped) {
     json = Json{{kEnd, kStopped}, {"checkpoint", stopped.checkpoint}};
@@ -83,16 +83,17 @@ class Run {
   Run(const Space& space, const SearchOptions& options, const Objective& objective, Journal& journal, CallSite site)
       : space_(space), options_(options), objective_(objective), journal_(journal), site_(site) {}
 
-  /// Fills in the results of a round's trials.
-  void finish(std::vector<TrialResult>& round) {
+  /// Fills in the results of a round's trials; `earlier` has those of the rounds before.
+  void finish(std::vector<TrialResult>& round, const std::vector<TrialResult>& earlier) {
+    const Pruning pruning{&earlier, options_.prune, options_.maximize};
     std::vector<TrialResult*> waiting;
     for (TrialResult& trial : round)
       if (!recall(trial)) waiting.push_back(&trial);
     if (options_.processes > 1 || options_.isolated) {
-      in_processes(waiting);
+      in_processes(waiting, pruning);
     } else {
       for (TrialResult* trial : waiting) {
-        evaluate(objective_, *trial);
+        evaluate(objective_, *trial, pruning);
         keep(*trial);
       }
     }
@@ -123,7 +124,7 @@ class Run {
     if (options_.after_trial) options_.after_trial(trial);
   }
 
-  void in_processes(const std::vector<TrialResult*>& waiting) {
+  void in_processes(const std::vector<TrialResult*>& waiting, Pruning pruning) {
     Workers workers;
     std::size_t next = 0;
     while (next < waiting.size() || workers.running() > 0) {
@@ -131,7 +132,7 @@ class Run {
         started_[next] = Clock::now();
         workers.start(static_cast<int>(next), [&, trial = waiting[next]] {
           journal_.release();
-          return evaluate_to_text(objective_, *trial);
+          return evaluate_to_text(objective_, *trial, pruning);
         });
         ++next;
         continue;
@@ -203,6 +204,8 @@ Search::Search(Space space, Method method, SearchOptions options, CallSite site)
   check(options_.budget > 0 && std::isfinite(options_.budget), "budget > 0", options_.budget);
   check(options_.fine >= 0 && options_.fine <= kMostTrials, "fine from 0 to a million", options_.fine);
   check(options_.fine_share > 0 && options_.fine_share <= 1, "a fine_share in (0, 1]", options_.fine_share);
+  check(options_.prune >= 0 && options_.prune < 1, "a share to prune in [0, 1)", options_.prune);
+  check(options_.round >= 1 && options_.round <= kMostTrials, "a round from 1 to a million", options_.round);
   check(options_.processes >= 1 && options_.processes <= 1024, "1 to 1024 processes", options_.processes);
   check_method(space_, method_, options_, site);
   SearchOptions plain = options_;
@@ -221,7 +224,7 @@ SearchResults Search::run(const Objective& objective) const {
   for (;;) {
     std::vector<TrialResult> round = plan.next(results.trials);
     if (round.empty()) return results;
-    run.finish(round);
+    run.finish(round, results.trials);
     for (TrialResult& trial : round) results.trials.push_back(std::move(trial));
   }
 }

@@ -55,11 +55,18 @@ struct Rung {
 ///             kMostTrials trials in all
 std::vector<std::vector<Rung>> brackets(const Hyperband& method, double budget, CallSite site = CallSite::here());
 
+/// When a trial is stopped for what it reports: see SearchOptions::prune.
+struct Pruning {
+  const std::vector<TrialResult>* earlier = nullptr;  // trials; none: never
+  double share = 0;
+  bool maximize = false;
+};
+
 /// One evaluation of the objective.
 class Trial {
  public:
-  /// For tests of an objective; a search makes its own.
-  explicit Trial(TrialResult& record) : record_(record) {}
+  /// For tests of an objective; a search makes its own. `pruning.earlier` outlives it.
+  explicit Trial(TrialResult& record, Pruning pruning = {}) : record_(record), pruning_(pruning) {}
   Trial(const Trial&) = delete;
   Trial& operator=(const Trial&) = delete;
 
@@ -78,7 +85,8 @@ class Trial {
   std::int64_t whole(std::string_view name, CallSite site = CallSite::here()) const;
   const std::string& word(std::string_view name, CallSite site = CallSite::here()) const;
 
-  /// Puts down a value on the way, after an epoch, say. One that is not finite condemns the trial.
+  /// Puts down a value on the way, after an epoch, say. Condemned is a trial whose value is not finite or, with
+  /// SearchOptions::prune, worse than most.
   void report(std::int64_t step, double value);
   /// Ends the trial, which is recorded as condemned, by throwing Condemned. May be called from an Observer of `fit`;
   /// TrialSitter is one. `finding`: the rule of a Babysitter that is the reason.
@@ -88,6 +96,7 @@ class Trial {
 
  private:
   TrialResult& record_;
+  Pruning pruning_;
 };
 
 /// What Trial::stop throws.
@@ -105,9 +114,18 @@ struct SearchOptions {
   /// What a trial may spend, in a unit of your own such as epochs: Trial::budget. Halving and Hyperband let most trials
   /// spend less.
   double budget = 1;
-  /// So many trials more, drawn from Space::around(best, fine_share): coarse to fine.
+  /// So many trials more, drawn from Space::around(best, fine_share): coarse to fine. Those after a `round` of Random or
+  /// Sobol, or a halving of Hyperband, go around the best by then.
   int fine = 0;
   double fine_share = 0.25;
+  /// The share of trials that are condemned for what they report: each whose value at a step is worse than those of a
+  /// share of 1 - prune of the trials of the same budget in earlier rounds. One that had been condemned by then counts
+  /// as worse than any; fewer than four decide nothing. 0.5: a median rule (Golovin et al. 2017, Google Vizier, section
+  /// 3.2). What is reported last, and then returned, costs a trial its value and saves nothing.
+  double prune = 0;
+  /// So many trials of Random and Sobol, with `fine` or `prune`, are drawn before the results of others decide on them.
+  /// At least `processes` keeps those busy.
+  int round = 6;
   /// Trials at a time. 1: in this process, on as many threads as it uses. More: each in a process of its own, made by
   /// fork(), on one thread, as those of this process do not exist there; what another thread of this process has locked
   /// at that moment stays locked, so call `run` while no others work.
@@ -118,7 +136,7 @@ struct SearchOptions {
   /// run again. Empty: none. docs/search.md tells its form.
   std::string journal = {};
   /// What else makes a search another one, by name: {{"data", "mnist"}}. Compared with the journal's. Not by a name
-  /// that the journal uses: space, method, seed, budget, goal, fine.
+  /// that the journal uses: space, method, seed, budget, goal, fine, prune, round.
   std::map<std::string, std::string> notes = {};
   /// Told of each trial that ends, in this process; not of those read from the journal. Stopped, thrown here, ends the
   /// search.
