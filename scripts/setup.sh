@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
 # usage: scripts/setup.sh [--bench|--ci]     --bench adds libtorch, for the comparison in scripts/bench.sh, and --ci what
-# formats and lints the sources, and a browser to look at reports with
+# formats and lints the sources, counts instructions, and a browser to look at reports with
 set -euo pipefail
 
 packages=(
@@ -14,7 +14,7 @@ packages=(
 case "${1-}" in
   '') ;;
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
-  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium) ;;
+  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind) ;;
   *) echo "usage: scripts/setup.sh [--bench|--ci]" >&2; exit 2 ;;
 esac
 
