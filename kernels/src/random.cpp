@@ -3,6 +3,7 @@
 #include "gradus/kernels/loops.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -13,10 +14,15 @@ namespace {
 /// f(i, its 32 random bits) for n elements.
 template <class F>
 void for_each_word(const Generator& generator, std::int64_t n, F f) {
+  constexpr std::int64_t kTogether = 64;  // blocks, which stay in the cache
   parallel_for((n + 3) / 4, kGrain / 16, [=](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t b = begin; b < end; ++b) {
-      const auto words = generator.block(static_cast<std::uint64_t>(b));
-      for (std::int64_t i = 4 * b; i < std::min(n, 4 * b + 4); ++i) f(i, words[static_cast<std::size_t>(i % 4)]);
+    std::array<std::array<std::uint32_t, 4>, kTogether> blocks;
+    for (; begin < end; begin += kTogether) {
+      const std::int64_t count = std::min(kTogether, end - begin);
+      generator.blocks(static_cast<std::uint64_t>(begin), std::span(blocks).first(static_cast<std::size_t>(count)));
+      const std::uint32_t* const words = blocks[0].data();
+      const std::int64_t first = 4 * begin, length = std::min(n - first, 4 * count);
+      for (std::int64_t i = 0; i < length; ++i) f(first + i, words[i]);
     }
   });
 }
@@ -32,11 +38,12 @@ void bernoulli(const Generator& generator, std::int64_t n, const T* p, T* y) {
 
 template <class T>
 void dropout(const Generator& generator, double p, std::int64_t n, const T* x, T* y, T* factors) {
-  // An element stays if its 32 random bits, as a number, are below this.
-  const auto keep_below = static_cast<std::uint64_t>(std::llround((1 - p) * 0x1p32));
-  const T factor = static_cast<T>(p < 1 ? 1 / (1 - p) : 0);
+  // An element stays if its 32 random bits, as a number, are below `kept`.
+  const auto kept = static_cast<std::uint64_t>(std::llround((1 - p) * 0x1p32));
+  const auto last = static_cast<std::uint32_t>(std::max<std::uint64_t>(kept, 1) - 1);
+  const T factor = static_cast<T>(kept > 0 ? 1 / (1 - p) : 0);
   for_each_word(generator, n, [=](std::int64_t i, std::uint32_t word) {
-    factors[i] = word < keep_below ? factor : T(0);
+    factors[i] = word <= last ? factor : T(0);
     y[i] = x[i] * factors[i];
   });
 }

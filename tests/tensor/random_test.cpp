@@ -63,6 +63,16 @@ TEST(Philox, KnownAnswers) {
             detail::philox({0x55667788, 0x11223344, 0, 0}, {0x89abcdef, 0x01234567}));
 }
 
+TEST(Philox, ManyBlocksAreThoseOfEachPosition) {
+  const Generator generator(0x0123456789abcdef);
+  for (const std::size_t n : {0, 1, 15, 16, 17, 40})
+    for (const std::uint64_t first : {0ULL, 3ULL, 0xfffffff9ULL, 0xfffffffffffffff0ULL}) {
+      std::vector<std::array<std::uint32_t, 4>> blocks(n);
+      generator.blocks(first, blocks);
+      for (std::size_t i = 0; i < n; ++i) EXPECT_EQ(blocks[i], generator.block(first + i)) << n << " from " << first;
+    }
+}
+
 TEST(Generator, SeedAndPositionAreAllItsState) {
   Generator a(5), b(5);
   EXPECT_EQ(a.next(), b.next());

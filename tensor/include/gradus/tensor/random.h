@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus {
@@ -40,6 +41,8 @@ class Generator {
 
   /// The four words at a position: a pure function of seed and position.
   std::array<std::uint32_t, 4> block(std::uint64_t position) const;
+  /// Those at positions from `first` on, as many as `blocks` has.
+  void blocks(std::uint64_t first, std::span<std::array<std::uint32_t, 4>> blocks) const;
 
   /// One 64-bit number.
   std::uint64_t next();
