@@ -1,9 +1,12 @@
 #include "gradus/kernels/conv.h"
 
 #include "buffer.h"
+#include "conv_depthwise.h"
 #include "conv_dnnl.h"
 
 #include "gradus/kernels/gemm.h"
+#include "gradus/kernels/loops.h"
+#include "gradus/kernels/sum.h"
 #include "gradus/tensor/runtime.h"
 
 #include <algorithm>
@@ -23,6 +26,8 @@ bool may_use_dnnl(const ConvSizes& s) {
   // The sums of its kernels depend on the number of threads.
   return conv_backend == ConvBackend::dnnl || (conv_backend == ConvBackend::automatic && !is_deterministic());
 }
+
+bool may_use_depthwise() { return conv_backend == ConvBackend::automatic || conv_backend == ConvBackend::depthwise; }
 
 /// True if an image is its own columns.
 bool is_pointwise(const ConvSizes& s) {
@@ -90,6 +95,66 @@ void columns_to_image(const ConvSizes& s, std::int64_t channels, const T* column
   });
 }
 
+template <class T>
+void input_by_columns(const ConvSizes& s, const T* g, const T* w, T* dx) {
+  const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
+  const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
+  for_each_image(s, [&](std::int64_t image, std::int64_t group) {
+    const T* const from = g + (image * s.out + group * out) * n;
+    T* const to = dx + (image * s.in + group * in) * volume(s.size);
+    const T* const weights = w + group * out * k;
+    if (is_pointwise(s)) return gemm<T>(true, false, k, n, out, 1, weights, k, from, n, 0, to, n);
+    const Buffer<T> columns(k * n);
+    gemm<T>(true, false, k, n, out, 1, weights, k, from, n, 0, columns.get(), n);
+    std::fill_n(to, in * volume(s.size), T(0));
+    columns_to_image(s, in, columns.get(), to);
+  });
+}
+
+template <class T>
+void weight_by_columns(const ConvSizes& s, const T* x, const T* g, T* dw) {
+  const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
+  const std::int64_t k = in * volume(s.kernel), n = volume(s.result), size = s.out * k;
+  std::fill_n(dw, size, T(0));
+  if (size == 0 || s.batch == 0) return;
+  // The batch in parts with sums of their own, whatever the number of threads is.
+  const std::int64_t parts = size <= (1 << 18) ? std::min<std::int64_t>(s.batch, 8) : 1;
+  const Buffer<T> sums(parts * size);
+  std::fill_n(sums.get(), parts * size, T(0));
+  const auto add = [&](std::int64_t begin, std::int64_t end) {
+    const Buffer<T> buffer(is_pointwise(s) ? 1 : k * n);
+    for (std::int64_t part = begin; part < end; ++part)
+      for (std::int64_t i = part * s.batch / parts; i < (part + 1) * s.batch / parts; ++i)
+        for (std::int64_t group = 0; group < s.groups; ++group) {
+          const T* columns = x + (i * s.in + group * in) * volume(s.size);
+          const T* const from = g + (i * s.out + group * out) * n;
+          if (!is_pointwise(s)) {
+            image_to_columns(s, in, columns, buffer.get());
+            columns = buffer.get();
+          }
+          T* const to = sums.get() + part * size + group * out * k;
+          gemm<T>(false, true, out, k, n, 1, from, n, columns, n, 1, to, k);
+        }
+  };
+  parts > 1 ? parallel_for(parts, 1, add) : add(0, parts);
+  for (std::int64_t part = 0; part < parts; ++part)
+    for (std::int64_t i = 0; i < size; ++i) dw[i] += sums.get()[part * size + i];
+}
+
+/// db[o] = the sum of g over images and places
+template <class T>
+void sum_channels(const ConvSizes& s, const T* g, T* db) {
+  const std::int64_t n = volume(s.result);
+  parallel_for(s.out, 1 + kGrain / (1 + s.batch * n), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o) {
+      double sum = 0;
+      for (std::int64_t image = 0; image < s.batch; ++image)
+        sum += block_sum<T>(n, [from = g + (image * s.out + o) * n](std::int64_t i) { return from[i]; });
+      db[o] = static_cast<T>(sum);
+    }
+  });
+}
+
 }  // namespace
 
 bool has_conv_backend([[maybe_unused]] ConvBackend backend) {
@@ -121,6 +186,7 @@ void columns_to_images(const ConvSizes& s, const T* columns, T* images) {
 
 template <class T>
 ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y) {
+  if (may_use_depthwise() && depthwise_conv_forward(s, x, w, bias, y)) return ConvBackend::depthwise;
   if constexpr (std::is_same_v<T, float>)
     if (may_use_dnnl(s) && dnnl_conv_forward(s, x, w, bias, y)) return ConvBackend::dnnl;
   const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
@@ -141,54 +207,13 @@ ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bi
 }
 
 template <class T>
-ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
+ConvBackend conv_gradients(const ConvSizes& s, const T* x, const T* w, const T* g, T* dx, T* dw, T* db) {
+  if (may_use_depthwise() && depthwise_conv_gradients(s, x, w, g, dx, dw, db)) return ConvBackend::depthwise;
+  if (db != nullptr) sum_channels(s, g, db);
   if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl(s) && dnnl_conv_input(s, g, w, dx)) return ConvBackend::dnnl;
-  const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
-  const std::int64_t k = in * volume(s.kernel), n = volume(s.result);
-  for_each_image(s, [&](std::int64_t image, std::int64_t group) {
-    const T* const from = g + (image * s.out + group * out) * n;
-    T* const to = dx + (image * s.in + group * in) * volume(s.size);
-    const T* const weights = w + group * out * k;
-    if (is_pointwise(s)) return gemm<T>(true, false, k, n, out, 1, weights, k, from, n, 0, to, n);
-    const Buffer<T> columns(k * n);
-    gemm<T>(true, false, k, n, out, 1, weights, k, from, n, 0, columns.get(), n);
-    std::fill_n(to, in * volume(s.size), T(0));
-    columns_to_image(s, in, columns.get(), to);
-  });
-  return ConvBackend::columns;
-}
-
-template <class T>
-ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
-  if constexpr (std::is_same_v<T, float>)
-    if (may_use_dnnl(s) && dnnl_conv_weight(s, x, g, dw)) return ConvBackend::dnnl;
-  const std::int64_t in = s.in / s.groups, out = s.out / s.groups;
-  const std::int64_t k = in * volume(s.kernel), n = volume(s.result), size = s.out * k;
-  std::fill_n(dw, size, T(0));
-  if (size == 0 || s.batch == 0) return ConvBackend::columns;
-  // The batch in parts with sums of their own, whatever the number of threads is.
-  const std::int64_t parts = size <= (1 << 18) ? std::min<std::int64_t>(s.batch, 8) : 1;
-  const Buffer<T> sums(parts * size);
-  std::fill_n(sums.get(), parts * size, T(0));
-  const auto add = [&](std::int64_t begin, std::int64_t end) {
-    const Buffer<T> buffer(is_pointwise(s) ? 1 : k * n);
-    for (std::int64_t part = begin; part < end; ++part)
-      for (std::int64_t i = part * s.batch / parts; i < (part + 1) * s.batch / parts; ++i)
-        for (std::int64_t group = 0; group < s.groups; ++group) {
-          const T* columns = x + (i * s.in + group * in) * volume(s.size);
-          const T* const from = g + (i * s.out + group * out) * n;
-          if (!is_pointwise(s)) {
-            image_to_columns(s, in, columns, buffer.get());
-            columns = buffer.get();
-          }
-          T* const to = sums.get() + part * size + group * out * k;
-          gemm<T>(false, true, out, k, n, 1, from, n, columns, n, 1, to, k);
-        }
-  };
-  parts > 1 ? parallel_for(parts, 1, add) : add(0, parts);
-  for (std::int64_t part = 0; part < parts; ++part)
-    for (std::int64_t i = 0; i < size; ++i) dw[i] += sums.get()[part * size + i];
+    if (may_use_dnnl(s) && dnnl_conv_gradients(s, x, w, g, dx, dw)) return ConvBackend::dnnl;
+  if (dx != nullptr) input_by_columns(s, g, w, dx);
+  if (dw != nullptr) weight_by_columns(s, x, g, dw);
   return ConvBackend::columns;
 }
 
@@ -196,8 +221,7 @@ ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   template GRADUS_EXPORT void images_to_columns(const ConvSizes&, const T*, T*);                       \
   template GRADUS_EXPORT void columns_to_images(const ConvSizes&, const T*, T*);                       \
   template GRADUS_EXPORT ConvBackend conv_forward(const ConvSizes&, const T*, const T*, const T*, T*); \
-  template GRADUS_EXPORT ConvBackend conv_input(const ConvSizes&, const T*, const T*, T*);             \
-  template GRADUS_EXPORT ConvBackend conv_weight(const ConvSizes&, const T*, const T*, T*);
+  template GRADUS_EXPORT ConvBackend conv_gradients(const ConvSizes&, const T*, const T*, const T*, T*, T*, T*);
 GRADUS_CONV(float)
 GRADUS_CONV(double)
 #undef GRADUS_CONV

@@ -7,6 +7,8 @@
 
 #include <dnnl.hpp>
 
+#include <algorithm>
+#include <array>
 #include <list>
 #include <map>
 #include <string_view>
@@ -15,7 +17,7 @@
 #include <vector>
 
 // Convolutions by oneDNN 2 or 3 (Debian's libdnnl-dev). It chooses the layouts of its operands; where these are not
-// ours, they are reordered before and after.
+// ours, they are reordered before and after, some images at a time.
 
 namespace gradus::kernels {
 using namespace detail;
@@ -28,6 +30,11 @@ using Tag = memory::format_tag;
 dnnl::engine& engine() {
   static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
   return cpu;
+}
+
+dnnl::stream& stream() {
+  thread_local dnnl::stream s(engine());
+  return s;
 }
 
 memory::dims last(const ConvSizes& s, const ConvSizes::Axes& values, std::int64_t less = 0) {
@@ -61,42 +68,48 @@ struct Layouts {
   }
 };
 
-/// An operand of a primitive: what it is there, its layouts here and there, and the caller's array.
-struct Operand {
-  int argument;
-  memory::desc ours, wanted;
-  void* data;
-  bool written = false;
-};
-
-/// The array, or while it lives a copy in the wanted layout.
+/// An array in the caller's layout, and while it lives a copy in that of a primitive.
 class Copy {
  public:
-  explicit Copy(const Operand& o) : operand_(o), ours_(o.ours, engine(), o.data) {
-    if (o.ours == o.wanted) return;
-    bytes_ = o.wanted.get_size();
-    copy_ = allocate(bytes_);
-    other_ = memory(o.wanted, engine(), copy_);
+  Copy(const memory::desc& ours, const memory::desc& wanted, const float* data)
+      : ours_(ours, engine(), const_cast<float*>(data)), bytes_(wanted.get_size()), copy_(allocate(bytes_)) {
+    theirs_ = memory(wanted, engine(), copy_);
   }
-  ~Copy() {
-    if (copy_ != nullptr) deallocate(copy_, bytes_);
-  }
+  ~Copy() { deallocate(copy_, bytes_); }
   Copy(const Copy&) = delete;
   Copy& operator=(const Copy&) = delete;
 
-  std::pair<const int, memory> argument() const { return {operand_.argument, copy_ != nullptr ? other_ : ours_}; }
-  void read(dnnl::stream& stream) {
-    if (copy_ != nullptr && !operand_.written) dnnl::reorder(ours_, other_).execute(stream, ours_, other_);
+  bool is(const memory::desc& wanted, const float* data) const {
+    return ours_.get_data_handle() == data && theirs_.get_desc() == wanted;
   }
-  void write(dnnl::stream& stream) {
-    if (copy_ != nullptr && operand_.written) dnnl::reorder(other_, ours_).execute(stream, other_, ours_);
+  const memory& theirs() const { return theirs_; }
+  void read() { dnnl::reorder(ours_, theirs_).execute(stream(), ours_, theirs_); }
+  /// `add`: to what is there.
+  void write(bool add) {
+    dnnl::primitive_attr attributes;
+    if (add) {
+      dnnl::post_ops sum;
+      sum.append_sum();
+      attributes.set_post_ops(sum);
+    }
+    dnnl::reorder(theirs_, ours_, attributes).execute(stream(), theirs_, ours_);
   }
 
  private:
-  const Operand& operand_;
-  memory ours_, other_;
-  void* copy_ = nullptr;
-  std::size_t bytes_ = 0;
+  memory ours_, theirs_;
+  std::size_t bytes_;
+  void* copy_;
+};
+using Copies = std::list<Copy>;
+
+/// An operand of a primitive: what it is there, its layouts here and there, and the caller's array.
+struct Operand {
+  enum Use { read, written, added };
+  int argument;
+  memory::desc ours, wanted;
+  const float* data;
+  Use use = read;
+  Copies* copies = nullptr;  // where a copy is looked for, and stays
 };
 
 /// A primitive with the layouts it chose; `ready` is false if it would be slower than our own kernels.
@@ -170,36 +183,51 @@ const Plan<P>* find(std::map<std::pair<ConvSizes, int>, Plan<P>>& known, const C
 template <class P>
 using Plans = std::map<std::pair<ConvSizes, int>, Plan<P>>;
 
-dnnl::stream& stream() {
-  thread_local dnnl::stream s(engine());
-  return s;
-}
-
-bool empty(const ConvSizes& s) {
-  return s.batch * s.in * s.out * volume(s.size) * volume(s.result) * volume(s.kernel) == 0;
-}
-
-void* writable(const float* data) { return const_cast<float*>(data); }
-
 /// Runs the primitive for these sizes; false where there is none that is fast. `make` gives its plan, and `operands`
 /// what it works on, from our layouts and the primitive's description.
 template <class P, class Make, class Operands>
 bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
-  if (empty(s)) return false;
-  const ThreadLimit limit(num_threads());
   const Plan<P>* plan = find(plans, s, make);
   if (plan == nullptr) return false;
   const auto list = operands(Layouts(s, true), plan->description);
-  std::list<Copy> copies;
+  Copies copies;
   std::unordered_map<int, memory> arguments;
+  std::vector<std::pair<Copy*, Operand::Use>> written;
   for (const Operand& o : list) {
-    Copy& copy = copies.emplace_back(o);
-    copy.read(stream());
-    arguments.insert(copy.argument());
+    if (o.ours == o.wanted && o.use != Operand::added) {
+      arguments[o.argument] = memory(o.ours, engine(), const_cast<float*>(o.data));
+      continue;
+    }
+    Copies& kept = o.copies != nullptr ? *o.copies : copies;
+    auto at = std::find_if(kept.begin(), kept.end(), [&](const Copy& c) { return c.is(o.wanted, o.data); });
+    if (at == kept.end()) {
+      at = kept.emplace(kept.end(), o.ours, o.wanted, o.data);
+      if (o.use == Operand::read) at->read();
+    }
+    if (o.use != Operand::read) written.emplace_back(&*at, o.use);
+    arguments[o.argument] = at->theirs();
   }
   plan->primitive.execute(stream(), arguments);
-  for (Copy& copy : copies) copy.write(stream());
+  for (const auto& [copy, use] : written) copy->write(use == Operand::added);
   stream().wait();
+  return true;
+}
+
+/// f(sizes, index of its first image) for some images at a time, as long as it returns true: as many as stay in the
+/// caches between being copied and being read, but not so few that most of what is read is weights.
+template <class F>
+bool for_images(const ConvSizes& s, F f) {
+  const std::int64_t image = s.in * volume(s.size) + s.out * volume(s.result);
+  const std::int64_t weights = s.out * s.in / s.groups * volume(s.kernel);
+  if (s.batch * image * weights == 0) return false;
+  constexpr std::int64_t kNumbers = 1 << 18;  // for each thread
+  const ThreadLimit limit(num_threads());
+  const std::int64_t most = std::max(kNumbers * num_threads(), 4 * weights) / image + 1;
+  for (std::int64_t first = 0; first < s.batch; first += most) {
+    ConvSizes part = s;
+    part.batch = std::min(most, s.batch - first);
+    if (!f(part, first)) return false;
+  }
   return true;
 }
 
@@ -209,45 +237,48 @@ bool dnnl_conv_forward(const ConvSizes& s, const float* x, const float* w, const
   using P = dnnl::convolution_forward;
   thread_local std::array<Plans<P>, 2> plans;
   const bool with_bias = bias != nullptr;
-  return run<P>(
-      plans[with_bias],
-      s,
-      [&] { return plan_of<P>(forward_description(s, with_bias)); },
-      [&](const Layouts& ours, const P::primitive_desc& d) {
-        std::vector<Operand> operands{{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
-                                      {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), writable(w)},
-                                      {DNNL_ARG_DST, ours.y, d.dst_desc(), y, true}};
-        if (with_bias) operands.push_back({DNNL_ARG_BIAS, ours.bias, ours.bias, writable(bias)});
-        return operands;
-      });
+  Copies weights;
+  return for_images(s, [&](const ConvSizes& part, std::int64_t first) {
+    return run<P>(
+        plans[with_bias],
+        part,
+        [&] { return plan_of<P>(forward_description(part, with_bias)); },
+        [&](const Layouts& ours, const P::primitive_desc& d) {
+          std::vector<Operand> operands{
+              {DNNL_ARG_SRC, ours.x, d.src_desc(), x + first * s.in * volume(s.size)},
+              {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), w, Operand::read, &weights},
+              {DNNL_ARG_DST, ours.y, d.dst_desc(), y + first * s.out * volume(s.result), Operand::written}};
+          if (with_bias) operands.push_back({DNNL_ARG_BIAS, ours.bias, ours.bias, bias});
+          return operands;
+        });
+  });
 }
 
-bool dnnl_conv_input(const ConvSizes& s, const float* g, const float* w, float* dx) {
-  using P = dnnl::convolution_backward_data;
-  thread_local Plans<P> plans;
-  return run<P>(
-      plans,
-      s,
-      [&] { return backward_plan<P>(s); },
-      [&](const Layouts& ours, const P::primitive_desc& d) {
-        return std::array<Operand, 3>{{{DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
-                                       {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), writable(w)},
-                                       {DNNL_ARG_DIFF_SRC, ours.x, d.diff_src_desc(), dx, true}}};
-      });
-}
-
-bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float* dw) {
-  using P = dnnl::convolution_backward_weights;
-  thread_local Plans<P> plans;
-  return run<P>(
-      plans,
-      s,
-      [&] { return backward_plan<P>(s); },
-      [&](const Layouts& ours, const P::primitive_desc& d) {
-        return std::array<Operand, 3>{{{DNNL_ARG_SRC, ours.x, d.src_desc(), writable(x)},
-                                       {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), writable(g)},
-                                       {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, true}}};
-      });
+bool dnnl_conv_gradients(const ConvSizes& s, const float* x, const float* w, const float* g, float* dx, float* dw) {
+  using Input = dnnl::convolution_backward_data;
+  using Weight = dnnl::convolution_backward_weights;
+  thread_local Plans<Input> inputs;
+  thread_local Plans<Weight> weights;
+  Copies of_w;
+  return for_images(s, [&](const ConvSizes& part, std::int64_t first) {
+    const std::int64_t image = first * s.in * volume(s.size);
+    const float* const from = g + first * s.out * volume(s.result);
+    Copies of_g;
+    const auto input = [&](const Layouts& ours, const Input::primitive_desc& d) {
+      return std::array<Operand, 3>{{{DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g},
+                                     {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), w, Operand::read, &of_w},
+                                     {DNNL_ARG_DIFF_SRC, ours.x, d.diff_src_desc(), dx + image, Operand::written}}};
+    };
+    const auto weight = [&](const Layouts& ours, const Weight::primitive_desc& d) {
+      const auto use = first == 0 ? Operand::written : Operand::added;
+      return std::array<Operand, 3>{{{DNNL_ARG_SRC, ours.x, d.src_desc(), x + image},
+                                     {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g},
+                                     {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, use}}};
+    };
+    return (dx == nullptr || run<Input>(
+                                 inputs, part, [&] { return backward_plan<Input>(part); }, input)) &&
+           (dw == nullptr || run<Weight>(weights, part, [&] { return backward_plan<Weight>(part); }, weight));
+  });
 }
 
 }  // namespace gradus::kernels
@@ -257,8 +288,7 @@ bool dnnl_conv_weight(const ConvSizes& s, const float* x, const float* g, float*
 namespace gradus::kernels {
 
 bool dnnl_conv_forward(const ConvSizes&, const float*, const float*, const float*, float*) { return false; }
-bool dnnl_conv_input(const ConvSizes&, const float*, const float*, float*) { return false; }
-bool dnnl_conv_weight(const ConvSizes&, const float*, const float*, float*) { return false; }
+bool dnnl_conv_gradients(const ConvSizes&, const float*, const float*, const float*, float*, float*) { return false; }
 
 }  // namespace gradus::kernels
 

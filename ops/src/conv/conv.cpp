@@ -41,6 +41,7 @@ struct Conv : ConvGeometry {
     return y;
   }
   Cotangents vjp(const Pullback& p) const {
+    if (!is_recording()) return fused(p);
     Cotangents result(3);
     if (p.needs(0)) result[0] = convolve_back(*this, p.g, p.in(1), p.shape(0));
     if (p.needs(1)) result[1] = correlate(*this, p.in(0), p.g, p.shape(1));
@@ -49,6 +50,21 @@ struct Conv : ConvGeometry {
       for (int d = 2; d < p.g.rank(); ++d) axes.push_back(d);
       result[2] = sum(p.g, Axes(axes));
     }
+    return result;
+  }
+
+ private:
+  Cotangents fused(const Pullback& p) const {
+    const Tensor g = dense(p.g), x = p.needs(1) ? dense(p.in(0)) : Tensor(), w = p.needs(0) ? dense(p.in(1)) : Tensor();
+    Cotangents result(3);
+    for (int i = 0; i < 3; ++i)
+      if (p.needs(i)) result[i] = empty(p.shape(i), g.dtype());
+    dispatch_floating(g.dtype(), [&]<class T>() {
+      const auto from = [](const Tensor& t) { return t.defined() ? t.data<T>() : nullptr; };
+      const auto to = [&](int i) { return result[i].defined() ? result[i].mutable_data<T>() : nullptr; };
+      conv_gradients<T>(
+          sizes(p.in(0).shape(), p.in(1).shape(), g.shape()), from(x), from(w), from(g), to(0), to(1), to(2));
+    });
     return result;
   }
 };

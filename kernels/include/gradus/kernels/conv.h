@@ -21,9 +21,10 @@ struct ConvSizes {
   friend std::strong_ordering operator<=>(const ConvSizes&, const ConvSizes&) = default;
 };
 
-/// Who computes a convolution. `automatic`: oneDNN for float where it was compiled in and has a fast kernel; `dnnl`:
-/// the same, even where its result depends on the number of threads.
-enum class ConvBackend : std::uint8_t { automatic, columns, dnnl };
+/// Who computes a convolution. `depthwise`: kernels for one channel a group; `dnnl`: oneDNN, for float where it was
+/// compiled in and has a fast kernel; `automatic`: the first of the two that can, oneDNN unless the result must not
+/// depend on the number of threads. Where these cannot, it is `columns`.
+enum class ConvBackend : std::uint8_t { automatic, columns, depthwise, dnnl };
 /// dnnl only where it was compiled in.
 bool has_conv_backend(ConvBackend backend);
 /// The one in force on this thread while it lives.
@@ -45,17 +46,23 @@ void images_to_columns(const ConvSizes& s, const T* images, T* columns);
 template <class T>
 void columns_to_images(const ConvSizes& s, const T* columns, T* images);
 
-// Each says who computed it, columns or dnnl.
+// Each says who computed it.
 
 /// y = conv(x, w) + bias (null for none)
 template <class T>
 ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bias, T* y);
-/// dx = the adjoint with respect to x, applied to g
+/// The adjoints of y = conv(x, w) + bias, applied to g: dx = that with respect to x, dw to w, db to the bias. Null for
+/// those that are not wanted; x is read for dw alone, w for dx alone.
 template <class T>
-ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx);
-/// dw = the adjoint with respect to w, applied to g
+ConvBackend conv_gradients(const ConvSizes& s, const T* x, const T* w, const T* g, T* dx, T* dw, T* db);
 template <class T>
-ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw);
+ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
+  return conv_gradients<T>(s, nullptr, w, g, dx, nullptr, nullptr);
+}
+template <class T>
+ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
+  return conv_gradients<T>(s, x, nullptr, g, nullptr, dw, nullptr);
+}
 
 }  // namespace gradus::kernels
 GRADUS_EXPORT_END
