@@ -86,6 +86,16 @@ void rows_by_select(int n) {
   sum_of_rows(rows);
 }
 
+/// A tensor through n steps of a recurrence by scan.
+void steps_by_scan(int n) {
+  const Tensor w = leaf(full({16, 16}, 0.01));
+  const auto body = [&](const Tensor& h, const Tensor& x) {
+    const Tensor y = tanh(linear(h, w) + x);
+    return std::pair(y, y);
+  };
+  backward(sum(scan(body, zeros({1, 16}), ones({n, 1, 16})).second));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -101,5 +111,6 @@ int main(int argc, char** argv) {
   growth.row("step by a nested gradient", {200, 400, 800, 1'600, 3'200}, nested_gradients);
   growth.row("row of 14, by unbind", {100, 1'000, 10'000}, rows_by_unbind);
   growth.row("row of 14, by select", {100, 1'000, 10'000}, rows_by_select);
+  growth.row("step by scan", {100, 1'000, 10'000}, steps_by_scan);
   return growth.linear ? 0 : 1;
 }

@@ -53,6 +53,13 @@ void Watched::begin() const {
   for (OpWatch* w = watch_; w != nullptr; w = w->outer_) w->begin();
 }
 
+bool Watched::replaces(const OpCall& call, Tensors& results) const {
+  bool replaced = false;
+  for (OpWatch* w = watch_; w != nullptr && !replaced; w = w->outer_) replaced = w->replaces(call, results);
+  if (replaced) end({call.op, call.attributes, call.inputs, {results.begin(), results.size()}, call.site});
+  return replaced;
+}
+
 void Watched::end(const OpCall& call) const {
   for (OpWatch* w = watch_; w != nullptr; w = w->outer_) w->end(call);
 }

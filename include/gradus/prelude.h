@@ -20,7 +20,7 @@ using gradus::Approximate, gradus::BagMode, gradus::GridMode, gradus::GridPaddin
     gradus::PadMode, gradus::Reduction, gradus::ScatterReduce;
 using gradus::boolean, gradus::float32, gradus::float64, gradus::int64, gradus::kEnd;
 using gradus::Buffer, gradus::Parameter, gradus::NoGrad;
-using gradus::DType, gradus::Shape, gradus::Tensor, gradus::Tensors;
+using gradus::DType, gradus::Scanned, gradus::Shape, gradus::Tensor, gradus::Tensors;
 
 // Every op, and what makes tensors and derivatives. tests/cli/prelude.sh says which op is missing.
 using gradus::abs, gradus::acos, gradus::acosh, gradus::adaptive_avg_pool1d, gradus::adaptive_avg_pool2d,
@@ -77,7 +77,8 @@ using gradus::qr, gradus::quantile;
 using gradus::reciprocal, gradus::relu, gradus::relu6, gradus::remainder, gradus::repeat, gradus::repeat_interleave,
     gradus::requires_grad, gradus::reshape, gradus::rms_norm, gradus::roll, gradus::rot90, gradus::rotary_embedding,
     gradus::round, gradus::rrelu, gradus::rsqrt;
-using gradus::scalar, gradus::scale_gradient, gradus::scatter, gradus::scatter_add, gradus::scatter_reduce,
+using gradus::scalar, gradus::scale_gradient, gradus::scan, gradus::scatter, gradus::scatter_add,
+    gradus::scatter_reduce,
     gradus::select, gradus::selu, gradus::set_deterministic, gradus::set_gradient, gradus::set_num_threads,
     gradus::set_requires_grad, gradus::sigmoid, gradus::sign, gradus::silu, gradus::sin, gradus::sinh, gradus::slice,
     gradus::slice_assign, gradus::slice_put, gradus::slogdet, gradus::smooth_l1_loss, gradus::soft_margin_loss,

@@ -1,6 +1,7 @@
 #include "gradus/ops/arithmetic.h"
 
 #include "family.h"
+#include "step_kernels.h"
 
 #include "gradus/kernels/modular.h"
 #include "gradus/kernels/power.h"
@@ -9,6 +10,7 @@
 #include "gradus/ops/integer.h"
 #include "gradus/ops/shape.h"
 
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -85,12 +87,19 @@ struct Add : Op {
   static constexpr OpInfo info{.name = "add", .arity = 2, .linearity = Linearity::linear};
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular_sum); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.g}; }
+  static constexpr const StepKernel* step_kernel() {
+    constexpr auto slope = [](auto g, auto, auto, auto) { return g; };
+    return element_kernel<Add>([](auto a, auto b) { return a + b; }, slope, slope);
+  }
 };
 
 struct Sub : Op {
   static constexpr OpInfo info{.name = "sub", .arity = 2, .linearity = Linearity::linear};
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x - y; })); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.needs(1) ? neg(p.g) : Tensor()}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Sub>([](auto a, auto b) { return a - b; }, [](auto g, auto, auto, auto) { return g; }, [](auto g, auto, auto, auto) { return -g; });
+  }
 };
 
 struct Mul : Op {
@@ -98,6 +107,9 @@ struct Mul : Op {
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x * y; })); }
   Cotangents vjp(const Pullback& p) const {
     return {p.needs(0) ? mul(p.g, p.in(1)) : Tensor(), p.needs(1) ? mul(p.g, p.in(0)) : Tensor()};
+  }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Mul>([](auto a, auto b) { return a * b; }, [](auto g, auto, auto, auto b) { return g * b; }, [](auto g, auto, auto a, auto) { return g * a; });
   }
 };
 
@@ -108,36 +120,52 @@ struct Div : Op {
     const Tensor ga = div(p.g, p.in(1));
     return {ga, p.needs(1) ? div(minus_product(ga, p.in(0)), p.in(1)) : Tensor()};
   }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Div>([](auto a, auto b) { return a / b; }, [](auto g, auto, auto, auto b) { return g / b; }, [](auto g, auto, auto a, auto b) { return -(g / b * a) / b; });
+  }
 };
 
 struct Neg : Op {
   static constexpr OpInfo info{.name = "neg", .linearity = Linearity::linear};
   Tensor forward(const Tensor& x) const { return arithmetic(x, 0, modular([](auto v, auto) { return -v; })); }
   Cotangents vjp(const Pullback& p) const { return {neg(p.g)}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Neg>([](auto a) { return -a; }, [](auto g, auto, auto) { return -g; });
+  }
 };
 
 /// The base of ops with a number beside the tensor.
 struct ScalarOp : Op {
   double value = 0;
   template <class V> void visit(V&& v) const { v("value", value); }
+  bool same_as(const ScalarOp& other) const { return std::bit_cast<std::uint64_t>(value) == std::bit_cast<std::uint64_t>(other.value); }
 };
 
 struct AddScalar : ScalarOp {
   static constexpr OpInfo info{.name = "add_scalar", .linearity = Linearity::linear};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular_sum); }
   Cotangents vjp(const Pullback& p) const { return {p.g}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<AddScalar>([](auto a, auto s) { return a + s; }, [](auto g, auto, auto, auto) { return g; });
+  }
 };
 
 struct MulScalar : ScalarOp {
   static constexpr OpInfo info{.name = "mul_scalar", .linearity = Linearity::linear};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular([](auto a, auto b) { return a * b; })); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, value)}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<MulScalar>([](auto a, auto s) { return a * s; }, [](auto g, auto, auto, auto s) { return g * s; });
+  }
 };
 
 struct DivScalar : ScalarOp {
   static constexpr OpInfo info{.name = "div_scalar", .linearity = Linearity::linear};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return a / b; }); }
   Cotangents vjp(const Pullback& p) const { return {div(p.g, value)}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<DivScalar>([](auto a, auto s) { return a / s; }, [](auto g, auto, auto, auto s) { return g / s; });
+  }
 };
 
 /// value - x
@@ -145,6 +173,9 @@ struct SubFrom : ScalarOp {
   static constexpr OpInfo info{.name = "sub_from", .linearity = Linearity::linear};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular([](auto a, auto b) { return b - a; })); }
   Cotangents vjp(const Pullback& p) const { return {neg(p.g)}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<SubFrom>([](auto a, auto s) { return s - a; }, [](auto g, auto, auto, auto) { return -g; });
+  }
 };
 
 /// value / x
@@ -152,6 +183,9 @@ struct DivInto : ScalarOp {
   static constexpr OpInfo info{.name = "div_into", .saves = Saves::input0 | Saves::output, .domain = domain(0.5, 2)};
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, [](auto a, auto b) { return b / a; }); }
   Cotangents vjp(const Pullback& p) const { return {div(minus_product(p.g, p.out()), p.in(0))}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<DivInto>([](auto a, auto s) { return s / a; }, [](auto g, auto y, auto a, auto) { return -(g * y) / a; });
+  }
 };
 
 struct Pow : Op {

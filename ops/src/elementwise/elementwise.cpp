@@ -1,6 +1,7 @@
 #include "gradus/ops/elementwise.h"
 
 #include "elementwise/functions.h"
+#include "step_kernels.h"
 
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/error_function.h"
@@ -27,6 +28,9 @@ struct Exp : Op {
   static constexpr OpInfo info{.name = "exp", .saves = Saves::output};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::exp(v); }); }
   Cotangents vjp(const Pullback& p) const { return {mul(p.g, p.out())}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Exp>([](auto a) { return elementary::exp(a); }, [](auto g, auto y, auto) { return g * y; });
+  }
 };
 
 struct Expm1 : Op {
@@ -39,6 +43,9 @@ struct Log : Op {
   static constexpr OpInfo info{.name = "log", .saves = Saves::input0, .domain = domain(0.3, 3)};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::log(v); }); }
   Cotangents vjp(const Pullback& p) const { return {div(p.g, p.in(0))}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Log>([](auto a) { return elementary::log(a); }, [](auto g, auto, auto a) { return g / a; });
+  }
 };
 
 struct Log1p : Op {
@@ -55,6 +62,9 @@ struct Sqrt : Op {
   Cotangents vjp(const Pullback& p) const {
     if (is_recording()) return {div(mul(p.g, 0.5), p.out())};
     return {floating(p.g, p.out(), [](auto g, auto y) { return g / 2 / y; })};
+  }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Sqrt>([](auto a) { return std::sqrt(a); }, [](auto g, auto y, auto) { return g / 2 / y; });
   }
 };
 
@@ -74,6 +84,9 @@ struct Square : Op {
     if (is_recording()) return {mul(mul(p.g, 2), p.in(0))};
     return {floating(p.g, p.in(0), [](auto g, auto v) { return 2 * g * v; })};
   }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Square>([](auto a) { return a * a; }, [](auto g, auto, auto a) { return 2 * g * a; });
+  }
 };
 
 struct Reciprocal : Op {
@@ -82,6 +95,9 @@ struct Reciprocal : Op {
   Cotangents vjp(const Pullback& p) const {
     if (is_recording()) return {neg(mul(p.g, square(p.out())))};
     return {floating(p.g, p.out(), [](auto g, auto y) { return -(g * (y * y)); })};
+  }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Reciprocal>([](auto a) { return 1 / a; }, [](auto g, auto y, auto) { return -(g * (y * y)); });
   }
 };
 
@@ -210,6 +226,9 @@ struct Tanh : Op {
   static constexpr OpInfo info{.name = "tanh", .saves = Saves::output};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::tanh(v); }); }
   Cotangents vjp(const Pullback& p) const { return {apply(TanhGrad{}, p.g, p.out())}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Tanh>([](auto a) { return elementary::tanh(a); }, [](auto g, auto y, auto) { return g * (1 - y * y); });
+  }
 };
 
 /// g y (1 - y)
@@ -226,6 +245,9 @@ struct Sigmoid : Op {
   static constexpr OpInfo info{.name = "sigmoid", .saves = Saves::output, .domain = domain(-4, 4)};
   Tensor forward(const Tensor& x) const { return floating(x, [](auto v) { return elementary::sigmoid(v); }); }
   Cotangents vjp(const Pullback& p) const { return {apply(SigmoidGrad{}, p.g, p.out())}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Sigmoid>([](auto a) { return elementary::sigmoid(a); }, [](auto g, auto y, auto) { return g * (y * (1 - y)); });
+  }
 };
 
 struct SoftplusShape : Op {

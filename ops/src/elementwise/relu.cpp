@@ -1,4 +1,5 @@
 #include "family.h"
+#include "step_kernels.h"
 
 #include "gradus/graph/node.h"
 #include "gradus/kernels/elementary.h"
@@ -33,6 +34,9 @@ struct Relu : Op {
     return dispatch_floating(x.dtype(), [&]<class T>() { return map<T, T>(x, [](T v) { return T(0) > v ? T(0) : v; }); });
   }
   Cotangents vjp(const Pullback& p) const { return {apply(ReluGrad{}, p.g, p.out())}; }
+  static constexpr const StepKernel* step_kernel() {
+    return element_kernel<Relu>([]<class T>(T a) { return T(0) > a ? T(0) : a; }, []<class T>(T g, T y, T) { return y <= 0 ? T(0) : g; });
+  }
 };
 
 struct Slope : Op {

@@ -1,6 +1,7 @@
 #include "gradus/ops/linalg.h"
 
 #include "family.h"
+#include "step_kernels.h"
 
 #include "gradus/kernels/gemm.h"
 #include "gradus/kernels/sum.h"
@@ -174,6 +175,7 @@ struct Matmul : Op {
     return 2.0 * static_cast<double>(s.out[0].numel() * k);
   }
 
+  static constexpr const StepKernel* step_kernel() { return product_kernel<Matmul, false>(); }
   Tensor forward(const Tensor& a, const Tensor& b) const {
     const Plan plan(a, b);
     Tensor y = empty(plan.result, a.dtype());
@@ -238,6 +240,7 @@ struct Linear : Op {
     return static_cast<double>(s.out[0].numel()) * static_cast<double>(2 * k + s.in[2].rank());
   }
 
+  static constexpr const StepKernel* step_kernel() { return product_kernel<Linear, true>(); }
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) const {
     Shape shape = x.shape();
     const std::int64_t out = shape[shape.rank() - 1] = size(weight, 0);

@@ -2,6 +2,7 @@
 
 #include "axes.h"
 #include "family.h"
+#include "step_kernels.h"
 
 #include "gradus/kernels/reduce.h"
 
@@ -48,6 +49,8 @@ struct Reshape : Op {
   }
   Cotangents vjp(const Pullback& p) const { return {reshape(p.g, p.shape())}; }
   template <class V> void visit(V&& v) const { v("shape", shape); }
+  bool same_as(const Reshape& other) const { return shape == other.shape; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Reshape>(); }
 };
 
 struct Transpose : Op {
@@ -61,6 +64,8 @@ struct Transpose : Op {
   }
   Cotangents vjp(const Pullback& p) const { return {transpose(p.g, a, b)}; }
   template <class V> void visit(V&& v) const { v("a", a); v("b", b); }
+  bool same_as(const Transpose& other) const { return a == other.a && b == other.b; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Transpose>(); }
 };
 
 struct Permute : Op {
@@ -80,6 +85,8 @@ struct Permute : Op {
     return {permute(p.g, inverse)};
   }
   template <class V> void visit(V&& v) const { v("axes", axes); }
+  bool same_as(const Permute& other) const { return axes == other.axes; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Permute>(); }
 };
 
 struct Squeeze : Op {
@@ -96,6 +103,8 @@ struct Squeeze : Op {
   }
   Cotangents vjp(const Pullback& p) const { return {reshape(p.g, p.shape())}; }
   template <class V> void visit(V&& v) const { v("axes", axes_of(mask)); }
+  bool same_as(const Squeeze& other) const { return mask == other.mask; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Squeeze>(); }
 };
 
 struct Unsqueeze : Op {
@@ -109,6 +118,8 @@ struct Unsqueeze : Op {
   }
   Cotangents vjp(const Pullback& p) const { return {squeeze(p.g, axis)}; }
   template <class V> void visit(V&& v) const { v("axis", axis); }
+  bool same_as(const Unsqueeze& other) const { return axis == other.axis; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Unsqueeze>(); }
 };
 
 struct BroadcastTo : Op {
@@ -123,6 +134,8 @@ struct BroadcastTo : Op {
   }
   Cotangents vjp(const Pullback& p) const { return {sum_to(p.g, p.shape())}; }
   template <class V> void visit(V&& v) const { v("shape", shape); }
+  bool same_as(const BroadcastTo& other) const { return shape == other.shape; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<BroadcastTo>(); }
 };
 
 struct SumTo : Op {

@@ -2,6 +2,7 @@
 
 #include "axes.h"
 #include "family.h"
+#include "step_kernels.h"
 
 #include "gradus/kernels/lines.h"
 #include "gradus/ops/arithmetic.h"
@@ -74,6 +75,8 @@ struct Slice : Range {
   Tensor add_to(const Pullback& p, Tensor sum) const {
     return apply_in_place(SlicePut{*this, p.shape()}, std::move(sum), p.g);
   }
+  bool same_as(const Slice& other) const { return axis == other.axis && start == other.start && length == other.length && step == other.step; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Slice>(); }
 };
 
 Cotangents SlicePut::vjp(const Pullback& p) const { return {p.g, p.needs(1) ? apply(Slice{*this}, p.g) : Tensor()}; }
@@ -95,6 +98,8 @@ struct Select : Op {
     return apply_in_place(put(p), std::move(sum), unsqueeze(p.g, axis));
   }
   template <class V> void visit(V&& v) const { v("axis", axis); v("index", index); }
+  bool same_as(const Select& other) const { return axis == other.axis && index == other.index; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Select>(); }
 };
 // clang-format on
 
@@ -189,6 +194,8 @@ struct Split : Parts {
       parts[i] = p.all[i].defined() ? p.all[i] : zeros(with_size(shape, axis, sizes[i]), p.dtype());
     return {concat(parts, axis)};
   }
+  bool same_as(const Split& other) const { return axis == other.axis && sizes == other.sizes; }
+  static constexpr const StepKernel* step_kernel() { return view_kernel<Split>(); }
 };
 
 /// A slice in Python's terms as places of an axis of size n.

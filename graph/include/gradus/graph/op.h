@@ -131,6 +131,9 @@ using Cotangents = Tensors;
 
 class Node;
 struct OpClass;
+namespace detail {
+struct StepKernel;
+}
 
 /// Of an op's inputs and outputs; of rank 0 where the shape of an input is not known.
 struct OpShapes {
@@ -192,6 +195,7 @@ struct OpClass {
   void (*visit)(const void* attributes, AttributeVisitor&);            // null where there are no attributes
   double (*flops)(const void* attributes, const OpShapes&) = nullptr;  // null: by OpInfo::flops
   Tensor (*add_to)(const void* attributes, const Pullback&, Tensor sum) = nullptr;  // null: there is none
+  const detail::StepKernel* step_kernel = nullptr;                                  // null: there is none
 };
 
 /// Floating-point operations that one forward of the op takes, by its own account.
@@ -296,6 +300,7 @@ constexpr OpClass make_op_class() {
     c.flops = [](const void* op, const OpShapes& s) -> double { return op_of<O>(op).flops(s); };
   if constexpr (requires(const O& op, const Pullback& p, Tensor sum) { op.add_to(p, sum); })
     c.add_to = [](const void* op, const Pullback& p, Tensor sum) { return op_of<O>(op).add_to(p, std::move(sum)); };
+  if constexpr (requires { O::step_kernel(); }) c.step_kernel = O::step_kernel();
   return c;
 }
 
@@ -317,7 +322,7 @@ class ForwardGuard {
   SitePin pin_;
 };
 
-/// An op that has run, and left its node if one was due.
+/// An op that has run, and left its node if one was due; without outputs, one that is to run.
 struct OpCall {
   const OpClass& op;
   const void* attributes;
@@ -334,6 +339,9 @@ class OpWatch {
   OpWatch(const OpWatch&) = delete;
   OpWatch& operator=(const OpWatch&) = delete;
   virtual void begin() {}
+  /// Asked between these, but not about rules: true where `results` are what the op gives. Its forward does not run
+  /// then, and nothing is recorded of it.
+  virtual bool replaces(const OpCall&, Tensors& /*results*/) { return false; }
   virtual void end(const OpCall& call) = 0;
 
  private:
@@ -356,6 +364,8 @@ class Watched {
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
   explicit operator bool() const { return watch_ != nullptr; }
+  /// True where one of those who watch gives the results; all have been told of the op then.
+  bool replaces(const OpCall& call, Tensors& results) const;
   void end(const OpCall& call) const;
 
  private:
@@ -374,13 +384,27 @@ std::span<Tensor> outputs_of(R& result) {
     return {result.begin(), result.size()};
 }
 
+template <class R>
+R first_or_all(Tensors& results) {
+  if constexpr (std::is_same_v<R, Tensor>)
+    return std::move(results[0]);
+  else
+    return std::move(results);
+}
+
 /// Runs `forward()`, in which nothing is recorded, as a call of the op: leaves a node where one is due, and tells
 /// those who watch. Every op runs through here.
 template <class F>
 [[gnu::always_inline]] inline auto run_op(
     const OpClass& op, const void* attributes, std::span<const Tensor* const> inputs, CallSite site, F&& forward) {
   const Watched watched;
-  auto result = [&] {
+  using Result = decltype(forward());
+  if constexpr (std::is_same_v<Result, Tensor> || std::is_same_v<Result, Tensors>) {
+    if (watched) [[unlikely]]
+      if (Tensors known; watched.replaces({op, attributes, inputs, {}, site}, known))
+        return first_or_all<Result>(known);
+  }
+  Result result = [&] {
     const ForwardGuard guard(site);
     return forward();
   }();
