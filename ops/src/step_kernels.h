@@ -6,6 +6,7 @@
 #include "gradus/graph/step_kernel.h"
 
 #include <cstdint>
+#include <tuple>
 #include <type_traits>
 
 namespace gradus::detail {
@@ -17,6 +18,14 @@ bool same_attributes([[maybe_unused]] const void* a, [[maybe_unused]] const void
   else
     return static_cast<const O*>(a)->same_as(*static_cast<const O*>(b));
 }
+
+/// The slope of an input whose gradient is that of the result.
+struct PassOn {
+  template <class T, class... Rest>
+  T operator()(T g, Rest...) const {
+    return g;
+  }
+};
 
 template <class O, StepKernel::Kind kind>
 inline constexpr StepKernel plain_kernel{kind, &same_attributes<O>};
@@ -32,7 +41,7 @@ constexpr const StepKernel* product_kernel() {
 }
 
 /// y[i] = value(a[i]), or value(a[i], b[i]); a number that is an attribute comes last.
-/// da[i] += slopes(g[i], y[i], a[i], b[i]) and so on, a function for each input.
+/// da[i] = slope(g[i], y[i], a[i], b[i]) and so on, a function for each input.
 template <class O, class Value, class... Slopes>
 struct ElementKernel {
   static constexpr bool binary = sizeof...(Slopes) == 2;
@@ -58,31 +67,50 @@ struct ElementKernel {
         number<T>(attributes));
   }
   template <class T, class Slope>
-  static void add_slope(const void* attributes,
-                        const T* g,
-                        const T* y,
-                        const T* a,
-                        const T* b,
-                        T* __restrict d,
-                        std::int64_t n,
-                        Slope slope) {
+  static void slopes(const void* attributes,
+                     const T* g,
+                     const T* y,
+                     const T* a,
+                     const T* b,
+                     T* __restrict d,
+                     bool adds,
+                     std::int64_t n,
+                     Slope slope) {
     if (d == nullptr) return;
     std::apply(
         [=](auto... s) {
-          for (std::int64_t i = 0; i < n; ++i) {
+          const auto at = [=](std::int64_t i) {
             if constexpr (binary)
-              d[i] += slope(g[i], y[i], a[i], b[i], s...);
+              return slope(g[i], y[i], a[i], b[i], s...);
             else
-              d[i] += slope(g[i], y[i], a[i], s...);
+              return slope(g[i], y[i], a[i], s...);
+          };
+          if (adds) {
+            for (std::int64_t i = 0; i < n; ++i) d[i] += at(i);
+          } else {
+            for (std::int64_t i = 0; i < n; ++i) d[i] = at(i);
           }
         },
         number<T>(attributes));
   }
   template <class T>
-  static void backward(
-      const void* attributes, const T* g, const T* y, const T* a, const T* b, T* da, T* db, std::int64_t n) {
+  static void backward(const void* attributes,
+                       const T* g,
+                       const T* y,
+                       const T* a,
+                       const T* b,
+                       T* da,
+                       T* db,
+                       unsigned adds,
+                       std::int64_t n) {
     T* d = da;
-    ((add_slope(attributes, g, y, a, b, d, n, Slopes{}), d = db), ...);
+    unsigned bit = 1;
+    ((slopes(attributes, g, y, a, b, d, (adds & bit) != 0, n, Slopes{}), d = db, bit = 2), ...);
+  }
+  static constexpr unsigned passes() {
+    unsigned bits = 0, bit = 1;
+    (((bits |= std::is_same_v<Slopes, PassOn> ? bit : 0), bit *= 2), ...);
+    return bits;
   }
 };
 
@@ -92,7 +120,8 @@ inline constexpr StepKernel element_kernel_of{StepKernel::Kind::elementwise,
                                               {&ElementKernel<O, Value, Slopes...>::template forward<float>,
                                                &ElementKernel<O, Value, Slopes...>::template forward<double>},
                                               {&ElementKernel<O, Value, Slopes...>::template backward<float>,
-                                               &ElementKernel<O, Value, Slopes...>::template backward<double>}};
+                                               &ElementKernel<O, Value, Slopes...>::template backward<double>},
+                                              ElementKernel<O, Value, Slopes...>::passes()};
 
 template <class O, class Value, class... Slopes>
 constexpr const StepKernel* element_kernel(Value, Slopes...) {

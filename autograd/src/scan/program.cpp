@@ -114,6 +114,17 @@ bool plan_product(const Program& p, const ProgramOp& op, Instruction& step) {
   return true;
 }
 
+/// Keeps what the rule of an op reads.
+void keep_saved(Program& p, const ProgramOp& op) {
+  const auto saves = [&](Saves what) { return contains(op.op->info.saves, what); };
+  const auto keep = [&](int v) {
+    if (v >= 0) p.bases[static_cast<std::size_t>(p.at(v).base)].kept = true;
+  };
+  if (saves(Saves::output)) keep(op.outputs[0]);
+  if (saves(Saves::input0)) keep(op.inputs[0]);
+  if (saves(Saves::input1) && op.inputs.size() > 1) keep(op.inputs[1]);
+}
+
 /// What is computed, by whom, and what a gradient reaches; false if an op can't be run on plain memory.
 bool plan_instructions(Program& p) {
   for (const ProgramOp& op : p.ops) {
@@ -137,6 +148,8 @@ bool plan_instructions(Program& p) {
       base.active = base.active || (p.recording && from.active);
     }
     base.stacked = base.hoisted || step.is_product();
+    base.kept = base.kept || base.hoisted;
+    if (base.active) keep_saved(p, op);
     p.instructions.push_back(std::move(step));
   }
   return true;
@@ -144,15 +157,66 @@ bool plan_instructions(Program& p) {
 
 std::int64_t rounded(std::int64_t size) { return (size + 15) / 16 * 16; }
 
+bool is_ours(const Base& base) { return base.kind == Base::Kind::carry || base.kind == Base::Kind::result; }
+
+/// Marks bases of which each number is used once: then its gradient comes from one place.
+void find_sole(Program& p) {
+  std::vector<std::vector<std::uint8_t>> used(p.bases.size());
+  for (std::size_t b = 0; b < p.bases.size(); ++b)
+    if (is_ours(p.bases[b])) used[b].resize(static_cast<std::size_t>(p.bases[b].size));
+  const auto use = [&](int v) {
+    if (v < 0 || !is_ours(p.base_of(v))) return;
+    std::vector<std::uint8_t>& uses = used[static_cast<std::size_t>(p.at(v).base)];
+    const Rows rows = rows_to_array(p.at(v));
+    for (const auto& at : rows.offsets)
+      for (std::int64_t i = 0; i < rows.n; ++i) {
+        std::uint8_t& times = uses[static_cast<std::size_t>(at[1] + i * rows.strides[1])];
+        times = static_cast<std::uint8_t>(std::min(2, times + 1));
+      }
+  };
+  for (const Instruction& s : p.instructions)
+    if (p.base_of(s.y).active)
+      for (const int v : {s.a, s.b, s.c}) use(v);
+  for (const std::vector<int>& results : {p.carry, p.ys}) std::for_each(results.begin(), results.end(), use);
+  for (std::size_t b = 0; b < p.bases.size(); ++b)
+    p.bases[b].sole = is_ours(p.bases[b]) && std::all_of(used[b].begin(), used[b].end(), [](int n) { return n == 1; });
+}
+
+/// Lets an input that is used once share the gradient of a result that passes its own on.
+void share_gradients(Program& p) {
+  for (auto s = p.instructions.rbegin(); s != p.instructions.rend(); ++s) {
+    const int to = p.at(s->y).base;
+    if (!p.bases[static_cast<std::size_t>(to)].active) continue;
+    const int inputs[] = {s->a, s->b};
+    for (unsigned k = 0; k < 2; ++k) {
+      if ((s->kernel->passes >> k & 1) == 0 || inputs[k] < 0) continue;
+      const Value& v = p.at(inputs[k]);
+      Base& base = p.bases[static_cast<std::size_t>(v.base)];
+      if (base.kind != Base::Kind::result || !base.active || !base.sole || v.offset != 0 || !is_dense(v) ||
+          v.shape.numel() != base.size)
+        continue;
+      const Base& y = p.bases[static_cast<std::size_t>(to)];
+      base.shares = y.shares < 0 ? to : y.shares;
+      Base& root = p.bases[static_cast<std::size_t>(base.shares)];
+      root.stacked = root.stacked || base.stacked;
+      s->passed |= 1U << k;
+    }
+  }
+}
+
 void plan_memory(Program& p) {
+  const auto put = [](std::int64_t& sum, std::int64_t size) { return std::exchange(sum, sum + rounded(size)); };
   for (Base& base : p.bases) {
-    p.slot_size.push_back(base.kind == Base::Kind::captured ? 0 : base.size);
-    if (base.kind != Base::Kind::carry && base.kind != Base::Kind::result) continue;
-    base.place = p.step_size;
-    p.step_size += rounded(base.size);
-    std::int64_t& gradients = base.stacked ? p.stacked_size : p.scratch_size;
-    base.gradient_place = gradients;
-    gradients += rounded(base.size);
+    const bool ours = is_ours(base);
+    base.kept = base.kept || base.kind == Base::Kind::carry;
+    p.slot_size.push_back(base.kind == Base::Kind::x || (ours && base.kept) ? base.size : 0);
+    if (ours) base.place = put(base.kept ? p.kept_size : p.passing_size, base.size);
+  }
+  for (const bool sole : {false, true}) {
+    for (Base& base : p.bases)
+      if (is_ours(base) && base.active && base.shares < 0 && base.sole == sole)
+        base.gradient_place = put(base.stacked ? p.stacked_size : p.scratch_size, base.size);
+    if (!sole) p.summed_size = p.scratch_size;
   }
   for (const int v : p.carry) p.carry_rows.push_back(rows_to_array(p.at(v)));
   for (const int v : p.ys) p.y_rows.push_back(rows_to_array(p.at(v)));
@@ -170,7 +234,6 @@ Recording::Recording(std::span<const Tensor> carry, std::span<const Tensor> x) :
   p.dtype = carry[0].dtype();
   for (std::size_t k = 0; k < carry.size(); ++k) enter(carry[k], Base::Kind::carry, static_cast<int>(k));
   for (std::size_t k = 0; k < x.size(); ++k) enter(x[k], Base::Kind::x, static_cast<int>(k));
-  for (const Base& base : p.bases) p.active_ = p.active_ || base.active;
 }
 
 int Recording::enter(const Tensor& x, Base::Kind kind, int index) {
@@ -179,7 +242,7 @@ int Recording::enter(const Tensor& x, Base::Kind kind, int index) {
   fits_ = fits_ && x.dtype() == p.dtype && is_whole(x) && (!varies || x.is_contiguous());
   const int number = static_cast<int>(p.values.size());
   p.values.push_back({static_cast<int>(p.bases.size()), 0, x.shape(), x.strides()});
-  p.bases.push_back({kind, index, x.numel(), false, has_node(x), false, 0, 0});
+  p.bases.push_back({kind, index, x.numel(), false, has_node(x)});
   fits_ = numbers_.emplace(x.raw(), Seen{number, x.version()}).second && fits_;
   kept_.push_back(x);
   return number;
@@ -253,11 +316,12 @@ std::shared_ptr<Program> Recording::finish(std::span<const Tensor> carry, std::s
       if (known == numbers_.end()) return nullptr;
       (last ? p.ys : p.carry).push_back(known->second.value);
     }
-  for (const Base& base : p.bases) p.active_ = p.active_ || base.active;
-  p.active_ = p.active_ && p.recording;
+  p.active = p.recording && std::any_of(p.bases.begin(), p.bases.end(), [](const Base& b) { return b.active; });
   for (Base& base : p.bases)
-    if (base.kind == Base::Kind::carry) base.active = p.active_;
+    if (base.kind == Base::Kind::carry) base.active = p.active;
   if (!plan_instructions(p)) return nullptr;
+  find_sole(p);
+  share_gradients(p);
   plan_memory(p);
   return program_;
 }

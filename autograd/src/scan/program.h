@@ -31,10 +31,13 @@ struct Base {
   Kind kind;
   int index;  // among those of its kind
   std::int64_t size;
-  bool hoisted;                        // the same whatever the carry
-  bool active;                         // a gradient reaches it
-  bool stacked;                        // its gradient is kept for all steps
-  std::int64_t place, gradient_place;  // in arrays of one step each: where its own begins
+  bool hoisted;          // the same whatever the carry
+  bool active;           // a gradient reaches it
+  bool kept = false;     // its numbers are kept for all steps: a rule needs them
+  bool stacked = false;  // its gradient is
+  bool sole = false;     // each number of its gradient comes from one place: it is written once, not summed
+  int shares = -1;       // the base whose gradient is its own too
+  std::int64_t place = 0, gradient_place = 0;  // where it begins, in the array of one step or of all
 };
 
 /// A tensor of a step: where in its base it lies.
@@ -49,6 +52,8 @@ struct Rows {
   std::int64_t n = 0;
   std::array<std::int64_t, 3> strides{};
   std::vector<std::array<std::int64_t, 3>> offsets;
+
+  bool together() const { return strides == std::array<std::int64_t, 3>{1, 1, 1}; }
 };
 
 struct MatrixLayout {
@@ -63,6 +68,7 @@ struct Instruction {
   Rows rows{};                   // elementwise
   MatrixLayout left{}, right{};  // product
   bool stackable = false;        // rows of `a` of all steps are those of one matrix
+  unsigned passed = 0;           // bits of inputs that share the gradient of y
 
   bool is_product() const { return kernel->kind != StepKernel::Kind::elementwise; }
 };
@@ -80,15 +86,17 @@ struct Program {
   std::vector<std::uint32_t> versions;  // of what is captured
   std::vector<int> captured_values;
   std::vector<Instruction> instructions;
-  std::vector<Rows> carry_rows, y_rows;  // from a result to an array of its own
-  std::vector<std::int64_t> slot_size;   // of each base: from a step's numbers to those of the next; 0 if captured
-  std::int64_t step_size = 0;            // numbers of a step: carry and results
-  std::int64_t scratch_size = 0, stacked_size = 0;  // of gradients of a step
+  std::vector<Rows> carry_rows, y_rows;             // from a result to an array of its own
+  std::vector<std::int64_t> slot_size;              // of each base: from a step's numbers to those of the next, or 0
+  std::int64_t kept_size = 0, passing_size = 0;     // numbers of carry and results: of each step, and of one alone
+  std::int64_t summed_size = 0;                     // of those gradients of one step that are summed
+  std::int64_t scratch_size = 0, stacked_size = 0;  // of all of them, and of those kept for each step
 
   const Base& base_of(int value) const { return bases[static_cast<std::size_t>(at(value).base)]; }
   const Value& at(int value) const { return values[static_cast<std::size_t>(value)]; }
-  bool active() const { return recording && !bases.empty() && active_; }
-  bool active_ = false;
+  /// Numbers of `slots` steps.
+  std::int64_t memory_size(std::int64_t slots) const { return kept_size * slots + passing_size; }
+  bool active = false;  // a gradient reaches anything
 };
 
 /// Writes down the ops of one call of a body.

@@ -39,8 +39,12 @@ struct StepOp : Op {
 /// they are not, `differs` is called.
 class Comparison final : public OpWatch {
  public:
-  Comparison(const Program& p, const List& values, std::function<void(std::size_t ops)> differs)
-      : program_(p), values_(values), differs_(std::move(differs)) {}
+  /// `fixed` says which values are those of what is captured.
+  Comparison(const Program& p,
+             const List& values,
+             const std::vector<std::uint8_t>& fixed,
+             std::function<void(std::size_t ops)> differs)
+      : program_(p), values_(values), fixed_(fixed), differs_(std::move(differs)) {}
 
   void end(const OpCall&) override {}
   bool replaces(const OpCall& call, Tensors& results) override {
@@ -63,8 +67,8 @@ class Comparison final : public OpWatch {
   /// Whether x is that value of the step, and the same as when it was recorded.
   bool is_value(int v, const Tensor& x) const {
     const Tensor& known = values_[static_cast<std::size_t>(v)];
+    if (!fixed_[static_cast<std::size_t>(v)]) return x.raw() == known.raw();
     const Base& base = program_.base_of(v);
-    if (base.kind != Base::Kind::captured) return x.raw() == known.raw();
     const auto k = static_cast<std::size_t>(base.index);
     const bool whole = known.raw() == program_.captured[k].raw();
     if (x.version() != program_.versions[k] || (whole && has_node(x) != base.active)) return false;
@@ -91,6 +95,7 @@ class Comparison final : public OpWatch {
 
   const Program& program_;
   const List& values_;
+  const std::vector<std::uint8_t>& fixed_;
   std::function<void(std::size_t)> differs_;
   std::size_t at_ = 0;
   bool failed_ = false;
@@ -107,13 +112,13 @@ class Run {
         planned_(state.steps - state.done),
         reverse_(state.options.reverse) {
     constexpr std::int64_t kFew = 16;  // where nothing is kept for a rule
-    const std::int64_t most = !program_.active()                   ? kFew
+    const std::int64_t most = !program_.active                     ? kFew
                               : state.options.checkpoint_every > 0 ? state.options.checkpoint_every
                                                                    : planned_;
     chunk_ = std::min(most, planned_);
     *segment_ = {std::move(program), 0, chunk_, chunk_ == planned_, reverse_, {}};
     start_ = state.carry;
-    if (program_.active()) somewhere_ = apply(StepOp{}, leaf(zeros({}, program_.dtype)));
+    if (program_.active) somewhere_ = apply(StepOp{}, leaf(zeros({}, program_.dtype)));
     for (std::size_t k = 0; k < program_.carries; ++k) carry_size_ += program_.bases[k].size;
     for (const int v : program_.ys) ys_.push_back(empty(with_steps(program_.at(v).shape, planned_), program_.dtype));
     last_ = empty({carry_size_}, program_.dtype);
@@ -147,9 +152,8 @@ class Run {
 
   /// Memory, and a handle to each value in it.
   void lay_out() {
-    memory_ = empty({program_.step_size * chunk_}, program_.dtype);
+    memory_ = empty({program_.memory_size(chunk_)}, program_.dtype);
     replay_ = std::make_unique<Replay<T>>(program_, chunk_, memory_.mutable_data<T>());
-    values_.clear();
     for (const Value& v : program_.values) {
       const Base& base = program_.bases[static_cast<std::size_t>(v.base)];
       const Tensor& of = base.kind == Base::Kind::captured ? program_.captured[static_cast<std::size_t>(base.index)]
@@ -157,11 +161,23 @@ class Run {
                                                            : memory_;
       values_.push_back(view_as(of, v.shape, v.strides, base.kind == Base::Kind::captured ? v.offset : 0));
     }
-    for (std::size_t v = 0; v < values_.size() && program_.active(); ++v)
+    for (std::size_t v = 0; v < values_.size() && program_.active; ++v)
       if (program_.base_of(static_cast<int>(v)).active) adopt(values_[v], somewhere_);
     for (std::size_t k = 0; k < program_.captured.size(); ++k)
       values_[static_cast<std::size_t>(program_.captured_values[k])] = program_.captured[k];
     version_ = versions();
+    storage_handles_ = memory_.raw()->storage->refs.count();
+    for (std::size_t v = 0; v < values_.size(); ++v) {
+      const Value& value = program_.values[v];
+      T* const first = replay_->values.first[static_cast<std::size_t>(value.base)];
+      if (first != nullptr) values_[v].raw()->data = reinterpret_cast<std::byte*>(first + value.offset);
+      if (program_.slot_size[static_cast<std::size_t>(value.base)] != 0)
+        moving_.push_back({values_[v].raw(), value.base, value.offset});
+      fixed_.push_back(program_.base_of(static_cast<int>(v)).kind == Base::Kind::captured);
+    }
+    handles_.assign(values_.size(), 1);
+    for (const std::vector<int>& results : {program_.carry, program_.ys})
+      for (const int v : results) ++handles_[static_cast<std::size_t>(v)];
   }
 
   std::uint64_t versions() const {
@@ -173,7 +189,7 @@ class Run {
   /// Points the arrays of a chunk, and computes what does not need the carry.
   void begin_chunk() {
     const std::int64_t first = segment_->steps, count = std::min(chunk_, planned_ - first);
-    if (first > 0 && memory_.raw()->storage->refs.count() != own_handles()) lay_out();  // someone else has a part of it
+
     for (std::size_t b = 0; b < program_.bases.size(); ++b) {
       const Base& base = program_.bases[b];
       const auto i = static_cast<std::size_t>(base.index);
@@ -193,11 +209,6 @@ class Run {
     replay_->prepare(first_slot(reverse_, chunk_, count), count);
   }
 
-  std::uint32_t own_handles() const {
-    std::uint32_t n = 1;
-    for (const Tensor& v : values_) n += v.raw()->storage == memory_.raw()->storage ? 1U : 0U;
-    return n;
-  }
   static T* unversioned(Tensor& x) { return reinterpret_cast<T*>(x.raw()->data); }
 
   /// Computes a step and calls the body; false where it did something else, and its own results were taken.
@@ -206,12 +217,9 @@ class Run {
     if (i == 0) begin_chunk();
     const std::int64_t slot = slot_of(reverse_, chunk_, i);
     replay_->forward(slot);
-    for (std::size_t v = 0; v < values_.size(); ++v) {
-      const Value& value = program_.values[v];
-      if (program_.slot_size[static_cast<std::size_t>(value.base)] != 0)
-        values_[v].raw()->data = reinterpret_cast<std::byte*>(replay_->values.at(value.base, slot) + value.offset);
-    }
-    Comparison comparison(program_, values_, [this](std::size_t ops) { record_ops(ops); });
+    for (const Moving& v : moving_)
+      v.impl->data = reinterpret_cast<std::byte*>(replay_->values.at(v.base, slot) + v.offset);
+    Comparison comparison(program_, values_, fixed_, [this](std::size_t ops) { record_ops(ops); });
     const std::span<const Tensor> all(values_);
     Scanned given = state_.body(all.first(program_.carries), all.subspan(program_.carries, program_.xs));
     if (versions() != version_)
@@ -234,22 +242,17 @@ class Run {
   }
 
   /// Whether a body gave the results of the program and kept no other tensor of the step.
-  bool gives(const Comparison& comparison, const Scanned& given) {
+  bool gives(const Comparison& comparison, const Scanned& given) const {
     if (given.carry.size() != program_.carry.size() || given.ys.size() != program_.ys.size()) return false;
-    handles_.assign(values_.size(), 1);
     const auto compare = [&](const List& got, const std::vector<int>& expected) {
-      for (std::size_t k = 0; k < got.size(); ++k) {
+      for (std::size_t k = 0; k < got.size(); ++k)
         if (!got[k].defined() || !comparison.is_value(expected[k], got[k])) return false;
-        ++handles_[static_cast<std::size_t>(expected[k])];
-      }
       return true;
     };
     if (!compare(given.carry, program_.carry) || !compare(given.ys, program_.ys)) return false;
     for (std::size_t v = 0; v < values_.size(); ++v)
-      if (program_.bases[static_cast<std::size_t>(program_.values[v].base)].kind != Base::Kind::captured &&
-          values_[v].raw()->refs.count() != handles_[v])
-        return false;
-    return true;
+      if (!fixed_[v] && values_[v].raw()->refs.count() != handles_[v]) return false;
+    return memory_.raw()->storage->refs.count() == storage_handles_;
   }
 
   /// Copies results of a step to where they stay.
@@ -343,6 +346,14 @@ class Run {
   Tensor memory_, last_, kept_;  // numbers of a chunk; the carry where one ends; where each begins
   std::uint64_t version_ = 0;
   std::unique_ptr<Replay<T>> replay_;
+  struct Moving {
+    TensorImpl* impl;
+    int base;
+    std::int64_t offset;
+  };
+  std::vector<Moving> moving_;       // values that lie elsewhere in each step
+  std::vector<std::uint8_t> fixed_;  // whether a value is of what is captured
+  std::uint32_t storage_handles_ = 0;
   std::vector<std::uint32_t> handles_;  // that a step leaves of each value
 };
 

@@ -162,7 +162,7 @@ Scanned scan(const ScanBody& body,
     } else if (program == nullptr) {
       step_by_ops(state, tries > 0 ? &program : nullptr);
       tries = program != nullptr ? 0 : std::max(0, tries - 1);
-    } else if (!program->active() && std::any_of(state.carry.begin(), state.carry.end(), has_node)) {
+    } else if (!program->active && std::any_of(state.carry.begin(), state.carry.end(), has_node)) {
       program = nullptr;
       tries = 1;
     } else if (run_program(state, program) == 0) {

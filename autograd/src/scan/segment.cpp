@@ -80,7 +80,7 @@ class SegmentGradient {
     const std::int64_t slots = s_.chunk;
     const auto size = [&](std::int64_t n) { return empty({n}, program_.dtype); };
     Tensor scratch = size(program_.scratch_size), together = size(program_.stacked_size * slots);
-    Tensor values = s_.whole ? memory_ : size(program_.step_size * slots);
+    Tensor values = s_.whole ? memory_ : size(program_.memory_size(slots));
     T *zeros = scratch.mutable_data<T>(), *stacked = together.mutable_data<T>();
     T* numbers = const_cast<T*>(values.data<T>());
     for (std::int64_t c = s_.chunks() - 1; c >= 0; --c) {
@@ -88,10 +88,10 @@ class SegmentGradient {
       Replay<T> replay(program_, slots, numbers);
       place(replay, first, slots);
       if (!s_.whole) recompute(replay, c, slots, count);
-      std::fill_n(stacked, together.numel(), T(0));
+
       replay.set_gradients(zeros, stacked);
       for (std::int64_t i = count - 1; i >= 0; --i) {
-        std::fill_n(zeros, program_.scratch_size, T(0));
+        std::fill_n(zeros, program_.summed_size, T(0));
         step(replay, slot_of(s_.reverse, slots, i), slot_of(s_.reverse, s_.steps, first + i));
       }
       replay.finish(first_slot(s_.reverse, slots, count), count);
@@ -156,9 +156,8 @@ class SegmentGradient {
       replay.add_gradient(program_.carry[k], program_.carry_rows[k], slot, results_[k].template data<T>());
     for (std::size_t k = 0; k < program_.ys.size(); ++k) {
       const Tensor& g = cotangents_[program_.carries + k];
-      if (!g.defined()) continue;
       const std::int64_t size = program_.at(program_.ys[k]).shape.numel();
-      replay.add_gradient(program_.ys[k], program_.y_rows[k], slot, g.data<T>() + time * size);
+      replay.add_gradient(program_.ys[k], program_.y_rows[k], slot, g.defined() ? g.data<T>() + time * size : nullptr);
     }
     replay.backward(slot);
     for (std::size_t k = 0; k < program_.carries; ++k)

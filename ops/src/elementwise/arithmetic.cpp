@@ -88,8 +88,7 @@ struct Add : Op {
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular_sum); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.g}; }
   static constexpr const StepKernel* step_kernel() {
-    constexpr auto slope = [](auto g, auto, auto, auto) { return g; };
-    return element_kernel<Add>([](auto a, auto b) { return a + b; }, slope, slope);
+    return element_kernel<Add>([](auto a, auto b) { return a + b; }, PassOn{}, PassOn{});
   }
 };
 
@@ -98,7 +97,7 @@ struct Sub : Op {
   Tensor forward(const Tensor& a, const Tensor& b) const { return arithmetic(a, b, modular([](auto x, auto y) { return x - y; })); }
   Cotangents vjp(const Pullback& p) const { return {p.g, p.needs(1) ? neg(p.g) : Tensor()}; }
   static constexpr const StepKernel* step_kernel() {
-    return element_kernel<Sub>([](auto a, auto b) { return a - b; }, [](auto g, auto, auto, auto) { return g; }, [](auto g, auto, auto, auto) { return -g; });
+    return element_kernel<Sub>([](auto a, auto b) { return a - b; }, PassOn{}, [](auto g, auto, auto, auto) { return -g; });
   }
 };
 
@@ -146,7 +145,7 @@ struct AddScalar : ScalarOp {
   Tensor forward(const Tensor& x) const { return arithmetic(x, value, modular_sum); }
   Cotangents vjp(const Pullback& p) const { return {p.g}; }
   static constexpr const StepKernel* step_kernel() {
-    return element_kernel<AddScalar>([](auto a, auto s) { return a + s; }, [](auto g, auto, auto, auto) { return g; });
+    return element_kernel<AddScalar>([](auto a, auto s) { return a + s; }, PassOn{});
   }
 };
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -39,8 +40,12 @@ Scanned scan(const ScanBody& body,
 /// A pair of tensors or lists of tensors.
 template <class R>
 Scanned as_step(R&& result) {
-  auto&& [carry, ys] = result;
-  return {as_list(std::move(carry)), as_list(std::move(ys))};
+  if constexpr (std::is_same_v<R, Scanned>) {
+    return std::move(result);
+  } else {
+    auto&& [carry, ys] = result;
+    return {as_list(std::move(carry)), as_list(std::move(ys))};
+  }
 }
 
 }  // namespace detail
