@@ -57,13 +57,13 @@ void watch_gradient(Tensor& x,
 
 std::atomic<int> hook_count = 0;
 
-Tensor call_hooked(ModuleRef module, Arg x, const std::function<Tensor(const Tensor&)>& forward) {
+Tensor call_hooked(ModuleRef module, Arg x, Tensor (*forward)(void* callable, const Tensor& in), void* callable) {
   const auto entries = hooks_of(module);
   Tensor in = x.tensor;
   for (const auto& entry : entries)
     if (entry->hooks.before) replace(in, entry->hooks.before(in));
   watch_gradient(in, x.site, entries, &Hooks::input_gradient);
-  Tensor y = forward(in);
+  Tensor y = forward(callable, in);
   for (const auto& entry : entries)
     if (entry->hooks.after) replace(y, entry->hooks.after(in, y));
   watch_gradient(y, x.site, entries, &Hooks::output_gradient);

@@ -10,6 +10,8 @@ namespace detail {
 
 void fail_null_module() { fail<ArgumentError>("AnyModule", "expected a module, got a null pointer"); }
 
+Item::Item(Tensor (*function)(Arg)) : module(function) {}
+
 }  // namespace detail
 
 AnyModule::AnyModule(const AnyModule& other) {

@@ -137,4 +137,10 @@ void Adamax::update(const AdamaxOptions& o, Tensor& parameter, const Tensor& gra
       ready(slot.second, gradient));
 }
 
+template class OptimizerOf<AdamOptions>;
+template class OptimizerOf<AdamWOptions>;
+template class OptimizerOf<NAdamOptions>;
+template class OptimizerOf<RAdamOptions>;
+template class OptimizerOf<AdamaxOptions>;
+
 }  // namespace gradus::optim

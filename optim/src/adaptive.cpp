@@ -164,4 +164,10 @@ void Lion::update(const LionOptions& o, Tensor& parameter, const Tensor& gradien
       ready(slot.first, gradient));
 }
 
+template class OptimizerOf<AdagradOptions>;
+template class OptimizerOf<AdadeltaOptions>;
+template class OptimizerOf<RmspropOptions>;
+template class OptimizerOf<RpropOptions>;
+template class OptimizerOf<LionOptions>;
+
 }  // namespace gradus::optim

@@ -229,4 +229,6 @@ void Lbfgs::set_state(const State& state) {
   pairs_ = std::move(pairs);
 }
 
+template class OptimizerOf<LbfgsOptions>;
+
 }  // namespace gradus::optim

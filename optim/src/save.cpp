@@ -19,6 +19,11 @@ void set_state(Generator& generator, const State& state) {
   generator.set_position(static_cast<std::uint64_t>(position));
 }
 
+Stateful::Stateful(std::string as, Generator& generator)
+    : name(std::move(as)),
+      get([&generator] { return state(generator); }),
+      set([&generator](const State& state) { set_state(generator, state); }) {}
+
 void save(const std::string& path, const std::vector<Stateful>& parts) {
   State all;
   for (const Stateful& part : parts)

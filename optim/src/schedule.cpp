@@ -21,6 +21,12 @@ void check_length(const char* op, const char* name, double value) {
 
 }  // namespace
 
+Curve::Curve() : Curve([](double) { return 1.0; }) {}
+
+Curve operator*(Curve a, Curve b) {
+  return [a = std::move(a), b = std::move(b)](double t) { return a(t) * b(t); };
+}
+
 Curve Curve::then(double start, Curve next, CallSite site) const {
   const SitePin pin(site);
   check_length("then", "start", start);

@@ -39,4 +39,6 @@ void Sgd::update(const SgdOptions& o, Tensor& parameter, const Tensor& gradient,
       ready(slot.first, gradient));
 }
 
+template class OptimizerOf<SgdOptions>;
+
 }  // namespace gradus::optim

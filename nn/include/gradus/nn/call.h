@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -77,7 +76,7 @@ struct FirstParameter<F*> : FirstParameter<F> {};
 
 // Hooks; see gradus/nn/hooks.h.
 extern std::atomic<int> hook_count;  // of all modules
-Tensor call_hooked(ModuleRef module, Arg x, const std::function<Tensor(const Tensor&)>& forward);
+Tensor call_hooked(ModuleRef module, Arg x, Tensor (*forward)(void* callable, const Tensor& in), void* callable);
 /// ArgumentError if the module has hooks.
 void refuse_hooks(ModuleRef module);
 
@@ -96,7 +95,11 @@ decltype(auto) call_module(M& module, const Arg& x, Rest&&... rest) {
   };
   if (hook_count.load(std::memory_order_relaxed) > 0) [[unlikely]] {
     if constexpr (std::is_same_v<decltype(forward(x.tensor)), Tensor>)
-      return call_hooked(detail::ref(module), x, std::ref(forward));
+      return call_hooked(
+          detail::ref(module),
+          x,
+          [](void* f, const Tensor& in) { return (*static_cast<decltype(forward)*>(f))(in); },
+          &forward);
     else
       refuse_hooks(detail::ref(module));
   }

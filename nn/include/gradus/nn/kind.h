@@ -120,6 +120,10 @@ consteval Kind kind_of() {
 
 template <class T>
 consteval bool is_copyable();
+template <std::size_t... I, class... T>
+consteval bool copies_fields(const Pointers<std::index_sequence<I...>, T...>*) {
+  return ((I % 2 == 0 || is_copyable<T>()) && ...);
+}
 template <class... T>
 consteval bool copies_alternatives(const std::variant<T...>*) {
   return (is_copyable<T>() && ...);
@@ -143,7 +147,7 @@ consteval bool is_copyable() {
   else if constexpr (kind_of<U>() == Kind::structure || (kind_of<U>() == Kind::module && !HasFields<U>))
     return decltype(with_fields(std::declval<U&>(), every))::value;
   else if constexpr (HasFields<U>)
-    return decltype(std::apply(every, std::declval<U&>().fields()))::value;
+    return copies_fields(static_cast<decltype(std::declval<U&>().fields())*>(nullptr));
   else
     return true;
 }

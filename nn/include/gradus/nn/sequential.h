@@ -150,7 +150,7 @@ struct Item {
   template <class M>
     requires(std::is_constructible_v<AnyModule, M> && !std::is_same_v<std::remove_cvref_t<M>, Sequential>)
   Item(M&& m) : module(std::forward<M>(m)) {}
-  Item(Tensor (*function)(Arg)) : module(function) {}
+  Item(Tensor (*function)(Arg));
   template <class Option, class... More>
   Item(Tensor (*)(Arg, Option, More...)) {
     static_assert(std::is_void_v<Option>,

@@ -129,69 +129,100 @@ class OptimizerOf : public Optimizer {
  public:
   using Options = OptionsType;
 
-  explicit OptimizerOf(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here()) {
-    add_group(std::move(parameters), std::move(options), site);
-  }
+  explicit OptimizerOf(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here());
   /// More parameters, with options of their own: `adam.add_group(biases, {.weight_decay = 0})`.
-  void add_group(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here()) {
-    const gradus::detail::SitePin pin(site);
-    if constexpr (requires { check(options); }) check(options);
-    add_parameters(std::move(parameters));
-    options_.push_back(std::move(options));
-  }
+  void add_group(std::vector<Parameter> parameters, Options options = {}, CallSite site = CallSite::here());
   const Options& options(int group = 0) const { return options_[static_cast<std::size_t>(checked(group))]; }
 
  protected:
   virtual void update(const Options& options, Tensor& parameter, const Tensor& gradient, Slot& slot) = 0;
 
  private:
-  void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final {
-    update(options(group), parameter, gradient, slot);
-  }
-  double* lr_option(int group) final { return &options_[static_cast<std::size_t>(group)].lr; }
-  double* momentum_option(int group) final {
-    [[maybe_unused]] Options& options = options_[static_cast<std::size_t>(group)];
-    if constexpr (requires { options.momentum; })
-      return &options.momentum;
-    else if constexpr (requires { options.beta1; })
-      return &options.beta1;
-    else
-      return nullptr;
-  }
-
-  std::string_view kind() const final {
-    std::string_view name = nn::type_name<Options>;
-    if (name.ends_with("Options")) name.remove_suffix(7);
-    return name;
-  }
-  Numbers numbers(int group) const final {
-    Numbers result;
-    visit_numbers(options_[static_cast<std::size_t>(group)],
-                  [&](const std::string& name, auto value) { result[name] = static_cast<double>(value); });
-    return result;
-  }
-  void set_numbers(const std::vector<Numbers>& groups) final {
-    std::vector<Options> all = options_;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      visit_numbers(all[i], [&]<class T>(const std::string& name, T& value) {
-        value = detail::number_as<T>(name, groups[i].at(name));
-      });
-      if constexpr (requires { check(all[i]); }) check(all[i]);
-    }
-    options_ = std::move(all);
-  }
-  template <class O, class F>
-  static void visit_numbers(O& options, F&& f) {
-    if constexpr (nn::Reflectable<O>)
-      nn::visit_fields(options, [&](std::string_view name, auto& value) {
-        if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>) f(std::string(name), value);
-      });
-    else
-      f("lr", options.lr);
-  }
+  void update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) final;
+  double* lr_option(int group) final;
+  double* momentum_option(int group) final;
+  std::string_view kind() const final;
+  Numbers numbers(int group) const final;
+  void set_numbers(const std::vector<Numbers>& groups) final;
+  template <class Struct, class F>
+  static void visit_numbers(Struct& options, F&& f);
 
   std::vector<Options> options_;
 };
+
+// Not inline: those of this library's own optimisers are compiled once (`extern template`).
+
+template <class O>
+OptimizerOf<O>::OptimizerOf(std::vector<Parameter> parameters, O options, CallSite site) {
+  add_group(std::move(parameters), std::move(options), site);
+}
+
+template <class O>
+void OptimizerOf<O>::add_group(std::vector<Parameter> parameters, O options, CallSite site) {
+  const gradus::detail::SitePin pin(site);
+  if constexpr (requires { check(options); }) check(options);
+  add_parameters(std::move(parameters));
+  options_.push_back(std::move(options));
+}
+
+template <class O>
+void OptimizerOf<O>::update_one(int group, Tensor& parameter, const Tensor& gradient, Slot& slot) {
+  update(options(group), parameter, gradient, slot);
+}
+
+template <class O>
+double* OptimizerOf<O>::lr_option(int group) {
+  return &options_[static_cast<std::size_t>(group)].lr;
+}
+
+template <class O>
+double* OptimizerOf<O>::momentum_option(int group) {
+  [[maybe_unused]] O& options = options_[static_cast<std::size_t>(group)];
+  if constexpr (requires { options.momentum; })
+    return &options.momentum;
+  else if constexpr (requires { options.beta1; })
+    return &options.beta1;
+  else
+    return nullptr;
+}
+
+template <class O>
+std::string_view OptimizerOf<O>::kind() const {
+  std::string_view name = nn::type_name<O>;
+  if (name.ends_with("Options")) name.remove_suffix(7);
+  return name;
+}
+
+template <class O>
+auto OptimizerOf<O>::numbers(int group) const -> Numbers {
+  Numbers result;
+  visit_numbers(options_[static_cast<std::size_t>(group)],
+                [&](const std::string& name, auto value) { result[name] = static_cast<double>(value); });
+  return result;
+}
+
+template <class O>
+void OptimizerOf<O>::set_numbers(const std::vector<Numbers>& groups) {
+  std::vector<O> all = options_;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    visit_numbers(all[i], [&]<class T>(const std::string& name, T& value) {
+      value = detail::number_as<T>(name, groups[i].at(name));
+    });
+    if constexpr (requires { check(all[i]); }) check(all[i]);
+  }
+  options_ = std::move(all);
+}
+
+template <class O>
+template <class Struct, class F>
+void OptimizerOf<O>::visit_numbers(Struct& options, F&& f) {
+  if constexpr (nn::Reflectable<Struct>)
+    nn::visit_fields(options, [&](std::string_view name, auto& value) {
+      if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(value)>>) f(std::string(name), value);
+    });
+  else
+    f("lr", options.lr);
+}
 
 }  // namespace gradus::optim
 GRADUS_EXPORT_END

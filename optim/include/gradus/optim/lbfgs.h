@@ -17,6 +17,7 @@ struct LbfgsOptions {
   bool strong_wolfe = true;        // false: steps of length lr without a search
 };
 void check(const LbfgsOptions& options);
+extern template class OptimizerOf<LbfgsOptions>;
 
 /// L-BFGS with a line search for the strong Wolfe conditions (Nocedal & Wright 2006, "Numerical Optimization",
 /// algorithms 7.4, 7.5, 3.5 and 3.6; sufficient decrease 1e-4, curvature 0.9). For losses that are the same

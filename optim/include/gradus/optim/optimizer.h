@@ -16,6 +16,7 @@ struct SgdOptions {
   bool maximize = false;
 };
 void check(const SgdOptions& options);
+extern template class OptimizerOf<SgdOptions>;
 
 /// Stochastic gradient descent with momentum (Polyak 1964; Sutskever et al. 2013 for Nesterov's).
 ///   v = momentum v + (1 - dampening) g      (v = g at the first update)
@@ -35,6 +36,7 @@ struct AdamOptions {
   bool maximize = false;
 };
 void check(const AdamOptions& options);
+extern template class OptimizerOf<AdamOptions>;
 
 /// Adam (Kingma & Ba 2014, arXiv:1412.6980, algorithm 1), with AMSGrad (Reddi et al. 2018) if asked.
 ///   m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2
@@ -54,6 +56,7 @@ struct AdamWOptions {
   bool maximize = false;
 };
 void check(const AdamWOptions& options);
+extern template class OptimizerOf<AdamWOptions>;
 
 /// Adam whose weight decay bypasses the gradient (Loshchilov & Hutter 2017, arXiv:1711.05101):
 ///   p = (1 - lr weight_decay) p, then as Adam with weight_decay 0
@@ -73,6 +76,7 @@ struct NAdamOptions {
   bool pytorch_1 = false;  // B b(t) b(t+1) instead of B b(t+1), as PyTorch has it before 2.0
 };
 void check(const NAdamOptions& options);
+extern template class OptimizerOf<NAdamOptions>;
 
 /// Adam with Nesterov's momentum (Dozat 2016, "Incorporating Nesterov momentum into Adam").
 ///   b(t) = beta1 (1 - 0.96^(t momentum_decay) / 2),  B = b(1) … b(t),  m and v as Adam's
@@ -91,6 +95,7 @@ struct RAdamOptions {
   bool maximize = false;
 };
 void check(const RAdamOptions& options);
+extern template class OptimizerOf<RAdamOptions>;
 
 /// Rectified Adam (Liu et al. 2019, arXiv:1908.03265).
 ///   R = 2 / (1 - beta2) - 1,  r = R - 2 t beta2^t / (1 - beta2^t),  m and v as Adam's
@@ -110,6 +115,7 @@ struct AdamaxOptions {
   bool maximize = false;
 };
 void check(const AdamaxOptions& options);
+extern template class OptimizerOf<AdamaxOptions>;
 
 /// Adam with the maximum norm (Kingma & Ba 2014, algorithm 2).
 ///   m = beta1 m + (1 - beta1) g,  u = max(beta2 u, |g| + eps)
@@ -128,6 +134,7 @@ struct AdagradOptions {
   bool maximize = false;
 };
 void check(const AdagradOptions& options);
+extern template class OptimizerOf<AdagradOptions>;
 
 /// Adagrad (Duchi et al. 2011).
 ///   v = v + g^2      (starts at initial_accumulator_value)
@@ -145,6 +152,7 @@ struct AdadeltaOptions {
   bool maximize = false;
 };
 void check(const AdadeltaOptions& options);
+extern template class OptimizerOf<AdadeltaOptions>;
 
 /// Adadelta (Zeiler 2012, arXiv:1212.5701).
 ///   v = rho v + (1 - rho) g^2,  d = sqrt(u + eps) / sqrt(v + eps) g,  u = rho u + (1 - rho) d^2
@@ -164,6 +172,7 @@ struct RmspropOptions {
   bool maximize = false;
 };
 void check(const RmspropOptions& options);
+extern template class OptimizerOf<RmspropOptions>;
 
 /// RMSprop (Hinton 2012, lecture 6e; centred: Graves 2013, arXiv:1308.0850).
 ///   v = alpha v + (1 - alpha) g^2,  m = alpha m + (1 - alpha) g
@@ -183,6 +192,7 @@ struct RpropOptions {
   bool maximize = false;
 };
 void check(const RpropOptions& options);
+extern template class OptimizerOf<RpropOptions>;
 
 /// Resilient backpropagation (Riedmiller & Braun 1993), for gradients of all the data at once: only their
 /// signs count, and each element has a step length d of its own. It starts at lr, which has no effect later.
@@ -202,6 +212,7 @@ struct LionOptions {
   bool maximize = false;
 };
 void check(const LionOptions& options);
+extern template class OptimizerOf<LionOptions>;
 
 /// Lion (Chen et al. 2023, arXiv:2302.06675); here g is without the decay, which is AdamW's.
 ///   p = (1 - lr weight_decay) p - lr sign(beta1 m + (1 - beta1) g)

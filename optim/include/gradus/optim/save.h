@@ -24,10 +24,7 @@ class Stateful {
       : name(std::move(as)),
         get([&object] { return object.state(); }),
         set([&object](const State& state) { object.set_state(state); }) {}
-  Stateful(std::string as, Generator& generator)
-      : name(std::move(as)),
-        get([&generator] { return state(generator); }),
-        set([&generator](const State& state) { set_state(generator, state); }) {}
+  Stateful(std::string as, Generator& generator);
   Stateful(std::string as, std::function<State()> getter, std::function<void(const State&)> setter)
       : name(std::move(as)), get(std::move(getter)), set(std::move(setter)) {}
 

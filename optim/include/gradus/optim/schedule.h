@@ -23,7 +23,7 @@ namespace gradus::optim {
 class Curve {
  public:
   /// 1 always.
-  Curve() : Curve([](double) { return 1.0; }) {}
+  Curve();
   template <class F>
     requires std::convertible_to<std::invoke_result_t<const F&, double>, double>
   Curve(F f) : f_(std::move(f)) {}
@@ -33,9 +33,7 @@ class Curve {
   /// Itself before `start`, then `next`, whose time begins there.
   Curve then(double start, Curve next, CallSite site = CallSite::here()) const;
   /// Both at once.
-  friend Curve operator*(Curve a, Curve b) {
-    return [a = std::move(a), b = std::move(b)](double t) { return a(t) * b(t); };
-  }
+  friend Curve operator*(Curve a, Curve b);
 
  private:
   std::function<double(double)> f_;
