@@ -78,13 +78,13 @@ using gradus::reciprocal, gradus::relu, gradus::relu6, gradus::remainder, gradus
     gradus::requires_grad, gradus::reshape, gradus::rms_norm, gradus::roll, gradus::rot90, gradus::rotary_embedding,
     gradus::round, gradus::rrelu, gradus::rsqrt;
 using gradus::scalar, gradus::scale_gradient, gradus::scan, gradus::scatter, gradus::scatter_add,
-    gradus::scatter_reduce,
-    gradus::select, gradus::selu, gradus::set_deterministic, gradus::set_gradient, gradus::set_num_threads,
-    gradus::set_requires_grad, gradus::sigmoid, gradus::sign, gradus::silu, gradus::sin, gradus::sinh, gradus::slice,
-    gradus::slice_assign, gradus::slice_put, gradus::slogdet, gradus::smooth_l1_loss, gradus::soft_margin_loss,
-    gradus::softmax, gradus::softmin, gradus::softplus, gradus::softshrink, gradus::softsign, gradus::solve,
-    gradus::sort, gradus::spectral, gradus::split, gradus::sqrt, gradus::square, gradus::squeeze, gradus::stack,
-    gradus::stddev, gradus::stop_gradient, gradus::sub, gradus::sum, gradus::sum_to, gradus::svd, gradus::swapdims;
+    gradus::scatter_reduce, gradus::select, gradus::selu, gradus::set_deterministic, gradus::set_gradient,
+    gradus::set_num_threads, gradus::set_requires_grad, gradus::sigmoid, gradus::sign, gradus::silu, gradus::sin,
+    gradus::sinh, gradus::slice, gradus::slice_assign, gradus::slice_put, gradus::slogdet, gradus::smooth_l1_loss,
+    gradus::soft_margin_loss, gradus::softmax, gradus::softmin, gradus::softplus, gradus::softshrink, gradus::softsign,
+    gradus::solve, gradus::sort, gradus::spectral, gradus::split, gradus::sqrt, gradus::square, gradus::squeeze,
+    gradus::stack, gradus::stddev, gradus::stop_gradient, gradus::sub, gradus::sum, gradus::sum_to, gradus::svd,
+    gradus::swapdims;
 using gradus::tan, gradus::tanh, gradus::tanhshrink, gradus::tensor, gradus::threshold, gradus::tile, gradus::to,
     gradus::to_string, gradus::topk, gradus::trace, gradus::transpose, gradus::triangular_solve, gradus::tril,
     gradus::triplet_margin_loss, gradus::triu, gradus::trunc, gradus::trunc_divide, gradus::truncated_normal;
