@@ -59,15 +59,16 @@ Scanned as_step(R&& result) {
 ///
 ///   body      takes the carry and one x, each a span of tensors, and gives the next carry and a list of ys, of any
 ///             number each. It may use whatever else it likes; what it uses gets its gradients too. It is copied, and
-///             called once for each step, in order
+///             called once for each step, in order;
+///             with checkpoint_every once more in the backward pass where it is a loop, as by `checkpoint`
 ///   carry     of the same shapes and dtypes at each step
 ///   xs        [T, ...] each, of one T; x is [...]. There may be none: then options.length is T
 ///   value     the last carry, and each y of all steps stacked: [T, ...]. If T is 0, the carry itself, and ys of the
 ///             shapes that the body gives for an x of zeros, unrecorded
 ///   tape      a body of products, functions of elements and views is recorded once and then runs on plain memory, on
-///             the whole as one node; calls of the body are compared with the recording, op by op, and where one differs
-///             (another branch, another number, a result kept elsewhere) the step is recorded as any other code. So is a
-///             body with other ops from the beginning: it is a loop
+///             the whole as one node; calls of the body are compared with the recording, op by op, and where one
+///             differs (another branch, another number, a result kept elsewhere) the step is recorded as any other
+///             code. So is a body with other ops from the beginning: it is a loop
 ///   errors    ArgumentError if there are neither xs nor a length, or both and they differ, or carry or ys change their
 ///             number; ShapeError or DTypeError if one of them changes its shape or dtype, or the xs have no common T;
 ///             GradientError if a later step than the first changes a tensor of its own in place

@@ -18,8 +18,8 @@ struct StepKernel {
   /// y = f(a, b), n numbers each; b is null for a function of one.
   template <class T>
   using Forward = void (*)(const void* attributes, T* y, const T* a, const T* b, std::int64_t n);
-  /// da = g dy/da and db = g dy/db, those that are not null; where `adds` has their bit, 1 or 2, added to what is there.
-  /// Reads those of y, a and b that the op saves (OpInfo::saves).
+  /// da = g dy/da and db = g dy/db, those that are not null; where `adds` has their bit, 1 or 2, added to what is
+  /// there. Reads those of y, a and b that the op saves (OpInfo::saves).
   template <class T>
   using Backward = void (*)(const void* attributes,
                             const T* g,
