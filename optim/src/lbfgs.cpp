@@ -196,7 +196,7 @@ double Lbfgs::step(const Closure& closure) {
     if (next.t == 0) break;
     Pair pair{d * next.t, next.gradient - now.gradient};
     if (inner(pair.s, pair.y) > 1e-10 * inner(pair.y, pair.y)) {
-      if (static_cast<int>(pairs_.size()) == o.history) pairs_.pop_front();
+      if (static_cast<int>(pairs_.size()) == o.history) pairs_.erase(pairs_.begin());
       pairs_.push_back(pair);
     }
     const bool still = largest(pair.s) <= o.tolerance_change || std::abs(next.loss - now.loss) < o.tolerance_change;
@@ -220,7 +220,7 @@ void Lbfgs::set_state(const State& state) {
   for (const Parameter& p : parameters()) size += p.numel();
   const Tensor model = empty({size}, float64);
   StateReader in("lbfgs", state);
-  std::deque<Pair> pairs;
+  std::vector<Pair> pairs;
   for (int i = 0; in.has(fmt::format("pairs.{}.s", i)); ++i)
     pairs.push_back({in.like(fmt::format("pairs.{}.s", i), model), in.like(fmt::format("pairs.{}.y", i), model, true)});
   State rest = state;

@@ -2,7 +2,7 @@
 
 #include "gradus/optim/base.h"
 
-#include <deque>
+#include <vector>
 
 GRADUS_EXPORT_BEGIN
 namespace gradus::optim {
@@ -51,7 +51,7 @@ class Lbfgs final : public OptimizerOf<LbfgsOptions> {
   void update(const LbfgsOptions&, Tensor&, const Tensor&, Slot&) override {}
   Tensor direction(const Tensor& gradient) const;
 
-  std::deque<Pair> pairs_;
+  std::vector<Pair> pairs_;
 };
 
 }  // namespace gradus::optim
