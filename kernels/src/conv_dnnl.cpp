@@ -68,11 +68,19 @@ struct Layouts {
   }
 };
 
-/// An array in the caller's layout, and while it lives a copy in that of a primitive.
+/// Some images of all.
+struct Share {
+  std::size_t images = 1, of = 1;
+};
+
+/// An array in the caller's layout, and while it lives a copy in that of a primitive. Its block has room for all images:
+/// blocks as large as those of tensors need no memory beside theirs, and most of such a one is never touched.
 class Copy {
  public:
-  Copy(const memory::desc& ours, const memory::desc& wanted, const float* data)
-      : ours_(ours, engine(), const_cast<float*>(data)), bytes_(wanted.get_size()), copy_(allocate(bytes_)) {
+  Copy(const memory::desc& ours, const memory::desc& wanted, const float* data, const Share& share)
+      : ours_(ours, engine(), const_cast<float*>(data)),
+        bytes_(wanted.get_size() / share.images * share.of),
+        copy_(allocate(bytes_)) {
     theirs_ = memory(wanted, engine(), copy_);
   }
   ~Copy() { deallocate(copy_, bytes_); }
@@ -110,6 +118,7 @@ struct Operand {
   const float* data;
   Use use = read;
   Copies* copies = nullptr;  // where a copy is looked for, and stays
+  Share share{};
 };
 
 /// A primitive with the layouts it chose; `ready` is false if it would be slower than our own kernels.
@@ -201,7 +210,7 @@ bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
     Copies& kept = o.copies != nullptr ? *o.copies : copies;
     auto at = std::find_if(kept.begin(), kept.end(), [&](const Copy& c) { return c.is(o.wanted, o.data); });
     if (at == kept.end()) {
-      at = kept.emplace(kept.end(), o.ours, o.wanted, o.data);
+      at = kept.emplace(kept.end(), o.ours, o.wanted, o.data, o.share);
       if (o.use == Operand::read) at->read();
     }
     if (o.use != Operand::read) written.emplace_back(&*at, o.use);
@@ -213,20 +222,21 @@ bool run(Plans<P>& plans, const ConvSizes& s, Make make, Operands operands) {
   return true;
 }
 
-/// f(sizes, index of its first image) for some images at a time, as long as it returns true: as many as stay in the
-/// caches between being copied and being read, but not so few that most of what is read is weights.
+/// f(sizes, index of its first image, share of all) for some images at a time, as long as it returns true: as many as
+/// stay in the caches between being copied and being read, but not so few that most of what is read is weights.
 template <class F>
 bool for_images(const ConvSizes& s, F f) {
   const std::int64_t image = s.in * volume(s.size) + s.out * volume(s.result);
   const std::int64_t weights = s.out * s.in / s.groups * volume(s.kernel);
   if (s.batch * image * weights == 0) return false;
-  constexpr std::int64_t kNumbers = 1 << 18;  // for each thread
+  constexpr std::int64_t kNumbers = 1 << 17;  // for each thread
   const ThreadLimit limit(num_threads());
   const std::int64_t most = std::max(kNumbers * num_threads(), 4 * weights) / image + 1;
   for (std::int64_t first = 0; first < s.batch; first += most) {
     ConvSizes part = s;
     part.batch = std::min(most, s.batch - first);
-    if (!f(part, first)) return false;
+    const Share share{static_cast<std::size_t>(part.batch), static_cast<std::size_t>(s.batch)};
+    if (!f(part, first, share)) return false;
   }
   return true;
 }
@@ -238,16 +248,22 @@ bool dnnl_conv_forward(const ConvSizes& s, const float* x, const float* w, const
   thread_local std::array<Plans<P>, 2> plans;
   const bool with_bias = bias != nullptr;
   Copies weights;
-  return for_images(s, [&](const ConvSizes& part, std::int64_t first) {
+  return for_images(s, [&](const ConvSizes& part, std::int64_t first, const Share& share) {
     return run<P>(
         plans[with_bias],
         part,
         [&] { return plan_of<P>(forward_description(part, with_bias)); },
         [&](const Layouts& ours, const P::primitive_desc& d) {
           std::vector<Operand> operands{
-              {DNNL_ARG_SRC, ours.x, d.src_desc(), x + first * s.in * volume(s.size)},
+              {DNNL_ARG_SRC, ours.x, d.src_desc(), x + first * s.in * volume(s.size), Operand::read, nullptr, share},
               {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), w, Operand::read, &weights},
-              {DNNL_ARG_DST, ours.y, d.dst_desc(), y + first * s.out * volume(s.result), Operand::written}};
+              {DNNL_ARG_DST,
+               ours.y,
+               d.dst_desc(),
+               y + first * s.out * volume(s.result),
+               Operand::written,
+               nullptr,
+               share}};
           if (with_bias) operands.push_back({DNNL_ARG_BIAS, ours.bias, ours.bias, bias});
           return operands;
         });
@@ -260,19 +276,20 @@ bool dnnl_conv_gradients(const ConvSizes& s, const float* x, const float* w, con
   thread_local Plans<Input> inputs;
   thread_local Plans<Weight> weights;
   Copies of_w;
-  return for_images(s, [&](const ConvSizes& part, std::int64_t first) {
+  return for_images(s, [&](const ConvSizes& part, std::int64_t first, const Share& share) {
     const std::int64_t image = first * s.in * volume(s.size);
     const float* const from = g + first * s.out * volume(s.result);
     Copies of_g;
     const auto input = [&](const Layouts& ours, const Input::primitive_desc& d) {
-      return std::array<Operand, 3>{{{DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g},
-                                     {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), w, Operand::read, &of_w},
-                                     {DNNL_ARG_DIFF_SRC, ours.x, d.diff_src_desc(), dx + image, Operand::written}}};
+      return std::array<Operand, 3>{
+          {{DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g, share},
+           {DNNL_ARG_WEIGHTS, ours.w, d.weights_desc(), w, Operand::read, &of_w},
+           {DNNL_ARG_DIFF_SRC, ours.x, d.diff_src_desc(), dx + image, Operand::written, nullptr, share}}};
     };
     const auto weight = [&](const Layouts& ours, const Weight::primitive_desc& d) {
       const auto use = first == 0 ? Operand::written : Operand::added;
-      return std::array<Operand, 3>{{{DNNL_ARG_SRC, ours.x, d.src_desc(), x + image},
-                                     {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g},
+      return std::array<Operand, 3>{{{DNNL_ARG_SRC, ours.x, d.src_desc(), x + image, Operand::read, nullptr, share},
+                                     {DNNL_ARG_DIFF_DST, ours.y, d.diff_dst_desc(), from, Operand::read, &of_g, share},
                                      {DNNL_ARG_DIFF_WEIGHTS, ours.w, d.diff_weights_desc(), dw, use}}};
     };
     return (dx == nullptr || run<Input>(
