@@ -40,13 +40,14 @@ struct Lstm {
     }
     return stack(hs);
   }
-  Tensor by_scan(const Tensor& xs) const {
+  Tensor by_scan(const Tensor& xs, std::int64_t compare_every) const {
     const auto body = [this](std::span<const Tensor> carry, std::span<const Tensor> x) -> Scanned {
       auto next = step(carry[0], carry[1], x[0]);
       const Tensor h = next[0];
       return {std::move(next), {h}};
     };
-    return scan(body, std::vector<Tensor>{zeros(), zeros()}, std::vector<Tensor>{xs}).ys[0];
+    return scan(body, std::vector<Tensor>{zeros(), zeros()}, std::vector<Tensor>{xs}, {.compare_every = compare_every})
+        .ys[0];
   }
   void clear() const {
     for (const Tensor* x : {&w, &u, &b}) zero_grad(*x);
@@ -77,14 +78,16 @@ void run(Times& least, const std::function<Tensor()>& f) {
 
 void compare(const Lstm& lstm, std::int64_t steps, int runs) {
   const Tensor xs = normal({steps, lstm.batch, lstm.inputs});
-  Times loop, scanned;
+  Times loop, scanned, seldom;
   for (int i = 0; i < runs; ++i) {
     lstm.clear();
     run(loop, [&] { return lstm.by_loop(xs); });
     lstm.clear();
-    run(scanned, [&] { return lstm.by_scan(xs); });
+    run(scanned, [&] { return lstm.by_scan(xs, 1); });
+    lstm.clear();
+    run(seldom, [&] { return lstm.by_scan(xs, steps); });
   }
-  fmt::print("{:5} {:6} {:6}   {:8.0f} {:8.0f}   {:8.0f} {:8.0f}   {:5.2f}\n",
+  fmt::print("{:5} {:6} {:6}   {:8.0f} {:8.0f}   {:8.0f} {:8.0f}   {:8.0f} {:8.0f}   {:5.2f} {:5.2f}\n",
              lstm.batch,
              lstm.inputs,
              lstm.hidden,
@@ -92,7 +95,10 @@ void compare(const Lstm& lstm, std::int64_t steps, int runs) {
              loop.backward,
              scanned.forward,
              scanned.backward,
-             loop.all() / scanned.all());
+             seldom.forward,
+             seldom.backward,
+             loop.all() / scanned.all(),
+             loop.all() / seldom.all());
   std::fflush(stdout);
 }
 
@@ -101,10 +107,13 @@ void compare(const Lstm& lstm, std::int64_t steps, int runs) {
 int main(int argc, char** argv) {
   const int runs = argc > 1 ? std::max(1, std::atoi(argv[1])) : 30;
   const std::int64_t steps = argc > 2 ? std::max(1, std::atoi(argv[2])) : 100;
-  fmt::print("microseconds of {} steps, the least of {} runs: forward and backward by loop, by scan, their ratio\n",
-             steps,
-             runs);
-  fmt::print("batch inputs hidden       loop                  scan             ratio\n");
+  fmt::print(
+      "microseconds of {} steps, the least of {} runs: forward and backward by loop, by scan, by scan with a body that "
+      "is "
+      "called for the first step and the last, ratios of the first to the others\n",
+      steps,
+      runs);
+  fmt::print("batch inputs hidden       loop                  scan                 called twice         ratios\n");
   for (const std::int64_t batch : {1, 8, 32})
     for (const auto& [inputs, hidden] : {std::pair<std::int64_t, std::int64_t>{16, 16}, {16, 32}, {32, 64}, {64, 128}})
       compare({batch, inputs, hidden}, steps, runs);

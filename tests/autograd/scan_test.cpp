@@ -219,6 +219,39 @@ TEST(Scan, CheckpointsTakeLessMemory) {
   EXPECT_GE(most, 4 * less) << most << " bytes at most without, " << less << " with";
 }
 
+TEST(Scan, CallsABodyThatIsComparedSeldomAsOften) {
+  const Lstm lstm{3, 2, 4};
+  const Tensor xs = leaf(draw({20, 4, 3}));
+  for (const bool reverse : {false, true}) {
+    const ScanOptions often{.reverse = reverse, .checkpoint_every = 8};
+    ScanOptions seldom = often;
+    seldom.compare_every = 6;
+    int calls = 0;
+    const auto counted = [&](Span carry, Span x) {
+      ++calls;
+      return lstm(carry, x);
+    };
+    const List expected = with_gradients(scan(lstm, lstm.carry(), List{xs}, often), lstm.all(xs));
+    expect_close(with_gradients(scan(counted, lstm.carry(), List{xs}, seldom), lstm.all(xs)), expected, 0);
+    EXPECT_EQ(calls, 1 + 19 / 6 + 1);  // the first, every sixth of the others, the last
+  }
+  const auto changes_at = [&](int step) {
+    return [&, step, n = 0](Span carry, Span x) mutable -> Scanned {
+      const Scanned result = lstm(carry, x);
+      return ++n > step ? Scanned{{result.carry[0] * 2.0, result.carry[1]}, {}} : Scanned{result.carry, {}};
+    };
+  };
+  const auto message = [&](int step) {
+    return tests::message_of<ArgumentError>(
+        [&] { scan(changes_at(step), lstm.carry(), List{xs}, {.compare_every = 6}); });
+  };
+  EXPECT_EQ(message(2).find("scan: expected a body that does the same at each step, as it is called for one in 6, got "
+                            "another op, number, tensor or result at step 12"),
+            0U)
+      << message(2);
+  EXPECT_NE(message(4).find("at step 19"), std::string::npos) << message(4);
+}
+
 TEST(Scan, MistakesAreNamed) {
   const Tensor h = leaf(draw({3})), xs = draw({4, 3});
   const auto body = [](Span c, Span x) -> Scanned { return {{c[0] * x[0]}, {}}; };
@@ -230,6 +263,7 @@ TEST(Scan, MistakesAreNamed) {
   EXPECT_EQ(text(body, {h}, {xs, draw({5, 3})}).find("scan: expected xs of one T, got [4, 3] and [5, 3]"), 0U);
   EXPECT_EQ(text(body, {h}, {scalar(1)}).find("scan: expected xs [T, ...], got []"), 0U);
   EXPECT_EQ(text(body, {h}, {xs}, {.checkpoint_every = -1}).find("scan: expected checkpoint_every of 0 or more"), 0U);
+  EXPECT_EQ(text(body, {h}, {xs}, {.compare_every = 0}).find("scan: expected compare_every of 1 or more, got 0"), 0U);
   const auto wider = [](Span c, Span) -> Scanned { return {{concat({c[0], c[0]})}, {}}; };
   EXPECT_EQ(
       text(wider, {h}, {xs}).find("scan: expected the body to give carry 0 as float64 [3], got float64 [6] at step 0"),

@@ -5,6 +5,8 @@
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/runtime.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <functional>
@@ -217,6 +219,11 @@ class Run {
     if (i == 0) begin_chunk();
     const std::int64_t slot = slot_of(reverse_, chunk_, i);
     replay_->forward(slot);
+    const std::int64_t every = state_.options.compare_every, number = segment_->steps + 1;
+    if (number % every != 0 && number != planned_) {
+      take(slot, i);
+      return true;
+    }
     for (const Moving& v : moving_)
       v.impl->data = reinterpret_cast<std::byte*>(replay_->values.at(v.base, slot) + v.offset);
     Comparison comparison(program_, values_, fixed_, [this](std::size_t ops) { record_ops(ops); });
@@ -233,6 +240,13 @@ class Run {
                           "does so later",
                           state_.site);
     if (!comparison.failed() && !(comparison.complete() && gives(comparison, given))) comparison.fail();
+    if (comparison.failed() && every > 1)
+      fail<ArgumentError>("scan",
+                          fmt::format("expected a body that does the same at each step, as it is called for one in {}, "
+                                      "got another op, number, tensor or result at step {}",
+                                      every,
+                                      first_ + number - 1),
+                          state_.site);
     if (comparison.failed()) {
       state_.take(std::move(given));
       return false;

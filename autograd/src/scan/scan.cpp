@@ -19,6 +19,9 @@ std::int64_t steps_of(std::span<const Tensor> xs, const ScanOptions& options, Ca
   if (options.checkpoint_every < 0)
     fail<ArgumentError>(
         "scan", fmt::format("expected checkpoint_every of 0 or more, got {}", options.checkpoint_every), site);
+  if (options.compare_every < 1)
+    fail<ArgumentError>(
+        "scan", fmt::format("expected compare_every of 1 or more, got {}", options.compare_every), site);
   for (const Tensor& x : xs) {
     if (x.rank() == 0) fail<ShapeError>("scan", "expected xs [T, ...], got []", site);
     if (x.shape()[0] != xs[0].shape()[0])

@@ -20,6 +20,10 @@ struct ScanOptions {
   /// Keeps of each so many steps the first carry only, and evaluates the others once more in the backward pass;
   /// 0 keeps all.
   std::int64_t checkpoint_every = 0;
+  /// Over 1: a body that was recorded is called for each so many-th step and the last only, and what it does there must
+  /// be what it did in the first: faster, for a function that does the same at every step. What it would have done
+  /// otherwise in the steps between is not seen.
+  std::int64_t compare_every = 1;
 };
 
 /// What a scan, or a step of it, gives.
@@ -59,7 +63,7 @@ Scanned as_step(R&& result) {
 ///
 ///   body      takes the carry and one x, each a span of tensors, and gives the next carry and a list of ys, of any
 ///             number each. It may use whatever else it likes; what it uses gets its gradients too. It is copied, and
-///             called once for each step, in order;
+///             called once for each step, in order (but see compare_every);
 ///             with checkpoint_every once more in the backward pass where it is a loop, as by `checkpoint`
 ///   carry     of the same shapes and dtypes at each step
 ///   xs        [T, ...] each, of one T; x is [...]. There may be none: then options.length is T
