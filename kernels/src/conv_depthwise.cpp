@@ -15,8 +15,8 @@
 // axis: what one kernel element sees are then neighbours, but for gaps between the rows of results, and a convolution
 // is one along a line:
 //   y[i] = bias + sum_k w[k] x[tap(k) + i]
-// In gaps the cotangent is 0 and is multiplied by what x has there, so infinite numbers in x may make NaN of gradients of
-// weights that do not see them.
+// In gaps the cotangent is 0 and is multiplied by what x has there, so infinite numbers in x may make NaN of gradients
+// of weights that do not see them.
 
 namespace gradus::kernels {
 namespace {

@@ -73,8 +73,8 @@ struct Share {
   std::size_t images = 1, of = 1;
 };
 
-/// An array in the caller's layout, and while it lives a copy in that of a primitive. Its block has room for all images:
-/// blocks as large as those of tensors need no memory beside theirs, and most of such a one is never touched.
+/// An array in the caller's layout, and while it lives a copy in that of a primitive. Its block has room for all
+/// images: blocks as large as those of tensors need no memory beside theirs, and most of such a one is never touched.
 class Copy {
  public:
   Copy(const memory::desc& ours, const memory::desc& wanted, const float* data, const Share& share)
