@@ -114,8 +114,8 @@ struct SearchOptions {
   /// What a trial may spend, in a unit of your own such as epochs: Trial::budget. Halving and Hyperband let most trials
   /// spend less.
   double budget = 1;
-  /// So many trials more, drawn from Space::around(best, fine_share): coarse to fine. Those after a `round` of Random or
-  /// Sobol, or a halving of Hyperband, go around the best by then.
+  /// So many trials more, drawn from Space::around(best, fine_share): coarse to fine. Those after a `round` of Random
+  /// or Sobol, or a halving of Hyperband, go around the best by then.
   int fine = 0;
   double fine_share = 0.25;
   /// The share of trials that are condemned for what they report: each whose value at a step is worse than those of a

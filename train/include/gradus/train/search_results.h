@@ -66,9 +66,9 @@ struct SearchResults {
   /// size of Kruskal & Wallis' test, (H - g + 1) / (n - g) with g groups of n trials (Kruskal & Wallis 1952; Tomczak &
   /// Tomczak 2014), 0 where that is negative. Groups: its words or whole numbers where they are few, else up to five
   /// with as many trials each. Ranks, so that one loss of 1e30 does not hide all else; condemned trials come last, by
-  /// how far they came and then by what they last reported; failed ones, fine and promoted ones, in which parameters go together, and those with another budget than most
-  /// have do not count. It tells of a parameter by itself: of two that matter only together it sees neither, and below
-  /// some 20 trials it is rough (under 10: NaN).
+  /// how far they came and then by what they last reported; failed ones, fine and promoted ones, in which parameters
+  /// go together, and those with another budget than most have do not count. It tells of a parameter by itself: of two
+  /// that matter only together it sees neither, and below some 20 trials it is rough (under 10: NaN).
   std::vector<Importance> importances() const;
 
   /// What the lecture warns of: the best value within 5 % (whole numbers: at the end) of the border of its range, where
