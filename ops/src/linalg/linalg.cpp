@@ -125,7 +125,7 @@ struct Operand {
     }
     const int own = std::max(0, x.rank() - 2), skip = batch.rank() - own;
     for (int d = 0; d < own; ++d)
-      if (size(tensor, d) != 1) steps[static_cast<std::size_t>(d + skip)] = stride(tensor, d);
+      if (size(tensor, d) != 1) steps[static_cast<std::size_t>(d) + static_cast<std::size_t>(skip)] = stride(tensor, d);
   }
 
  private:

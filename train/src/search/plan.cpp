@@ -142,7 +142,7 @@ std::vector<TrialResult> Plan::draw(const Rung& rung, int first, const Draw& fro
     TrialResult trial;
     trial.number = trial.configuration = first + i;
     trial.budget = rung.budget;
-    trial.seed = Generator(options_.seed).split(kTrialStream).split(static_cast<std::uint64_t>(first + i)).next();
+    trial.seed = Generator(options_.seed).split(kTrialStream).split(static_cast<std::uint64_t>(trial.number)).next();
     trial.values = from(i);
     round.push_back(std::move(trial));
   }

@@ -43,11 +43,11 @@ Scanned scan(const ScanBody& body,
 
 /// A pair of tensors or lists of tensors.
 template <class R>
-Scanned as_step(R&& result) {
+Scanned as_step(R result) {
   if constexpr (std::is_same_v<R, Scanned>) {
-    return std::move(result);
+    return result;
   } else {
-    auto&& [carry, ys] = result;
+    auto& [carry, ys] = result;
     return {as_list(std::move(carry)), as_list(std::move(ys))};
   }
 }
