@@ -4,6 +4,8 @@
 //
 //   gradus_bench_kernels [rounds]
 
+#include "times.h"
+
 #include <gradus/kernels.h>
 #include <gradus/tensor/random.h>
 #include <gradus/tensor/runtime.h>
@@ -15,7 +17,6 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,18 +26,7 @@ namespace {
 using namespace gradus;
 using namespace gradus::kernels;
 
-double median(std::vector<double> v) {
-  const auto middle = v.begin() + std::ssize(v) / 2;
-  std::nth_element(v.begin(), middle, v.end());
-  return *middle;
-}
-
-template <class F>
-double seconds(F& f) {
-  const std::clock_t start = std::clock();
-  f();
-  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-}
+using bench::median, bench::seconds;
 
 class Table {
  public:

@@ -4,6 +4,8 @@
 //
 //   gradus_bench_primitives [rounds]
 
+#include "times.h"
+
 #include "gradus/gradus.h"
 
 #include <dlfcn.h>
@@ -11,7 +13,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -23,17 +24,7 @@ namespace {
 using namespace gradus;
 using Step = std::function<void()>;
 
-double median(std::vector<double> v) {
-  const auto middle = v.begin() + std::ssize(v) / 2;
-  std::nth_element(v.begin(), middle, v.end());
-  return *middle;
-}
-
-double seconds(const Step& f) {
-  const std::clock_t start = std::clock();
-  f();
-  return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
-}
+using bench::median, bench::seconds;
 
 void row(int rounds, std::string_view name, const Step& ours, const Step& bare) {
   std::vector<double> a, b;

@@ -2,6 +2,8 @@
 // turn; the medians of their seconds. Values are drawn at random, as the times do not depend on them.
 // usage: gradus_bench_watch [rounds] [steps of the CNN]
 
+#include "times.h"
+
 #include <gradus/gradus.h>
 
 #include <fmt/format.h>
@@ -59,11 +61,6 @@ double epoch(const Tensor& x, const Tensor& y, int steps, bool watched) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + std::ssize(values) / 2, values.end());
-  return values[values.size() / 2];
-}
-
 template <class Net>
 void compare(const char* name, const Shape& batch, int steps, int rounds) {
   const Tensor x = normal(batch), y = cast(uniform({batch[0]}, 0, 10), int64);
@@ -73,7 +70,7 @@ void compare(const char* name, const Shape& batch, int steps, int rounds) {
     plain.push_back(epoch<Net>(x, y, steps, false));
     watched.push_back(epoch<Net>(x, y, steps, true));
   }
-  const double without = median(plain), with = median(watched);
+  const double without = bench::median(plain), with = bench::median(watched);
   fmt::print("{}, {} steps: {:.3f} ms a step, watched {:.3f} ms, {:+.1f} %\n",
              name,
              steps,

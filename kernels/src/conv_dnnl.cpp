@@ -79,7 +79,7 @@ class Copy {
  public:
   Copy(const memory::desc& ours, const memory::desc& wanted, const float* data, const Share& share)
       : ours_(ours, engine(), const_cast<float*>(data)),
-        bytes_(wanted.get_size() / share.images * share.of),
+        bytes_(std::max(wanted.get_size(), wanted.get_size() / share.images * share.of)),
         copy_(allocate(bytes_)) {
     theirs_ = memory(wanted, engine(), copy_);
   }

@@ -37,7 +37,8 @@ constexpr const StepKernel* view_kernel() {
 }
 template <class O, bool Transposed>
 constexpr const StepKernel* product_kernel() {
-  return &plain_kernel < O, Transposed ? StepKernel::Kind::transposed_product : StepKernel::Kind::product > ;
+  constexpr auto kind = Transposed ? StepKernel::Kind::transposed_product : StepKernel::Kind::product;
+  return &plain_kernel<O, kind>;
 }
 
 /// y[i] = value(a[i]), or value(a[i], b[i]); a number that is an attribute comes last.

@@ -52,22 +52,14 @@ Rows rows_of(const Shape& shape, std::array<const Value*, 3> operands) {
 
 /// From a value to an array without gaps: the array is the first operand.
 Rows rows_to_array(const Value& v) {
-  Value array = v;
-  array.offset = 0;
-  std::int64_t stride = 1;
-  for (int d = v.shape.rank() - 1; d >= 0; --d) {
-    array.strides[d] = stride;
-    stride *= v.shape[d];
-  }
+  const Value array{v.base, 0, v.shape, contiguous_strides(v.shape)};
   return rows_of(v.shape, {&array, &v, &v});
 }
 
 bool is_dense(const Value& v) {
-  std::int64_t stride = 1;
-  for (int d = v.shape.rank() - 1; d >= 0; --d) {
-    if (v.shape[d] != 1 && v.strides[d] != stride) return false;
-    stride *= v.shape[d];
-  }
+  const Shape dense = contiguous_strides(v.shape);
+  for (int d = 0; d < v.shape.rank(); ++d)
+    if (v.shape[d] != 1 && v.strides[d] != dense[d]) return false;
   return true;
 }
 

@@ -127,7 +127,7 @@ class Run {
     kept_ = empty({(planned_ + chunk_ - 1) / chunk_, carry_size_}, program_.dtype);
     std::int64_t at = 0;
     for (std::size_t k = 0; k < program_.carries; ++k) {
-      Tensor part = view_as(last_, start_[k].shape(), contiguous_of(start_[k].shape()), at);
+      Tensor part = view_as(last_, start_[k].shape(), contiguous_strides(start_[k].shape()), at);
       copy_into(part, start_[k]);
       at += program_.bases[k].size;
     }
@@ -144,11 +144,6 @@ class Run {
  private:
   static Shape with_steps(Shape shape, std::int64_t n) {
     shape.insert(0, n);
-    return shape;
-  }
-  static Shape contiguous_of(Shape shape) {
-    std::int64_t stride = 1;
-    for (int d = shape.rank() - 1; d >= 0; --d) stride *= std::exchange(shape[d], stride);
     return shape;
   }
 

@@ -75,7 +75,9 @@ struct Slice : Range {
   Tensor add_to(const Pullback& p, Tensor sum) const {
     return apply_in_place(SlicePut{*this, p.shape()}, std::move(sum), p.g);
   }
-  bool same_as(const Slice& other) const { return axis == other.axis && start == other.start && length == other.length && step == other.step; }
+  bool same_as(const Slice& other) const {
+    return axis == other.axis && start == other.start && length == other.length && step == other.step;
+  }
   static constexpr const StepKernel* step_kernel() { return view_kernel<Slice>(); }
 };
 
