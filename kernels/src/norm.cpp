@@ -41,30 +41,44 @@ void sum_strip(const Lines& at, std::int64_t first, std::int64_t width, F f, G g
 /// The sums of f(i) and of g(i) for i from `begin` to `end`: short runs in T, the runs in double.
 template <class T, class F, class G>
 Sums sum_range(std::int64_t begin, std::int64_t end, F f, G g) {
-  constexpr std::int64_t kRun = 512, kLanes = 32;
+  constexpr std::int64_t kRun = 256;
   Sums total = {};
   for (std::int64_t i = begin; i < end; i += kRun) {
     const std::int64_t stop = std::min(end, i + kRun);
-    T part0[kLanes] = {}, part1[kLanes] = {};
-    const auto add = [&](std::int64_t from, std::int64_t lanes) {
-#pragma omp simd
-      for (std::int64_t l = 0; l < lanes; ++l) {
-        part0[l] += f(from + l);
-        part1[l] += g(from + l);
-      }
-    };
-    std::int64_t k = i;
-    for (; k + kLanes <= stop; k += kLanes) add(k, kLanes);
-    add(k, stop - k);
-    for (std::int64_t half = kLanes / 2; half > 0; half /= 2)
-      for (std::int64_t l = 0; l < half; ++l) {
-        part0[l] += part0[l + half];
-        part1[l] += part1[l + half];
-      }
-    total[0] += static_cast<double>(part0[0]);
-    total[1] += static_cast<double>(part1[0]);
+    T part0 = 0, part1 = 0;
+#pragma omp simd reduction(+ : part0, part1)
+    for (std::int64_t k = i; k < stop; ++k) part0 += f(k), part1 += g(k);
+    total[0] += static_cast<double>(part0);
+    total[1] += static_cast<double>(part1);
   }
   return total;
+}
+
+/// The mean of some values and the sum of the squares of their differences from it.
+struct Moments {
+  double count = 0, mean = 0, squares = 0;
+
+  /// With those of n more values whose differences from `from`, and the squares of these, have the given sums; by Chan,
+  /// Golub and LeVeque 1983, eq. 2.1. Where `from` is the mean so far, or theirs, nothing is lost that counts: a
+  /// distance between the two is in `squares` itself.
+  void add(double n, double from, const Sums& sums) {
+    const double all = count + n, rest = sums[0] / n, step = from + rest - mean;
+    squares += std::max(0.0, sums[1] - sums[0] * rest) + step * step * (count * n / all);
+    mean += step * (n / all);
+    count = all;
+  }
+};
+
+/// The sums of n neighbours' differences from m, and of their squares.
+template <class T>
+Sums differences(const T* v, std::int64_t n, T m) {
+  return sum_range<T>(
+      0, n, [=](std::int64_t i) { return v[i] - m; }, [=](std::int64_t i) { return (v[i] - m) * (v[i] - m); });
+}
+template <class T>
+T mean_of(const T* v, std::int64_t n) {
+  const Sums sums = sum_range<T>(0, n, [=](std::int64_t i) { return v[i]; }, [](std::int64_t) { return T(0); });
+  return static_cast<T>(sums[0] / static_cast<double>(n));
 }
 
 /// [N, C, *]: the same as sum_strip, image by image, as they stand in memory.
@@ -101,6 +115,44 @@ void sum_channels(const Lines& at, F f, G g, Done done) {
     parallel_for(at.size, grain, [=](std::int64_t begin, std::int64_t end) {
       for (std::int64_t c = begin; c < end; c += kStrip) sum_slices<T>(at, c, std::min(kStrip, end - c), f, g, done);
     });
+  }
+}
+
+/// [N, C, *]: the moments of `width` channels.
+template <class T>
+void add_moments_of_slices(const Lines& at, std::int64_t first, std::int64_t width, const T* x, Moments* totals) {
+  for (std::int64_t n = 0; n < at.outer; ++n)
+    for (std::int64_t c = 0; c < width; ++c) {
+      const T* const v = x + (n * at.size + first + c) * at.inner;
+      const T from = n == 0 ? mean_of(v, at.inner) : static_cast<T>(totals[c].mean);
+      totals[c].add(static_cast<double>(at.inner), static_cast<double>(from), differences(v, at.inner, from));
+    }
+}
+
+/// [N, C]: the same.
+template <class T>
+void add_moments_of_strip(const Lines& at, std::int64_t first, std::int64_t width, const T* x, Moments* totals) {
+  constexpr std::int64_t kRows = 64;
+  T means[kStrip] = {};
+  for (std::int64_t n = 0; n < at.outer; n += kRows) {
+    const std::int64_t rows = std::min(kRows, at.outer - n);
+    const T* const from = x + n * at.size + first;
+    for (std::int64_t r = 0; n == 0 && r < rows; ++r)
+      for (std::int64_t j = 0; j < width; ++j) means[j] += from[r * at.size + j] / static_cast<T>(rows);
+    T sums[kStrip] = {}, squares[kStrip] = {};
+    for (std::int64_t r = 0; r < rows; ++r)
+#pragma omp simd
+      for (std::int64_t j = 0; j < width; ++j) {
+        const T rest = from[r * at.size + j] - means[j];
+        sums[j] += rest;
+        squares[j] += rest * rest;
+      }
+    for (std::int64_t j = 0; j < width; ++j) {
+      totals[j].add(static_cast<double>(rows),
+                    static_cast<double>(means[j]),
+                    {static_cast<double>(sums[j]), static_cast<double>(squares[j])});
+      means[j] = static_cast<T>(totals[j].mean);
+    }
   }
 }
 
@@ -249,22 +301,23 @@ void gradients_of_channels(const NormRows& at, const RowGradients<T>& of, const 
 
 template <class T>
 void channel_statistics(const Lines& at, double eps, const T* x, T* mean, T* variance, T* inverse) {
-  const auto n = static_cast<double>(at.count());
-  sum_channels<T>(
-      at,
-      [=](std::int64_t i, std::int64_t) { return x[i]; },
-      [](std::int64_t, std::int64_t) { return T(0); },
-      [=](std::int64_t k, const Sums& sums) { mean[k] = static_cast<T>(sums[0] / n); });
-  sum_channels<T>(
-      at,
-      [=](std::int64_t i, std::int64_t k) { return x[i] - mean[k]; },
-      [=](std::int64_t i, std::int64_t k) { return (x[i] - mean[k]) * (x[i] - mean[k]); },
-      [=](std::int64_t k, const Sums& sums) {
-        // The first sum is what rounding the mean has left.
-        const double squares = std::max(0.0, sums[1] - sums[0] * sums[0] / n);
-        variance[k] = static_cast<T>(squares / (n - 1));
-        inverse[k] = static_cast<T>(1 / std::sqrt(squares / n + eps));
-      });
+  const auto finish = [=](std::int64_t k, const Moments& all) {
+    mean[k] = static_cast<T>(all.mean);
+    variance[k] = static_cast<T>(all.squares / (all.count - 1));
+    inverse[k] = static_cast<T>(1 / std::sqrt(all.squares / all.count + eps));
+  };
+  const std::int64_t grain = 1 + 2 * kGrain / (1 + at.count());
+  parallel_for(at.size, std::max(grain, at.inner == 1 ? kStrip : 1), [=](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = begin; first < end; first += kStrip) {
+      const std::int64_t width = std::min(kStrip, end - first);
+      Moments totals[kStrip];
+      if (at.inner == 1)
+        add_moments_of_strip(at, first, width, x, totals);
+      else
+        add_moments_of_slices(at, first, width, x, totals);
+      for (std::int64_t k = 0; k < width; ++k) finish(first + k, totals[k]);
+    }
+  });
 }
 
 template <class T>
@@ -324,11 +377,8 @@ void normalise_rows(
     const T* const v = x + i * n;
     T* const to = y + i * n;
     const auto count = static_cast<double>(n);
-    const auto value = [=](std::int64_t j) { return v[j]; };
-    const auto nothing = [](std::int64_t) { return T(0); };
-    const T m = at.centred ? static_cast<T>(sum_range<T>(0, n, value, nothing)[0] / count) : T(0);
-    const Sums sums = sum_range<T>(
-        0, n, [=](std::int64_t j) { return v[j] - m; }, [=](std::int64_t j) { return (v[j] - m) * (v[j] - m); });
+    const T m = at.centred ? mean_of(v, n) : T(0);
+    const Sums sums = differences(v, n, m);
     // The first sum is what rounding the mean has left.
     const double rest = at.centred ? sums[0] * sums[0] / count : 0;
     const auto r = static_cast<T>(1 / std::sqrt(std::max(0.0, sums[1] - rest) / count + eps));

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <atomic>
 #include <limits>
-#include <numeric>
 #include <type_traits>
 
 namespace gradus::kernels {
@@ -36,6 +35,33 @@ template <class T, class F>
 void for_each_line(const PoolWindows& w, T* image, const Window& a, const Window& b, F f) {
   for (std::int64_t i = a.start; i < a.stop; ++i)
     for (std::int64_t j = b.start; j < b.stop; ++j) f(image + (i * w.size[1] + j) * w.size[2]);
+}
+
+/// f(i, window) for windows of the last axis, but pairs(first, n, window of the first) for those, if any, that are pairs
+/// of neighbours side by side.
+template <class F, class G>
+void for_each_window(const PoolWindows& w, F f, G pairs) {
+  const auto& row = w.axes[2];
+  const auto n = std::ssize(row);
+  const auto [begin, end] = w.square == 2 ? w.whole : std::pair(n, n);
+  for (std::int64_t i = 0; i < n;) {
+    const Window& c = row[static_cast<std::size_t>(i)];
+    if (i == begin && i < end) {
+      pairs(i, end - begin, c);
+      i = end;
+    } else {
+      f(i++, c);
+    }
+  }
+}
+/// Each element of the axis lies in one of them.
+bool are_tiles(const std::vector<Window>& windows, std::int64_t size) {
+  std::int64_t next = 0;
+  for (const Window& w : windows) {
+    if (w.start != next) return false;
+    next = w.stop;
+  }
+  return next == size;
 }
 
 /// 1 / the number of elements that a mean divides by, for one window after the other of a row.
@@ -119,9 +145,21 @@ void avg_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y) {
 #pragma omp simd
         for (std::int64_t k = 0; k < width; ++k) sums[k] += row[k];
       });
-      T* to = y + plane * out + at;
+      T* const to = y + plane * out + at;
       Share<T> share(w, a, b);
-      for (const Window& c : w.axes[2]) *to++ = std::accumulate(sums + c.start, sums + c.stop, T(0)) * share(c);
+      const auto mean = [&](std::int64_t i, const Window& c) {
+        T sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t k = c.start; k < c.stop; ++k) sum += sums[k];
+        to[i] = sum * share(c);
+      };
+      for_each_window(w, mean, [&](std::int64_t first, std::int64_t n, const Window& c) {
+        const T part = share(c);
+        const T* const from = sums + c.start;
+        T* const means = to + first;
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) means[i] = (from[2 * i] + from[2 * i + 1]) * part;
+      });
     });
   });
 }
@@ -129,19 +167,32 @@ void avg_pool(const PoolWindows& w, std::int64_t planes, const T* x, T* y) {
 template <class T>
 void avg_pool_gradient(const PoolWindows& w, std::int64_t planes, const T* g, T* dx) {
   const std::int64_t in = w.results(), out = volume(w.size), width = w.size[2];
+  const bool once = are_tiles(w.axes[0], w.size[0]) && are_tiles(w.axes[1], w.size[1]);  // each line is written
   for_each_plane(w, planes, [&](std::int64_t plane) {
     const Buffer<T> buffer(width);
     T* const sums = buffer.get();  // of the shares of each column
-    std::fill_n(dx + plane * out, out, T(0));
+    if (!once) std::fill_n(dx + plane * out, out, T(0));
     for_each_row(w, [&](std::int64_t at, const Window& a, const Window& b) {
       std::fill_n(sums, width, T(0));
-      const T* from = g + plane * in + at;
+      const T* const from = g + plane * in + at;
       Share<T> share(w, a, b);
-      for (const Window& c : w.axes[2]) {
-        const T value = *from++ * share(c);
+      const auto spread = [&](std::int64_t i, const Window& c) {
+        const T value = from[i] * share(c);
+#pragma omp simd
         for (std::int64_t k = c.start; k < c.stop; ++k) sums[k] += value;
-      }
+      };
+      for_each_window(w, spread, [&](std::int64_t first, std::int64_t n, const Window& c) {
+        const T part = share(c);
+        const T* const values = from + first;
+        T* const to = sums + c.start;
+#pragma omp simd
+        for (std::int64_t i = 0; i < n; ++i) to[2 * i] += values[i] * part, to[2 * i + 1] += values[i] * part;
+      });
       for_each_line(w, dx + plane * out, a, b, [=](T* row) {
+        if (once) {
+          std::copy_n(sums, width, row);
+          return;
+        }
 #pragma omp simd
         for (std::int64_t k = 0; k < width; ++k) row[k] += sums[k];
       });

@@ -3,6 +3,7 @@
 #include "gradus/kernels/loops.h"
 #include "gradus/kernels/modular.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <vector>
@@ -79,9 +80,9 @@ struct Sum {
   }
   static Total join(Total a, Total b) { return a + b; }
   Out finish(Total a) const {
-    a *= static_cast<Total>(repeats);
+    if (repeats != 1) a *= static_cast<Total>(repeats);
     if constexpr (std::is_floating_point_v<T>)
-      return static_cast<T>(a / divisor);
+      return static_cast<T>(divisor != 1 ? a / divisor : a);
     else
       return static_cast<Out>(a);
   }
@@ -178,18 +179,21 @@ void reduce_columns(const typename R::Value* base,
                     std::int64_t end,
                     int width,
                     typename R::Total* total) {
-  while (begin < end) {
-    typename R::Part part[kWidth];
-    for (int j = 0; j < width; ++j) part[j] = R::kStart;
-    const std::int64_t stop = std::min<std::int64_t>(end, begin + kDepth);
-    for (; begin < stop; ++begin) {
-      const typename R::Value* row = base + rows.offset(begin);
-      int i = 0;
-      for (; i + kLanes <= width; i += kLanes)
-        for (int j = i; j < i + kLanes; ++j) part[j] = R::step(part[j], row[j]);
-      for (; i < width; ++i) part[i] = R::step(part[i], row[i]);
+  for (; begin + kDepth <= end; begin += kDepth) {
+    const typename R::Value* row[kDepth];
+    for (int r = 0; r < kDepth; ++r) row[r] = base + rows.offset(begin + r);
+#pragma omp simd
+    for (int j = 0; j < width; ++j) {
+      typename R::Part part = R::kStart;
+#pragma GCC unroll 4
+      for (int r = 0; r < kDepth; ++r) part = R::step(part, row[r][j]);
+      total[j] = R::join(total[j], part);
     }
-    for (int j = 0; j < width; ++j) total[j] = R::join(total[j], part[j]);
+  }
+  for (; begin < end; ++begin) {
+    const typename R::Value* const row = base + rows.offset(begin);
+#pragma omp simd
+    for (int j = 0; j < width; ++j) total[j] = R::join(total[j], R::step(R::kStart, row[j]));
   }
 }
 
@@ -368,35 +372,100 @@ Tensor min_over(const Tensor& x, std::uint32_t mask, const Shape& shape) {
   return dispatch(x.dtype(), [&]<class T>() { return reduce(Extreme<T, false>{}, x, mask, shape); });
 }
 
+/// An integer as wide as an element.
+template <class T>
+using Lane = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
 template <bool largest, class T>
-static std::int64_t first_extreme(const T* p, std::int64_t n, std::int64_t stride) {
-  std::int64_t best = 0;
-  T value = p[0];
-  for (std::int64_t i = 1; i < n && value == value; ++i) {
-    const T v = p[i * stride];
-    if ((largest ? v > value : v < value) || v != v) {
-      value = v;
-      best = i;
+static bool is_ahead(T v, T of) {
+  return (of == of) & ((largest ? v > of : v < of) | (v != v));
+}
+
+/// Where the extreme of one line stands first.
+template <bool largest, class T>
+static std::int64_t place_in_line(const T* p, std::int64_t n, std::int64_t stride) {
+  constexpr Lane<T> lanes = 16;
+  std::int64_t i = 1, best = 0;
+  if (stride == 1 && n >= lanes && n <= std::numeric_limits<Lane<T>>::max()) {
+    T value[lanes];
+    Lane<T> place[lanes], first = 0;
+    for (Lane<T> j = 0; j < lanes; ++j) value[j] = p[j], place[j] = j;
+    for (first = lanes; first <= static_cast<Lane<T>>(n) - lanes; first += lanes)
+#pragma omp simd
+      for (Lane<T> j = 0; j < lanes; ++j) {
+        const T v = p[first + j];
+        const bool ahead = is_ahead<largest>(v, value[j]);
+        value[j] = ahead ? v : value[j];
+        place[j] = ahead ? first + j : place[j];
+      }
+#pragma GCC unroll 4
+    for (int half = lanes / 2; half > 0; half /= 2)
+      for (int j = 0; j < half; ++j) {
+        const T v = value[j + half];
+        const bool ahead = is_ahead<largest>(v, value[j]), behind = is_ahead<largest>(value[j], v);
+        const bool taken = ahead | (!behind & (place[j + half] < place[j]));
+        value[j] = taken ? v : value[j];
+        place[j] = taken ? place[j + half] : place[j];
+      }
+    best = place[0];
+    i = first;
+  }
+  for (; i < n; ++i)
+    if (is_ahead<largest>(p[i * stride], p[best * stride])) best = i;
+  return best;
+}
+
+/// The same for `width` <= kWidth neighbouring lines, row by row.
+template <bool largest, class Place, class T>
+static void places_in_columns(const T* p, std::int64_t n, std::int64_t stride, int width, std::int64_t* out) {
+  T best[kWidth];
+  Place place[kWidth] = {};
+  std::copy_n(p, width, best);
+  for (Place i = 1; i < static_cast<Place>(n); ++i) {
+    const T* const row = p + i * stride;
+#pragma omp simd
+    for (int j = 0; j < width; ++j) {
+      const bool ahead = is_ahead<largest>(row[j], best[j]);
+      best[j] = ahead ? row[j] : best[j];
+      place[j] = ahead ? i : place[j];
     }
   }
-  return best;
+  std::copy_n(place, width, out);
+}
+
+template <bool largest, class T>
+static void first_extremes(const T* x, const Grid& kept, std::int64_t n, std::int64_t stride, std::int64_t* out) {
+  const std::int64_t columns = kept.inner_size();
+  if (stride == 1 || kept.inner_stride() != 1) {
+    parallel_for(kept.count, std::max<std::int64_t>(1, kGrain / n), [=, &kept](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) out[i] = place_in_line<largest>(x + kept.offset(i), n, stride);
+    });
+    return;
+  }
+  const auto find = n <= std::numeric_limits<Lane<T>>::max() ? places_in_columns<largest, Lane<T>, T>
+                                                             : places_in_columns<largest, std::int64_t, T>;
+  const Grid blocks = kept.outer();
+  const std::int64_t tiles = (columns + kWidth - 1) / kWidth;
+  const std::int64_t grain = std::max<std::int64_t>(1, kGrain / (n * std::min<std::int64_t>(columns, kWidth)));
+  parallel_for(blocks.count * tiles, grain, [=, &blocks](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i % tiles * kWidth, width = std::min<std::int64_t>(kWidth, columns - first);
+      find(x + blocks.offset(i / tiles) + first, n, stride, static_cast<int>(width), out + i / tiles * columns + first);
+    }
+  });
 }
 
 Tensor first_extreme(const Tensor& x, int axis, bool largest, const Shape& shape) {
   Tensor y = empty(shape, int64);
   std::int64_t* out = y.mutable_data<std::int64_t>();
-  const std::int64_t n = x.raw()->sizes()[axis], stride = x.raw()->strides()[axis];
-  Shape sizes = x.shape(), strides = x.strides();
-  sizes[axis] = 1;
-  const Loops<1> loops(x.rank(), sizes.begin(), {strides.begin()});
+  const auto size = [&](int d) { return x.raw()->sizes()[d]; };
+  const auto stride = [&](int d) { return x.raw()->strides()[d]; };
+  Grid kept;
+  for (int d = 0; d < x.rank(); ++d)
+    if (d != axis) kept.add(size(d), stride(d));
   dispatch(x.dtype(), [&]<class T>() {
-    const T* in = x.data<T>();
-    loops.for_each_row([&](const auto& at) {
-      for (std::int64_t i = 0; i < loops.inner_size(); ++i) {
-        const T* line = in + at[0] + i * loops.inner_stride(0);
-        *out++ = largest ? first_extreme<true>(line, n, stride) : first_extreme<false>(line, n, stride);
-      }
-    });
+    const auto find = largest ? first_extremes<true, T> : first_extremes<false, T>;
+    find(x.data<T>(), kept, size(axis), stride(axis), out);
   });
   return y;
 }

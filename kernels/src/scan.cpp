@@ -20,19 +20,27 @@ void scan_lines(const Lines& lines, bool reverse, const F& f) {
   const std::int64_t first = reverse ? (n - 1) * inner : 0, step = reverse ? -inner : inner;
   parallel_for(lines.count(), grain, [=, &f](std::int64_t begin, std::int64_t end) {
     if (inner == 1) {
-      for (; begin < end; ++begin) {
-        Accumulator<T> carried{};  // in a register
-        f(begin * n + first, true, carried);
-        for (std::int64_t i = 1; i < n; ++i) f(begin * n + first + i * step, false, carried);
-      }
+      const auto side_by_side = [&]<std::int64_t lines>() {  // each waits for its own sums only
+        for (; begin + lines <= end; begin += lines) {
+          Accumulator<T> carried[lines] = {};
+          for (std::int64_t k = 0; k < lines; ++k) f((begin + k) * n + first, true, carried[k]);
+          for (std::int64_t i = 1; i < n; ++i)
+#pragma GCC unroll 8
+            for (std::int64_t k = 0; k < lines; ++k) f((begin + k) * n + first + i * step, false, carried[k]);
+        }
+      };
+      side_by_side.template operator()<2>();
+      side_by_side.template operator()<1>();
       return;
     }
     while (begin < end) {
       const std::int64_t column = begin % inner, base = begin / inner * inner * n + column + first;
       const std::int64_t width = std::min({inner - column, end - begin, kWidth});
       Accumulator<T> carried[kWidth];
-      for (std::int64_t i = 0; i < n; ++i)
-        for (std::int64_t j = 0; j < width; ++j) f(base + i * step + j, i == 0, carried[j]);
+      for (std::int64_t j = 0; j < width; ++j) f(base + j, true, carried[j]);
+      for (std::int64_t i = 1; i < n; ++i)
+#pragma omp simd
+        for (std::int64_t j = 0; j < width; ++j) f(base + i * step + j, false, carried[j]);
       begin += width;
     }
   });

@@ -197,6 +197,33 @@ TEST(LineKernels, Norms) {
   }
 }
 
+TEST(LineKernels, StatisticsOfChannelsLoseNoDigitsToAnOffset) {
+  // Slices far from zero, near to one another and apart.
+  for (const Lines& lines : {lines_of(200, 3, 1), lines_of(5, 3, 70), lines_of(2, 2, 9000)})
+    for (const double apart : {0.0, 500.0}) {
+      const std::int64_t all = lines.count() * lines.size;
+      Numbers x = draw(all, 1);
+      for (std::int64_t i = 0; i < all; ++i)
+        x[at(i)] += 1000 + apart * static_cast<double>(i / (lines.size * lines.inner) % 2);
+      const std::vector<float> floats = as<float>(x);
+      const std::size_t channels = at(lines.size);
+      std::vector<float> mean(channels), variance(channels), inverse(channels);
+      channel_statistics(lines, 0, floats.data(), mean.data(), variance.data(), inverse.data());
+      for (std::int64_t c = 0; c < lines.size; ++c) {
+        const auto n = static_cast<double>(lines.count());
+        const auto value = [&](std::int64_t l) {
+          return static_cast<double>(floats[at(lines.start(l) + c * lines.inner)]);
+        };
+        double sum = 0, squares = 0;
+        for (std::int64_t l = 0; l < lines.count(); ++l) sum += value(l) / n;
+        for (std::int64_t l = 0; l < lines.count(); ++l) squares += std::pow(value(l) - sum, 2);
+        EXPECT_NEAR(mean[at(c)], sum, 1e-7 * sum);
+        EXPECT_NEAR(variance[at(c)], squares / (n - 1), 1e-5 * squares / (n - 1));
+        EXPECT_NEAR(inverse[at(c)], 1 / std::sqrt(squares / n), 1e-5 / std::sqrt(squares / n));
+      }
+    }
+}
+
 TEST(LineKernels, RowsAreInUnitsOfTheirSpread) {
   const Numbers x{1, 2, 3, 6};
   Numbers y(4), mean(1), inverse(1);

@@ -55,9 +55,14 @@ void for_each_result(const std::array<Axis, 3>& axes, F f) {
 constexpr std::int64_t kPlanes = 3;
 
 template <class T>
-void check_means(const std::array<Axis, 3>& axes, std::int64_t divisor, double tolerance) {
+void check_means(const std::array<Axis, 3>& axes,
+                 std::int64_t divisor,
+                 double tolerance,
+                 std::pair<std::int64_t, std::int64_t> pairs = {}) {
   PoolWindows w = windows_of(axes);
   w.divisor = divisor;
+  w.square = pairs.second > 0 ? 2 : 0;
+  w.whole = pairs;
   const std::int64_t in = volume(w.size), out = w.results();
   const Numbers x = draw(kPlanes * in, 1), g = draw(kPlanes * out, 2);
   Numbers y(at(kPlanes * out)), dx(x.size());
@@ -82,6 +87,12 @@ TEST(PoolKernels, MeansAndTheirAdjoint) {
     check_means<double>({{{1, 1}, {5, 2}, {7, 3}}}, divisor, 1e-14);
     check_means<double>({{{4, 2, 2}, {5, 3, 2, 1}, {6, 3, 1, 1}}}, divisor, 1e-14);
     check_means<float>({{{1, 1}, {9, 3, 2, 1}, {8, 2, 2}}}, divisor, 1e-6);
+    check_means<float>({{{1, 1}, {6, 6}, {40, 40}}}, divisor, 3e-6);
+    for (const std::int64_t width : {8, 9, 45}) {
+      const Axis row{width, 2, 2, 1};  // the first reaches over the edge, and so does the last of an even row
+      check_means<float>({{{1, 1}, {6, 2, 2}, {width, 2, 2}}}, divisor, 1e-6, {0, width / 2});
+      check_means<double>({{{1, 1}, {7, 2, 2}, row}}, divisor, 1e-14, {1, results(row) - (width + 1) % 2});
+    }
   }
 }
 

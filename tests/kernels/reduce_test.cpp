@@ -145,5 +145,42 @@ TEST(ReduceKernels, TheFirstOfEqualExtremesIsNamed) {
   EXPECT_EQ(first_extreme(x, 0, true, {3}).to_vector<std::int64_t>(), (Places{2, 2, 2}));
 }
 
+/// Along each axis of x, however it lies in memory.
+void check_first_extremes(const Tensor& x) {
+  const Numbers v = cast(x, float64).to_vector();
+  const std::int64_t rows = x.size(0), columns = x.size(1);
+  for (const int axis : {0, 1})
+    for (const bool largest : {true, false}) {
+      const std::int64_t lines = axis == 0 ? columns : rows, n = axis == 0 ? rows : columns;
+      Places want(at(lines));
+      for (std::int64_t line = 0; line < lines; ++line) {
+        const auto value = [&](std::int64_t i) { return v[at(axis == 0 ? i * columns + line : line * columns + i)]; };
+        for (std::int64_t i = 1; i < n; ++i) {
+          const double a = value(want[at(line)]), b = value(i);
+          if (a == a && (b != b || (largest ? b > a : b < a))) want[at(line)] = i;
+        }
+      }
+      EXPECT_EQ(first_extreme(x, axis, largest, {lines}).to_vector<std::int64_t>(), want)
+          << columns << " along " << axis;
+    }
+}
+
+TEST(ReduceKernels, ExtremesAreFoundInLinesOfEveryLength) {
+  for (const std::int64_t n : {1, 15, 16, 17, 31, 32, 47, 64, 100, 1030})
+    for (const double spread : {1.0, 30.0}) {  // many equal ones, few
+      Numbers x = draw(3 * n, static_cast<std::uint64_t>(n));
+      for (double& each : x) each = std::round(spread * each);
+      const Tensor whole = from_vector(x, {3, n});
+      for (std::size_t i = 0; i < x.size(); i += 41) x[i] = std::numeric_limits<double>::quiet_NaN();
+      const Tensor some_nan = from_vector(x, {3, n});
+      for (const Tensor& all : {whole, some_nan}) {
+        check_first_extremes(all);
+        check_first_extremes(cast(all, float32));
+      }
+      check_first_extremes(cast(whole, int64));
+      check_first_extremes(cast(whole, boolean));
+    }
+}
+
 }  // namespace
 }  // namespace gradus::kernels
