@@ -12,7 +12,8 @@ writes them to build/release/bench.json. The ratio is libtorch's time over Gradu
 
   --threads N   threads of either side (default 1)
   --check       fails where a ratio is under 80 % of what bench/expected.json says
-                of processors of this kind (avx512, avx2, other)
+                of processors of this kind (avx512, avx2, other), also with those of
+                two more runs of the workload
   --expect      puts the ratios there
   FILTER        regular expression of the workloads to run (default all)
 
@@ -66,27 +67,44 @@ export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
-for ((round = 1; round <= rounds; ++round)); do
-  echo "round $round of $rounds, $threads thread(s)" >&2
-  for program in "${programs[@]}"; do
-    output=$results/$(basename "$program").$round
-    "$program" --benchmark_filter="${filter:-.}" --benchmark_min_warmup_time=0.2 --benchmark_out_format=json \
-      --benchmark_out="$output.json" >"$output.log" 2>&1 || {
-      cat "$output.log" >&2
-      fail "$program failed"
-    }
+# measure FILTER: rounds more of the workloads that it matches
+measured=0
+measure() {
+  local round program output
+  for ((round = measured + 1; round <= measured + rounds; ++round)); do
+    echo "round $round, $threads thread(s)" >&2
+    for program in "${programs[@]}"; do
+      output=$results/$(basename "$program").$round
+      "$program" --benchmark_filter="$1" --benchmark_min_warmup_time=0.2 --benchmark_out_format=json \
+        --benchmark_out="$output.json" >"$output.log" 2>&1 || {
+        cat "$output.log" >&2
+        fail "$program failed"
+      }
+    done
   done
-done
+  measured=$((measured + rounds))
+}
 
-arguments=(--threads "$threads" --out "$build/bench.json" --gradus "$results"/gradus_bench.*.json)
-if [[ -x $libtorch ]]; then
-  arguments+=(--libtorch "$results"/gradus_bench_libtorch.*.json)
-fi
-if ((${#expected[@]})); then
-  kind=other
-  for set in avx2 avx512f; do
-    if grep -qwm1 "$set" /proc/cpuinfo; then kind=${set%f}; fi
-  done
-  arguments+=("${expected[@]}" --kind "$kind")
-fi
-"$compare" "${arguments[@]}"
+compare() {
+  local arguments=(--threads "$threads" --out "$build/bench.json" --gradus "$results"/gradus_bench.*.json)
+  if [[ -x $libtorch ]]; then
+    arguments+=(--libtorch "$results"/gradus_bench_libtorch.*.json)
+  fi
+  if ((${#expected[@]})); then
+    local kind=other set
+    for set in avx2 avx512f; do
+      if grep -qwm1 "$set" /proc/cpuinfo; then kind=${set%f}; fi
+    done
+    arguments+=("${expected[@]}" --kind "$kind")
+  fi
+  "$compare" "${arguments[@]}" | tee "$results/table"
+}
+
+# What seems slower on a machine with other work is measured again, twice at most.
+measure "${filter:-.}"
+for again in 1 2 0; do
+  if compare; then exit; fi
+  slower=$(sed -n 's/^slower: \([^ ]*\) .*/\1/p' "$results/table" | paste -sd '|')
+  if [[ $again == 0 || -z $slower ]]; then exit 1; fi
+  measure "^($slower)\$"
+done

@@ -37,8 +37,8 @@ void for_each_line(const PoolWindows& w, T* image, const Window& a, const Window
     for (std::int64_t j = b.start; j < b.stop; ++j) f(image + (i * w.size[1] + j) * w.size[2]);
 }
 
-/// f(i, window) for windows of the last axis, but pairs(first, n, window of the first) for those, if any, that are pairs
-/// of neighbours side by side.
+/// f(i, window) for windows of the last axis, but pairs(first, n, window of the first) for those that are pairs of
+/// neighbours, side by side.
 template <class F, class G>
 void for_each_window(const PoolWindows& w, F f, G pairs) {
   const auto& row = w.axes[2];

@@ -44,19 +44,14 @@ Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) {
   const Loops<4> loops(y.rank(),
                        y.raw()->sizes(),
                        {y.raw()->strides(), condition.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
-  const std::int64_t n = loops.inner_size();
   const std::int64_t r = loops.inner_stride(1), s = loops.inner_stride(2), t = loops.inner_stride(3);
   const auto* c = reinterpret_cast<const unsigned char*>(condition.data<bool>());
   dispatch(a.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     const T *p = a.data<T>(), *q = b.data<T>();
-    if (loops.rank <= 1) {
-      parallel_for(n, kGrain, [=](std::int64_t begin, std::int64_t end) {
-        choose(out + begin, c + begin * r, p + begin * s, q + begin * t, end - begin, r, s, t);
-      });
-    } else {
-      loops.for_each_row([&](const auto& at) { choose(out + at[0], c + at[1], p + at[2], q + at[3], n, r, s, t); });
-    }
+    parallel_rows(loops, [=](const auto& at, std::int64_t n) {
+      choose(out + at[0], c + at[1], p + at[2], q + at[3], n, r, s, t);
+    });
   });
   return y;
 }

@@ -94,7 +94,12 @@ static Tensor make_full(const char* op, const Shape& shape, double value, DType 
   if (dtype == int64 && !(value >= -0x1p63 && value < 0x1p63))
     fail<ArgumentError>(op, fmt::format("expected a value that int64 can hold, got {}", value), site);
   Tensor result = make_tensor(op, shape, dtype, site);
-  dispatch(dtype, [&]<class T>() { std::fill_n(result.mutable_data<T>(), result.numel(), static_cast<T>(value)); });
+  dispatch(dtype, [&]<class T>() {
+    parallel_for(
+        result.numel(), 1 << 18, [out = result.mutable_data<T>(), value](std::int64_t begin, std::int64_t end) {
+          std::fill_n(out + begin, end - begin, static_cast<T>(value));
+        });
+  });
   return result;
 }
 

@@ -4,8 +4,12 @@
 #include "index/places.h"
 
 #include "gradus/kernels/index.h"
+#include "gradus/kernels/modular.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/shape.h"
+
+#include <algorithm>
+#include <atomic>
 
 namespace gradus {
 namespace detail {
@@ -27,15 +31,16 @@ namespace {
 Tensor places(const char* op, const Tensor& index, std::int64_t lowest, std::int64_t n) {
   Tensor dense = contiguous(index);
   const std::int64_t* const in = dense.data<std::int64_t>();
-  const std::int64_t* const end = in + dense.numel();
-  std::int64_t least = 0, most = -1;
-  for (const std::int64_t* p = in; p != end; ++p) {
-    least = std::min(least, *p);
-    most = std::max(most, *p);
-  }
-  if (least < lowest || most >= n)
-    fail_index(op, lowest, n, *std::find_if(in, end, [=](std::int64_t i) { return i < lowest || i >= n; }));
-  if (least == 0) return dense;
+  std::atomic<std::int64_t> signs = 0;  // below 0 where an index is, or n - 1 less an index
+  parallel_for(dense.numel(), 2 * kGrain, [=, &signs](std::int64_t begin, std::int64_t end) {
+    std::int64_t all = 0;
+    for (std::int64_t i = begin; i < end; ++i) all |= in[i] | modular_sum(n, ~in[i]);
+    signs |= all;
+  });
+  if (signs >= 0) return dense;
+  const auto* const end = in + dense.numel();
+  const auto* const wrong = std::find_if(in, end, [=](std::int64_t i) { return i < lowest || i >= n; });
+  if (wrong != end) fail_index(op, lowest, n, *wrong);
   return map<std::int64_t, std::int64_t>(dense, [n](std::int64_t i) { return i < 0 ? i + n : i; });
 }
 

@@ -133,10 +133,16 @@ struct Concat : Parts {
       const std::int64_t n = x.raw()->sizes()[axis];
       if (!x.is_contiguous()) {
         fill_part(narrow(y, axis, at, n), x);
-      } else if (x.numel() > 0) {
-        const auto bytes = static_cast<std::size_t>(n * inner);
-        for (std::int64_t row = 0; row < lines.outer; ++row)
-          std::memcpy(y.raw()->data + (row * size + at) * inner, x.raw()->data + row * n * inner, bytes);
+      } else {
+        const std::int64_t bytes = n * inner;  // of a row
+        std::byte* const out = y.raw()->data + at * inner;
+        const std::byte* const in = x.raw()->data;
+        parallel_for(lines.outer * bytes, 8 * kGrain, [=](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t part = 0; begin < end; begin += part) {
+            part = std::min(end - begin, bytes - begin % bytes);
+            std::memcpy(out + begin / bytes * size * inner + begin % bytes, in + begin, static_cast<std::size_t>(part));
+          }
+        });
       }
       at += n;
     }
