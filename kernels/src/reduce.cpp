@@ -463,6 +463,7 @@ Tensor first_extreme(const Tensor& x, int axis, bool largest, const Shape& shape
   Grid kept;
   for (int d = 0; d < x.rank(); ++d)
     if (d != axis) kept.add(size(d), stride(d));
+  if (kept.count == 0) return y;
   dispatch(x.dtype(), [&]<class T>() {
     const auto find = largest ? first_extremes<true, T> : first_extremes<false, T>;
     find(x.data<T>(), kept, size(axis), stride(axis), out);

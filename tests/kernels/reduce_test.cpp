@@ -165,6 +165,12 @@ void check_first_extremes(const Tensor& x) {
     }
 }
 
+TEST(ReduceKernels, NoLinesHaveNoExtremes) {
+  EXPECT_EQ(first_extreme(empty({5, 0}), 0, true, {0}).shape(), (Shape{0}));
+  EXPECT_EQ(first_extreme(empty({0, 5}), 1, true, {0}).shape(), (Shape{0}));
+  EXPECT_EQ(first_extreme(empty({2, 5, 0}), 1, false, {2, 0}).shape(), (Shape{2, 0}));
+}
+
 TEST(ReduceKernels, ExtremesAreFoundInLinesOfEveryLength) {
   for (const std::int64_t n : {1, 15, 16, 17, 31, 32, 47, 64, 100, 1030})
     for (const double spread : {1.0, 30.0}) {  // many equal ones, few
