@@ -38,6 +38,8 @@ std::vector<Case> cases() {
       {"full", [] { return full({1000, 1000}, 3); }},
       {"parts side by side", [=] { return concat({x, column, slice(y, 1, 3, 200)}, 1); }},
       {"parts one after the other", [=] { return concat({few, ones({2, 70000})}, 0); }},
+      {"rows with zeros around", [=] { return slice_put(y, {301, 600}, 1, 7, 520); }},
+      {"rows with zeros between", [=] { return slice_put(y, {301, 1026}, 1, 0, kEnd, 2); }},
       {"elements by rows", [=] { return gather(x, 1, places); }},
       {"elements by columns", [=] { return gather(x, 0, rows); }},
       {"elements added by rows", [=] { return scatter_add(x, 1, places, y); }},
