@@ -1,5 +1,5 @@
-// A character-level transformer that only looks back (Vaswani et al. 2017, arXiv:1706.03762; Radford et al. 2018) learns
-// a nursery rhyme and writes one.
+// A character-level transformer that only looks back (Vaswani et al. 2017, arXiv:1706.03762; Radford et al. 2018)
+// learns a nursery rhyme and writes one.
 #include <gradus/gradus.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// A deep equilibrium layer (Bai, Kolter & Koltun 2019, arXiv:1909.01377): its result is the fixed point of z = tanh(W z + x),
-// its rule the implicit function theorem, so nothing of the iteration is kept for the backward pass.
+// A deep equilibrium layer (Bai, Kolter & Koltun 2019, arXiv:1909.01377): its result is the fixed point of
+// z = tanh(W z + x), its rule the implicit function theorem, so nothing of the iteration is kept for the backward pass.
 #include <gradus/gradus.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// A residual network (He et al. 2015, arXiv:1512.03385) on a few hundred images of CIFAR-10 where they are present, else
-// on drawn digits.
+// A residual network (He et al. 2015, arXiv:1512.03385) on a few hundred images of CIFAR-10 where they are present,
+// else on drawn digits.
 #include <gradus/gradus.h>
 
 #include <cstdio>

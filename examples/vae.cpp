@@ -52,5 +52,5 @@ int main() {
               after,
               divergence.item(),
               independent);
-  return !(after < 0.8 * independent && divergence.item() > 2);
+  return !(after < 0.9 * independent && divergence.item() > 2);
 }

@@ -1,5 +1,5 @@
-// A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv:1704.00028): the critic's slope between real and
-// generated points is drawn to 1, so its loss holds a derivative that is differentiated once more.
+// A Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, arXiv:1704.00028): the critic's slope between real
+// and generated points is drawn to 1, so its loss holds a derivative that is differentiated once more.
 #include <gradus/gradus.h>
 
 #include <cstdio>
