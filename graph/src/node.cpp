@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <unordered_map>
 #include <vector>
 
 namespace gradus {
@@ -34,6 +35,28 @@ void GradientHook::remove() noexcept {
 struct Node::Hooks {
   std::vector<std::shared_ptr<GradientHook::Entry>> entries;
   std::vector<detail::PackedTensor> packed;
+
+  /// Those of all nodes: few have any, so a node has no place for them. Never destroyed: nodes may outlive statics.
+  class Table {
+   public:
+    Hooks& of(const Node* node) {
+      const std::scoped_lock lock(mutex_);
+      return hooks_[node];
+    }
+    void remove(const Node* node) {
+      decltype(hooks_)::node_type removed;  // what it holds may be nodes with hooks: freed without the lock
+      const std::scoped_lock lock(mutex_);
+      removed = hooks_.extract(node);
+    }
+
+   private:
+    std::mutex mutex_;
+    std::unordered_map<const Node*, Hooks> hooks_;  // elements stay where they are
+  };
+  static Table& all() {
+    static Table* const table = new Table;
+    return *table;
+  }
 };
 
 namespace {
@@ -46,8 +69,6 @@ std::uint64_t take_id() {
   next_id.store(id + 1, std::memory_order_relaxed);
   return id;
 }
-
-constexpr OpClass kLeafClass{OpInfo{.name = "leaf", .arity = 0}, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
 
 /// Nodes whose last reference went while another was being destroyed: freeing a long chain must not
 /// recurse.
@@ -63,35 +84,45 @@ std::uint64_t detail::newest_id() { return next_id.load(std::memory_order_relaxe
 
 // ---- node ----------------------------------------------------------------------------------------
 
-Node::Node(const OpClass& op, std::size_t header_bytes)
-    : header_bytes_(static_cast<std::uint8_t>(header_bytes)),
-      op_(&op),
-      id_(take_id()),
-      scope_(graph::Scope::current()) {}
+Node::Node(const OpClass& op) : Attachment(op), id_(take_id()), scope_(graph::Scope::current()) {}
 
-Node::~Node() { delete hooks_; }
+Node::~Node() {
+  if (hooked_) Hooks::all().remove(this);
+}
+
+std::size_t Node::bytes() const {
+  std::size_t sizes = 0;
+  if (output_count_ > 0) {
+    const Output& last = result(output_count_ - 1);
+    sizes = last.first_size + last.rank;
+  }
+  return header_bytes() + tail_bytes(op(), input_count_, saved_count_, output_count_, sizes);
+}
 
 Shape Node::shape(int output) const {
-  const Output& o = outputs()[output];
+  const Output& o = result(output);
   return Shape(std::span<const std::int64_t>(sizes() + o.first_size, o.rank));
 }
 
 void Node::release_saved() noexcept {
   for (SavedTensor& s : saved()) s.tensor.reset();
-  if (hooks_ != nullptr) hooks_->packed.clear();
+  if (hooked_) hooks().packed.clear();
   released_ = true;
 }
 
+Node::Hooks& Node::hooks() const { return Hooks::all().of(this); }
+
 void Node::drop_inputs() noexcept {
   for (Edge& e : std::span(edges(), input_count_))
-    if (e.node != nullptr) std::exchange(e.node, nullptr)->release();
+    if (Node* const node = std::exchange(e.node, nullptr)) node->release();
   std::destroy_n(saved_tensors(), saved_count_);
-  if (op_->destroy != nullptr) op_->destroy(attribute_place());
+  if (op().destroy != nullptr) op().destroy(attribute_place());
 }
 
-void Node::destroy() noexcept {
-  mark.store(reinterpret_cast<std::uintptr_t>(graveyard.first), std::memory_order_relaxed);
-  graveyard.first = this;
+void detail::end_node(Attachment& attachment) noexcept {
+  auto& last = static_cast<Node&>(attachment);
+  last.mark.store(reinterpret_cast<std::uintptr_t>(graveyard.first), std::memory_order_relaxed);
+  graveyard.first = &last;
   if (graveyard.busy) return;
   graveyard.busy = true;
   while (Node* node = graveyard.first) {
@@ -99,28 +130,29 @@ void Node::destroy() noexcept {
     node->drop_inputs();
     const std::size_t size = node->bytes();
     node->~Node();
-    detail::deallocate_packed(node, size);
+    deallocate_packed(node, size);
   }
   graveyard.busy = false;
 }
 
 GradientHook Node::add_hook(int output, Hook hook, Tensor values) {
-  if (hooks_ == nullptr) hooks_ = new Hooks;
   auto entry = std::make_shared<GradientHook::Entry>();
   entry->output = output;
   entry->hook = std::make_shared<Hook>(std::move(hook));
   entry->values = std::move(values);
-  std::erase_if(hooks_->entries, [](const auto& e) {
+  std::vector<std::shared_ptr<GradientHook::Entry>>& entries = hooks().entries;
+  hooked_ = true;
+  std::erase_if(entries, [](const auto& e) {
     const std::scoped_lock lock(e->mutex);
     return e->hook == nullptr;
   });
-  hooks_->entries.push_back(entry);
+  entries.push_back(entry);
   return GradientHook(entry);
 }
 
 Tensor Node::run_hooks(int output, Tensor cotangent) {
-  if (hooks_ == nullptr) return cotangent;
-  const auto entries = hooks_->entries;  // a hook may set and remove others, and itself
+  if (!hooked_) return cotangent;
+  const auto entries = hooks().entries;  // a hook may set and remove others, and itself
   for (const auto& entry : entries) {
     if (entry->output != output) continue;
     std::shared_ptr<Hook> hook;
@@ -139,8 +171,8 @@ Tensor Node::run_hooks(int output, Tensor cotangent) {
 }
 
 Tensor Node::unpack(int slot) const {
-  if (hooks_ == nullptr) return {};
-  for (const detail::PackedTensor& p : hooks_->packed)
+  if (!hooked_) return {};
+  for (const detail::PackedTensor& p : hooks().packed)
     if (p.slot == slot) return p.unpack();
   return {};
 }
@@ -155,25 +187,26 @@ Tensor Node::as_result(int output, const Tensor& values) {
 
 // ---- leaf ----------------------------------------------------------------------------------------
 
-Leaf::Leaf(const Tensor& owner) : Node(kLeafClass, sizeof(Leaf)) {
+constexpr OpClass Leaf::kClass{
+    {&Leaf::end}, OpInfo{.name = "leaf", .arity = 0}, 0, nullptr, nullptr, nullptr, nullptr, nullptr};
+
+Leaf::Leaf(const Tensor& owner) : Node(kClass) {
   const Shape shape = owner.shape();
   output_count_ = 1;
-  size_count_ = static_cast<std::uint32_t>(shape.rank());
   std::copy(shape.begin(), shape.end(), sizes());
-  *outputs() = output_of(0, owner);
+  first_result_ = output_of(0, owner);
 }
 
-static_assert(sizeof(Leaf) <= 255, "Node::header_bytes_ holds it");
-
 Leaf* Leaf::make(const Tensor& owner) {
-  const std::size_t tail = tail_bytes(kLeafClass, 0, 0, static_cast<std::size_t>(owner.rank()), 1);
+  const std::size_t tail = tail_bytes(kClass, 0, 0, 1, static_cast<std::size_t>(owner.rank()));
   return new (detail::allocate_packed(sizeof(Leaf) + tail)) Leaf(owner);
 }
 
-void Leaf::destroy() noexcept {
-  const std::size_t size = bytes();
-  this->~Leaf();
-  detail::deallocate_packed(this, size);
+void Leaf::end(detail::Attachment& attachment) noexcept {
+  auto& leaf = static_cast<Leaf&>(attachment);
+  const std::size_t size = leaf.bytes();
+  leaf.~Leaf();
+  detail::deallocate_packed(&leaf, size);
 }
 
 Tensor Leaf::gradient() const {
@@ -186,23 +219,24 @@ void Leaf::set_gradient(Tensor g) {
   gradient_.swap(g);
 }
 
-static Leaf& leaf_of(const Tensor& x, const char* op) {
+static Leaf& leaf_of(const Tensor& x, const char* op, CallSite site) {
   if (!is_leaf(x))
     detail::fail<GradientError>(op,
                                 requires_grad(x)
                                     ? "expected a leaf, got the result of " + std::string(node_of(x)->name())
-                                    : "expected a tensor that requires a gradient, got one that doesn't");
+                                    : "expected a tensor that requires a gradient, got one that doesn't",
+                                site);
   return static_cast<Leaf&>(*node_of(x));
 }
 
 bool is_leaf(const Tensor& x) { return requires_grad(x) && node_of(x)->is_leaf(); }
 
-Tensor& set_requires_grad(Tensor& x, bool on) {
+Tensor& set_requires_grad(Tensor& x, bool on, CallSite site) {
   if (!is_floating(x.dtype()))
-    detail::fail<DTypeError>("set_requires_grad",
-                             fmt::format("expected float32 or float64, got {}", to_string(x.dtype())));
+    detail::fail<DTypeError>(
+        "set_requires_grad", fmt::format("expected float32 or float64, got {}", to_string(x.dtype())), site);
   if (requires_grad(x)) {
-    Leaf& leaf = leaf_of(x, "set_requires_grad");
+    Leaf& leaf = leaf_of(x, "set_requires_grad", site);
     if (!on) {
       x.raw()->attachment = nullptr;
       leaf.release();
@@ -213,22 +247,23 @@ Tensor& set_requires_grad(Tensor& x, bool on) {
   return x;
 }
 
-Tensor leaf(Tensor x) {
-  set_requires_grad(x);
+Tensor leaf(Tensor x, CallSite site) {
+  set_requires_grad(x, true, site);
   return x;
 }
 
-Tensor gradient(const Tensor& x) { return leaf_of(x, "gradient").gradient(); }
+Tensor gradient(const Tensor& x, CallSite site) { return leaf_of(x, "gradient", site).gradient(); }
 
-void set_gradient(const Tensor& x, Tensor g) {
-  Leaf& leaf = leaf_of(x, "set_gradient");
+void set_gradient(const Tensor& x, Tensor g, CallSite site) {
+  Leaf& leaf = leaf_of(x, "set_gradient", site);
   if (g.defined() && (g.shape() != x.shape() || g.dtype() != x.dtype()))
     detail::fail<ShapeError>("set_gradient",
                              fmt::format("expected {} {}, got {} {}",
                                          to_string(x.dtype()),
                                          to_string(x.shape()),
                                          to_string(g.dtype()),
-                                         to_string(g.shape())));
+                                         to_string(g.shape())),
+                             site);
   leaf.set_gradient(std::move(g));
 }
 
@@ -308,15 +343,14 @@ class Recorder {
                           site);
     std::size_t size_count = 0;
     for (const Tensor& y : outputs_.first(differentiable_)) size_count += static_cast<std::size_t>(y.rank());
-    const std::size_t tail = Node::tail_bytes(op_, inputs_.size(), saved_count_, size_count, differentiable_);
-    node_ = new (allocate_packed(sizeof(Node) + tail)) Node(op_, sizeof(Node));
+    const std::size_t tail = Node::tail_bytes(op_, inputs_.size(), saved_count_, differentiable_, size_count);
+    node_ = new (allocate_packed(sizeof(Node) + tail)) Node(op_);
     const CallSite where = site_in_force(site);
     node_->file_ = where.file;
     node_->line_ = where.line;
     node_->input_count_ = static_cast<std::uint32_t>(inputs_.size());
     node_->saved_count_ = static_cast<std::uint32_t>(saved_count_);
     node_->output_count_ = static_cast<std::uint16_t>(differentiable_);
-    node_->size_count_ = static_cast<std::uint32_t>(size_count);
     if (op_.copy != nullptr) op_.copy(node_->attribute_place(), attributes);
   }
 
@@ -325,13 +359,8 @@ class Recorder {
     Edge* edge = node_->edges();
     for (std::size_t i = 0; i < inputs_.size(); ++i) {
       const Tensor& x = *inputs_[i];
-      new (edge) Edge;
-      if (wants(i)) {
-        edge->node = node_of(x);
-        edge->node->retain();
-        edge->output = x.raw()->output;
-      }
-      ++edge;
+      if (wants(i)) node_of(x)->retain();
+      new (edge++) Edge(wants(i) ? Edge{node_of(x), x.raw()->output} : Edge{});
       if (keeps_input(i)) new (saved++) SavedTensor{x, x.version(), static_cast<std::int32_t>(i)};
     }
     return saved;
@@ -345,7 +374,7 @@ class Recorder {
       Tensor& y = outputs_[i];
       if (!y.raw()->refs.unique() || y.raw()->attachment != nullptr) y = detach(y);
       TensorImpl* impl = y.raw();
-      new (node_->outputs() + i) Node::Output(Node::output_of(place, y));
+      new (i == 0 ? &node_->first_result_ : node_->more_results() + i - 1) Node::Output(Node::output_of(place, y));
       std::copy_n(impl->sizes(), impl->rank, sizes + place);
       place += impl->rank;
       if (i > 0) node_->retain();
@@ -370,7 +399,8 @@ class Recorder {
       s.tensor.reset();
       ++p;
     }
-    node_->hooks_ = new Node::Hooks{{}, std::move(packed)};
+    node_->hooks().packed = std::move(packed);
+    node_->hooked_ = true;
   }
 
   static constexpr unsigned kAllInputs = static_cast<unsigned>(Saves::inputs);

@@ -49,7 +49,7 @@ Tensor select(const Tensor& condition, const Tensor& a, const Tensor& b) {
   dispatch(a.dtype(), [&]<class T>() {
     T* out = y.mutable_data<T>();
     const T *p = a.data<T>(), *q = b.data<T>();
-    parallel_rows(loops, [=](const auto& at, std::int64_t n) {
+    parallel_rows(loops, kGrain, [=](const auto& at, std::int64_t n) {
       choose(out + at[0], c + at[1], p + at[2], q + at[3], n, r, s, t);
     });
   });

@@ -258,7 +258,8 @@ class Reader {
 
 }  // namespace
 
-void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path) {
+void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   Json header = Json::object(), metadata = Json::object();
   std::size_t at = 0;
   std::string values;
@@ -285,7 +286,8 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
   gradus::detail::write_file("save", path, file + text + values);
 }
 
-std::map<std::string, Tensor> load_tensors(const std::string& path) {
+std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   return gradus::detail::at_boundary("load", path, [&] {
     try {
       return Reader(path).tensors();

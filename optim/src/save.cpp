@@ -24,14 +24,16 @@ Stateful::Stateful(std::string as, Generator& generator)
       get([&generator] { return state(generator); }),
       set([&generator](const State& state) { set_state(generator, state); }) {}
 
-void save(const std::string& path, const std::vector<Stateful>& parts) {
+void save(const std::string& path, const std::vector<Stateful>& parts, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   State all;
   for (const Stateful& part : parts)
     for (auto& [name, x] : part.get()) all[part.name + "/" + name] = x;
   nn::save_tensors(all, path);
 }
 
-void load(const std::string& path, const std::vector<Stateful>& parts) {
+void load(const std::string& path, const std::vector<Stateful>& parts, CallSite site) {
+  const gradus::detail::SitePin pin(site);
   std::map<std::string, State> states;
   for (auto& [name, x] : nn::load_tensors(path)) {
     const std::size_t slash = name.rfind('/');

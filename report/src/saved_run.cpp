@@ -68,10 +68,10 @@ SavedRun::SavedRun(const std::string& folder) {
     given = transform(zeros(given), CallSite{}).shape();
     given.erase(0);
   }
-  net = nn::model_from_text(model, given);
+  net = nn::model_from_text(model, given, default_generator(), CallSite{});
   const std::string weights = (fs::path(folder) / "weights.safetensors").string();
   has_weights = fs::exists(weights);
-  if (has_weights) nn::load(net, weights);
+  if (has_weights) nn::load(net, weights, CallSite{});
   nn::eval(net);
 }
 

@@ -24,12 +24,12 @@ static std::size_t block_bytes(std::size_t bytes) {
 }
 
 Storage* Storage::make(std::size_t bytes) {
-  void* block = allocate_packed(block_bytes(bytes));
-  auto* storage = new (block) Storage;
+  auto* storage = new (allocate_packed(block_bytes(bytes))) Storage;
   storage->bytes = bytes;
-  storage->data = static_cast<std::byte*>(block) + header_bytes(bytes);
   return storage;
 }
+
+std::byte* Storage::data() noexcept { return reinterpret_cast<std::byte*>(this) + header_bytes(bytes); }
 
 void Storage::release() noexcept {
   if (refs.decrement()) deallocate_packed(this, block_bytes(bytes));
@@ -64,7 +64,7 @@ static void give_storage(TensorImpl& impl, const char* op, CallSite site) {
     fail<ShapeError>(
         op, fmt::format("expected a shape that memory can hold, got {} ({} bytes)", to_string(shape), bytes), site);
   }
-  impl.data = impl.storage->data;
+  impl.data = impl.storage->data();
 }
 
 Tensor make_tensor(const char* op, const Shape& shape, DType dtype, CallSite site) {
@@ -174,21 +174,14 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
       using Stored = std::conditional_t<std::is_same_v<From, bool>, unsigned char, From>;
       const auto* in = reinterpret_cast<const Stored*>(from.data);
       if (to.contiguous && from.contiguous) return copy_row(out, 1, in, 1, to.numel);
-      // The outermost loop is cut into parts.
       const Loops<2> loops(to.rank, to.sizes(), {to.strides(), source.strides()});
       const int w = closest(loops, 0), r = closest(loops, 1);
       const bool repeats = w >= 0 && loops.strides[1][w] == 0;  // one element along the row that is written
       if (w >= 0 && r >= 0 && w != r && !repeats) return copy_tiles(out, in, loops, w, r);
-      const std::int64_t n = loops.inner_size(), a = loops.inner_stride(0), b = loops.inner_stride(1);
-      const std::int64_t grain = 1 + kGrain * loops.sizes[0] / (1 + to.numel);
-      parallel_for(loops.sizes[0], grain, [&](std::int64_t begin, std::int64_t end) {
-        Loops<2> part = loops;
-        part.sizes[0] = end - begin;
-        To* const first = out + begin * loops.strides[0][0];
-        const Stored* const values = in + begin * loops.strides[1][0];
-        const std::int64_t length = part.rank == 1 ? end - begin : n;
-        part.for_each_row([&](const auto& offset) { copy_row(first + offset[0], a, values + offset[1], b, length); });
-      });
+      parallel_rows(
+          loops, kGrain, [=, a = loops.inner_stride(0), b = loops.inner_stride(1)](const auto& at, std::int64_t n) {
+            copy_row(out + at[0], a, in + at[1], b, n);
+          });
     });
   });
 }
@@ -213,12 +206,14 @@ std::int64_t Tensor::size(std::int64_t axis, CallSite site) const {
 }
 
 template <class T>
+  requires is_element<T>
 T Tensor::item(CallSite site) const {
   if (numel() != 1) fail<ShapeError>("item", "expected one element, got shape " + to_string(shape()), site);
   return dispatch(dtype(), [&]<class From>() { return static_cast<T>(*data<From>()); });
 }
 
 template <class T>
+  requires is_element<T>
 std::vector<T> Tensor::to_vector() const {
   const Tensor same = dtype() == dtype_of<T> ? contiguous(*this) : cast(*this, dtype_of<T>);
   return std::vector<T>(same.data<T>(), same.data<T>() + numel());

@@ -43,4 +43,22 @@ timeout 300 "$GRADUS_BIN" train --data moons --epochs 100000 --out pipe 2>"$work
 [[ ${code-0} == 141 ]] || fail "PIPE: expected exit code 141, got ${code-0}"
 only_checkpoint "$before" pipe
 rm -f "$work.err"
+
+# At any moment of steps that are products more than anything else: a handler has a stack of its own (cli/src/signals.h).
+for ((i = 0; i < 20; ++i)); do
+  code=0
+  "$GRADUS_BIN" train --data moons --model "fc 400, relu, fc 400, relu, fc 2" --batch 500 --epochs 100000 --out products \
+    >"$work.out" 2>"$work.err" </dev/null &
+  child=$!
+  for ((k = 0; k < 600; ++k)); do
+    grep -q '^epoch 1/' "$work.out" && break
+    sleep 0.05
+  done
+  sleep "0.0$((RANDOM % 90 + 10))"
+  kill -TERM $child
+  wait $child || code=$?
+  [[ $code == 143 && $(cat "$work.err") == *"--resume products/checkpoint.safetensors goes on" ]] ||
+    fail "TERM $i among products: exit code $code, $(cat "$work.err")"
+  rm -rf products "$work.out" "$work.err"
+done
 finish

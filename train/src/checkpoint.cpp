@@ -34,12 +34,12 @@ Part::Part(std::string as, data::Loader& loader)
           [&loader] { return state(loader); },
           [&loader](const optim::State& state) { set_state(loader, state); }) {}
 
-void save_checkpoint(const std::string& path, const std::vector<Part>& parts) {
-  optim::save(path, {parts.begin(), parts.end()});
+void save_checkpoint(const std::string& path, const std::vector<Part>& parts, CallSite site) {
+  optim::save(path, {parts.begin(), parts.end()}, site);
 }
 
-void load_checkpoint(const std::string& path, const std::vector<Part>& parts) {
-  optim::load(path, {parts.begin(), parts.end()});
+void load_checkpoint(const std::string& path, const std::vector<Part>& parts, CallSite site) {
+  optim::load(path, {parts.begin(), parts.end()}, site);
 }
 
 }  // namespace gradus::train

@@ -80,10 +80,10 @@ void Fingerprint::set_state(const optim::State& state) const {
   }
 }
 
-void Fingerprint::check(const std::string& checkpoint) const {
+void Fingerprint::check(const std::string& checkpoint, CallSite site) const {
   const std::string part = "options/";
   optim::State options;
-  for (const auto& [name, text] : nn::load_tensors(checkpoint))
+  for (const auto& [name, text] : nn::load_tensors(checkpoint, site))
     if (name.starts_with(part)) options[name.substr(part.size())] = text;
   set_state(options);
 }

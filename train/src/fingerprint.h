@@ -17,7 +17,7 @@ class Fingerprint {
   /// ArgumentError for a state with another text, naming the first such.
   void set_state(const optim::State& state) const;
   /// The same for the part "options" of a checkpoint.
-  void check(const std::string& checkpoint) const;
+  void check(const std::string& checkpoint, CallSite site) const;
 
  private:
   std::vector<std::pair<std::string, std::string>> items_;

@@ -77,7 +77,7 @@ Loop::Loop(const Run& run) : run_(run) {
     given = fingerprint(options_, run.data, run.model.module, run.optimizer);
   if (options_.schedule) schedule_.emplace(run.optimizer, *options_.schedule);
   if (run.data.validation.size() > 0) best_.emplace(run.model.module);
-  checkpoint_.emplace(options_, run.folder, std::move(given), parts());
+  checkpoint_.emplace(options_, run.folder, std::move(given), parts(), run.site);
 }
 
 /// What is in a checkpoint besides options and data.

@@ -15,7 +15,8 @@ namespace gradus::train {
 class RunCheckpoint {
  public:
   /// `given` is what a run has to share with the one it goes on from, `parts` all that changes.
-  RunCheckpoint(const FitOptions& options, RunFolder& folder, Fingerprint given, const std::vector<Part>& parts);
+  RunCheckpoint(
+      const FitOptions& options, RunFolder& folder, Fingerprint given, const std::vector<Part>& parts, CallSite site);
   RunCheckpoint(const RunCheckpoint&) = delete;
   RunCheckpoint& operator=(const RunCheckpoint&) = delete;
 
@@ -42,6 +43,7 @@ class RunCheckpoint {
   RunFolder& folder_;
   Fingerprint given_;
   std::vector<Part> parts_;
+  CallSite site_;
 };
 
 }  // namespace gradus::train

@@ -42,7 +42,7 @@ void add_in_place(Tensor& a, const Tensor& b) {
       const T* in = b.data<T>();
       const Loops<2> loops(a.rank(), a.raw()->sizes(), {a.raw()->strides(), b.raw()->strides()});
       const std::int64_t s = loops.inner_stride(0), t = loops.inner_stride(1);
-      parallel_rows(loops, [=](const auto& at, std::int64_t n) {
+      parallel_rows(loops, kGrain, [=](const auto& at, std::int64_t n) {
         for (std::int64_t i = 0; i < n; ++i) out[at[0] + i * s] += in[at[1] + i * t];
       });
       return;

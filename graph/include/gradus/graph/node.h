@@ -3,6 +3,7 @@
 #include "gradus/graph/op.h"
 #include "gradus/graph/scope.h"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -20,10 +21,32 @@ namespace detail {
 class Recorder;
 }
 
+namespace detail {
+
+/// A Node* in six bytes: no address that a system gives a program unasked has more.
+class NodePointer {
+ public:
+  NodePointer(Node* node = nullptr) {
+    const auto address = reinterpret_cast<std::uintptr_t>(node);
+    parts_ = {static_cast<std::uint16_t>(address),
+              static_cast<std::uint16_t>(address >> 16),
+              static_cast<std::uint16_t>(address >> 32)};
+  }
+  operator Node*() const {
+    return reinterpret_cast<Node*>(parts_[0] | std::uintptr_t{parts_[1]} << 16 | std::uintptr_t{parts_[2]} << 32);
+  }
+  Node* operator->() const { return *this; }
+
+ private:
+  std::array<std::uint16_t, 3> parts_;
+};
+
+}  // namespace detail
+
 /// From a node to the node that made one of its inputs; `node` is null where no gradient is needed.
 struct Edge {
-  Node* node = nullptr;
-  std::uint32_t output = 0;  // which of its results
+  detail::NodePointer node;
+  std::uint16_t output = 0;  // which of its results
 };
 
 /// A tensor kept for the rule, with the version of its storage at that time. Kept outputs are kept without
@@ -58,8 +81,8 @@ class Node : public detail::Attachment {
   std::uint32_t input_count_ = 0;  // first: it fills a gap
 
  public:
-  const OpClass& op() const { return *op_; }
-  const char* name() const { return op_->info.name; }
+  const OpClass& op() const { return static_cast<const OpClass&>(*class_); }
+  const char* name() const { return op().info.name; }
   /// Its place on the tape: greater than that of every node it uses.
   std::uint64_t id() const { return id_; }
   CallSite site() const { return {file_, line_}; }
@@ -70,9 +93,9 @@ class Node : public detail::Attachment {
   std::span<const Edge> inputs() const { return {edges(), input_count_}; }
   int output_count() const { return output_count_; }
   Shape shape(int output = 0) const;
-  DType dtype(int output = 0) const { return static_cast<DType>(outputs()[output].dtype); }
+  DType dtype(int output = 0) const { return static_cast<DType>(result(output).dtype); }
   /// Those of the op, of its own type; null if it has none.
-  const void* attributes() const { return op_->attribute_bytes == 0 ? nullptr : attribute_place(); }
+  const void* attributes() const { return op().attribute_bytes == 0 ? nullptr : attribute_place(); }
 
   std::span<SavedTensor> saved() { return {saved_tensors(), saved_count_}; }
   /// True once a backward pass has given the saved tensors back.
@@ -88,7 +111,7 @@ class Node : public detail::Attachment {
   using Hook = std::function<Tensor(const Tensor& x, const Tensor& g)>;
   /// The hook of result `output` is given a handle to it made of `values`, which are not on the tape.
   GradientHook add_hook(int output, Hook hook, Tensor values);
-  bool has_hooks() const { return hooks_ != nullptr; }
+  bool has_hooks() const { return hooked_; }
   /// Runs the hooks of one result.
   Tensor run_hooks(int output, Tensor cotangent);
 
@@ -110,41 +133,43 @@ class Node : public detail::Attachment {
             static_cast<std::uint32_t>(x.dtype()) & ((1U << kDTypeBits) - 1)};
   }
   struct Hooks;
+  friend void detail::end_node(detail::Attachment& node) noexcept;
 
-  Node(const OpClass& op, std::size_t header_bytes);
-  ~Node() override;
-  void destroy() noexcept override;
+  explicit Node(const OpClass& op);
+  ~Node();
   void drop_inputs() noexcept;
+  /// Of a node that has some, or is to have.
+  Hooks& hooks() const;
 
   // What stands behind the header, in this order.
-  static constexpr std::size_t kAttributeAlignment = 16;
-  static std::size_t attribute_space(const OpClass& op) {
-    return (op.attribute_bytes + kAttributeAlignment - 1) / kAttributeAlignment * kAttributeAlignment;
+  static std::size_t attribute_space(const OpClass& op) { return (op.attribute_bytes + 7) / 8 * 8; }
+  static std::size_t result_space(std::size_t results) {
+    return results < 2 ? 0 : results / 2 * 2 * sizeof(Output);  // of those after the first
   }
   static std::size_t tail_bytes(
-      const OpClass& op, std::size_t inputs, std::size_t saved, std::size_t sizes, std::size_t outputs) {
-    return inputs * sizeof(Edge) + saved * sizeof(SavedTensor) + attribute_space(op) + sizes * sizeof(std::int64_t) +
-           outputs * sizeof(Output);
+      const OpClass& op, std::size_t inputs, std::size_t saved, std::size_t results, std::size_t sizes) {
+    return inputs * sizeof(Edge) + saved * sizeof(SavedTensor) + attribute_space(op) + result_space(results) +
+           sizes * sizeof(std::int64_t);
   }
-  std::size_t bytes() const {
-    return header_bytes_ + tail_bytes(*op_, input_count_, saved_count_, size_count_, output_count_);
-  }
-  std::byte* tail() const { return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes_; }
+  std::size_t header_bytes() const;
+  std::size_t bytes() const;
+  std::byte* tail() const { return const_cast<std::byte*>(reinterpret_cast<const std::byte*>(this)) + header_bytes(); }
   Edge* edges() const { return reinterpret_cast<Edge*>(tail()); }
   SavedTensor* saved_tensors() const { return reinterpret_cast<SavedTensor*>(edges() + input_count_); }
   std::byte* attribute_place() const { return reinterpret_cast<std::byte*>(saved_tensors() + saved_count_); }
-  std::int64_t* sizes() const { return reinterpret_cast<std::int64_t*>(attribute_place() + attribute_space(*op_)); }
-  Output* outputs() const { return reinterpret_cast<Output*>(sizes() + size_count_); }
+  Output* more_results() const { return reinterpret_cast<Output*>(attribute_place() + attribute_space(op())); }
+  std::int64_t* sizes() const {
+    return reinterpret_cast<std::int64_t*>(reinterpret_cast<std::byte*>(more_results()) + result_space(output_count_));
+  }
+  const Output& result(int output) const { return output == 0 ? first_result_ : more_results()[output - 1]; }
 
-  std::uint32_t saved_count_ = 0, size_count_ = 0, line_ = 0;
+  std::uint32_t saved_count_ = 0, line_ = 0;
+  Output first_result_{};
   std::uint16_t output_count_ = 0;
-  std::uint8_t header_bytes_;
-  bool released_ = false;
-  const OpClass* op_;
+  bool released_ = false, hooked_ = false;
   std::uint64_t id_;
   const char* file_ = nullptr;
   const graph::Scope* scope_;
-  Hooks* hooks_ = nullptr;
 };
 
 /// The node of a tensor that requires a gradient of its own: a parameter. It holds the sum of the
@@ -169,8 +194,11 @@ class Leaf final : public Node {
   bool is_input = false;
 
  private:
+  friend class Node;
   explicit Leaf(const Tensor& owner);
-  void destroy() noexcept override;
+  ~Leaf() = default;
+  static void end(detail::Attachment& leaf) noexcept;
+  static const OpClass kClass;
 
   class Lock {
    public:
@@ -189,6 +217,8 @@ class Leaf final : public Node {
   Tensor gradient_;
 };
 
+inline std::size_t Node::header_bytes() const { return is_leaf() ? sizeof(Leaf) : sizeof(Node); }
+
 /// The node that made `x`, or its leaf; null if `x` requires no gradient.
 inline Node* node_of(const Tensor& x) { return static_cast<Node*>(x.impl()->attachment); }
 
@@ -196,16 +226,17 @@ inline Node* node_of(const Tensor& x) { return static_cast<Node*>(x.impl()->atta
 inline bool requires_grad(const Tensor& x) { return x.impl()->attachment != nullptr; }
 /// Makes `x` (all handles to it) a leaf, or takes that back. DTypeError unless it is floating;
 /// GradientError if it is the result of a recorded op.
-Tensor& set_requires_grad(Tensor& x, bool on = true);
+Tensor& set_requires_grad(Tensor& x, bool on = true, CallSite site = CallSite::here());
 /// `x` as a leaf: for `auto w = leaf(normal({3}))`.
-Tensor leaf(Tensor x);
+Tensor leaf(Tensor x, CallSite site = CallSite::here());
 bool is_leaf(const Tensor& x);
 
 /// The gradient accumulated in a leaf; undefined while there is none. GradientError if `x` is no leaf.
-Tensor gradient(const Tensor& x);
-void set_gradient(const Tensor& x, Tensor g);
+Tensor gradient(const Tensor& x, CallSite site = CallSite::here());
+/// ShapeError unless `g`, if defined, has shape and dtype of `x`.
+void set_gradient(const Tensor& x, Tensor g, CallSite site = CallSite::here());
 /// Forgets it.
-inline void zero_grad(const Tensor& x) { set_gradient(x, Tensor()); }
+inline void zero_grad(const Tensor& x, CallSite site = CallSite::here()) { set_gradient(x, Tensor(), site); }
 
 /// Calls `hook` with the gradient of the loss with respect to `x` in each backward pass, before it goes on:
 ///

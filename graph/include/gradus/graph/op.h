@@ -133,7 +133,8 @@ class Node;
 struct OpClass;
 namespace detail {
 struct StepKernel;
-}
+void end_node(Attachment& node) noexcept;
+}  // namespace detail
 
 /// Of an op's inputs and outputs; of rank 0 where the shape of an input is not known.
 struct OpShapes {
@@ -185,7 +186,7 @@ class AttributeVisitor {
 
 /// An op type seen without its type. One object each: `op_class<O>`, or of the
 /// same name what `detail::intern` gives.
-struct OpClass {
+struct OpClass : detail::AttachmentClass {
   OpInfo info;
   std::size_t attribute_bytes;
   void (*copy)(void* to, const void* from);  // null where there are no attributes
@@ -286,7 +287,7 @@ constexpr bool is_op() {
 template <class O>
 constexpr OpClass make_op_class() {
   static_assert(alignof(O) <= alignof(double), "attributes of an op are aligned like double at most");
-  OpClass c{O::info, 0, nullptr, nullptr, &erased_forward<O>, nullptr, nullptr};
+  OpClass c{{&end_node}, O::info, 0, nullptr, nullptr, &erased_forward<O>, nullptr, nullptr};
   if constexpr (!std::is_empty_v<O>) {
     c.attribute_bytes = sizeof(O);
     c.copy = [](void* to, const void* from) { new (to) O(*static_cast<const O*>(from)); };

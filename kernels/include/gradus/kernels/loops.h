@@ -63,24 +63,6 @@ bool is_transposed(const Tensor& x);
 /// x, or a copy without gaps if it is transposed, so that loops over rows don't jump.
 inline Tensor by_rows(const Tensor& x) { return is_transposed(x) ? clone(x) : x; }
 
-/// row(offsets, n) for each inner loop of n elements, or part of one, on several threads where there are many. No two
-/// may write to one place.
-template <int N, class Row>
-void parallel_rows(const Loops<N>& loops, Row row) {
-  std::int64_t count = 1;
-  for (int d = 0; d < loops.rank; ++d) count *= loops.sizes[d];
-  if (count == 0) return;
-  const std::int64_t outermost = loops.rank == 0 ? 1 : loops.sizes[0];
-  parallel_for(outermost, 1 + kGrain * outermost / (1 + count), [&](std::int64_t begin, std::int64_t end) {
-    Loops<N> part = loops;
-    part.sizes[0] = end - begin;
-    part.for_each_row([&, n = part.inner_size()](auto at) {
-      for (int k = 0; k < N; ++k) at[static_cast<std::size_t>(k)] += begin * loops.strides[k][0];
-      row(at, n);
-    });
-  });
-}
-
 /// y[i] = f(x[i]), a scalar function.
 template <class In, class Out, class F>
 Tensor map(const Tensor& x, F f) {
@@ -95,7 +77,7 @@ Tensor map(const Tensor& x, F f) {
     return y;
   }
   const Loops<2> loops(x.rank(), x.raw()->sizes(), {y.raw()->strides(), x.raw()->strides()});
-  parallel_rows(loops, [=, s = loops.inner_stride(1)](const auto& at, std::int64_t n) {
+  parallel_rows(loops, kGrain, [=, s = loops.inner_stride(1)](const auto& at, std::int64_t n) {
     map_row(out + at[0], in + at[1], n, s, f);
   });
   return y;
@@ -120,9 +102,10 @@ Tensor map(const Tensor& a, const Tensor& b, F f) {
     return y;
   }
   const Loops<3> loops(a.rank(), a.raw()->sizes(), {y.raw()->strides(), a.raw()->strides(), b.raw()->strides()});
-  parallel_rows(loops, [=, s = loops.inner_stride(1), t = loops.inner_stride(2)](const auto& at, std::int64_t n) {
-    map_row(out + at[0], p + at[1], q + at[2], n, s, t, f);
-  });
+  parallel_rows(
+      loops, kGrain, [=, s = loops.inner_stride(1), t = loops.inner_stride(2)](const auto& at, std::int64_t n) {
+        map_row(out + at[0], p + at[1], q + at[2], n, s, t, f);
+      });
   return y;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/graph/arg.h"
 #include "gradus/nn/module.h"
 
 #include <map>
@@ -12,13 +13,15 @@ namespace gradus::nn {
 /// values. The header's metadata have a checksum of each tensor. Written whole or not at all.
 ///   errors    IoError if the file can't be written; ArgumentError for a name that is not UTF-8, or
 ///             "__metadata__", which the format keeps for itself
-void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path);
+void save_tensors(const std::map<std::string, Tensor>& tensors,
+                  const std::string& path,
+                  CallSite site = CallSite::here());
 /// Reads such a file, of any program. What Gradus has no element type for is converted: F16 and BF16 to
 /// float32; I8, I16, I32, U8, U16 and U32 to int64, all exactly.
 ///   errors    IoError, naming file and offset, if the file can't be read, contradicts itself or its
 ///             checksums (files of other programs need none), names a tensor twice, or has bytes that
 ///             belong to no tensor or to two
-std::map<std::string, Tensor> load_tensors(const std::string& path);
+std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site = CallSite::here());
 
 namespace detail {
 std::map<std::string, Tensor> state(ModuleRef model);
@@ -29,13 +32,15 @@ void load(ModuleRef model, const std::string& path);
 
 struct Save {
   template <Model M>
-  void operator()(M& model, const std::string& path) const {
+  void operator()(M& model, const std::string& path, CallSite site = CallSite::here()) const {
+    const gradus::detail::SitePin pin(site);
     save(detail::ref(model), path);
   }
 };
 struct Load {
   template <Model M>
-  void operator()(M& model, const std::string& path) const {
+  void operator()(M& model, const std::string& path, CallSite site = CallSite::here()) const {
+    const gradus::detail::SitePin pin(site);
     load(detail::ref(model), path);
   }
 };
@@ -57,7 +62,8 @@ std::map<std::string, Tensor> state(const M& model) {
 
 /// Puts them back, as `load` does.
 template <Model M>
-void set_state(M& model, const std::map<std::string, Tensor>& state) {
+void set_state(M& model, const std::map<std::string, Tensor>& state, CallSite site = CallSite::here()) {
+  const gradus::detail::SitePin pin(site);
   detail::set_state(detail::ref(model), state, "the state");
 }
 

@@ -205,6 +205,7 @@ class Elementwise {
 
   static OpClass prototype(const char* name) {
     OpClass c{
+        {&detail::end_node},
         OpInfo{.name = name, .arity = N, .saves = Saves::inputs | Saves::extras},
         sizeof(Op),
         [](void* to, const void* from) { new (to) Op(*static_cast<const Op*>(from)); },

@@ -40,12 +40,12 @@ class Stateful {
 ///                 {{"adam", adam}, {"schedule", schedule}, {"generator", default_generator()}});
 ///
 ///   errors    IoError if the file can't be written
-void save(const std::string& path, const std::vector<Stateful>& parts);
+void save(const std::string& path, const std::vector<Stateful>& parts, CallSite site = CallSite::here());
 
 /// Reads them back. Then training goes on bit for bit as it would have.
 ///   errors    IoError if the file can't be read; ArgumentError for a part that only one side has, and the
 ///             errors of the parts' `set_state`. After an error all parts are as before.
-void load(const std::string& path, const std::vector<Stateful>& parts);
+void load(const std::string& path, const std::vector<Stateful>& parts, CallSite site = CallSite::here());
 
 }  // namespace gradus::optim
 GRADUS_EXPORT_END

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "gradus/tensor/runtime.h"
 #include "gradus/tensor/tensor.h"
 
 #include <array>
@@ -55,6 +56,24 @@ struct Loops {
     }
   }
 };
+
+/// row(offsets, n) for each inner loop of n elements, or part of one, on several threads where each has at least `grain`
+/// elements. No two may write to one place.
+template <int N, class Row>
+void parallel_rows(const Loops<N>& loops, std::int64_t grain, Row row) {
+  std::int64_t count = 1;
+  for (int d = 0; d < loops.rank; ++d) count *= loops.sizes[d];
+  if (count == 0) return;
+  const std::int64_t outermost = loops.rank == 0 ? 1 : loops.sizes[0];
+  parallel_for(outermost, 1 + grain * outermost / (1 + count), [&](std::int64_t begin, std::int64_t end) {
+    Loops<N> part = loops;
+    part.sizes[0] = end - begin;
+    part.for_each_row([&, n = part.inner_size()](auto at) {
+      for (int k = 0; k < N; ++k) at[static_cast<std::size_t>(k)] += begin * loops.strides[k][0];
+      row(at, n);
+    });
+  });
+}
 
 }  // namespace gradus::detail
 GRADUS_EXPORT_END

@@ -22,17 +22,24 @@ class Tensor;
 
 namespace detail {
 
+class Attachment;
+/// What attachments of a kind have in common.
+struct AttachmentClass {
+  void (*end)(Attachment&) noexcept;  // called when nobody refers to it any more
+};
+
 /// What a higher room hangs on a tensor (a node of the tape). The tensor shares its ownership.
 class Attachment {
  public:
   void retain() noexcept { refs_.increment(); }
   void release() noexcept {
-    if (refs_.decrement()) destroy();
+    if (refs_.decrement()) class_->end(*this);
   }
 
  protected:
-  virtual ~Attachment() = default;
-  virtual void destroy() noexcept = 0;
+  explicit Attachment(const AttachmentClass& its_class) : class_(&its_class) {}
+  ~Attachment() = default;
+  const AttachmentClass* class_;
   RefCount refs_;
 };
 
@@ -41,9 +48,9 @@ struct Storage {
   RefCount refs;
   std::uint32_t version = 0;  // grows with each in-place change
   std::size_t bytes = 0;      // of data
-  std::byte* data = nullptr;
 
   static Storage* make(std::size_t bytes);
+  std::byte* data() noexcept;
   void release() noexcept;
 };
 inline constexpr std::size_t kStorageHeader = 64;  // less before fewer bytes
@@ -128,9 +135,11 @@ class Tensor {
 
   /// The only element, converted. ShapeError unless there is exactly one.
   template <class T = double>
+    requires is_element<T>
   T item(CallSite site = CallSite::here()) const;
   /// All elements in row-major order, converted.
   template <class T = double>
+    requires is_element<T>
   std::vector<T> to_vector() const;
 
   /// Counts in-place changes of the storage, through whichever handle.

@@ -36,13 +36,13 @@ class Part : public optim::Stateful {
 ///
 /// A loader may be in the middle of a pass.
 ///   errors    IoError if the file can't be written
-void save_checkpoint(const std::string& path, const std::vector<Part>& parts);
+void save_checkpoint(const std::string& path, const std::vector<Part>& parts, CallSite site = CallSite::here());
 
 /// Reads it back, in another process too. Training goes on bit for bit as it would have.
 ///   errors    IoError, naming file and offset, for a file that can't be read or is damaged;
 ///             ArgumentError for a part that only one side has; ArgumentError, ShapeError or DTypeError
 ///             for a state that does not fit. After an error all parts are as before.
-void load_checkpoint(const std::string& path, const std::vector<Part>& parts);
+void load_checkpoint(const std::string& path, const std::vector<Part>& parts, CallSite site = CallSite::here());
 
 }  // namespace gradus::train
 GRADUS_EXPORT_END
