@@ -75,6 +75,12 @@ function(gradus_add_module)
     # Public: the layout of Eigen's packets must be the same on both sides of an inline function.
     target_compile_options(${target} ${public} -march=${GRADUS_ARCH})
   endif()
+  if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    # For AVX-512 GCC 12 makes {1, 1, 0, 0} to {1, 1, 1, 1} where it copies a constant by 32 or 64 bytes; 14 does not.
+    set(version $<CXX_COMPILER_VERSION>)
+    set(copies_wrong $<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:${version},12>,$<VERSION_LESS:${version},14>>)
+    target_compile_options(${target} ${public} $<${copies_wrong}:-mmove-max=128> $<${copies_wrong}:-mstore-max=128>)
+  endif()
   target_link_libraries(${target} ${public} ${arg_DEPS} ${arg_PUBLIC_LIBS})
 
   if(GRADUS_INSTALL)

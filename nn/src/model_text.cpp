@@ -245,8 +245,7 @@ void check_count(const Word& word, const Phrase& phrase) {
 
 }  // namespace
 
-Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator, CallSite site) {
-  const gradus::detail::SitePin pin(site);
+Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator) {
   Build b{.shape = input, .generator = generator, .layers = {}};
   const std::vector<Phrase> layers = gradus::detail::phrases(text);
   for (const Phrase& phrase : layers)

@@ -198,7 +198,7 @@ void add_model(Json& run, const std::string& folder, const Subjects& subjects) {
   add_rows(run, *saved, rows);
   if (config.contains("init") || !config.contains("seed") || !config["seed"].is_number_integer()) return;
   Generator generator(config["seed"].get<std::uint64_t>());
-  nn::Sequential first = nn::model_from_text(saved->model, saved->given, generator, CallSite{});
+  nn::Sequential first = nn::model_from_text(saved->model, saved->given, generator);
   run["activations"] = activations_of(
       first, saved->net, saved->transform(rows.slice(0, std::min(rows.size(), kSeen)).inputs, CallSite{}));
 }

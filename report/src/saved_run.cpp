@@ -68,7 +68,7 @@ SavedRun::SavedRun(const std::string& folder) {
     given = transform(zeros(given), CallSite{}).shape();
     given.erase(0);
   }
-  net = nn::model_from_text(model, given, default_generator(), CallSite{});
+  net = nn::model_from_text(model, given);
   const std::string weights = (fs::path(folder) / "weights.safetensors").string();
   has_weights = fs::exists(weights);
   if (has_weights) nn::load(net, weights, CallSite{});

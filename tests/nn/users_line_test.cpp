@@ -3,6 +3,7 @@
 #include "gradus/nn/activation.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/save.h"
 #include "gradus/nn/sequential.h"
 
 #include <gtest/gtest.h>
@@ -31,6 +32,29 @@ TEST(Initialisers, ErrorsNameTheUsersLine) {
   EXPECT_EQ(line_of([&] { init::normal(matrix, 0, -1); }), __LINE__);
   EXPECT_EQ(line_of([&] { init::fans(vector); }), __LINE__);
   EXPECT_EQ(line_of([&] { nn::init(net, init::sparse(2)); }), __LINE__);
+  // clang-format on
+}
+
+TEST(Leaves, ErrorsNameTheUsersLine) {
+  Tensor whole = arange(3), none = zeros({1}), y = leaf(ones({2})) * 2;
+  // clang-format off
+  EXPECT_EQ(line_of([&] { set_requires_grad(whole); }), __LINE__);
+  EXPECT_EQ(line_of([&] { leaf(whole); }), __LINE__);
+  EXPECT_EQ(line_of([&] { gradient(none); }), __LINE__);
+  EXPECT_EQ(line_of([&] { set_gradient(y, y); }), __LINE__);
+  EXPECT_EQ(line_of([&] { zero_grad(none); }), __LINE__);
+  // clang-format on
+}
+
+TEST(Files, ErrorsNameTheUsersLine) {
+  nn::Linear net(2, 3);
+  const std::string nowhere = "/nowhere/net.safetensors";
+  // clang-format off
+  EXPECT_EQ(line_of([&] { nn::save(net, nowhere); }), __LINE__);
+  EXPECT_EQ(line_of([&] { nn::load(net, nowhere); }), __LINE__);
+  EXPECT_EQ(line_of([&] { nn::set_state(net, {}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { nn::save_tensors({}, nowhere); }), __LINE__);
+  EXPECT_EQ(line_of([&] { nn::load_tensors(nowhere); }), __LINE__);
   // clang-format on
 }
 

@@ -20,10 +20,7 @@ namespace gradus::nn {
 ///   errors    ArgumentError that points at the word: an unknown one (with the nearest that is
 ///             known), a number that is missing, too many or out of range, a shape that the layer
 ///             does not take
-Sequential model_from_text(std::string_view text,
-                           const Shape& input,
-                           Generator& generator = default_generator(),
-                           CallSite site = CallSite::here());
+Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator = default_generator());
 
 struct ModelWord {
   std::string usage;  // "leaky_relu [S]"
