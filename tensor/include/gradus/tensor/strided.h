@@ -57,8 +57,8 @@ struct Loops {
   }
 };
 
-/// row(offsets, n) for each inner loop of n elements, or part of one, on several threads where there are `grain` elements
-/// for each. No two may write to one place.
+/// row(offsets, n) for each inner loop of n elements, or part of one, on several threads where each has `grain`
+/// elements. No two may write to one place.
 template <int N, class Row>
 void parallel_rows(const Loops<N>& loops, std::int64_t grain, Row row) {
   std::int64_t count = 1;
