@@ -49,7 +49,8 @@ TEST(LayersTable, HasEveryModule) {
   const std::regex module("(?:struct|class) (\\w+) : (?:public )?(?:Module|detail::\\w+)<(\\w+)[<,>]");
   int seen = 0;
   for (const std::smatch& found : matches(all, module)) {
-    if (found[1] != found[2] || found[1] == "Function") continue;  // a base of others; what Sequential makes of functions
+    // Not bases of others, nor what a Sequential makes of functions.
+    if (found[1] != found[2] || found[1] == "Function") continue;
     EXPECT_TRUE(named.contains(found[1])) << found[1];
     ++seen;
   }
