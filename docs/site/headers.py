@@ -1,13 +1,16 @@
 """What Doxygen reads of a public header: the house's comments as its own, line by line, so that its warnings name the right ones.
 
-A comment stands for overloads right below what it is on, too. `//` right above declarations stands for all of one kind up to an empty
-line; above an empty line it is about the header. Names in `detail` and specialisations of the standard library's are left out.
+A comment stands for overloads right below what it is on, too, but not for constructors. `//` right above declarations stands for all
+of one kind up to an empty line; above an empty line it is about the header. Left out are names in `detail`, what is private, friends
+without a comment, definitions of members, and specialisations of the standard library's templates.
 """
 
 import re
 
 FACT = re.compile(r"   ([a-z_]+|f|xs) {2,}(\S.*)$")  # "   shapes    x [N, C]": a fact, which lines that are further in go on
 CODE = " " * 5
+MEMBER = re.compile(r"(?:template *<[^{;]*?> *)*(?!namespace|enum|class|struct|union|using|extern|GRADUS_EXPORT|\})"
+                    r"[^({;=]*\b[A-Z]\w*(?:<[^<>]*>)?::~?(?:operator\W+|\w+) *\(")
 HIDDEN = re.compile(r"namespace (\w+::)*detail \{|(template <.*>\n)?struct std::")
 VERBATIM = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: "\\" + c for c in "\\@#%"})
 ESCAPED = VERBATIM | str.maketrans({c: "\\" + c for c in "*_~$[]"})
@@ -150,6 +153,17 @@ def takers(options, text):
     return [name for name in dict.fromkeys(a or b for a, b in found) if name not in ("check", options)]
 
 
+def with_values(line, bare, scope):
+    """A line with enumerators, each of which has a note, so that Doxygen shows it."""
+    inner = re.search(r"\benum\b[^{]*\{(.+)\}", bare)
+    if inner:
+        noted = re.sub(r"\w[^,]*", lambda value: value[0].rstrip() + " /**< &zwj; */", inner[1])
+        return line.replace(inner[1], noted)
+    if scope == "enum" and "///<" not in line:
+        return re.sub(r"(\w[^,]*),", r"\1, /**< &zwj; */", line)
+    return line
+
+
 class Header:
     """Goes over the lines of a header and keeps which scope they are in."""
 
@@ -158,6 +172,8 @@ class Header:
         self.group = group
         self.about = []       # lines for Doxygen on the header as a whole
         self.begun = False    # whether there was a declaration
+        self.dropped = None   # the number of scopes around a declaration that is left out
+        self.hidden = None    # the number of scopes around what is private
         self.scopes = []      # kinds: namespace, class, enum, body
         self.current = [None]  # for each scope the comment in force, what it is on, and whether that is all of a kind
         self.statement = ""   # what has been read of a declaration
@@ -171,7 +187,7 @@ class Header:
         i = 0
         while i < len(self.source):
             line = self.source[i]
-            if re.match(r"\s*///?(?!/)", line) and self.scope() != "body" and not self.statement:
+            if self.hidden is None and re.match(r"\s*///?(?!/)", line) and self.scope() != "body" and not self.statement:
                 i = self.comment(i)
             elif HIDDEN.match("\n".join(self.source[i:i + 2])):
                 i = self.skip(i)
@@ -227,10 +243,28 @@ class Header:
             if not line.strip():
                 self.current[-1] = None
             return
-        if bare.lstrip().startswith("#") or re.match(r"\s*(public|private|protected):", bare):
+        access = re.match(r"\s*(public|private|protected):", bare)
+        if access and self.hidden in (None, len(self.scopes)):
+            self.hidden = len(self.scopes) if access[1] == "private" else None
+        if self.hidden is not None and not access:
+            self.read(bare)
+            if len(self.scopes) < self.hidden:  # the class ends
+                self.hidden = None
+            self.out.append("" if self.hidden else line)
+            return
+        if bare.lstrip().startswith("#") or access:
             self.current[-1] = None
             self.out.append(line)
             return
+        if self.dropped is None and not self.statement and self.is_dropped(bare):
+            self.dropped = len(self.scopes)
+        if self.dropped is not None:
+            self.read(bare)
+            self.out.append("")
+            if not self.statement and len(self.scopes) == self.dropped:
+                self.dropped = None
+            return
+        line = re.sub(r"^( *)friend ", r"\1", line)  # those with a comment: shown as members
         prefix = ""
         fresh = self.current[-1] and self.current[-1][1] is None
         if not self.statement and self.scope() in ("namespace", "class") and not re.match(r"\s*[})]|GRADUS_EXPORT", bare):
@@ -247,11 +281,20 @@ class Header:
         if note and scope in ("class", "enum") and not prefix:
             own = self.current[-1] and fresh
             line = line[:note.start()] + ("" if own else "///< " + prose(note[1]))
-        self.out.append(prefix + line)
+        self.out.append(prefix + with_values(line, bare, scope))
+
+    def ahead(self):
+        return " ".join(strip_literals(line) for line in self.source[len(self.out):len(self.out) + 4])
+
+    def is_dropped(self, bare):
+        """Definitions of members, which are declared elsewhere, and friends without a comment."""
+        if self.scope() == "class":
+            return bare.lstrip().startswith("friend ") and not (self.current[-1] and self.current[-1][1] is None)
+        return self.scope() == "namespace" and MEMBER.match(self.ahead()) is not None
 
     def declaration(self, bare):
         """The kind and name of the declaration that begins here, seen over its first lines."""
-        ahead = " ".join(strip_literals(l) for l in self.source[len(self.out):len(self.out) + 4])
+        ahead = self.ahead()
         text = ahead if re.match(r"\s*(template|requires)", bare) else bare
         kind = kind_of_declaration(text)
         name = re.search(r"(operator *[^\s\w]+|\w+) *\(", re.sub(r"^\s*template *<.*?>|\bdecltype\(auto\)|\[\[.*?\]\]", "", text))
@@ -265,7 +308,7 @@ class Header:
         if current[1] is None:
             current[1] = declaration
             return ""
-        is_same = current[1] == declaration and declaration[0] == "function"
+        is_same = current[1] == declaration and declaration[0] == "function" and not declaration[1][0].isupper()
         if not is_same and (not shared or self.scope() == "class" or current[1][0] != declaration[0]):
             self.current[-1] = None
             return ""
