@@ -7,8 +7,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 site=$(realpath -m "${1:-build/site}")
 theme=/usr/share/doxygen-awesome-css/doxygen-awesome.css
 have() { command -v "$1" >/dev/null; }
-if ! have doxygen || ! have python3 || { have apt-get && [[ ! -e $theme ]]; }; then scripts/setup.sh --docs; fi
-[[ -e $theme ]] || theme=  # where there are no Debian packages: Doxygen's own look
+if ! have doxygen || ! have python3; then scripts/setup.sh --docs; fi
+if [[ ! -e $theme ]]; then
+  echo "docs: no $theme, so the site has Doxygen's own look (Debian: doxygen-awesome-css)" >&2
+  theme=
+fi
 
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT

@@ -1,8 +1,11 @@
 """What Doxygen reads of a public header: the house's comments as its own, line by line, so that its warnings name the right ones.
 
-A comment stands for overloads right below what it is on, too, but not for constructors. `//` right above declarations stands for all
-of one kind up to an empty line; above an empty line it is about the header. Left out are names in `detail`, what is private, friends
-without a comment, definitions of members, and specialisations of the standard library's templates.
+A comment stands for what it is on and for what follows without an empty line, if that is
+- an overload, but of a constructor; conv1d, conv2d, … count as such,
+- a function that gives or takes the type that the comment is on,
+- of the same kind, and the comment begins with `//` or speaks of several: "The largest, or smallest, …".
+`//` above an empty line is about the header. Left out are names in `detail`, what is private, friends without a comment, definitions
+of members, and specialisations of the standard library's templates.
 """
 
 import re
@@ -11,6 +14,7 @@ FACT = re.compile(r"   ([a-z_]+|f|xs) {2,}(\S.*)$")  # "   shapes    x [N, C]": 
 CODE = " " * 5
 MEMBER = re.compile(r"(?:template *<[^{;]*?> *)*(?!namespace|enum|class|struct|union|using|extern|GRADUS_EXPORT|\})"
                     r"[^({;=]*\b[A-Z]\w*(?:<[^<>]*>)?::~?(?:operator\W+|\w+) *\(")
+PAIR = re.compile(r", or (not )?\w+,")
 HIDDEN = re.compile(r"namespace (\w+::)*detail \{|(template <.*>\n)?struct std::")
 VERBATIM = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {c: "\\" + c for c in "\\@#%"})
 ESCAPED = VERBATIM | str.maketrans({c: "\\" + c for c in "*_~$[]"})
@@ -21,8 +25,8 @@ def prose(text):
     parts = text.split("`")
     if len(parts) % 2 == 0:
         parts[-2:] = ["\\`".join(parts[-2:])]
-    return "".join("`" + part + "`" if i % 2 else part.translate(ESCAPED).replace("--", "-&zwj;-")
-                   for i, part in enumerate(parts))
+    plain = ["`" + part + "`" if i % 2 else part.translate(ESCAPED).replace("--", "-&zwj;-") for i, part in enumerate(parts)]
+    return re.sub(r"(^|\. )([A-Z][a-z]+)(?= )", r"\1%\2", "".join(plain))  # a word that begins a sentence is no name
 
 
 def sentence_end(text):
@@ -135,22 +139,36 @@ def strip_literals(code):
     return re.sub(r"/\*.*?\*/", "", code).split("//")[0].rstrip()
 
 
+def without_template(text):
+    """A declaration without the parameters of a template."""
+    text = text.lstrip()
+    while re.match(r"template\s*<", text):
+        depth = 0
+        for i, c in enumerate(text):
+            depth += (c == "<") - (c == ">")
+            if c == ">" and depth == 0:
+                break
+        text = text[i + 1:].lstrip()
+    return text
+
+
 def kind_of_declaration(text):
     """namespace, enum, class, function or value."""
+    text = without_template(text)
     text = re.sub(r"\[\[.*?\]\]|alignas\([^)]*\)", "", text)
-    text = re.sub(r"^\s*(template\s*<.*?>\s*(?=(class|struct|union|enum|using|concept)\b)|GRADUS_\w+\s+)", "", text)
+    text = re.sub(r"^\s*GRADUS_\w+\s+|^\s*requires [\w:<>]+ ", "", text)
     found = re.match(r"\s*(namespace|enum|class|struct|union)\b", text)
     if found:
         return found[1] if found[1] in ("namespace", "enum") else "class"
-    if re.match(r"\s*(using|typedef|friend)\b", text) or re.search(r"\bconcept\b", text):
+    if re.match(r"\s*(using|typedef|friend (class|struct))\b", text) or re.search(r"\bconcept\b", text):
         return "value"
     return "function" if "(" in text.split("=")[0].split("{")[0] or "operator" in text else "value"
 
 
 def takers(options, text):
-    """Functions and classes that are given some type of options."""
+    """Functions and classes that are given some type of options, as Doxygen links them."""
     found = re.findall(rf"\b(?:class|struct) (\w+)[^;{{]*<[^;{{]*\b{options}\b|\b(\w+)\((?:[^();]|\([^()]*\))*\b{options}\b", text)
-    return [name for name in dict.fromkeys(a or b for a, b in found) if name not in ("check", options)]
+    return [name + "()" * name.islower() for name in dict.fromkeys(a or b for a, b in found) if name not in ("OptimizerOf", "check", "start", "update", options)]
 
 
 def with_values(line, bare, scope):
@@ -214,7 +232,7 @@ class Header:
             lines.append(self.source[i].strip()[len(slashes):])
             i += 1
         below = self.source[i] if i < len(self.source) else ""
-        is_mark = re.match(r" (clang-format|NOLINT|---- |\()", lines[0])
+        is_mark = re.match(r" (clang-format|NOLINT|---- )", lines[0]) or slashes == "//" and lines[0].startswith(" (")
         if is_mark or not below.strip() or below.startswith(("namespace", "#", "GRADUS_EXPORT")):
             if not is_mark or len(lines) > 1:
                 self.add_about([l for l in lines if not re.match(r" (clang-format|NOLINT|----)", l)])
@@ -226,7 +244,7 @@ class Header:
             lines[-1] = ""
         comment = Comment(lines, self.group if self.scope() == "namespace" else "")
         self.out += ["/// " + line for line in comment.lines]
-        self.current[-1] = [comment, None, slashes == "//"]
+        self.current[-1] = [comment, None, slashes == "//" or PAIR.search(lines[0]) is not None]
         return i
 
     def add_about(self, lines):
@@ -278,9 +296,9 @@ class Header:
         scope = self.scope()
         self.read(bare)
         note = re.search(r"(?<![:\"])//+ (?!namespace|NOLINT|clang-format)(.*)$", line)
-        if note and scope in ("class", "enum") and not prefix:
+        if note and scope in ("namespace", "class", "enum") and not prefix:
             own = self.current[-1] and fresh
-            line = line[:note.start()] + ("" if own else "///< " + prose(note[1]))
+            line = line[:note.start()] + ("" if own else "///< " + prose(note[1]) + (self.group if scope == "namespace" else ""))
         self.out.append(prefix + with_values(line, bare, scope))
 
     def ahead(self):
@@ -293,12 +311,13 @@ class Header:
         return self.scope() == "namespace" and MEMBER.match(self.ahead()) is not None
 
     def declaration(self, bare):
-        """The kind and name of the declaration that begins here, seen over its first lines."""
+        """The kind of the declaration that begins here, seen over its first lines, and its name without the number of dimensions."""
         ahead = self.ahead()
         text = ahead if re.match(r"\s*(template|requires)", bare) else bare
         kind = kind_of_declaration(text)
-        name = re.search(r"(operator *[^\s\w]+|\w+) *\(", re.sub(r"^\s*template *<.*?>|\bdecltype\(auto\)|\[\[.*?\]\]", "", text))
-        return kind, name[1] if kind == "function" and name else text
+        bare_text = re.sub(r"\bdecltype\(auto\)|\[\[.*?\]\]|\brequires\(.*\) ", "", without_template(text))
+        name = re.search(r"(operator *[^\s\w]+|\w+) *\(", bare_text)
+        return kind, re.sub(r"[123]d(?=_|$)", "", name[1]) if kind == "function" and name else text
 
     def inherited(self, declaration):
         current = self.current[-1]
@@ -308,6 +327,9 @@ class Header:
         if current[1] is None:
             current[1] = declaration
             return ""
+        described = re.search(r"\b(?:struct|class|using) (\w+)", current[1][1]) if current[1][0] in ("class", "value") else None
+        if described and declaration[0] == "function" and re.search(rf"\b{described[1]}\b", self.ahead()):
+            current[1] = declaration
         is_same = current[1] == declaration and declaration[0] == "function" and not declaration[1][0].isupper()
         if not is_same and (not shared or self.scope() == "class" or current[1][0] != declaration[0]):
             self.current[-1] = None

@@ -5,6 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/tools.bash"
 needs doxygen python3
+[[ -e /usr/share/doxygen-awesome-css ]] || { echo "skipped: no theme (Debian: doxygen-awesome-css)"; exit 77; }
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
   echo "skipped: no Chromium (Debian: chromium)"
   exit 77

@@ -2,6 +2,7 @@
 """usage: pages.py ROOT — links of all Markdown pages of the tree lead somewhere, to the heading too, and each page of docs/ begins by
 telling its reader, "you", what it is good for. Links to other sites are not followed."""
 
+import os
 import pathlib
 import re
 import sys
@@ -73,10 +74,17 @@ def wrong_beginning(path):
     return None if re.search(r"\byou\b", text, re.I) else 'its first paragraph does not tell the reader what "you can" do with it'
 
 
+def pages_below(root):
+    """Its Markdown pages, but for those in folders that are hidden or that are built in."""
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if name != "build" and name[0] != "."
+                      and not os.path.exists(os.path.join(folder, name, "CMakeCache.txt"))]
+        yield from (pathlib.Path(folder, name) for name in files if name.endswith(".md"))
+
+
 def main():
     root = pathlib.Path(sys.argv[1]).resolve()
-    pages = [path for path in sorted(root.glob("**/*.md"))
-             if not any(part == "build" or part.startswith(".") for part in path.relative_to(root).parts)]
+    pages = sorted(pages_below(root))
     wrong = [f"{path.relative_to(root)}:{number}: {what}" for path in pages for number, what in wrong_links(root, path)]
     wrong += [f"{path.relative_to(root)}:1: {what}" for path in sorted(root.glob("docs/*.md")) if (what := wrong_beginning(path))]
     print("\n".join(wrong) if wrong else f"{len(pages)} pages are as they should be")

@@ -26,7 +26,8 @@ function isContained(view, element) {
 function checkWidth(view, where, note) {
   const root = view.document.documentElement, content = view.document.getElementById('doc-content');
   if (root.scrollWidth > view.innerWidth) note(`${where}: ${root.scrollWidth} px wide`);
-  if (content && content.scrollWidth > content.clientWidth) note(`${where}: contents of ${content.scrollWidth} px in ${content.clientWidth}`);
+  if (content && content.scrollWidth > content.clientWidth)
+    note(`${where}: contents of ${content.scrollWidth} px in ${content.clientWidth}`);
   for (const e of view.document.querySelectorAll('div.contents *')) {
     const box = e.getBoundingClientRect();
     if (box.width && box.right > view.innerWidth + 1 && !isContained(view, e) && view.getComputedStyle(e).visibility !== 'hidden')
