@@ -25,6 +25,8 @@ constexpr const char* kExamples =
 
 constexpr const char* kHeading =
     "# Every op\n\n"
+    "With this page you can look up what each op computes, what its gradient is, where tests draw its "
+    "inputs from, and what its rule keeps.\n\n"
     "What `gradus ops --markdown` prints; a test keeps it so. x, a, b, … are the inputs in order, "
     "y is the result, g its cotangent, and the\n"
     "gradients are those of the inputs that can take one. σ is the sigmoid, Φ and φ are the "

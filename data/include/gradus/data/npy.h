@@ -21,10 +21,11 @@ Tensor read_npy(const std::string& path, CallSite site = CallSite::here());
 /// ".npy".
 Arrays read_npz(const std::string& path, CallSite site = CallSite::here());
 
-/// Writes one array, or an archive of arrays (stored; from 4 GiB or 65,535 arrays on as zip64) for
-/// `numpy.load`: the file is replaced whole or not at all.
-///   errors    IoError; ArgumentError for a name of more than 65,520 bytes
+/// Writes one array for `numpy.load`: the file is replaced whole or not at all.
+///   errors    IoError
 void write_npy(const std::string& path, const Tensor& x, CallSite site = CallSite::here());
+/// Writes an archive of arrays (stored; from 4 GiB or 65,535 arrays on as zip64), likewise.
+///   errors    IoError; ArgumentError for a name of more than 65,520 bytes
 void write_npz(const std::string& path, const Arrays& arrays, CallSite site = CallSite::here());
 
 }  // namespace gradus::data

@@ -114,14 +114,14 @@ struct ImageFolderOptions {
 };
 
 /// Finds the files *.png, *.jpg and *.jpeg in the folders inside a folder: each is a class, in order of
-/// names; hidden ones (".…") count for nothing. `image_folder` reads all of them now, `image_source` each when a loader
-/// asks for it.
+/// names; hidden ones (".…") count for nothing. All are read now.
 ///   shapes    inputs [N, channels, H, W] float32 in [0, 1]; targets [N] int64
 ///   errors    IoError for a folder without images, or images of different size; ArgumentError for
 ///             options out of range
 Dataset image_folder(const std::string& folder,
                      const ImageFolderOptions& options = {},
                      CallSite site = CallSite::here());
+/// The same rows, each image read when a loader asks for it.
 Source image_source(const std::string& folder,
                     const ImageFolderOptions& options = {},
                     CallSite site = CallSite::here());

@@ -57,8 +57,10 @@ struct SavedTensor {
   std::int32_t slot = 0;  // input i is i, output i is -1 - i
 };
 
-/// More results, or inputs, of one op that a gradient reaches are an ArgumentError.
-inline constexpr std::size_t kMostResults = 65535, kMostInputs = 0x7fffffff;
+/// More results of one op that a gradient reaches are an ArgumentError.
+inline constexpr std::size_t kMostResults = 65535;
+/// More inputs of one op that a gradient reaches are an ArgumentError.
+inline constexpr std::size_t kMostInputs = 0x7fffffff;
 
 /// Takes a hook on a gradient away again. The hook is the tape's: it stays without its handle.
 class GradientHook {
@@ -229,11 +231,12 @@ inline bool requires_grad(const Tensor& x) { return x.impl()->attachment != null
 Tensor& set_requires_grad(Tensor& x, bool on = true, CallSite site = CallSite::here());
 /// `x` as a leaf: for `auto w = leaf(normal({3}))`.
 Tensor leaf(Tensor x, CallSite site = CallSite::here());
+/// True for a tensor that requires a gradient and that no op gave.
 bool is_leaf(const Tensor& x);
 
 /// The gradient accumulated in a leaf; undefined while there is none. GradientError if `x` is no leaf.
 Tensor gradient(const Tensor& x, CallSite site = CallSite::here());
-/// ShapeError unless `g`, if defined, has shape and dtype of `x`.
+/// Puts g in its place, or nothing. ShapeError unless g has the shape and dtype of x; GradientError as above.
 void set_gradient(const Tensor& x, Tensor g, CallSite site = CallSite::here());
 /// Forgets it.
 inline void zero_grad(const Tensor& x, CallSite site = CallSite::here()) { set_gradient(x, Tensor(), site); }

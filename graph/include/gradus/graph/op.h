@@ -32,6 +32,7 @@ enum class Saves : std::uint16_t {
 constexpr Saves operator|(Saves a, Saves b) {
   return static_cast<Saves>(static_cast<unsigned>(a) | static_cast<unsigned>(b));
 }
+/// Whether `some` is, at least in part, among `all`.
 constexpr bool contains(Saves all, Saves some) {
   return (static_cast<unsigned>(all) & static_cast<unsigned>(some)) != 0;
 }
@@ -53,7 +54,7 @@ constexpr Domain domain(double low, double high, std::initializer_list<double> k
   return d;
 }
 
-inline constexpr int kVariadic = -1;
+inline constexpr int kVariadic = -1;  // the arity of an op that takes any number of inputs
 
 /// All that is said of an op besides its functions.
 struct OpInfo {
@@ -184,8 +185,7 @@ class AttributeVisitor {
   ~AttributeVisitor() = default;
 };
 
-/// An op type seen without its type. One object each: `op_class<O>`, or of the
-/// same name what `detail::intern` gives.
+/// An op type seen without its type. One object each: `op_class<O>`, or what `detail::intern` gives for a name.
 struct OpClass : detail::AttachmentClass {
   OpInfo info;
   std::size_t attribute_bytes;
@@ -441,6 +441,7 @@ const OpClass& intern(const OpClass& op);
 
 }  // namespace detail
 
+/// The constant description of the op type O, which its nodes point to.
 template <class O>
 inline constexpr OpClass op_class = detail::make_op_class<O>();
 
@@ -487,7 +488,6 @@ struct OpFunction {
     return apply_list(op, inputs, site);
   }
 };
-
 template <class O>
 constexpr auto make_op(O op = {}) {
   if constexpr (detail::is_op<O>())

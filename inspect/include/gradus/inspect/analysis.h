@@ -23,6 +23,7 @@ struct Path {
 /// The chain of the greatest weight, which no parallel machine gets below. Weights may not be negative.
 Path critical_path(const View& view, const Weight& weight = &NodeInfo::flops);
 
+/// No node.
 inline constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
 
 /// For each node the next one on its way that every way from it to the results passes; kNone where

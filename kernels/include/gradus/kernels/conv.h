@@ -39,10 +39,10 @@ class ConvBackendGuard {
   ConvBackend outer_;
 };
 
-/// The patches of images [batch, in, size] as columns [batch, in, kernel, result], and the adjoint, which adds to
-/// `images`.
+/// The patches of images [batch, in, size] as columns [batch, in, kernel, result].
 template <class T>
 void images_to_columns(const ConvSizes& s, const T* images, T* columns);
+/// The adjoint, which adds to `images`.
 template <class T>
 void columns_to_images(const ConvSizes& s, const T* columns, T* images);
 
@@ -55,10 +55,12 @@ ConvBackend conv_forward(const ConvSizes& s, const T* x, const T* w, const T* bi
 /// those that are not wanted; x is read for dw alone, w for dx alone.
 template <class T>
 ConvBackend conv_gradients(const ConvSizes& s, const T* x, const T* w, const T* g, T* dx, T* dw, T* db);
+/// dx alone.
 template <class T>
 ConvBackend conv_input(const ConvSizes& s, const T* g, const T* w, T* dx) {
   return conv_gradients<T>(s, nullptr, w, g, dx, nullptr, nullptr);
 }
+/// dw alone.
 template <class T>
 ConvBackend conv_weight(const ConvSizes& s, const T* x, const T* g, T* dw) {
   return conv_gradients<T>(s, x, nullptr, g, nullptr, dw, nullptr);

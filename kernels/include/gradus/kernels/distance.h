@@ -11,6 +11,7 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
+/// a is [batch, rows, width], b [batch, others, width] and y, their distances, [batch, rows, others].
 struct DistanceSizes {
   std::int64_t batch, rows, others, width;
 };

@@ -21,6 +21,7 @@ void lapack_lu(std::int64_t n, T* a, std::int64_t* order);
 template <class T>
 bool lapack_cholesky(std::int64_t n, T* a);
 
+/// Which half of a matrix is read.
 enum class Triangle : bool { lower, upper };
 /// b [n, k] becomes the x with a x = b, or a^T x = b, for that triangle of a, with ones on its diagonal if `unit`. Else
 /// no number there is 0 or subnormal.

@@ -25,6 +25,7 @@ constexpr auto modular(F f) {
 template <class T>
 using Accumulator = std::conditional_t<std::is_floating_point_v<T>, double, std::uint64_t>;
 
+/// a + b, of whole numbers modulo 2^64.
 inline constexpr auto modular_sum = modular([](auto a, auto b) { return a + b; });
 
 }  // namespace gradus::kernels

@@ -19,6 +19,7 @@ struct Window {
   std::int64_t counted;  // how many elements a mean divides by, padding included if asked
 };
 
+/// The windows of a pool over one image.
 struct PoolWindows {
   Triple size;                              // of an image
   std::array<std::vector<Window>, 3> axes;  // one for each result; a missing axis has one of one element

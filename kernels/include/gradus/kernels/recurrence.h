@@ -10,6 +10,7 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::kernels {
 
+/// The sizes of a recurrence.
 struct Steps {
   std::int64_t steps, batch, hidden;
   bool reverse = false;  // from the last to the first

@@ -37,6 +37,7 @@ GRADUS_ELEMENTARY Turned<V> turned(V x) {
   }
 }
 
+/// Sine and cosine of one argument.
 template <class V>
 struct SinCos {
   V sin, cos;
@@ -180,11 +181,13 @@ GRADUS_ELEMENTARY V acos(V x) {
 
 }  // namespace elementary
 
-/// out[i] = sin x[i], cos x[i] or tan x[i] for every x: as above, and by the C library beyond kNear.
+/// out[i] = sin x[i] for every x: as above, and by the C library beyond kNear.
 template <class T>
 void sin_row(T* out, const T* x, std::int64_t n);
+/// out[i] = cos x[i], likewise.
 template <class T>
 void cos_row(T* out, const T* x, std::int64_t n);
+/// out[i] = tan x[i], likewise.
 template <class T>
 void tan_row(T* out, const T* x, std::int64_t n);
 

@@ -10,6 +10,7 @@ namespace gradus::kernels {
 
 /// A number for each of three spatial axes; of fewer axes, the missing ones stand in front.
 using Triple = std::array<std::int64_t, 3>;
+/// Their product.
 inline std::int64_t volume(const Triple& sizes) { return sizes[0] * sizes[1] * sizes[2]; }
 
 }  // namespace gradus::kernels

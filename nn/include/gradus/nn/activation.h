@@ -60,6 +60,7 @@ struct Softmin : detail::ActivationAlong<Softmin, softmin> { using ActivationAlo
 struct GLU : detail::ActivationAlong<GLU, glu> { using ActivationAlong::ActivationAlong; };
 // clang-format on
 
+/// leaky_relu: x where x > 0, else negative_slope x.
 struct LeakyReLU : Module<LeakyReLU> {
   explicit LeakyReLU(double slope = 0.01) : negative_slope(slope) {}
   Tensor forward(Arg x) const { return leaky_relu(x, negative_slope); }
@@ -77,6 +78,7 @@ class PReLU : public Module<PReLU> {
 
   Parameter weight;
 };
+/// elu: x where x > 0, else alpha (e^x - 1).
 struct ELU : Module<ELU> {
   explicit ELU(double alpha_ = 1) : alpha(alpha_) {}
   Tensor forward(Arg x) const { return elu(x, alpha); }
@@ -85,6 +87,7 @@ struct ELU : Module<ELU> {
 
   double alpha;
 };
+/// celu: x where x > 0, else alpha (e^(x / alpha) - 1).
 struct CELU : Module<CELU> {
   explicit CELU(double alpha_ = 1) : alpha(alpha_) {}
   Tensor forward(Arg x) const { return celu(x, alpha); }
@@ -93,6 +96,7 @@ struct CELU : Module<CELU> {
 
   double alpha;
 };
+/// gelu: x times the standard normal distribution function at x.
 struct GELU : Module<GELU> {
   explicit GELU(Approximate how = Approximate::none) : approximate(how) {}
   Tensor forward(Arg x) const { return gelu(x, approximate); }
@@ -100,6 +104,7 @@ struct GELU : Module<GELU> {
 
   Approximate approximate;
 };
+/// softplus: log(1 + e^(beta x)) / beta, and x itself where beta x > threshold.
 struct Softplus : Module<Softplus> {
   explicit Softplus(double beta_ = 1, double threshold_ = 20) : beta(beta_), threshold(threshold_) {}
   Tensor forward(Arg x) const { return softplus(x, beta, threshold); }
@@ -108,6 +113,7 @@ struct Softplus : Module<Softplus> {
 
   double beta, threshold;
 };
+/// softshrink: x moved towards 0 by lambda, and 0 from -lambda to lambda.
 struct Softshrink : Module<Softshrink> {
   explicit Softshrink(double lambda_ = 0.5) : lambda(lambda_) {}
   Tensor forward(Arg x) const { return softshrink(x, lambda); }
@@ -116,6 +122,7 @@ struct Softshrink : Module<Softshrink> {
 
   double lambda;
 };
+/// hardshrink: x, and 0 from -lambda to lambda.
 struct Hardshrink : Module<Hardshrink> {
   explicit Hardshrink(double lambda_ = 0.5) : lambda(lambda_) {}
   Tensor forward(Arg x) const { return hardshrink(x, lambda); }
@@ -124,6 +131,7 @@ struct Hardshrink : Module<Hardshrink> {
 
   double lambda;
 };
+/// hardtanh: x, or the bound it lies beyond.
 struct Hardtanh : Module<Hardtanh> {
   explicit Hardtanh(double min_ = -1, double max_ = 1) : min(min_), max(max_) {}
   Tensor forward(Arg x) const { return hardtanh(x, min, max); }
@@ -132,6 +140,7 @@ struct Hardtanh : Module<Hardtanh> {
 
   double min, max;
 };
+/// threshold: x where x > limit, else value.
 struct Threshold : Module<Threshold> {
   Threshold(double limit_, double value_) : limit(limit_), value(value_) {}
   Tensor forward(Arg x) const { return threshold(x, limit, value); }

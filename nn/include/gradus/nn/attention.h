@@ -28,6 +28,7 @@ struct AttentionMask {
   bool weights = false;  // give the weights, too
 };
 
+/// What attention gives.
 struct Attended {
   Tensor y;        // like the query
   Tensor weights;  // [N, L, S], averaged over the heads, if asked for

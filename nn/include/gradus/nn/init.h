@@ -45,8 +45,11 @@ struct Target {
 
 // ---- fills --------------------------------------------------------------------------------------
 
+/// All 0.
 Tensor& zeros(Target target);
+/// All 1.
 Tensor& ones(Target target);
+/// All `value`.
 Tensor& constant(Target target, double value);
 /// A matrix with ones on its diagonal.
 Tensor& identity(Target target);
@@ -54,7 +57,9 @@ Tensor& identity(Target target);
 ///   errors    ArgumentError unless groups divide out; ShapeError unless it has 3 to 5 dimensions
 Tensor& dirac(Target target, std::int64_t groups = 1);
 
+/// Uniform in [low, high).
 Tensor& uniform(Target target, double low = 0, double high = 1, Generator& generator = default_generator());
+/// Normal with that mean and standard deviation.
 Tensor& normal(Target target, double mean = 0, double std = 1, Generator& generator = default_generator());
 /// Normal, restricted to [low, high].
 Tensor& truncated_normal(Target target,
@@ -68,6 +73,7 @@ Tensor& truncated_normal(Target target,
 /// CS231n calls Xavier, 1 / sqrt(fan-in), is lecun_normal; where fan-in and fan-out are equal both are the same.
 ///   source    Glorot & Bengio 2010, equation 12 and section 4.2.1
 Tensor& xavier_uniform(Target target, double gain = 1, Generator& generator = default_generator());
+/// The same variance, normal.
 Tensor& xavier_normal(Target target, double gain = 1, Generator& generator = default_generator());
 
 /// Which variance is kept: that of values (in) or of gradients (out).
@@ -81,11 +87,13 @@ struct HeOptions {
 /// Keeps the variance through rectifiers: standard deviation gain / sqrt(fan), so sqrt(2 / fan-in) if nothing is said.
 ///   source    He et al. 2015, arXiv:1502.01852, equations 10 and 14
 Tensor& he_uniform(Target target, HeOptions options = {}, Generator& generator = default_generator());
+/// The same variance, normal.
 Tensor& he_normal(Target target, HeOptions options = {}, Generator& generator = default_generator());
 
 /// Keeps the variance of values: standard deviation 1 / sqrt(fan-in). CS231n's lecture 6 calls this Xavier.
 ///   source    LeCun et al. 1998, "Efficient BackProp", section 4.6
 Tensor& lecun_uniform(Target target, Generator& generator = default_generator());
+/// The same variance, normal.
 Tensor& lecun_normal(Target target, Generator& generator = default_generator());
 
 /// gain times a matrix [out, rest] with orthonormal rows, or columns where it has fewer of these; every such matrix is
@@ -111,25 +119,35 @@ struct Policy {
   Fill bias = [](Tensor& b, Generator&) { zeros(b); };
 };
 
+/// Weights of 0.
 Policy zeros();
+/// Weights of 1.
 Policy ones();
+/// Weights of one value.
 Policy constant(double value);
 /// identity for matrices, dirac for kernels.
 Policy identity();
+/// Weights uniform in [low, high).
 Policy uniform(double low, double high);
 /// normal(0, 0.01): small random numbers.
 Policy normal(double mean, double std);
+/// normal, restricted to [low, high].
 Policy truncated_normal(double mean, double std, double low, double high);
 /// xavier_normal and xavier_uniform; for what CS231n calls Xavier see lecun.
 Policy xavier(double gain = 1);
+/// xavier_uniform for all weights.
 Policy xavier_uniform(double gain = 1);
 /// he_normal and he_uniform.
 Policy he(HeOptions options = {});
+/// he_uniform for all weights.
 Policy he_uniform(HeOptions options = {});
 /// lecun_normal and lecun_uniform: the Xavier of CS231n's lecture 6.
 Policy lecun();
+/// lecun_uniform for all weights.
 Policy lecun_uniform();
+/// orthogonal for all weights.
 Policy orthogonal(double gain = 1);
+/// sparse for all weights.
 Policy sparse(double sparsity, double std = 0.01);
 
 /// Layer-sequential unit variance: orthogonal weights without biases, each divided by what makes the variance of its

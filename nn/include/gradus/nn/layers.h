@@ -240,6 +240,7 @@ struct Unflatten : Module<Unflatten> {
   std::int64_t axis;
   Shape sizes;
 };
+/// x itself.
 struct Identity : Module<Identity> {
   Tensor forward(Arg x) const { return x; }
 };

@@ -60,15 +60,19 @@ struct MultiMarginLoss : detail::Loss<MultiMarginLoss, MultiMarginOptions, multi
 struct MultiLabelMarginLoss : detail::Loss<MultiLabelMarginLoss, LossOptions, multilabel_margin_loss> { using Loss::Loss; };
 struct MultiLabelSoftMarginLoss : detail::Loss<MultiLabelSoftMarginLoss, BceLossOptions, multilabel_soft_margin_loss> { using Loss::Loss; };
 
+/// gaussian_nll_loss: (x, target, var).
 struct GaussianNLLLoss : detail::Loss3<GaussianNLLLoss, GaussianNllOptions, gaussian_nll_loss> {
   explicit GaussianNLLLoss(GaussianNllOptions o = {}) : Loss3(o) {}
 };
+/// triplet_margin_loss: (anchor, positive, negative).
 struct TripletMarginLoss : detail::Loss3<TripletMarginLoss, TripletOptions, triplet_margin_loss> {
   explicit TripletMarginLoss(TripletOptions o = {}) : Loss3(o) {}
 };
+/// margin_ranking_loss: (a, b, target).
 struct MarginRankingLoss : detail::Loss3<MarginRankingLoss, MarginOptions, margin_ranking_loss> {
   explicit MarginRankingLoss(MarginOptions o = {.margin = 0}) : Loss3(o) {}
 };
+/// cosine_embedding_loss: (a, b, target).
 struct CosineEmbeddingLoss : detail::Loss3<CosineEmbeddingLoss, MarginOptions, cosine_embedding_loss> {
   explicit CosineEmbeddingLoss(MarginOptions o = {.margin = 0}) : Loss3(o) {}
 };
@@ -120,10 +124,12 @@ Tensor penalty(ModuleRef model, double strength, int power, PenaltyOptions optio
 //   gradient  2 strength w (an optimiser's weight_decay of 2 strength) and strength sign(w), 0 at 0
 //   errors    ArgumentError if strength < 0 or the model has no weights
 
+/// strength sum w^2.
 template <Model M>
 Tensor l2(const M& model, double strength, PenaltyOptions options = {}) {
   return detail::penalty(detail::ref(model), strength, 2, options);
 }
+/// strength sum |w|.
 template <Model M>
 Tensor l1(const M& model, double strength, PenaltyOptions options = {}) {
   return detail::penalty(detail::ref(model), strength, 1, options);

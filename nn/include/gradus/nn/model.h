@@ -16,14 +16,17 @@ namespace gradus::nn {
 //   errors    ArgumentError if two tensors have one name, if owning pointers go in a circle, or if a
 //             module is in a std::function or std::any, where it can't be seen
 
+/// A parameter and its path in the model.
 struct NamedParameter {
   std::string name;
   Parameter parameter;
 };
+/// A buffer and its path in the model.
 struct NamedBuffer {
   std::string name;
   Buffer buffer;
 };
+/// A module and its path in the model.
 struct NamedModule {
   std::string name;  // empty for the model itself
   ModuleRef module;
@@ -50,18 +53,22 @@ void print(ModuleRef model);
 
 }  // namespace detail
 
+/// All parameters.
 template <Model M>
 std::vector<Parameter> parameters(const M& model) {
   return detail::parameters(detail::ref(model));
 }
+/// All parameters with their names.
 template <Model M>
 std::vector<NamedParameter> named_parameters(const M& model) {
   return detail::named_parameters(detail::ref(model));
 }
+/// All buffers.
 template <Model M>
 std::vector<Buffer> buffers(const M& model) {
   return detail::buffers(detail::ref(model));
 }
+/// All buffers with their names.
 template <Model M>
 std::vector<NamedBuffer> named_buffers(const M& model) {
   return detail::named_buffers(detail::ref(model));
@@ -94,7 +101,9 @@ struct SetTraining {
 /// nn::train(model, on = true) sets the mode of every module in the model that has a field `bool
 /// training` or a function `train(bool)`; nn::eval(model) is nn::train(model, false). Modules begin
 /// in training mode. Objects, so that a program's own train(net) and eval(net) are not overloads.
-inline constexpr detail::SetTraining train{true}, eval{false};
+inline constexpr detail::SetTraining train{true};
+/// nn::eval(model) is nn::train(model, false).
+inline constexpr detail::SetTraining eval{false};
 
 /// Converts parameters, their gradients and floating buffers in place: every handle to them, those
 /// of an optimiser too, sees the new type. DTypeError unless `dtype` is floating.

@@ -22,6 +22,7 @@ namespace gradus::nn {
 ///             does not take
 Sequential model_from_text(std::string_view text, const Shape& input, Generator& generator = default_generator());
 
+/// A word of a model text.
 struct ModelWord {
   std::string usage;  // "leaky_relu [S]"
   std::string about;  // "x where x > 0, else S x (0.01)"

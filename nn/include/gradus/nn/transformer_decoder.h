@@ -5,6 +5,7 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::nn {
 
+/// Options of TransformerDecoderLayer.
 using TransformerDecoderLayerOptions = TransformerEncoderLayerOptions;
 
 /// Attention to itself, attention to a memory (what the encoder gives) and two linear layers, each beside a path

@@ -40,7 +40,9 @@ Tensor sign(Arg x);
 ///             a fraction beside an int64 tensor
 Tensor clamp(Arg x, std::optional<double> min, std::optional<double> max = {});
 
+/// The sine of x in radians.
 Tensor sin(Arg x);
+/// The cosine of x in radians.
 Tensor cos(Arg x);
 /// The hyperbolic tangent.
 Tensor tanh(Arg x);
@@ -74,20 +76,28 @@ Tensor polygamma(int n, Arg x);
 
 /// 2^x
 Tensor exp2(Arg x);
-/// The logarithms of base 2 and 10; at 0 and below like log.
+/// The logarithm of base 2; at 0 and below like log.
 Tensor log2(Arg x);
+/// The logarithm of base 10; at 0 and below like log.
 Tensor log10(Arg x);
 
+/// The tangent of x in radians.
 Tensor tan(Arg x);
-/// The inverse functions, in radians; NaN outside of -1..1, with infinite gradients at its ends.
+/// The inverse of sin, in radians; NaN outside of -1..1, with infinite gradients at its ends.
 Tensor asin(Arg x);
+/// The inverse of cos, in radians; NaN outside of -1..1, with infinite gradients at its ends.
 Tensor acos(Arg x);
+/// The inverse of tan, in radians.
 Tensor atan(Arg x);
-/// The hyperbolic functions and their inverses; acosh is NaN below 1, atanh beyond -1..1.
+/// The hyperbolic sine.
 Tensor sinh(Arg x);
+/// The hyperbolic cosine.
 Tensor cosh(Arg x);
+/// The inverse of sinh.
 Tensor asinh(Arg x);
+/// The inverse of cosh; NaN below 1.
 Tensor acosh(Arg x);
+/// The inverse of tanh; NaN beyond -1..1.
 Tensor atanh(Arg x);
 
 // Rounding to whole numbers; takes int64 too. The gradient is 0, that of frac is 1.

@@ -26,6 +26,7 @@ Tensor max_pool1d(Arg x, const PerAxis& kernel, const MaxPoolOptions& = {});
 Tensor max_pool2d(Arg x, const PerAxis& kernel, const MaxPoolOptions& = {});
 Tensor max_pool3d(Arg x, const PerAxis& kernel, const MaxPoolOptions& = {});
 
+/// The largest elements, and where they stand.
 struct Pooled {
   Tensor values, indices;  // int64: where in the flattened spatial axes of x
 };
@@ -76,11 +77,12 @@ Tensor lp_pool1d(Arg x, double p, const PerAxis& kernel, const LpPoolOptions& = 
 Tensor lp_pool2d(Arg x, double p, const PerAxis& kernel, const LpPoolOptions& = {});
 Tensor lp_pool3d(Arg x, double p, const PerAxis& kernel, const LpPoolOptions& = {});
 
-/// Windows for a result of the given size: window i of o over n elements is floor(i n / o) to
+/// The mean of each window, for a result of the given size: window i of o over n elements is floor(i n / o) to
 /// ceil((i + 1) n / o).
 Tensor adaptive_avg_pool1d(Arg x, const PerAxis& size);
 Tensor adaptive_avg_pool2d(Arg x, const PerAxis& size);
 Tensor adaptive_avg_pool3d(Arg x, const PerAxis& size);
+/// The largest of each such window.
 Tensor adaptive_max_pool1d(Arg x, const PerAxis& size);
 Tensor adaptive_max_pool2d(Arg x, const PerAxis& size);
 Tensor adaptive_max_pool3d(Arg x, const PerAxis& size);

@@ -45,8 +45,9 @@ Tensor prod(Arg x, const Axes& axes = {}, bool keepdim = false);
 Tensor max(Arg x, const Axes& axes = {}, bool keepdim = false);
 Tensor min(Arg x, const Axes& axes = {}, bool keepdim = false);
 
-/// PyTorch's names of max and min.
+/// PyTorch's name of max.
 Tensor amax(Arg x, const Axes& axes = {}, bool keepdim = false);
+/// PyTorch's name of min.
 Tensor amin(Arg x, const Axes& axes = {}, bool keepdim = false);
 
 /// Whether some, or every, element is other than 0 (NaN is), as bool; false, or true, over no elements.
@@ -59,8 +60,9 @@ Tensor count_nonzero(Arg x, const Axes& axes = {}, bool keepdim = false);
 ///   errors    ArgumentError over no elements
 Tensor argmax(Arg x, std::int64_t axis, bool keepdim = false);
 Tensor argmin(Arg x, std::int64_t axis, bool keepdim = false);
-/// Its place in row-major order.
+/// The place of the first largest element in row-major order.
 Tensor argmax(Arg x);
+/// The place of the first smallest element in row-major order.
 Tensor argmin(Arg x);
 
 /// The largest, or smallest, element of an axis and where the first of them stands.

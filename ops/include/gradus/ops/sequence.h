@@ -16,6 +16,7 @@ namespace gradus {
 ///             -rows..rows - 1; DTypeError unless index is int64; ShapeError unless weight has rank 2
 Tensor embedding(Arg index, const Tensor& weight, std::optional<std::int64_t> padding = {});
 
+/// What embedding_bag makes of the rows of a bag.
 enum class BagMode : std::uint8_t { sum, mean, max };
 
 /// Rows of a table, bag by bag: sums, means or maxima; zeros for an empty bag.

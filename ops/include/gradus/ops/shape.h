@@ -61,6 +61,7 @@ std::vector<Tensor> split(Arg x, std::int64_t size, std::int64_t axis = 0);
 ///   errors    ArgumentError if count < 1
 std::vector<Tensor> chunk(Arg x, std::int64_t count, std::int64_t axis = 0);
 
+/// A place behind every end.
 inline constexpr std::int64_t kEnd = std::numeric_limits<std::int64_t>::max();
 
 /// Elements start, start + step, … before `stop` along an axis (a view), as Python counts: negative

@@ -16,6 +16,7 @@ struct LbfgsOptions {
   int history = 10;                // pairs kept
   bool strong_wolfe = true;        // false: steps of length lr without a search
 };
+/// ArgumentError for an option that is out of its range.
 void check(const LbfgsOptions& options);
 extern template class OptimizerOf<LbfgsOptions>;
 

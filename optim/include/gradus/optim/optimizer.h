@@ -15,6 +15,7 @@ struct SgdOptions {
   double dampening = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const SgdOptions& options);
 extern template class OptimizerOf<SgdOptions>;
 
@@ -35,6 +36,7 @@ struct AdamOptions {
   bool amsgrad = false;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const AdamOptions& options);
 extern template class OptimizerOf<AdamOptions>;
 
@@ -55,6 +57,7 @@ struct AdamWOptions {
   bool amsgrad = false;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const AdamWOptions& options);
 extern template class OptimizerOf<AdamWOptions>;
 
@@ -75,6 +78,7 @@ struct NAdamOptions {
   bool maximize = false;
   bool pytorch_1 = false;  // B b(t) b(t+1) instead of B b(t+1), as PyTorch has it before 2.0
 };
+/// ArgumentError for an option that is out of its range.
 void check(const NAdamOptions& options);
 extern template class OptimizerOf<NAdamOptions>;
 
@@ -94,6 +98,7 @@ struct RAdamOptions {
   double weight_decay = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const RAdamOptions& options);
 extern template class OptimizerOf<RAdamOptions>;
 
@@ -114,6 +119,7 @@ struct AdamaxOptions {
   double weight_decay = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const AdamaxOptions& options);
 extern template class OptimizerOf<AdamaxOptions>;
 
@@ -133,6 +139,7 @@ struct AdagradOptions {
   double initial_accumulator_value = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const AdagradOptions& options);
 extern template class OptimizerOf<AdagradOptions>;
 
@@ -151,6 +158,7 @@ struct AdadeltaOptions {
   double weight_decay = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const AdadeltaOptions& options);
 extern template class OptimizerOf<AdadeltaOptions>;
 
@@ -171,6 +179,7 @@ struct RmspropOptions {
   bool centered = false;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const RmspropOptions& options);
 extern template class OptimizerOf<RmspropOptions>;
 
@@ -191,6 +200,7 @@ struct RpropOptions {
   double max_step = 50;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const RpropOptions& options);
 extern template class OptimizerOf<RpropOptions>;
 
@@ -211,6 +221,7 @@ struct LionOptions {
   double weight_decay = 0;
   bool maximize = false;
 };
+/// ArgumentError for an option that is out of its range.
 void check(const LionOptions& options);
 extern template class OptimizerOf<LionOptions>;
 

@@ -13,6 +13,7 @@ namespace gradus::optim {
 
 /// Of a random generator: seed and position.
 State state(const Generator& generator);
+/// Puts it back there. ArgumentError for another state.
 void set_state(Generator& generator, const State& state);
 
 /// Something with a state, under a name: an optimiser, a schedule, an average, a generator, or anything of

@@ -12,6 +12,7 @@ namespace gradus::report {
 
 // Pictures of lines, dots and histograms, in files that browsers show.
 
+/// How the points of a series are drawn.
 enum class Draw : std::uint8_t { line, dots, bars };
 
 /// Points that belong together. One that is not finite, or not positive on a logarithmic axis, is left out.
@@ -21,6 +22,7 @@ struct Series {
   Draw draw = Draw::line;
 };
 
+/// Axes with the series between them.
 struct Panel {
   std::string title = {}, x_label = {}, y_label = {};
   std::vector<Series> series = {};
@@ -29,6 +31,7 @@ struct Panel {
   double x_min = 0, x_max = 0, y_min = 0, y_max = 0;
 };
 
+/// How panels are put together.
 struct Layout {
   std::size_t columns = 1;
   double width = 420, height = 300;  // of a panel, in pixels

@@ -12,9 +12,13 @@ namespace gradus {
 /// Element types.
 enum class DType : std::uint8_t { float32, float64, int64, boolean };
 
+/// IEEE single precision, 4 bytes: `float`.
 inline constexpr DType float32 = DType::float32;
+/// IEEE double precision, 8 bytes: `double`.
 inline constexpr DType float64 = DType::float64;
+/// Whole numbers of 8 bytes: `std::int64_t`.
 inline constexpr DType int64 = DType::int64;
+/// True or false, 1 byte: `bool`.
 inline constexpr DType boolean = DType::boolean;
 
 /// "float32", "float64", "int64", "bool".
@@ -31,6 +35,7 @@ constexpr std::size_t size_of(DType dtype) {
   return 0;
 }
 
+/// True for float32 and float64.
 constexpr bool is_floating(DType dtype) { return dtype == DType::float32 || dtype == DType::float64; }
 
 /// The type that holds values of both: bool < int64 < float32 < float64.
@@ -39,10 +44,12 @@ constexpr DType promote(DType a, DType b) {
   return rank[static_cast<int>(a)] >= rank[static_cast<int>(b)] ? a : b;
 }
 
+/// True for the C++ types of elements: float, double, std::int64_t and bool.
 template <class T>
 inline constexpr bool is_element =
     std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, bool>;
 
+/// The DType of a C++ type of elements.
 template <class T>
   requires is_element<T>
 inline constexpr DType dtype_of = std::is_same_v<T, float>    ? DType::float32

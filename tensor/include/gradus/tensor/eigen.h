@@ -8,11 +8,15 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus {
 
+/// A matrix of Eigen with its elements in the order of a contiguous tensor.
 template <class T>
 using EigenMatrix = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+/// Strides of rows and columns, in elements.
 using EigenStride = Eigen::Stride<Eigen::Dynamic, Eigen::Dynamic>;
+/// Elements of a tensor as a matrix of Eigen, to read.
 template <class T>
 using ConstMatrixMap = Eigen::Map<const EigenMatrix<T>, Eigen::Unaligned, EigenStride>;
+/// The same to write to.
 template <class T>
 using MatrixMap = Eigen::Map<EigenMatrix<T>, Eigen::Unaligned, EigenStride>;
 

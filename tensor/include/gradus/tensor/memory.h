@@ -22,6 +22,7 @@ struct MemoryStats {
   std::int64_t system_calls;  // requests to the system allocator since the start
 };
 MemoryStats memory_stats();
+/// Sets the peak to what is live.
 void reset_peak_memory();
 
 /// Gives cached memory of this thread and of the shared pool back to the system.

@@ -10,10 +10,12 @@ namespace gradus {
 
 /// Threads that kernels may use, 1 or more; at the start OMP_NUM_THREADS, or the number of cores.
 void set_num_threads(int n);
+/// How many that are.
 int num_threads();
 
 /// With true, no result depends on the number of threads.
 void set_deterministic(bool on);
+/// Whether that is so.
 bool is_deterministic();
 
 namespace detail {

@@ -167,12 +167,19 @@ class Tensor {
 
 /// Elements with any values; the caller fills them.
 Tensor empty(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
+/// The same of the shape and dtype of x.
 Tensor empty_like(const Tensor& x);
+/// Elements that are all 0.
 Tensor zeros(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
+/// Elements that are all 1.
 Tensor ones(const Shape& shape, DType dtype = float32, CallSite site = CallSite::here());
+/// Elements that are all `value`, converted.
 Tensor full(const Shape& shape, double value, DType dtype = float32, CallSite site = CallSite::here());
+/// Zeros of the shape and dtype of x.
 Tensor zeros_like(const Tensor& x);
+/// Ones of the shape and dtype of x.
 Tensor ones_like(const Tensor& x);
+/// `value` in the shape and dtype of x.
 Tensor full_like(const Tensor& x, double value);
 /// start, start + step, … below (or, with a negative step, above) `stop`. ArgumentError if step is 0
 /// or not finite.

@@ -32,6 +32,7 @@ struct Property {
   void (*check)(const Subject&, std::vector<std::string>& failures);
 };
 
+/// All that the suite checks.
 std::span<const Property> properties();
 
 /// What is wrong with the subject; empty if nothing. An exception is a failure too.

@@ -13,6 +13,7 @@ namespace gradus::train {
 
 /// Of a data loader: seed, pass and place in it.
 optim::State state(const data::Loader& loader);
+/// Puts it back there. ArgumentError for another state.
 void set_state(data::Loader& loader, const optim::State& state);
 
 /// Something that changes while training, under a name: a model, a loader, or whatever optim::Stateful

@@ -23,6 +23,7 @@ struct RateOptions {
   double explosion = 4;    // ends at a loss of so many times the lowest
 };
 
+/// A rate that was tried, and its loss.
 struct RatePoint {
   double lr = 0;
   double loss = 0;    // of the step at that rate

@@ -9,6 +9,7 @@
 GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
+/// How bad it is.
 enum class Severity : std::uint8_t {
   note,     // worth knowing; healthy runs have such, too
   warning,  // training is likely to be worse for it

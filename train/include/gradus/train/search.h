@@ -41,6 +41,7 @@ struct Hyperband {
   double eta = 3;
   double least = 1;
 };
+/// How a search chooses its trials.
 using Method = std::variant<Random, Sobol, Grid, Halving, Hyperband>;
 
 /// So many trials, each with this budget.

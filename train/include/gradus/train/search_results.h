@@ -17,8 +17,10 @@ enum class TrialStatus : std::uint8_t {
   condemned,  // stopped early: Trial::stop, or a reported value that is not finite
   failed,     // by an exception, a signal, or a value that is not finite
 };
+/// "finished", "condemned" or "failed".
 std::string to_string(TrialStatus status);
 
+/// A trial, and what came of it.
 struct TrialResult {
   int number = 0;         // from 0, in the order of the search
   int configuration = 0;  // the first trial with these values: another one where Halving gives it a larger budget

@@ -42,6 +42,7 @@ struct Integer {
 struct Choice {
   std::vector<std::string> words;
 };
+/// Where the values of a hyper-parameter come from.
 using Domain = std::variant<Uniform, LogUniform, Integer, Choice>;
 
 /// Where a parameter is there only if another, a Choice, has one of some words: `When{"optimizer", {"sgd"}}`.
@@ -50,6 +51,7 @@ struct When {
   std::vector<std::string> among;
 };
 
+/// One that is searched for: its name, its values, and when it is there.
 struct Hyperparameter {
   std::string name;
   Domain domain;
