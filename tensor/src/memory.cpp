@@ -29,11 +29,11 @@ static constexpr std::size_t kHugePage = 2 << 20;
 void* system_allocate(std::size_t bytes, std::size_t alignment) {
   const bool huge = kCaching && bytes >= kHugePage;
   if (huge) alignment = std::max(alignment, kHugePage);
-  void* block = std::aligned_alloc(alignment, bytes);
-  if (block == nullptr) {
+  void* block = nullptr;
+  const auto take = [&] { return posix_memalign(&block, alignment, bytes) == 0; };
+  if (!take()) {
     release_cached_memory();
-    block = std::aligned_alloc(alignment, bytes);
-    if (block == nullptr) throw std::bad_alloc();
+    if (!take()) throw std::bad_alloc();
   }
 #ifdef MADV_HUGEPAGE
   if (huge) madvise(block, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // in vain on a system without them
