@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 
 // Every call of the malloc family in this program is counted, whoever makes it. (Sanitizers bring their own
@@ -36,6 +37,11 @@ void* realloc(void* block, std::size_t n) {
 void* aligned_alloc(std::size_t alignment, std::size_t n) {
   ++malloc_calls;
   return __libc_memalign(alignment, n);
+}
+int posix_memalign(void** block, std::size_t alignment, std::size_t n) {
+  ++malloc_calls;
+  *block = __libc_memalign(alignment, n);
+  return *block == nullptr ? ENOMEM : 0;
 }
 }
 #endif
