@@ -42,6 +42,11 @@ class Page:
         fence = indented = False
         self.emphasis = False
         for i, line in enumerate(self.lines):
+            if indented and line.strip() and not line.startswith("    "):
+                indented = False
+                while not self.out[-1]:
+                    self.out.pop()
+                self.out += ["```", ""]
             if line.startswith("```"):
                 fence = not fence
                 name = line[3:].strip()
@@ -53,11 +58,6 @@ class Page:
             if not indented and line.startswith("    ") and self.begins_code(i):
                 indented = True
                 self.out.append("```{.unparsed}")
-            elif indented and line.strip() and not line.startswith("    "):
-                indented = False
-                while not self.out[-1]:
-                    self.out.pop()
-                self.out += ["```", ""]
             self.out.append(line[4:] if indented else self.text(line))
         if indented:
             self.out.append("```")
