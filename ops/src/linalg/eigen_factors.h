@@ -23,6 +23,10 @@ struct SvdFactors {
 /// By divide and conquer; false if it does not converge. a is finite. T is float or double.
 template <class T>
 bool eigen_svd(const Eigen::Map<const RowMajor<T>>& a, SvdFactors<T>& out);
+template <>
+bool eigen_svd(const Eigen::Map<const RowMajor<double>>& a, SvdFactors<double>& out);
+template <>
+bool eigen_svd(const Eigen::Map<const RowMajor<float>>& a, SvdFactors<float>& out);
 
 /// a = rows^T diag(values) rows for symmetric a (its lower triangle is read), values ascending.
 template <class T>
