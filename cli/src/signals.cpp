@@ -25,7 +25,7 @@ void block_in_other_threads() {
 
 volatile std::sig_atomic_t caught_signal = 0;
 
-SignalGuard::SignalGuard() : stack_(std::max(sysconf(_SC_SIGSTKSZ), 1L << 16)) {
+SignalGuard::SignalGuard() : stack_(static_cast<std::size_t>(std::max(sysconf(_SC_SIGSTKSZ), 1L << 16))) {
   block_in_other_threads();
   stack_t stack{};
   stack.ss_sp = stack_.data();
