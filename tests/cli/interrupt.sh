@@ -47,6 +47,7 @@ rm -f "$work.err"
 # At any moment of steps that are products more than anything else: a handler has a stack of its own (cli/src/signals.h).
 for ((i = 0; i < 20; ++i)); do
   code=0
+  : >"$work.out"
   "$GRADUS_BIN" train --data moons --model "fc 400, relu, fc 400, relu, fc 2" --batch 500 --epochs 100000 --out products \
     >"$work.out" 2>"$work.err" </dev/null &
   child=$!

@@ -355,13 +355,6 @@ TEST(Errors, FormOfTheText) {
   EXPECT_EQ(to_string(CallSite{}), "");
 }
 
-/// GCC 12 needs flags for it, for AVX-512 (docs/portability.md).
-TEST(Compiler, KeepsConstants) {
-  EXPECT_EQ(to_string(from_vector(std::vector<double>{1, 1, 0, 0})), "[1. 1. 0. 0.]");
-  EXPECT_EQ(to_string(from_vector(std::vector<std::int64_t>{1, 1, 1, 0})), "[1 1 1 0]");
-  EXPECT_EQ(to_string(from_vector(std::vector<float>{1, 1, 1, 1, 0, 0, 0, 0})), "[1. 1. 1. 1. 0. 0. 0. 0.]");
-}
-
 /// Sizes below, at and beyond those of the tiles in which transposed elements are copied.
 TEST(Copies, OfEveryOrderOfTheAxes) {
   const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};

@@ -5,6 +5,7 @@
 namespace gradus {
 namespace {
 
+/// Also finds the constants that GCC 12 compiles wrongly for AVX-512 (docs/portability.md).
 TEST(Logic, TruthTables) {
   const Tensor a = values({0, 0, 2, kNaN}), b = from_vector(std::vector<std::int64_t>{0, 1, 0, 1});
   expect_tensor(logical_and(a, b), boolean, {4}, {0, 0, 0, 1});
