@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Builds the documentation site, with Doxygen: the pages of docs/ and the reference of the public headers. What is missing is installed.
-# usage: scripts/docs.sh [FOLDER]     the site's folder; build/site unless given
+# usage: scripts/docs.sh [FOLDER]     the site's folder, build/site unless given: new, empty, or an earlier site, which is replaced
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 site=$(realpath -m "${1:-build/site}")
+mark=.gradus-site  # in each site
+if [[ -e $site && ! -e $site/$mark ]] && ! rmdir "$site" 2>/dev/null; then
+  echo "docs: expected a new folder, an empty one or an earlier site, got $site" >&2
+  exit 2
+fi
 theme=/usr/share/doxygen-awesome-css/doxygen-awesome.css
 have() { command -v "$1" >/dev/null; }
 if ! have doxygen || ! have python3; then scripts/setup.sh --docs; fi
@@ -18,8 +23,7 @@ trap 'rm -rf "$stage"' EXIT
 python3 -B docs/site/prepare.py . "$stage"
 
 mapfile -t pages < <(sed "s|^|$stage/|" "$stage/order")
-rm -rf "$site"
-mkdir -p "$site"
+mkdir "$stage/site"
 cat docs/site/Doxyfile - >"$stage/Doxyfile" <<END
 PROJECT_NUMBER = $(sed -nE 's/^project\(gradus VERSION ([0-9.]+).*/\1/p' CMakeLists.txt)
 INPUT = ${pages[*]} docs/site/namespaces.dox $stage/topics.dox $stage/include
@@ -27,7 +31,7 @@ USE_MDFILE_AS_MAINPAGE = ${pages[0]}
 STRIP_FROM_PATH = $stage
 STRIP_FROM_INC_PATH = $stage/include
 LAYOUT_FILE = $stage/layout.xml
-HTML_OUTPUT = $site
+HTML_OUTPUT = $stage/site
 HTML_EXTRA_STYLESHEET = $theme docs/site/site.css
 END
 # The theme has dark and light colours of its own.
@@ -43,5 +47,9 @@ doxygen "$stage/Doxyfile" 2>"$stage/warnings" || {
   sed "s|$stage/||" "$stage/warnings" >&2
   exit 1
 }
-cp -r "$stage/pictures" "$site/"
+cp -r "$stage/pictures" "$stage/site/"
+touch "$stage/site/$mark"
+rm -rf "$site"
+mkdir -p "$(dirname "$site")"
+mv "$stage/site" "$site"
 echo "docs: $site/index.html"

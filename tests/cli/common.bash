@@ -19,6 +19,20 @@ finish() {
   echo "passed"
 }
 
+# begun LINE ARGUMENT…: starts the program, as $child, and waits until a line of its output, $work.out, begins with LINE
+begun() {
+  local line=$1 i
+  shift
+  : >"$work.out"
+  "$GRADUS_BIN" "$@" >"$work.out" 2>"$work.err" </dev/null &
+  child=$!
+  for ((i = 0; i < 600; ++i)); do
+    grep -q "^$line" "$work.out" && return
+    sleep 0.05
+  done
+  fail "no line $line: $(cat "$work.out" "$work.err")"
+}
+
 # All there is in the folder, hidden files too, with checksums and targets of links.
 inventory() { find . -mindepth 1 \( -type f -exec md5sum {} + -o -printf '%p %y %l\n' \) | sort; }
 

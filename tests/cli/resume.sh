@@ -10,13 +10,7 @@ stopped() {
   local signal=$1 code=0 child
   shift
   rm -f state
-  : >"$work.out"
-  "$GRADUS_BIN" train "${options[@]}" --checkpoint state "$@" >"$work.out" 2>"$work.err" </dev/null &
-  child=$!
-  for ((i = 0; i < 600; ++i)); do
-    grep -q '^epoch 1/' "$work.out" && break
-    sleep 0.05
-  done
+  begun epoch\ 1/ train "${options[@]}" --checkpoint state "$@"
   kill "-$signal" $child
   wait $child 2>/dev/null || code=$?
   ((code > 128)) || fail "$signal: exit code $code"
@@ -60,13 +54,7 @@ differs "training inputs" --validation 0.2
 
 # Without --checkpoint: from what a signal leaves in the run's folder.
 rm -rf state later
-: >"$work.out"
-"$GRADUS_BIN" train "${options[@]}" --out later >"$work.out" 2>"$work.err" </dev/null &
-child=$!
-for ((i = 0; i < 600; ++i)); do
-  grep -q '^epoch 1/' "$work.out" && break
-  sleep 0.05
-done
+begun epoch\ 1/ train "${options[@]}" --out later
 kill -TERM $child
 wait $child 2>/dev/null && fail "no exit code of a signal"
 state=$(sed -n 's/^gradus: interrupted, --resume \(.*\) goes on$/\1/p' "$work.err")

@@ -1,5 +1,7 @@
 #include "gradus/train/checkpoint.h"
 
+#include "errors.h"
+
 #include "gradus/autograd/backward.h"
 #include "gradus/data/generated.h"
 #include "gradus/nn/loss.h"
@@ -154,6 +156,18 @@ TEST(Checkpoint, PartsMustFit) {
   EXPECT_THROW(load_checkpoint(path, {{"net", net}}), Error);
   EXPECT_TRUE(equal(nn::state(net).begin()->second, before.begin()->second));
   EXPECT_THROW(load_checkpoint(file("nowhere"), {{"net", net}}), IoError);
+}
+
+TEST(Checkpoint, ErrorsNameTheUsersLine) {
+  using tests::line_of;
+  nn::Sequential net = nn::model_from_text("fc 2", {1, 4, 4});
+  optim::Adam adam(nn::parameters(net));
+  // clang-format off
+  EXPECT_EQ(line_of([&] { save_checkpoint("/nowhere/x", {{"net", net}}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { load_checkpoint("/nowhere/x", {{"net", net}}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::save("/nowhere/x", {{"adam", adam}}); }), __LINE__);
+  EXPECT_EQ(line_of([&] { optim::load("/nowhere/x", {{"adam", adam}}); }), __LINE__);
+  // clang-format on
 }
 
 /// Ends a run.
