@@ -81,6 +81,27 @@ TEST(TrialSitter, StopsATrialForAnError) {
   EXPECT_EQ(wild.epochs, 0);
 }
 
+/// The steps of 120 in which weights were measured.
+std::int64_t steps_measured(const TrialSitterOptions& options) {
+  TrialResult record;
+  Trial trial(record);
+  Generator generator(1);
+  nn::Sequential net = nn::model_from_text("fc 8, relu, fc 3", {2}, generator);
+  optim::Sgd sgd{parameters(net), {.lr = 0.1}};
+  TrialSitter sitter(trial, net, options);
+  fit(net, spiral(), {.epochs = 10, .batch = 32, .optimizer = sgd, .observer = sitter, .progress = Progress::none});
+  EXPECT_EQ(sitter.measurements().step, 120);
+  return sitter.measurements().parameters.at(0).sampled;
+}
+
+TEST(TrialSitter, MeasuresWhatItsRulesNeed) {
+  EXPECT_EQ(steps_measured({}), 1);
+  // The first, each fifth of the first hundred, and one of 25 behind.
+  EXPECT_EQ(steps_measured({.rules = {"loss-stuck", "gradient-vanishes"}}), 1 + 100 / 5);
+  EXPECT_EQ(steps_measured({.rules = {"gradient-vanishes"}, .watch = {.every = 40, .first = 3, .print = false}}),
+            3 + 2);
+}
+
 TEST(TrialSitter, StopsALoopOfOnesOwn) {
   TrialResult record;
   Trial trial(record);

@@ -31,6 +31,13 @@ double recent_loss(const Measurements& seen) {
 
 }  // namespace
 
+BabysitterOptions TrialSitter::what_to_watch(const TrialSitterOptions& options) {
+  BabysitterOptions watch = options.watch;
+  const auto is_of_losses = [](const std::string& rule) { return rule.starts_with("loss-"); };
+  if (watch.every == 0 && !std::all_of(options.rules.begin(), options.rules.end(), is_of_losses)) watch.every = 5;
+  return watch;
+}
+
 void TrialSitter::prepare() {
   if (!(options_.patience > 0))
     fail<ArgumentError>("TrialSitter", fmt::format("expected patience > 0, got {}", options_.patience));

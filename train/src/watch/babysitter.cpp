@@ -25,7 +25,6 @@ namespace {
 
 using gradus::detail::fail;
 
-constexpr std::int64_t kFirstSteps = 5;    // all of which are sampled
 constexpr std::int64_t kDenseSteps = 100;  // behind them a fifth as many are sampled
 constexpr std::size_t kCurvePoints = 256;  // when there are as many, two become one
 constexpr std::size_t kSamples = 20;       // of a parameter, that are kept
@@ -155,7 +154,12 @@ Babysitter::Impl::Impl(const Watched& model_, BabysitterOptions options_)
       options(std::move(options_)),
       watch(model.module, seen),
       parameters(nn::detail::named_parameters(model.module)) {
-  if (options.every < 1) fail<ArgumentError>("babysitter", fmt::format("expected every >= 1, got {}", options.every));
+  const auto at_least = [](const char* name, std::int64_t least, std::int64_t got) {
+    if (got < least) fail<ArgumentError>("babysitter", fmt::format("expected {} >= {}, got {}", name, least, got));
+  };
+  at_least("every", 0, options.every);
+  at_least("first", 1, options.first);
+  at_least("judged", 0, options.judged);
   for (const auto& [name, threshold] : options.thresholds) rule(name);
   if (!options.folder.empty()) {
     std::error_code ignored;
@@ -309,7 +313,7 @@ void Babysitter::Impl::finish_step(optim::Optimizer& optimizer) {
   ++calls;
   if (calls >= usual_calls) write_pending();
   if (std::exchange(is_over, true)) return;
-  if (sampled) {
+  if (sampled || (options.judged > 0 && seen.step % options.judged == 0)) {
     const std::size_t late = std::min(recent.size(), kLate);
     seen.late = median({recent.end() - static_cast<std::ptrdiff_t>(late), recent.end()});
     seen.swing = swing_of(recent);
@@ -317,7 +321,7 @@ void Babysitter::Impl::finish_step(optim::Optimizer& optimizer) {
     judge(Moment::step);
   }
   const std::int64_t next = seen.step + 1, every = options.every * (next <= kDenseSteps ? 1 : 5);
-  sampled = next <= kFirstSteps || next % every == 0;
+  sampled = next <= options.first || (every > 0 && next % every == 0);
   watch.begin_step(sampled);
 }
 

@@ -13,9 +13,11 @@ GRADUS_EXPORT_BEGIN
 namespace gradus::train {
 
 struct BabysitterOptions {
-  /// Every so many steps weights, gradients and activations are measured; the first five always, behind the
-  /// hundredth a fifth as many.
-  std::int64_t every = 10;
+  /// Every so many steps weights, gradients and activations are measured; the `first` always, behind the
+  /// hundredth a fifth as many. 0: the first only.
+  std::int64_t every = 10, first = 5;
+  /// Rules judge whenever something was measured, and every so many steps, as losses are seen in each; 0: only then.
+  std::int64_t judged = 0;
   /// Findings are said on standard error, once each.
   bool print = true;
   Severity least = Severity::note;  // of what is printed
@@ -54,7 +56,8 @@ struct BabysitterOptions {
 ///             whenever the step is 1.3 times the last that had them, also a histogram of the finite values: "low",
 ///             "high", 30 "counts", of a result of more than 65536 elements from evenly spaced ones. Each line is
 ///             written whole, at once
-///   errors    ArgumentError for `every` below 1 or a threshold of no rule; IoError if a file can't be written
+///   errors    ArgumentError for `first` below 1, `every` or `judged` below 0 or a threshold of no rule; IoError if a
+///             file can't be written
 class Babysitter : public Observer {
  public:
   template <nn::Model M>

@@ -20,7 +20,9 @@ struct TrialSitterOptions {
   /// Its threshold: the most that the loss, a mean over the last quarter of these steps, may be of that of a model
   /// that knows nothing (ln C, ln 2, variance).
   double slow = 0.9;
-  BabysitterOptions watch = {.every = 5, .print = false};
+  /// Losses tell what ends a trial, so nothing else is measured behind the first step, unless `rules` has one that is
+  /// not about losses: then `every` of 0 is 5.
+  BabysitterOptions watch = {.every = 0, .first = 1, .judged = 5, .print = false};
 };
 
 /// A Babysitter that stops the trials it condemns, as an observer of `fit`:
@@ -36,7 +38,7 @@ class TrialSitter : public Babysitter {
  public:
   template <nn::Model M>
   TrialSitter(Trial& trial, M& model, TrialSitterOptions options = {})
-      : Babysitter(model, options.watch), trial_(trial), options_(std::move(options)) {
+      : Babysitter(model, what_to_watch(options)), trial_(trial), options_(std::move(options)) {
     prepare();
   }
 
@@ -51,6 +53,7 @@ class TrialSitter : public Babysitter {
   void on_divergence(const Divergence& where) override;
 
  private:
+  static BabysitterOptions what_to_watch(const TrialSitterOptions& options);
   void prepare();
   /// Stops the trial for the first of the new findings that condemns it.
   void judge();
