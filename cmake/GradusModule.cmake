@@ -57,6 +57,10 @@ function(gradus_add_module)
     # Static libraries too go into plugins and shared libraries of a user's.
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_compile_options(${target} PRIVATE -fno-semantic-interposition)  # calls within a library stay direct
+    # Eigen's inline functions differ by processor: a program's own must not be taken for those of the library.
+    target_compile_definitions(${target} PRIVATE Eigen=gradus_eigen)
+    set_target_properties(${target} PROPERTIES
+      VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
     target_include_directories(${target} PRIVATE src)
     target_link_libraries(${target} PRIVATE ${arg_PRIVATE_LIBS} ${GRADUS_OPENMP_TARGET})
   else()
@@ -72,8 +76,8 @@ function(gradus_add_module)
   target_compile_features(${target} ${public} cxx_std_20)
   target_compile_definitions(${target} ${public} EIGEN_MPL2_ONLY)
   if(GRADUS_ARCH)
-    # Public: the layout of Eigen's packets must be the same on both sides of an inline function.
-    target_compile_options(${target} ${public} -march=${GRADUS_ARCH})
+    # For lambdas, whose loops are compiled where they stand. Who uses an installed copy says it for himself.
+    target_compile_options(${target} ${public} $<BUILD_INTERFACE:-march=${GRADUS_ARCH}>)
   endif()
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     # For AVX-512 GCC 12 makes {1, 1, 0, 0} to {1, 1, 1, 1} where it copies a constant by 32 or 64 bytes; 14 does not.
@@ -84,7 +88,7 @@ function(gradus_add_module)
   target_link_libraries(${target} ${public} ${arg_DEPS} ${arg_PUBLIC_LIBS})
 
   if(GRADUS_INSTALL)
-    install(TARGETS ${target} EXPORT ${arg_EXPORT}-targets)
+    install(TARGETS ${target} EXPORT ${arg_EXPORT}-targets LIBRARY COMPONENT gradus_libraries NAMELINK_COMPONENT Unspecified)
     install(DIRECTORY include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} OPTIONAL FILES_MATCHING PATTERN "*.h")
   endif()
 endfunction()

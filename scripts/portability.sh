@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-steps=(debian-13 clang-libstdc++ clang-libc++ debian-12 x86-64-v2 avx512 arm64)
+steps=(debian-13 clang-libstdc++ clang-libc++ debian-12 x86-64-v2 avx512 arm64 package-12 package-13)
 usage() {
   cat <<TEXT
 usage: scripts/portability.sh [STEP…]     as root, on Debian; without names, every step in this order:
@@ -15,6 +15,8 @@ usage: scripts/portability.sh [STEP…]     as root, on Debian; without names, e
   x86-64-v2         the room programs and the op suite for processors without AVX
   avx512            the same for AVX-512, warnings as errors; compiled only where the processor has none
   arm64             the same for 64-bit Arm, under emulation
+  package-12        the .deb, made in one bare Debian 12, installed and used by a program in another
+  package-13        the same of Debian 13
 
 Each step works in a folder that debootstrap makes below GRADUS_PORTABILITY_DIR (default build/portability)
 and that is removed at the end; bare systems and what ccache keeps stay there for the next time. A step's line goes into the
@@ -86,6 +88,30 @@ commands() {
 }
 run_debian-12() { commands bookworm; }
 run_debian-13() { commands trixie; }
+
+# The package of a suite: made unless it is there, and used where nothing but it and a compiler is.
+package() {
+  local made=$work/package-$1
+  if [[ ! $(find "$made" -name '*.deb' 2>/dev/null) ]]; then
+    folder "$1"
+    inside "$1" scripts/package.sh
+    rm -rf "$made"
+    cp -r "$root/gradus/build/package" "$made"
+  fi
+  folder "$1"
+  find "$root/gradus" -mindepth 1 -maxdepth 1 ! -name tests -exec rm -rf {} +
+  cp "$made"/gradus_*.deb "$root/gradus/"
+  inside "$1" "apt-get update -qq; $install ./gradus_*.deb g++ cmake ninja-build pkgconf libgtest-dev
+    gradus train --epochs 2 --quiet --out /tmp/run
+    gradus report /tmp/run
+    LD_DEBUG=libs gradus --version 2>&1 | grep -o 'calling init: .*/libgradus_ops.*'
+    cmake -G Ninja -S tests/package/find_package -B /tmp/consumer
+    cmake --build /tmp/consumer
+    ctest --test-dir /tmp/consumer --output-on-failure
+    TEST_TMPDIR=/tmp bash tests/package/pkg_config.sh /usr g++ /usr/bin/pkgconf"
+}
+run_package-12() { package bookworm; }
+run_package-13() { package trixie; }
 
 run_clang-libstdc++() {
   folder bookworm

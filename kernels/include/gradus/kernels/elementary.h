@@ -41,17 +41,23 @@ struct Format<double> {
   static constexpr double exp_low = -746, exp_high = 710;
 };
 
-/// As many T as a register of this processor holds.
+// The width of a register of the processor that is compiled for, and the name of an inline namespace for what is made
+// of registers: a program and a library that are compiled for unlike processors have unlike types.
+#if defined(__AVX512F__)
+#define GRADUS_REGISTER_BYTES 64
+#define GRADUS_REGISTERS registers_of_64
+#elif defined(__AVX__)
+#define GRADUS_REGISTER_BYTES 32
+#define GRADUS_REGISTERS registers_of_32
+#else
+#define GRADUS_REGISTER_BYTES 16
+#define GRADUS_REGISTERS registers_of_16
+#endif
+
+/// As many T as a register holds.
 template <class T>
 struct VectorOf {
-#if defined(__AVX512F__)
-  static constexpr int bytes = 64;
-#elif defined(__AVX__)
-  static constexpr int bytes = 32;
-#else
-  static constexpr int bytes = 16;
-#endif
-  typedef T type __attribute__((vector_size(bytes)));
+  typedef T type __attribute__((vector_size(GRADUS_REGISTER_BYTES)));
 };
 template <class T>
 using Vector = typename VectorOf<T>::type;

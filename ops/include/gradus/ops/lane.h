@@ -57,6 +57,8 @@ double no_choice() {
 
 }  // namespace detail
 
+inline namespace GRADUS_REGISTERS {
+
 /// 64 bytes of numbers in registers: two of AVX2, or one of AVX-512.
 template <class T>
 struct Numbers {
@@ -97,6 +99,8 @@ struct Mask {
 
   explicit operator bool() const { return detail::no_bool(); }
 };
+
+}  // namespace GRADUS_REGISTERS
 
 /// value + derivative * epsilon, epsilon^2 = 0.
 template <class P>
