@@ -86,8 +86,8 @@ std::int64_t steps_measured(const TrialSitterOptions& options) {
   TrialResult record;
   Trial trial(record);
   Generator generator(1);
-  nn::Sequential net = nn::model_from_text("fc 8, relu, fc 3", {2}, generator);
-  optim::Sgd sgd{parameters(net), {.lr = 0.1}};
+  nn::Sequential net = nn::model_from_text("fc 32, relu, fc 3", {2}, generator);
+  optim::Sgd sgd{parameters(net), {.lr = 0.5}};
   TrialSitter sitter(trial, net, options);
   fit(net, spiral(), {.epochs = 10, .batch = 32, .optimizer = sgd, .observer = sitter, .progress = Progress::none});
   EXPECT_EQ(sitter.measurements().step, 120);
