@@ -1,6 +1,9 @@
 #include "gradus/graph/scope.h"
 
+#include <cstddef>
+#include <functional>
 #include <mutex>
+#include <unordered_map>
 
 namespace gradus::graph {
 namespace {
@@ -9,6 +12,19 @@ std::string spell(const void* scope) {
   const auto* s = static_cast<const Scope*>(scope);
   return s->description().empty() ? s->path() : s->path() + " (" + s->description() + ")";
 }
+
+/// What a scope is found by; the texts are its own.
+struct Key {
+  const Scope* parent;
+  std::string_view name, description;
+  friend bool operator==(const Key&, const Key&) = default;
+};
+struct Hash {
+  std::size_t operator()(const Key& key) const {
+    const std::hash<std::string_view> text;
+    return (std::hash<const void*>()(key.parent) * 31 + text(key.name)) * 31 + text(key.description);
+  }
+};
 
 }  // namespace
 
@@ -19,10 +35,12 @@ const Scope* Scope::child(const Scope* parent, std::string_view name, std::strin
   detail::ScopeText none = nullptr;
   detail::scope_text.compare_exchange_strong(none, &spell);
   const Scope& owner = parent != nullptr ? *parent : top;
-  for (const Scope& s : owner.children_)
-    if (s.name_ == name && s.description_ == description) return &s;
+  static std::unordered_map<Key, const Scope*, Hash> known;
+  if (const auto at = known.find({&owner, name, description}); at != known.end()) return at->second;
   owner.children_.push_back(Scope(parent, name, description));
-  return &owner.children_.back();
+  const Scope& made = owner.children_.back();
+  known.emplace(Key{&owner, made.name_, made.description_}, &made);
+  return &made;
 }
 
 std::string Scope::path() const { return parent_ == nullptr ? name_ : parent_->path() + "." + name_; }

@@ -1,10 +1,15 @@
 #include "gradus/nn/call.h"
 
+#include "by_object.h"
+
 #include "gradus/graph/node.h"
 #include "gradus/nn/model.h"
 
 #include <array>
 #include <mutex>
+#include <unordered_map>
+#include <utility>
+#include <vector>
 
 /// The scope of a module that is evaluated: its path of names from the model on.
 namespace gradus::nn::detail {
@@ -26,8 +31,11 @@ class ChildFinder final : public Visitor {
     }
     return false;
   }
+  /// Modules looked at.
+  int looked_at() const { return looked_at_; }
   void child(std::string_view name, ModuleRef child) override {
     if (found_) return;
+    ++looked_at_;
     const std::size_t length = path_.size();
     if (length > 0 && !name.empty()) path_ += '.';
     path_ += name;
@@ -39,8 +47,58 @@ class ChildFinder final : public Visitor {
  private:
   ModuleRef wanted_;
   std::string& path_;
+  int looked_at_ = 0;
   bool deep_ = false, found_ = false;
 };
+
+/// The fields of a module that are modules, by what they are.
+class ChildIndex final : public Visitor {
+ public:
+  explicit ChildIndex(ModuleRef parent) { parent.visit(*this); }
+  const std::string* path_of(ModuleRef child) const {
+    const auto at = paths_.find(child);
+    return at == paths_.end() ? nullptr : &at->second;
+  }
+  void child(std::string_view name, ModuleRef child) override {
+    const std::size_t length = path_.size();
+    if (length > 0 && !name.empty()) path_ += '.';
+    path_ += name;
+    paths_.emplace(child, path_);
+    if (!child.is_module()) child.visit(*this);
+    path_.resize(length);
+  }
+
+ private:
+  std::unordered_map<ModuleRef, std::string, ByObject> paths_;
+  std::string path_;
+};
+
+// Calls under way that have looked through many fields for a child have an index of them; the last such call.
+thread_local std::vector<std::pair<const Call*, ChildIndex>> indices;
+thread_local constinit const Call* last_indexed = nullptr;
+constexpr int kManyChildren = 64;
+
+/// The path to a child of the module that `call` evaluates.
+bool find_child(const Call* call, ModuleRef parent, ModuleRef child, std::string& path) {
+  bool has_index = false;
+  for (auto index = indices.rbegin(); index != indices.rend() && !has_index; ++index) {
+    if (index->first != call) continue;
+    has_index = true;
+    if (const std::string* known = index->second.path_of(child)) return path = *known, true;
+  }
+  ChildFinder finder(child, path);
+  const bool found = finder.find_in(parent);
+  if (!has_index && finder.looked_at() > kManyChildren) {
+    indices.emplace_back(call, ChildIndex(parent));
+    last_indexed = call;
+  }
+  return found;
+}
+
+void drop_index() {
+  indices.pop_back();
+  last_indexed = indices.empty() ? nullptr : indices.back().first;
+}
 
 /// "ResNet" → "res_net", "HTTPServer" → "http_server"; a function is named by what it says of itself.
 std::string scope_name(ModuleRef module) {
@@ -132,7 +190,7 @@ const graph::Scope* Call::find_scope() const {
   thread_local std::string name;
   if (indexed)
     name = std::string_view(IndexName(outer_->expected_index_));
-  else if (outer_ == nullptr || !ChildFinder(module_, name).find_in(outer_->module_))
+  else if (outer_ == nullptr || !find_child(outer_, outer_->module_, module_, name))
     name = scope_name(module_);
   const graph::Scope* scope = graph::Scope::child(around, name, module_.type_name());
   gradus::detail::scope_text = &Call::spell;
@@ -168,6 +226,7 @@ Call::Call(ModuleRef module, const CallSite* site)
 }
 
 Call::~Call() {
+  if (last_indexed == this) drop_index();
   gradus::detail::context = before_;
   innermost = outer_;
 }

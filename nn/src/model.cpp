@@ -1,5 +1,7 @@
 #include "gradus/nn/model.h"
 
+#include "by_object.h"
+
 #include "gradus/graph/node.h"
 
 #include <fmt/format.h>
@@ -27,8 +29,7 @@ class Inventory final : public Visitor {
   void child(std::string_view name, ModuleRef child) override {
     const std::size_t length = path_.size();
     path_ = join(name);
-    const auto known = [&](const NamedModule& named) { return named.module == child; };
-    if (child.is_module() && std::none_of(modules.begin(), modules.end(), known)) modules.push_back({path_, child});
+    if (child.is_module() && seen_modules_.insert(child).second) modules.push_back({path_, child});
     child.visit(*this);
     path_.resize(length);
   }
@@ -53,6 +54,7 @@ class Inventory final : public Visitor {
 
   std::string path_;
   std::unordered_set<const void*> seen_;
+  std::unordered_set<ModuleRef, ByObject> seen_modules_;
   std::unordered_set<std::string> names_;
 };
 

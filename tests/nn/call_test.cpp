@@ -56,6 +56,39 @@ TEST(Call, NamesScopes) {
   EXPECT_EQ(graph::Scope::current(), nullptr);
 }
 
+// So many that they are looked for in an index, in a model and in another that has two of it.
+TEST(Call, NamesEachOfManyLayers) {
+  constexpr std::size_t kLayers = 200;
+  struct Many : Module<Many> {
+    std::vector<Affine> layers;
+    Affine last{1, 1};
+    std::vector<std::string> scopes;
+    Tensor forward(Tensor x) {
+      scopes.clear();
+      for (Affine& layer : layers) scopes.push_back(scope_of(x = layer(x)));
+      scopes.push_back(scope_of(x = last(x)));
+      return x;
+    }
+  };
+  struct Two : Module<Two> {
+    std::vector<Many> parts{Many{}, Many{}};
+    Tensor forward(const Tensor& x) { return parts[1](parts[0](x)); }
+  } net;
+  for (Many& part : net.parts)
+    for (std::size_t i = 0; i < kLayers; ++i) part.layers.emplace_back(1, 1);
+  for (int round = 0; round < 2; ++round) {
+    net(ones({1, 1}));
+    for (std::size_t part = 0; part < 2; ++part) {
+      const std::string path = "two.parts." + std::to_string(part);
+      ASSERT_EQ(net.parts[part].scopes.size(), kLayers + 1);
+      for (std::size_t i = 0; i < kLayers; ++i)
+        EXPECT_EQ(net.parts[part].scopes[i], path + ".layers." + std::to_string(i));
+      EXPECT_EQ(net.parts[part].scopes[kLayers], path + ".last");
+    }
+    for (Many& part : net.parts) part.layers.erase(part.layers.begin()), part.layers.emplace_back(1, 1);
+  }
+}
+
 TEST(Call, NamesMovedLayersAnew) {
   std::vector<std::string> scopes;
   Sequential body{Affine(4, 4), Affine(4, 4)};
