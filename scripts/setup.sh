@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
 # usage: scripts/setup.sh [--bench|--docs|--ci]     --bench adds libtorch, for the comparison in scripts/bench.sh, and --ci what
-# formats and lints the sources, counts instructions, a browser to look at reports with, and all of --docs; that has only what
-# scripts/docs.sh builds the site with
+# formats and lints the sources, counts instructions, a browser to look at reports with, what runs saved ONNX files (npm for
+# scripts/onnxruntime.sh), and all of --docs; that has only what scripts/docs.sh builds the site with
 set -euo pipefail
 
 packages=(
@@ -17,7 +17,7 @@ case "${1-}" in
   '') ;;
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
   --docs) packages=("${docs[@]}") ;;
-  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind "${docs[@]}") ;;
+  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind nodejs npm python3-onnx "${docs[@]}") ;;
   *) echo "usage: scripts/setup.sh [--bench|--docs|--ci]" >&2; exit 2 ;;
 esac
 

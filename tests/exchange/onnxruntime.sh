@@ -17,11 +17,11 @@ else
   skipped=yes
 fi
 
-export NODE_PATH=${GRADUS_ONNXRUNTIME_DIR:+$GRADUS_ONNXRUNTIME_DIR/node_modules:}${NODE_PATH:-}
-if node -e 'require("onnxruntime-node")' 2>/dev/null; then
+source "$here/runtime.bash"
+if has_onnxruntime; then
   node "$here/onnxruntime.js" "$folder"
 else
-  echo "skipped: ONNX Runtime (scripts/onnxruntime.sh installs it; GRADUS_ONNXRUNTIME_DIR says where it is)"
+  echo "skipped: ONNX Runtime (scripts/onnxruntime.sh installs it)"
   skipped=yes
 fi
 if [[ $skipped ]]; then exit 77; fi
