@@ -83,6 +83,52 @@ struct Encoder : nn::Module<Encoder> {
   }
 };
 
+/// Pools and norms of images of any size.
+struct Pools : nn::Module<Pools> {
+  nn::MaxPool2d most{3, {.stride = 2, .padding = 1}};
+  nn::AvgPool2d mean{2, {.stride = 1, .padding = 1}};
+  nn::GroupNorm groups{2, 4};
+  nn::InstanceNorm each{4, {.affine = true}};
+  nn::LocalResponseNorm neighbours{3};
+  nn::ConvTranspose2d wider{4, 4, {.kernel = 3, .stride = 2, .output_padding = 1}};
+  nn::AdaptiveAvgPool2d all{1};
+  nn::AdaptiveMaxPool2d largest{1};
+  Tensor forward(const Tensor& x) {
+    const Tensor y = pixel_shuffle(pixel_unshuffle(neighbours(each(groups(mean(most(x))))), 1), 1);
+    return concat({flatten(all(wider(y))), flatten(largest(pad(y, {1, 2, 0, 1})))}, 1);
+  }
+};
+
+/// Some keys are to be ignored, and the weights are asked for.
+struct Masked : nn::Module<Masked> {
+  nn::MultiheadAttention attend{8, 2, {.batch_first = true}};
+  std::tuple<Tensor, Tensor> forward(const Tensor& x, const Tensor& ignored) {
+    const nn::Attended weighed = attend(x, nn::AttentionMask{.key_padding = ignored > 0, .weights = true});
+    const nn::Attended seen = attend(x, nn::AttentionMask{.key_padding = ignored > 0, .causal = true});
+    return {weighed.weights, seen.y};
+  }
+};
+
+/// States are given, steps come first.
+struct Continued : nn::Module<Continued> {
+  nn::LSTM lstm{3, 4};
+  nn::GRU gru{4, 4, {.bidirectional = true}};
+  std::vector<Tensor> forward(const Tensor& x, const Tensor& h, const Tensor& c) {
+    const nn::Recurred first = lstm(x, h, c);
+    const nn::Recurred second = gru(first.y, concat({first.h, first.h}, 0));
+    return {first.c, second.y, second.h};
+  }
+};
+
+/// One matrix in two places, in float64.
+struct Tied : nn::Module<Tied> {
+  nn::Embedding words{7, 4, {.dtype = float64}};
+  Tensor forward(const Tensor& index) {
+    const Tensor scores = matmul(words(index), transpose(words.weight));
+    return concat({scores, sort(scores, -1).values, cumsum(scores, -1)}, -1);
+  }
+};
+
 struct Pair : nn::Module<Pair> {
   nn::Bilinear both{3, 4, 2};
   Tensor forward(const Tensor& a, const Tensor& b) { return both(a, b) - 1; }
@@ -136,6 +182,17 @@ std::vector<Exported> whole_models() {
                          ResNet{},
                          std::tuple(drawn({2, 3, 9, 8})),
                          {.dynamic = images, .opset = 18}));
+  all.push_back(exported("model: pools", Pools{}, std::tuple(drawn({2, 4, 12, 9})), {.dynamic = images}));
+  const std::vector<nn::DynamicAxis> masks{{0, "batch"}, {1, "time"}, {0, "batch", 1}, {1, "time", 1}};
+  // Of each row the first key is seen.
+  const Tensor ignored = cast(tensor({{-1, 1, -1, 1, -1}, {-1, -1, -1, 1, 1}}), float32);
+  all.push_back(exported("model: masks", Masked{}, std::tuple(drawn({2, 5, 8}), ignored), {.dynamic = masks}));
+  const std::vector<nn::DynamicAxis> steps{{0, "time"}, {1, "batch"}, {1, "batch", 1}, {1, "batch", 2}};
+  all.push_back(exported("model: states given",
+                         Continued{},
+                         std::tuple(drawn({5, 2, 3}), drawn({1, 2, 4}), drawn({1, 2, 4}) * 0.5),
+                         {.dynamic = steps}));
+  all.push_back(exported("model: tied, in float64", Tied{}, std::tuple(words())));
   all.push_back(exported("model: two inputs", Pair{}, std::tuple(drawn({5, 3}), drawn({5, 4}))));
   return all;
 }

@@ -243,28 +243,44 @@ std::string GraphWriter::atom_name(const SizeAtom& atom, OpWriter& op) {
   return name;
 }
 
-std::string GraphWriter::size_name(const Sizes& sizes, const std::vector<SizeAtom>& given, OpWriter& op) {
-  std::vector<SizeAtom> atoms = given;
-  for (std::size_t i = 0; i < names_.size() && giver_of(static_cast<int>(i)) < 0; ++i) {
-    const int input = static_cast<int>(i);
-    if (!from_input_[i]) break;
-    for (int d = 0; d < rank(input); ++d)
-      if (varies(size(input, d))) atoms.push_back({input, d, size(input, d)});
+/// Sizes that vary of the model's inputs, or of all that has been written.
+std::vector<SizeAtom> GraphWriter::atoms(bool of_all) const {
+  std::vector<SizeAtom> found;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const int value = static_cast<int>(i);
+    if (names_[i].empty() || !from_input_[i] || (giver_of(value) >= 0 && !of_all)) continue;
+    for (int d = 0; d < rank(value); ++d) {
+      const Sizes s = size(value, d);
+      const auto same = [&](const SizeAtom& atom) { return atom.sizes == s; };
+      if (varies(s) && std::none_of(found.begin(), found.end(), same)) found.push_back({value, d, s});
+    }
   }
-  std::vector<Sizes> numbers;
-  for (const SizeAtom& atom : atoms) numbers.push_back(atom.sizes);
-  const auto f = formula_of(sizes, numbers);
+  return found;
+}
+
+std::string GraphWriter::size_name(const Sizes& sizes, const std::vector<SizeAtom>& given, OpWriter& op) {
+  // The op's own inputs, then the model's, then whatever came before.
+  std::vector<SizeAtom> all = given;
+  std::optional<SizeFormula> f;
+  for (const bool of_all : {false, true}) {
+    const std::vector<SizeAtom> more = atoms(of_all);
+    all.insert(all.end(), more.begin(), more.end());
+    std::vector<Sizes> numbers;
+    for (const SizeAtom& atom : all) numbers.push_back(atom.sizes);
+    f = formula_of(sizes, numbers);
+    if (f) break;
+  }
   if (!f)
     OpWriter::refuse(fmt::format("no formula was found for a size that is {}, {}, {} and {} as the inputs grow",
                                  sizes[0],
                                  sizes[1],
                                  sizes[2],
                                  sizes[3]));
-  std::string y = atom_name(atoms[f->factors[0]], op);
+  std::string y = atom_name(all[f->factors[0]], op);
   if (f->is_sum) {
-    y = op.node(f->times == 1 ? "Add" : "Sub", {y, atom_name(atoms[f->factors[1]], op)});
+    y = op.node(f->times == 1 ? "Add" : "Sub", {y, atom_name(all[f->factors[1]], op)});
   } else {
-    for (std::size_t i = 1; i < f->factors.size(); ++i) y = op.node("Mul", {y, atom_name(atoms[f->factors[i]], op)});
+    for (std::size_t i = 1; i < f->factors.size(); ++i) y = op.node("Mul", {y, atom_name(all[f->factors[i]], op)});
     if (f->times != 1) y = op.node("Mul", {y, list({f->times})});
     if (f->before != 0) y = op.node("Add", {y, list({f->before})});
     if (f->over != 1) y = op.node("Div", {y, list({f->over})});

@@ -104,6 +104,7 @@ class GraphWriter {
   void report() const;
   std::string made_constant(int value);
   std::string varying_constant(int value, const std::string& base);
+  std::vector<SizeAtom> atoms(bool of_all) const;
   std::string size_name(const Sizes& sizes, const std::vector<SizeAtom>& atoms, OpWriter& op);
   std::string atom_name(const SizeAtom& atom, OpWriter& op);
   std::string unique(const std::string& base);

@@ -208,6 +208,16 @@ void check_versions(const SaveOnnxOptions& o) {
     fail<ArgumentError>(kOp, fmt::format("expected an IR version from 8 to 10, got {}", o.ir_version));
 }
 
+/// Protocol Buffers count the bytes of a message in 31 bits.
+void check_bytes(const onnx::GraphWriter& graph) {
+  constexpr std::int64_t kMostBytes = (std::int64_t{1} << 31) - (std::int64_t{1} << 24);  // and room for the nodes
+  std::int64_t bytes = 0;
+  for (const auto& [name, x] : graph.constants()) bytes += x.numel() * static_cast<std::int64_t>(size_of(x.dtype()));
+  if (bytes > kMostBytes)
+    fail<ArgumentError>(
+        kOp, fmt::format("expected parameters of at most {} bytes in one ONNX file, got {}", kMostBytes, bytes));
+}
+
 /// A dimension: its size, or a name where it varies.
 onnx::Dimension dimension_of(const Sizes& size, const std::vector<Symbol>& symbols, const std::string& otherwise) {
   if (!varies(size)) return {size[0], {}};
@@ -278,6 +288,7 @@ void save_onnx(ModuleRef model,
   graph.name_results(outputs);
   graph.use_opset(options.opset);
   graph.prune();
+  check_bytes(graph);
 
   std::vector<int> given(inputs.size());
   for (std::size_t i = 0; i < given.size(); ++i) given[i] = static_cast<int>(i);
