@@ -172,7 +172,9 @@ std::string GraphWriter::constant(const Tensor& x, const std::string& base) {
 }
 
 std::string GraphWriter::scalar(double value, DType dtype) {
-  if (std::isnan(value)) return constant(gradus::scalar(value, dtype), "constant");
+  // Neither NaN nor -0 is found by its value.
+  if (std::isnan(value) || (value == 0 && std::signbit(value)))
+    return constant(gradus::scalar(value, dtype), "constant");
   std::string& name = scalars_[{value, dtype}];
   if (name.empty()) name = constant(gradus::scalar(value, dtype), "constant");
   return name;

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 #include <set>
 
 namespace gradus::nn::detail {
@@ -162,6 +161,62 @@ onnx::Trace recorded(const onnx::Forward& forward,
   return record(Change::nothing);
 }
 
+/// All that was recorded.
+struct Recordings {
+  std::vector<Symbol> symbols;
+  std::vector<onnx::Trace> traces;
+  OnnxResults results;  // of the last
+};
+
+Recordings record(const OnnxForward& forward,
+                  const std::vector<Tensor>& example,
+                  const std::vector<DynamicAxis>& axes,
+                  bool upwards) {
+  Recordings all;
+  all.symbols = symbols_of(axes, example, upwards);
+  const auto call = [&](std::span<const Tensor> x) {
+    all.results = forward(x);
+    return all.results.tensors;
+  };
+  for (std::size_t r = 0; r < kRecordings; ++r) all.traces.push_back(recorded(call, example, axes, all.symbols, r));
+  return all;
+}
+
+/// Of a model that takes the example, but not in other sizes.
+[[noreturn]] void fail_sizes(const std::vector<DynamicAxis>& axes, const Error& error) {
+  std::string which;
+  for (const DynamicAxis& axis : axes)
+    which += fmt::format("{}axis {} of input {}", which.empty() ? "" : " and ", axis.axis, axis.input);
+  fail<ArgumentError>(
+      kOp,
+      fmt::format(
+          "expected a model that takes {} in any size, got one that does not ({}: {}): SaveOnnxOptions::dynamic "
+          "says what varies",
+          which,
+          error.op(),
+          error.message()));
+}
+
+Recordings record_all(const OnnxForward& forward,
+                      const std::vector<Tensor>& example,
+                      const std::vector<DynamicAxis>& axes) {
+  try {
+    return record(forward, example, axes, true);
+  } catch (const Error& error) {
+    if (error.op() == kOp) throw;  // what was seen, not what the model says
+    // A model may know a largest size.
+    if (can_shrink(axes, example)) {
+      try {
+        return record(forward, example, axes, false);
+      } catch (const Error&) {
+        // What was said first tells more.
+      }
+    }
+    no_grad([&] { return forward(example); });  // throws what is wrong with the example itself
+    fail_sizes(axes, error);
+  }
+}
+
 // ---- names ---------------------------------------------------------------------------------------
 
 std::vector<std::string> names_of(const char* what, std::size_t count, const std::vector<std::string>& given) {
@@ -256,34 +311,11 @@ void save_onnx(ModuleRef model,
   gradus::detail::check_writable(kOp, path);
 
   const Evaluation evaluation(model);
-  OnnxResults results;
-  std::vector<Symbol> symbols;
-  std::vector<onnx::Trace> traces;
-  const auto record = [&](bool upwards) {
-    traces.clear();
-    symbols = symbols_of(axes, example, upwards);
-    const auto call = [&](std::span<const Tensor> x) {
-      results = forward(x);
-      return results.tensors;
-    };
-    for (std::size_t r = 0; r < kRecordings; ++r) traces.push_back(recorded(call, example, axes, symbols, r));
-  };
-  try {
-    record(true);
-  } catch (const Error&) {
-    // A model may know a largest size.
-    if (!can_shrink(axes, example)) throw;
-    const std::exception_ptr first = std::current_exception();
-    try {
-      record(false);
-    } catch (const Error&) {
-      std::rethrow_exception(first);
-    }
-  }
-  const std::vector<std::string> outputs = output_names(results, options.outputs);
-  std::map<const void*, std::string> names = names_of_tensors(model, traces);
-  if (options.fold_batch_norms) onnx::fold_batch_norms(traces, names);
-  onnx::GraphWriter graph(std::move(traces), std::move(names), graph::Scope::current());
+  Recordings all = record_all(forward, example, axes);
+  const std::vector<std::string> outputs = output_names(all.results, options.outputs);
+  std::map<const void*, std::string> names = names_of_tensors(model, all.traces);
+  if (options.fold_batch_norms) onnx::fold_batch_norms(all.traces, names);
+  onnx::GraphWriter graph(std::move(all.traces), std::move(names), graph::Scope::current());
   graph.write(inputs);
   graph.name_results(outputs);
   graph.use_opset(options.opset);
@@ -294,8 +326,8 @@ void save_onnx(ModuleRef model,
   for (std::size_t i = 0; i < given.size(); ++i) given[i] = static_cast<int>(i);
   const std::string bytes = onnx::file_of({&graph.nodes(),
                                            &graph.constants(),
-                                           values_of(graph, given, inputs, symbols),
-                                           values_of(graph, graph.trace(0).results, outputs, symbols),
+                                           values_of(graph, given, inputs, all.symbols),
+                                           values_of(graph, graph.trace(0).results, outputs, all.symbols),
                                            std::string(model.type_name()),
                                            options.opset,
                                            options.ir_version});
