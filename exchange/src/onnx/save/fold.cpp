@@ -1,5 +1,7 @@
 #include "onnx/save/fold.h"
 
+#include "onnx/save/op_writer.h"
+
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/elementwise.h"
 #include "gradus/ops/shape.h"
@@ -11,7 +13,8 @@
 namespace gradus::onnx {
 namespace {
 
-bool is(const TracedOp& op, std::string_view name) { return op.op->info.name == name; }
+/// One of the library's.
+bool is(const TracedOp& op, std::string_view name) { return op.op->info.name == name && rule_of(*op.op) != nullptr; }
 
 class Folder {
  public:
@@ -36,14 +39,21 @@ class Folder {
  private:
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
 
-  bool is_constant(int value) const { return value < 0 || giver_[static_cast<std::size_t>(value)] == kNone; }
+  /// Left out, or the same tensor in all recordings.
+  bool is_constant(int value) const {
+    const auto at = static_cast<std::size_t>(value);
+    return value < 0 ||
+           (giver_[at] == kNone &&
+            std::all_of(
+                traces_.begin(), traces_.end(), [&](const Trace& t) { return t.values[at].is_same(tensor(value)); }));
+  }
   const Tensor& tensor(int value) const { return traces_[0].values[static_cast<std::size_t>(value)]; }
   Tensor wide(int value) const { return value < 0 ? Tensor() : cast(tensor(value), float64); }
 
   void fold(std::size_t at) {
     const TracedOp norm = traces_[0].ops[at];
     const int x = norm.inputs[0];
-    if (is_constant(x) || uses_[static_cast<std::size_t>(x)] != 1) return;
+    if (giver_[static_cast<std::size_t>(x)] == kNone || uses_[static_cast<std::size_t>(x)] != 1) return;
     const std::size_t before = giver_[static_cast<std::size_t>(x)];
     const TracedOp layer = traces_[0].ops[before];
     const bool fits = is(layer, "conv") || (is(layer, "linear") && tensor(x).rank() == 2);

@@ -54,33 +54,28 @@ GraphWriter::GraphWriter(std::vector<Trace> traces, std::map<const void*, std::s
 }
 
 void GraphWriter::check_same_ops() const {
+  const auto differ = [](const std::string& got) {
+    fail<ArgumentError>(
+        "save_onnx",
+        fmt::format("expected the same ops for inputs of all sizes and values, got {}: fewer dimensions "
+                    "can be dynamic, and branches can't be taken by values",
+                    got));
+  };
   const Trace& a = traces_[0];
   for (const Trace& b : traces_) {
     const std::size_t n = std::min(a.ops.size(), b.ops.size());
     for (std::size_t i = 0; i < n; ++i) {
       const TracedOp &p = a.ops[i], &q = b.ops[i];
       if (p.op != q.op || p.inputs != q.inputs || p.outputs != q.outputs || p.attributes.size() != q.attributes.size())
-        fail<ArgumentError>("save_onnx",
-                            fmt::format("expected the same ops for inputs of all sizes, got {} or {} by their sizes: "
-                                        "fewer dimensions can be dynamic",
-                                        place_of(p),
-                                        place_of(q)));
+        differ(fmt::format("{} or {}", place_of(p), place_of(q)));
     }
-    if (a.ops.size() != b.ops.size()) {
-      const TracedOp& more = a.ops.size() > n ? a.ops[n] : b.ops[n];
-      fail<ArgumentError>(
-          "save_onnx",
-          fmt::format("expected the same ops for inputs of all sizes, got {} and {}, beginning with {}: "
-                      "fewer dimensions can be dynamic",
-                      a.ops.size(),
-                      b.ops.size(),
-                      place_of(more)));
-    }
+    if (a.ops.size() != b.ops.size())
+      differ(fmt::format(
+          "{} or {}, beginning with {}", a.ops.size(), b.ops.size(), place_of(a.ops.size() > n ? a.ops[n] : b.ops[n])));
     for (std::size_t v = 0; v < a.values.size(); ++v)
       if (a.values[v].rank() != b.values[v].rank() || a.values[v].dtype() != b.values[v].dtype())
-        fail<ArgumentError>("save_onnx", "expected tensors of one rank for inputs of all sizes, got several");
-    if (a.results != b.results)
-      fail<ArgumentError>("save_onnx", "expected the same results for inputs of all sizes, got others");
+        differ("tensors of other ranks or types");
+    if (a.results != b.results) differ("other results");
   }
 }
 
