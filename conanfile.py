@@ -15,7 +15,7 @@ class Gradus(ConanFile):
     options = {"shared": [True, False]}
     default_options = {"shared": False}
     exports_sources = "CMakeLists.txt", "cmake/*", "include/*", *(
-        f"{room}/*" for room in ("tensor", "kernels", "graph", "inspect", "ops", "autograd", "nn", "optim", "data", "train", "report", "testing")
+        f"{room}/*" for room in ("tensor", "kernels", "graph", "inspect", "ops", "autograd", "nn", "exchange", "optim", "data", "train", "report", "testing")
     )
 
     def set_version(self):

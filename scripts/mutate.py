@@ -23,7 +23,7 @@ REPO = Path(__file__).resolve().parent.parent
 EQUIVALENT = REPO / "tests/mutation/equivalent.txt"
 
 # Bottom to top, as in CMakeLists.txt: a room's code is run by its own program, the likeliest to notice, and by those above.
-ROOMS = "tensor kernels graph inspect ops testing autograd nn optim data train report oracle".split()
+ROOMS = "tensor kernels graph inspect ops testing autograd nn exchange optim data train report oracle".split()
 MUTATED = [room for room in ROOMS if room not in ("testing", "oracle")]
 
 # ---- mutations -----------------------------------------------------------------------------------

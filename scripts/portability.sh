@@ -71,7 +71,7 @@ inside() {
 }
 
 install='apt-get install -y -qq --no-install-recommends'
-programs='for room in tensor kernels graph inspect ops autograd nn optim data train report testing; do all+=(gradus_${room}_test); done'
+programs='for room in tensor kernels graph inspect ops autograd nn exchange optim data train report testing; do all+=(gradus_${room}_test); done'
 # What a step of room programs does once it is configured in build/there.
 rooms="$programs; cmake --build build/there --target \"\${all[@]}\" -- -k 0; ctest --test-dir build/there -L room --output-on-failure \
   --no-tests=error || code=\$?; awk -f scripts/cases.awk build/there/Testing/Temporary/LastTest.log; exit \${code:-0}"

@@ -2,7 +2,8 @@
 # Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
 # usage: scripts/setup.sh [--bench|--docs|--package|--ci]     --bench adds libtorch, for the comparison in scripts/bench.sh,
 # --package what scripts/package.sh makes the .deb with, and --ci what formats and lints the sources, counts instructions, a
-# browser to look at reports with, and all of --package and --docs; that has only what scripts/docs.sh builds the site with
+# browser to look at reports with, what checks and runs saved ONNX files (npm for scripts/onnxruntime.sh), and all of --package
+# and --docs; that has only what scripts/docs.sh builds the site with
 set -euo pipefail
 
 packages=(
@@ -19,7 +20,8 @@ case "${1-}" in
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
   --docs) packages=("${docs[@]}") ;;
   --package) packages+=("${package[@]}") ;;
-  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind "${package[@]}" "${docs[@]}") ;;
+  --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind python3-onnx "${package[@]}" "${docs[@]}")
+    command -v npm >/dev/null || packages+=(nodejs npm) ;;  # which may come as one package
   *) echo "usage: scripts/setup.sh [--bench|--docs|--package|--ci]" >&2; exit 2 ;;
 esac
 

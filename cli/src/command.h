@@ -48,6 +48,7 @@ int run_lr(const std::vector<std::string>& arguments);
 int run_tune(const std::vector<std::string>& arguments);
 int run_predict(const std::vector<std::string>& arguments);
 int run_eval(const std::vector<std::string>& arguments);
+int run_export(const std::vector<std::string>& arguments);
 int run_report(const std::vector<std::string>& arguments);
 int run_graph(const std::vector<std::string>& arguments);
 int run_gradcheck(const std::vector<std::string>& arguments);

@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"tune", "search for hyper-parameters", run_tune},
     {"predict", "what a trained model says of rows or images", run_predict},
     {"eval", "scores of a trained model", run_eval},
+    {"export", "a trained model as an ONNX file", run_export},
     {"report", "a page about runs: curves, layers, findings", run_report},
     {"graph", "draw the graph of a model", run_graph},
     {"gradcheck", "check the derivatives of every op", run_gradcheck},

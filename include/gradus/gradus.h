@@ -4,6 +4,7 @@
 // reports of runs includes <gradus/report.h> beside it, so that functions of others called `report` stay theirs.
 #include "gradus/autograd.h"
 #include "gradus/data.h"
+#include "gradus/exchange.h"
 #include "gradus/graph.h"
 #include "gradus/inspect.h"
 #include "gradus/nn.h"

@@ -2,6 +2,7 @@
 
 #include "gradus/autograd.h"
 #include "gradus/data.h"
+#include "gradus/exchange.h"
 #include "gradus/nn.h"
 #include "gradus/ops.h"
 #include "gradus/optim.h"

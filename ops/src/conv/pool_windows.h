@@ -28,6 +28,8 @@ struct PoolGeometry : Op {
     v("padding", padding);
     if (dilation != ones(kernel.rank())) v("dilation", dilation);
     if (ceil_mode) v("ceil_mode", true);
+    if (!include_padding) v("count_include_pad", false);
+    if (divisor > 0) v("divisor", divisor);
   }
   double flops(const OpShapes& s) const {
     if (adaptive.empty()) return static_cast<double>(s.out[0].numel() * kernel.numel());
