@@ -99,9 +99,11 @@ package() {
     cp -r "$root/gradus/build/package" "$made"
   fi
   folder "$1"
-  find "$root/gradus" -mindepth 1 -maxdepth 1 ! -name tests -exec rm -rf {} +
-  cp "$made"/gradus_*.deb "$root/gradus/"
-  inside "$1" "apt-get update -qq; $install ./gradus_*.deb g++ cmake ninja-build pkgconf libgtest-dev
+  find "$root/gradus" -mindepth 1 -maxdepth 1 ! -name tests ! -name docs -exec rm -rf {} +
+  mkdir "$root/first"
+  cp "$made"/gradus_*.deb "$root/first/"
+  inside "$1" "apt-get update -qq; $install sudo pkgconf
+    bash tests/package/first_project.sh docs/first-project.md /first
     gradus train --epochs 2 --quiet --out /tmp/run
     gradus report /tmp/run
     LD_DEBUG=libs gradus --version 2>&1 | grep -o 'calling init: .*/libgradus_ops.*'
