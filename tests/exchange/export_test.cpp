@@ -175,7 +175,8 @@ TEST(SaveOnnx, WhatDependsOnSizesUnseenIsAnErrorAndNoFrozenNumber) {
       contains(save(values, ones({2, 3}), {.dynamic = std::vector<nn::DynamicAxis>()}), "varies with the inputs"));
   // A branch that values decide.
   const auto branch = [](const Tensor& x) { return sum(x).item() > 1 ? relu(x) : tanh(x); };
-  EXPECT_TRUE(contains(save(branch, full({2, 2}, 0.26), {}), "branches can't be taken by values"));
+  EXPECT_TRUE(contains(save(branch, full({2, 2}, 0.26), {.dynamic = std::vector<nn::DynamicAxis>()}),
+                       "branches can't be taken by values"));
 }
 
 TEST(SaveOnnx, AModelThatTakesOneSizeOnlyIsToldOfTheOption) {
