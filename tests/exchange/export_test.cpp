@@ -173,6 +173,10 @@ TEST(SaveOnnx, WhatDependsOnSizesUnseenIsAnErrorAndNoFrozenNumber) {
   const auto values = [](const Tensor& x) { return x * sum(x).item(); };
   EXPECT_TRUE(
       contains(save(values, ones({2, 3}), {.dynamic = std::vector<nn::DynamicAxis>()}), "varies with the inputs"));
+  // A branch that values decide.
+  const auto branch = [](const Tensor& x) { return sum(x).item() > 1 ? relu(x) : tanh(x); };
+  EXPECT_TRUE(contains(save(branch, full({2, 2}, 0.26), {.dynamic = std::vector<nn::DynamicAxis>()}),
+                       "branches can't be taken by values"));
 }
 
 TEST(SaveOnnx, AModelThatTakesOneSizeOnlyIsToldOfTheOption) {

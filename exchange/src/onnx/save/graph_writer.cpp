@@ -72,10 +72,10 @@ void GraphWriter::check_same_ops() const {
     if (a.ops.size() != b.ops.size())
       differ(fmt::format(
           "{} or {}, beginning with {}", a.ops.size(), b.ops.size(), place_of(a.ops.size() > n ? a.ops[n] : b.ops[n])));
+    if (a.results != b.results || a.values.size() != b.values.size()) differ("other results");
     for (std::size_t v = 0; v < a.values.size(); ++v)
       if (a.values[v].rank() != b.values[v].rank() || a.values[v].dtype() != b.values[v].dtype())
         differ("tensors of other ranks or types");
-    if (a.results != b.results) differ("other results");
   }
 }
 
