@@ -2,6 +2,8 @@
 
 #include "scope_tree.h"
 
+#include "gradus/tensor/foreign.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -172,7 +174,7 @@ struct View::Data {
         const auto [at, first] = storages.emplace(storage, static_cast<std::uint32_t>(storages.size()));
         const std::uint32_t number = at->second;
         const auto same = [=](const SavedInfo& other) { return other.storage == number; };
-        const auto bytes = static_cast<std::int64_t>(storage->bytes);
+        const auto bytes = static_cast<std::int64_t>(gradus::detail::data_bytes(*storage));
         if (std::none_of(saved.begin() + static_cast<std::ptrdiff_t>(begin), saved.end(), same))
           nodes[i].saved_bytes += bytes;
         saved.push_back({i, s.slot, s.tensor.shape(), s.tensor.dtype(), number, first, bytes});

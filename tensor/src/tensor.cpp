@@ -32,7 +32,11 @@ Storage* Storage::make(std::size_t bytes) {
 std::byte* Storage::data() noexcept { return reinterpret_cast<std::byte*>(this) + header_bytes(bytes); }
 
 void Storage::release() noexcept {
-  if (refs.decrement()) deallocate_packed(this, block_bytes(bytes));
+  if (!refs.decrement()) return;
+  if ((bytes & kForeign) != 0)
+    end_foreign(*this);
+  else
+    deallocate_packed(this, block_bytes(bytes));
 }
 
 static std::size_t impl_bytes(int rank) {
@@ -186,7 +190,7 @@ static void copy_elements(TensorImpl& to, const TensorImpl& from) {
   });
 }
 
-static bool is_row_major(const Shape& sizes, const Shape& strides) {
+bool is_row_major(const Shape& sizes, const Shape& strides) {
   if (sizes.numel() == 0) return true;
   std::int64_t step = 1;
   for (int d = sizes.rank() - 1; d >= 0; --d) {
