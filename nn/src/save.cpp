@@ -1,5 +1,7 @@
 #include "gradus/nn/save.h"
 
+#include "flat_json.h"
+
 #include "gradus/tensor/file.h"
 #include "gradus/tensor/half.h"
 #include "gradus/tensor/text.h"
@@ -9,12 +11,17 @@
 #include <zlib.h>
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
+#include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <iterator>
+#include <limits>
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -23,6 +30,7 @@ namespace {
 
 using gradus::detail::in_quotes;
 using Json = nlohmann::json;
+namespace fs = std::filesystem;
 
 constexpr std::string_view kMetadata = "__metadata__", kChecksum = "crc32 of ";
 
@@ -38,6 +46,8 @@ constexpr Stored kStored[] = {{"F32", 4, float32},
                               {"BOOL", 1, boolean},
                               {"F16", 2, float32},
                               {"BF16", 2, float32},
+                              {"F8_E4M3", 1, float32},
+                              {"F8_E5M2", 1, float32},
                               {"I32", 4, int64},
                               {"I16", 2, int64},
                               {"I8", 1, int64},
@@ -65,6 +75,16 @@ std::string checksum(const Json& entry, std::string_view values) {
   return fmt::format("{:08x}", crc);
 }
 
+/// Four bits of exponent from 2^-6, three of fraction, no infinities: Micikevicius et al. 2022, arXiv:2209.05433.
+float from_e4m3(std::uint8_t bits) {
+  const int exponent = bits >> 3 & 15, fraction = bits & 7;
+  float value = std::ldexp(static_cast<float>(exponent == 0 ? fraction : 8 + fraction), std::max(exponent, 1) - 10);
+  if ((bits & 0x7f) == 0x7f) value = std::numeric_limits<float>::quiet_NaN();
+  return (bits & 0x80) != 0 ? -value : value;
+}
+/// The upper half of binary16, by the same source.
+float from_e5m2(std::uint8_t bits) { return gradus::detail::from_half(static_cast<std::uint16_t>(bits << 8)); }
+
 /// Elements stored as Bits, each made one of `x` by `f`.
 template <class Bits, class F>
 void convert(std::string_view bytes, Tensor& x, F f) {
@@ -86,6 +106,10 @@ Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shap
     convert<std::uint16_t>(bytes, x, gradus::detail::from_half);
   else if (stored.name == "BF16")
     convert<std::uint16_t>(bytes, x, gradus::detail::from_bfloat16);
+  else if (stored.name == "F8_E4M3")
+    convert<std::uint8_t>(bytes, x, from_e4m3);
+  else if (stored.name == "F8_E5M2")
+    convert<std::uint8_t>(bytes, x, from_e5m2);
   else if (stored.name == "F32")
     convert<float>(bytes, x, same);
   else if (stored.name == "F64")
@@ -108,42 +132,6 @@ Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shap
     convert<std::uint8_t>(bytes, x, [](std::uint8_t v) { return v != 0; });
   return x;
 }
-
-/// Reads a header for what the JSON library would pass over: names said twice, and depth. (Its parser with a callback
-/// takes a time that is quadratic in the number of names.)
-struct Strict : nlohmann::json_sax<Json> {
-  static constexpr std::size_t kDeepest = 8;  // a header has 3 levels
-  std::vector<std::set<std::string>> keys;    // of the objects and lists around
-  std::string wrong;                          // what is, if anything
-
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(std::int64_t) override { return true; }
-  bool number_unsigned(std::uint64_t) override { return true; }
-  bool number_float(double, const std::string&) override { return true; }
-  bool string(std::string&) override { return true; }
-  bool binary(Json::binary_t&) override { return true; }
-  bool start_object(std::size_t) override { return enter(); }
-  bool start_array(std::size_t) override { return enter(); }
-  bool end_object() override { return leave(); }
-  bool end_array() override { return leave(); }
-  bool key(std::string& name) override {
-    if (!keys.back().insert(name).second) wrong = fmt::format("expected each name once, got {} twice", in_quotes(name));
-    return wrong.empty();
-  }
-  bool parse_error(std::size_t, const std::string&, const Json::exception&) override { return false; }  // said later
-
- private:
-  bool enter() {
-    keys.emplace_back();
-    if (keys.size() > kDeepest) wrong = "expected a flat header, got a deep one";
-    return wrong.empty();
-  }
-  bool leave() {
-    keys.pop_back();
-    return true;
-  }
-};
 
 /// A file of the format: eight bytes of header length, the header, the values without a gap.
 class Reader {
@@ -191,10 +179,7 @@ class Reader {
 
   void parse(std::string_view text) {
     if (!text.starts_with('{')) fail_header("expected a header that begins with {, got another");
-    Strict strict;
-    Json::sax_parse(text, &strict);
-    if (!strict.wrong.empty()) fail_header(strict.wrong);
-    header_ = Json::parse(text);
+    header_ = parse_flat(text, [&](const std::string& message) { fail_header(message); });
   }
 
   /// A whole number from 0 on; the JSON library would round others.
@@ -211,8 +196,8 @@ class Reader {
         std::find_if(std::begin(kStored), std::end(kStored), [&](const Stored& known) { return known.name == dtype; });
     if (stored == std::end(kStored))
       fail_header(
-          fmt::format("expected dtype F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32 or BOOL "
-                      "for {}, got {}",
+          fmt::format("expected dtype F8_E4M3, F8_E5M2, F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32 or "
+                      "BOOL for {}, got {}",
                       in_quotes(name),
                       in_quotes(dtype)));
     if (!sizes.is_array() || sizes.size() > kMaxRank)
@@ -281,6 +266,92 @@ class Reader {
   Json header_;
 };
 
+constexpr std::string_view kWhole = "model.safetensors", kIndex = "model.safetensors.index.json";
+
+/// Where the tensors of `path` stand: in it, or, of a folder, in its index or its only file.
+fs::path file_of(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return path;
+  return path / (fs::exists(path / kIndex, ignored) ? kIndex : kWhole);
+}
+
+/// The tensors by the files that an index says they are in.
+std::map<std::string, std::set<std::string>> read_index(const std::string& path) {
+  const auto fail = [&](const std::string& message) {
+    gradus::detail::fail<IoError>("load", fmt::format("{} in {}", message, path));
+  };
+  const std::string text = gradus::detail::read_file("load", path);
+  const Json index = parse_flat(text, fail);
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
+    fail("expected an object with an object \"weight_map\", got another");
+  std::map<std::string, std::set<std::string>> files;
+  for (const auto& [name, file] : index["weight_map"].items()) {
+    const std::string at = file.is_string() ? file.get<std::string>() : "";
+    if (at.empty() || at == "." || at == ".." || at.find_first_of(std::string_view("/\0", 2)) != std::string::npos)
+      fail(fmt::format("expected the name of a file beside the index for {}, got {}", in_quotes(name), file.dump()));
+    files[at].insert(name);
+  }
+  return files;
+}
+
+std::map<std::string, Tensor> read_shards(const std::string& index) {
+  std::map<std::string, Tensor> tensors;
+  for (const auto& [file, names] : read_index(index)) {
+    const std::string path = (fs::path(index).parent_path() / file).string();
+    std::map<std::string, Tensor> shard = Reader(path).tensors();
+    const auto fail = [&](const std::string& name, std::string_view got) {
+      gradus::detail::fail<IoError>(
+          "load", fmt::format("expected {} to have what {} says, got {} {}", path, index, in_quotes(name), got));
+    };
+    for (const std::string& name : names)
+      if (!shard.contains(name)) fail(name, "missing");
+    for (const auto& [name, x] : shard)
+      if (!names.contains(name)) fail(name, "besides");
+    tensors.merge(shard);
+  }
+  return tensors;
+}
+
+std::uint64_t bytes_of(const Tensor& x) { return static_cast<std::uint64_t>(x.numel()) * size_of(x.dtype()); }
+
+/// In the order of the names, each with at most `most` bytes or one tensor.
+std::vector<std::map<std::string, Tensor>> split(const std::map<std::string, Tensor>& tensors, std::uint64_t most) {
+  std::vector<std::map<std::string, Tensor>> shards(1);
+  std::uint64_t bytes = 0;
+  for (const auto& [name, x] : tensors) {
+    if (!shards.back().empty() && bytes_of(x) > most - std::min(bytes, most)) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    shards.back()[name] = x;
+    bytes += bytes_of(x);
+  }
+  return shards;
+}
+
+void check_name(const std::string& name, const std::string& path) {
+  if (name == kMetadata || !gradus::detail::is_utf8(name))
+    gradus::detail::fail<ArgumentError>(
+        "save", fmt::format("expected names in UTF-8 other than {} for {}, got {}", kMetadata, path, in_quotes(name)));
+}
+
+void write_shards(const std::map<std::string, Tensor>& tensors, std::uint64_t most, const fs::path& folder) {
+  const auto shards = split(tensors, most);
+  if (shards.size() == 1) return save_tensors(shards[0], (folder / kWhole).string());
+  Json places = Json::object();
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    const std::string file = fmt::format("model-{:05}-of-{:05}.safetensors", i + 1, shards.size());
+    save_tensors(shards[i], (folder / file).string());
+    for (const auto& [name, x] : shards[i]) {
+      places[name] = file;
+      bytes += bytes_of(x);
+    }
+  }
+  const Json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", places}};
+  gradus::detail::write_file("save", (folder / kIndex).string(), index.dump(2) + "\n");
+}
+
 }  // namespace
 
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path, CallSite site) {
@@ -289,10 +360,7 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
   std::size_t at = 0;
   std::string values;
   for (const auto& [name, given] : tensors) {
-    if (name == kMetadata || !gradus::detail::is_utf8(name))
-      gradus::detail::fail<ArgumentError>(
-          "save",
-          fmt::format("expected names in UTF-8 other than {} for {}, got {}", kMetadata, path, in_quotes(name)));
+    check_name(name, path);
     const Tensor x = contiguous(given);
     const std::size_t bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
     header[name] = entry_of(name_of(x.dtype()), x.shape(), at, at + bytes);
@@ -311,14 +379,53 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
   gradus::detail::write_file("save", path, file + text + values);
 }
 
-std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site) {
+void save_shards(const std::map<std::string, Tensor>& tensors,
+                 const std::string& folder,
+                 std::int64_t most,
+                 CallSite site) {
   const gradus::detail::SitePin pin(site);
+  if (most < 1)
+    gradus::detail::fail<ArgumentError>("save", fmt::format("expected at least 1 byte for a file, got {}", most));
+  for (const auto& [name, x] : tensors) check_name(name, folder);
+  const auto check = [&](const std::error_code& error) {
+    if (error)
+      gradus::detail::fail<IoError>(
+          "save", fmt::format("expected a new or an empty folder, got '{}' ({})", folder, error.message()));
+  };
+  fs::path target = folder;
+  if (!target.has_filename()) target = target.parent_path();  // "folder/"
+  std::error_code error, ignored;
+  if (fs::exists(target, error) && !fs::is_empty(target, error))
+    check(std::make_error_code(std::errc::directory_not_empty));
+  check(error);
+  static std::atomic<unsigned> count{0};
+  const fs::path part = fmt::format("{}.{}-{}.part", target.string(), getpid(), count++);
+  fs::create_directory(part, error);
+  check(error);
+  try {
+    write_shards(tensors, static_cast<std::uint64_t>(most), part);
+    fs::rename(part, target, error);
+    check(error);
+  } catch (...) {
+    fs::remove_all(part, ignored);
+    throw;
+  }
+}
+
+std::map<std::string, Tensor> load_tensors(const std::string& given, CallSite site) {
+  const gradus::detail::SitePin pin(site);
+  const std::string path = file_of(given).string();
+  const bool is_index = path.ends_with(".index.json");
   return gradus::detail::at_boundary("load", path, [&] {
     try {
-      return Reader(path).tensors();
+      return is_index ? read_shards(path) : Reader(path).tensors();
     } catch (const Json::exception& error) {
-      gradus::detail::fail<IoError>(
-          "load", fmt::format("expected a safetensors header, got one with {} in {} at byte 8", error.what(), path));
+      gradus::detail::fail<IoError>("load",
+                                    fmt::format("expected a safetensors {}, got one with {} in {} at byte {}",
+                                                is_index ? "index" : "header",
+                                                error.what(),
+                                                path,
+                                                is_index ? 0 : 8));
     }
   });
 }

@@ -78,6 +78,13 @@ TEST_F(Safetensors, OtherElementTypesAreConverted) {
   // bfloat16: 1, -2, the largest, NaN.
   const Tensor brain = one("BF16", "[2,2]", "\x80\x3f\x00\xc0\x7f\x7f\xc0\x7f"s);
   EXPECT_EQ(brain.dtype(), float32);
+  // Tables 1 and 2 of arXiv:2209.05433: 1, the largest, the smallest normal, the smallest subnormal, -1.75.
+  const Tensor e4m3 = one("F8_E4M3", "[5]", "\x38\x7e\x08\x01\xbe"s);
+  EXPECT_EQ(e4m3.to_vector<float>(), (std::vector<float>{1, 448, 0x1p-6f, 0x1p-9f, -1.75f}));
+  EXPECT_TRUE(std::isnan(one("F8_E4M3", "[]", "\xff"s).item()));
+  const Tensor e5m2 = one("F8_E5M2", "[6]", "\x3c\x7b\x04\x01\xbf\xfc"s);
+  EXPECT_EQ(e5m2.to_vector<float>(), (std::vector<float>{1, 57344, 0x1p-14f, 0x1p-16f, -1.75f, -INFINITY}));
+  EXPECT_TRUE(std::isnan(one("F8_E5M2", "[]", "\x7d"s).item()));
   EXPECT_EQ(brain.data<float>()[0], 1);
   EXPECT_EQ(brain.data<float>()[1], -2);
   EXPECT_EQ(brain.data<float>()[2], 0x1.fep127f);
@@ -89,7 +96,7 @@ TEST_F(Safetensors, OtherElementTypesAreConverted) {
   EXPECT_TRUE(equal(one("I8", "[2]", "\xff\x7f"s), tensor({-1, 127})));
   EXPECT_TRUE(equal(one("U8", "[2]", "\xff\x7f"s), tensor({255, 127})));
   EXPECT_TRUE(equal(one("BOOL", "[3]", "\x00\x01\x02"s), tensor({false, true, true})));
-  refused(entry("x", "F8_E4M3", "[1]", 0, 1), "1", "expected dtype F16");
+  refused(entry("x", "F8_E8M0", "[1]", 0, 1), "1", "expected dtype F8_E4M3");
 }
 
 TEST_F(Safetensors, HalvesLoadIntoAModel) {

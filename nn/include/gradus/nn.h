@@ -9,6 +9,7 @@
 #include "gradus/nn/hooks.h"
 #include "gradus/nn/init.h"
 #include "gradus/nn/layers.h"
+#include "gradus/nn/load_state.h"
 #include "gradus/nn/loss.h"
 #include "gradus/nn/model_text.h"
 #include "gradus/nn/module.h"

@@ -16,11 +16,20 @@ namespace gradus::nn {
 void save_tensors(const std::map<std::string, Tensor>& tensors,
                   const std::string& path,
                   CallSite site = CallSite::here());
-/// Reads such a file, of any program. What Gradus has no element type for is converted: F16 and BF16 to
-/// float32; I8, I16, I32, U8, U16 and U32 to int64, all exactly.
+/// The same in several files of at most `most` bytes of values, or one tensor, with an index that says which tensor is
+/// in which: `model-00001-of-00003.safetensors`, …, `model.safetensors.index.json`; one file `model.safetensors` where
+/// that is enough. The folder is new or empty, and appears whole or not at all.
+///   errors    IoError if the folder holds something or can't be made; ArgumentError as save_tensors, or if most < 1
+void save_shards(const std::map<std::string, Tensor>& tensors,
+                 const std::string& folder,
+                 std::int64_t most = 5'000'000'000,
+                 CallSite site = CallSite::here());
+/// Reads such a file, of any program, or all that an index (`*.index.json`) names, or a folder with
+/// `model.safetensors.index.json` or `model.safetensors`. What Gradus has no element type for is converted: F16, BF16,
+/// F8_E4M3 and F8_E5M2 to float32; I8, I16, I32, U8, U16 and U32 to int64, all exactly.
 ///   errors    IoError, naming file and offset, if the file can't be read, contradicts itself or its
 ///             checksums (files of other programs need none), names a tensor twice, or has bytes that
-///             belong to no tensor or to two
+///             belong to no tensor or to two; if an index names no file beside it, or files do not hold what it says
 std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site = CallSite::here());
 
 namespace detail {
