@@ -1,9 +1,10 @@
 #include "gradus/nn/save.h"
 
 #include "flat_json.h"
+#include "stored.h"
 
 #include "gradus/tensor/file.h"
-#include "gradus/tensor/half.h"
+#include "gradus/tensor/mapped_file.h"
 #include "gradus/tensor/text.h"
 
 #include <fmt/format.h>
@@ -12,12 +13,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <iterator>
-#include <limits>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -34,33 +32,6 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMetadata = "__metadata__", kChecksum = "crc32 of ";
 
-/// An element type of files, and what it is read as.
-struct Stored {
-  std::string_view name;
-  std::size_t bytes;
-  DType dtype;
-};
-constexpr Stored kStored[] = {{"F32", 4, float32},
-                              {"F64", 8, float64},
-                              {"I64", 8, int64},
-                              {"BOOL", 1, boolean},
-                              {"F16", 2, float32},
-                              {"BF16", 2, float32},
-                              {"F8_E4M3", 1, float32},
-                              {"F8_E5M2", 1, float32},
-                              {"I32", 4, int64},
-                              {"I16", 2, int64},
-                              {"I8", 1, int64},
-                              {"U32", 4, int64},
-                              {"U16", 2, int64},
-                              {"U8", 1, int64}};
-
-std::string_view name_of(DType dtype) {
-  return std::find_if(
-             std::begin(kStored), std::end(kStored), [&](const Stored& stored) { return stored.dtype == dtype; })
-      ->name;
-}
-
 Json entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, std::uint64_t to) {
   return {
       {"dtype", dtype}, {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())}, {"data_offsets", {from, to}}};
@@ -75,83 +46,22 @@ std::string checksum(const Json& entry, std::string_view values) {
   return fmt::format("{:08x}", crc);
 }
 
-/// Four bits of exponent from 2^-6, three of fraction, no infinities: Micikevicius et al. 2022, arXiv:2209.05433.
-float from_e4m3(std::uint8_t bits) {
-  const int exponent = bits >> 3 & 15, fraction = bits & 7;
-  float value = std::ldexp(static_cast<float>(exponent == 0 ? fraction : 8 + fraction), std::max(exponent, 1) - 10);
-  if ((bits & 0x7f) == 0x7f) value = std::numeric_limits<float>::quiet_NaN();
-  return (bits & 0x80) != 0 ? -value : value;
-}
-/// The upper half of binary16, by the same source.
-float from_e5m2(std::uint8_t bits) { return gradus::detail::from_half(static_cast<std::uint16_t>(bits << 8)); }
-
-/// Elements stored as Bits, each made one of `x` by `f`.
-template <class Bits, class F>
-void convert(std::string_view bytes, Tensor& x, F f) {
-  dispatch(x.dtype(), [&]<class T>() {
-    T* const out = x.mutable_data<T>();
-    for (std::size_t i = 0; i < bytes.size() / sizeof(Bits); ++i) {
-      Bits bits;
-      std::memcpy(&bits, bytes.data() + i * sizeof(Bits), sizeof(Bits));
-      out[i] = static_cast<T>(f(bits));
-    }
-  });
-}
-
-Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shape) {
-  static_assert(std::endian::native == std::endian::little);
-  const auto same = [](auto value) { return value; };
-  Tensor x = empty(shape, stored.dtype);
-  if (stored.name == "F16")
-    convert<std::uint16_t>(bytes, x, gradus::detail::from_half);
-  else if (stored.name == "BF16")
-    convert<std::uint16_t>(bytes, x, gradus::detail::from_bfloat16);
-  else if (stored.name == "F8_E4M3")
-    convert<std::uint8_t>(bytes, x, from_e4m3);
-  else if (stored.name == "F8_E5M2")
-    convert<std::uint8_t>(bytes, x, from_e5m2);
-  else if (stored.name == "F32")
-    convert<float>(bytes, x, same);
-  else if (stored.name == "F64")
-    convert<double>(bytes, x, same);
-  else if (stored.name == "I64")
-    convert<std::int64_t>(bytes, x, same);
-  else if (stored.name == "I32")
-    convert<std::int32_t>(bytes, x, same);
-  else if (stored.name == "I16")
-    convert<std::int16_t>(bytes, x, same);
-  else if (stored.name == "I8")
-    convert<std::int8_t>(bytes, x, same);
-  else if (stored.name == "U32")
-    convert<std::uint32_t>(bytes, x, same);
-  else if (stored.name == "U16")
-    convert<std::uint16_t>(bytes, x, same);
-  else if (stored.name == "U8")
-    convert<std::uint8_t>(bytes, x, same);
-  else
-    convert<std::uint8_t>(bytes, x, [](std::uint8_t v) { return v != 0; });
-  return x;
-}
-
 /// A file of the format: eight bytes of header length, the header, the values without a gap.
 class Reader {
  public:
-  explicit Reader(const std::string& path) : path_(path), bytes_(gradus::detail::read_file("load", path)) {
+  Reader(const std::string& path, std::string_view bytes) : path_(path), bytes_(bytes) {
     std::uint64_t length = 0;
     if (bytes_.size() < sizeof(length)) fail(0, "expected 8 bytes of header length, got fewer");
     std::memcpy(&length, bytes_.data(), sizeof(length));
     if (length > bytes_.size() - sizeof(length))
       fail(0, fmt::format("expected a header no longer than the file, got {} bytes", length));
     start_ = sizeof(length) + length;
-    values_ = std::string_view(bytes_).substr(start_);
-    parse(std::string_view(bytes_).substr(sizeof(length), length));
+    values_ = bytes_.substr(start_);
+    parse(bytes_.substr(sizeof(length), length));
   }
 
   std::map<std::string, Tensor> tensors() {
-    std::vector<Entry> entries;
-    for (const auto& [name, entry] : header_.items())
-      if (name != kMetadata) entries.push_back(read_entry(name, entry));
-    check_layout(entries);
+    const std::vector<Entry> entries = read_entries();
     const Json checksums = read_checksums(entries.size());
     std::map<std::string, Tensor> tensors;
     for (const Entry& e : entries) {
@@ -160,6 +70,17 @@ class Reader {
                                     checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
         fail(start_ + e.from, fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
       tensors[e.name] = to_tensor(bytes, *e.stored, e.shape);
+    }
+    return tensors;
+  }
+
+  /// The same as parts of the file that the bytes are of, where they can be.
+  std::map<std::string, Tensor> mapped_tensors(const gradus::detail::MappedFile& file) {
+    std::map<std::string, Tensor> tensors;
+    for (const Entry& e : read_entries()) {
+      const std::string_view bytes = values_.substr(e.from, e.to - e.from);
+      tensors[e.name] = can_be_mapped(bytes, *e.stored) ? file.tensor(bytes, e.stored->dtype, e.shape)
+                                                        : to_tensor(bytes, *e.stored, e.shape);
     }
     return tensors;
   }
@@ -180,6 +101,14 @@ class Reader {
   void parse(std::string_view text) {
     if (!text.starts_with('{')) fail_header("expected a header that begins with {, got another");
     header_ = parse_flat(text, [&](const std::string& message) { fail_header(message); });
+  }
+
+  std::vector<Entry> read_entries() const {
+    std::vector<Entry> entries;
+    for (const auto& [name, entry] : header_.items())
+      if (name != kMetadata) entries.push_back(read_entry(name, entry));
+    check_layout(entries);
+    return entries;
   }
 
   /// A whole number from 0 on; the JSON library would round others.
@@ -260,7 +189,8 @@ class Reader {
     return checksums;
   }
 
-  std::string path_, bytes_;
+  std::string path_;
+  std::string_view bytes_;
   std::uint64_t start_ = 0;  // of the values
   std::string_view values_;
   Json header_;
@@ -273,6 +203,17 @@ fs::path file_of(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return path;
   return path / (fs::exists(path / kIndex, ignored) ? kIndex : kWhole);
+}
+
+using ReadFile = std::map<std::string, Tensor>(const std::string& path);
+
+std::map<std::string, Tensor> read_copied(const std::string& path) {
+  const std::string bytes = gradus::detail::read_file("load", path);
+  return Reader(path, bytes).tensors();
+}
+std::map<std::string, Tensor> read_mapped(const std::string& path) {
+  const gradus::detail::MappedFile file("load", path);
+  return Reader(path, file.bytes()).mapped_tensors(file);
 }
 
 /// The tensors by the files that an index says they are in.
@@ -294,11 +235,11 @@ std::map<std::string, std::set<std::string>> read_index(const std::string& path)
   return files;
 }
 
-std::map<std::string, Tensor> read_shards(const std::string& index) {
+std::map<std::string, Tensor> read_shards(const std::string& index, ReadFile* read) {
   std::map<std::string, Tensor> tensors;
   for (const auto& [file, names] : read_index(index)) {
     const std::string path = (fs::path(index).parent_path() / file).string();
-    std::map<std::string, Tensor> shard = Reader(path).tensors();
+    std::map<std::string, Tensor> shard = read(path);
     const auto fail = [&](const std::string& name, std::string_view got) {
       gradus::detail::fail<IoError>(
           "load", fmt::format("expected {} to have what {} says, got {} {}", path, index, in_quotes(name), got));
@@ -310,6 +251,24 @@ std::map<std::string, Tensor> read_shards(const std::string& index) {
     tensors.merge(shard);
   }
   return tensors;
+}
+
+std::map<std::string, Tensor> read_all(const std::string& given, ReadFile* read, CallSite site) {
+  const gradus::detail::SitePin pin(site);
+  const std::string path = file_of(given).string();
+  const bool is_index = path.ends_with(".index.json");
+  return gradus::detail::at_boundary("load", path, [&] {
+    try {
+      return is_index ? read_shards(path, read) : read(path);
+    } catch (const Json::exception& error) {
+      gradus::detail::fail<IoError>("load",
+                                    fmt::format("expected a safetensors {}, got one with {} in {} at byte {}",
+                                                is_index ? "index" : "header",
+                                                error.what(),
+                                                path,
+                                                is_index ? 0 : 8));
+    }
+  });
 }
 
 std::uint64_t bytes_of(const Tensor& x) { return static_cast<std::uint64_t>(x.numel()) * size_of(x.dtype()); }
@@ -356,10 +315,15 @@ void write_shards(const std::map<std::string, Tensor>& tensors, std::uint64_t mo
 
 void save_tensors(const std::map<std::string, Tensor>& tensors, const std::string& path, CallSite site) {
   const gradus::detail::SitePin pin(site);
+  // Large elements first, so that all are aligned where the file is mapped.
+  std::vector<std::pair<std::string, Tensor>> ordered(tensors.begin(), tensors.end());
+  std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
+    return size_of(a.second.dtype()) > size_of(b.second.dtype());
+  });
   Json header = Json::object(), metadata = Json::object();
   std::size_t at = 0;
   std::string values;
-  for (const auto& [name, given] : tensors) {
+  for (const auto& [name, given] : ordered) {
     check_name(name, path);
     const Tensor x = contiguous(given);
     const std::size_t bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
@@ -412,22 +376,12 @@ void save_shards(const std::map<std::string, Tensor>& tensors,
   }
 }
 
-std::map<std::string, Tensor> load_tensors(const std::string& given, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  const std::string path = file_of(given).string();
-  const bool is_index = path.ends_with(".index.json");
-  return gradus::detail::at_boundary("load", path, [&] {
-    try {
-      return is_index ? read_shards(path) : Reader(path).tensors();
-    } catch (const Json::exception& error) {
-      gradus::detail::fail<IoError>("load",
-                                    fmt::format("expected a safetensors {}, got one with {} in {} at byte {}",
-                                                is_index ? "index" : "header",
-                                                error.what(),
-                                                path,
-                                                is_index ? 0 : 8));
-    }
-  });
+std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site) {
+  return read_all(path, read_copied, site);
+}
+
+std::map<std::string, Tensor> map_tensors(const std::string& path, CallSite site) {
+  return read_all(path, read_mapped, site);
 }
 
 namespace detail {

@@ -3,7 +3,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.bash"
 
 # ---- the command line
 refused "expected a command, got 'trian' \(did you mean 'train'\?\)" trian
-refused "expected a command, got 'xyzzyxyzzy' \(known are train, check, lr, tune, predict, eval, report, graph, gradcheck, activations, ops\)" xyzzyxyzzy
+refused "expected a command, got 'xyzzyxyzzy' \(known are train, check, lr, tune, predict, eval, export, report, graph, gradcheck, activations, ops\)" xyzzyxyzzy
 refused "--optimizer: .*\(known are adam, sgd, adamw, amsgrad, nadam, radam, adamax, adagrad, adadelta, rmsprop, rprop, lion\)" train --optimizer xyzzyxyzzy
 refused "--schedule: .*\(known are constant, linear, cosine, step, exponential, 1/t, warmup\)" train --schedule xyzzyxyzzy
 refused "--augment: .*\(known are flip, vflip, crop, resized_crop, rotate, color, lighting, erase, mixup\)" train --augment xyzzyxyzzy

@@ -31,6 +31,12 @@ void save_shards(const std::map<std::string, Tensor>& tensors,
 ///             checksums (files of other programs need none), names a tensor twice, or has bytes that
 ///             belong to no tensor or to two; if an index names no file beside it, or files do not hold what it says
 std::map<std::string, Tensor> load_tensors(const std::string& path, CallSite site = CallSite::here());
+/// The same without a copy: tensors are parts of the files, of which pages are read as they are used. What is written
+/// to them stays in memory. Bools, what is converted, and what is not aligned to its size (in files of Gradus all is)
+/// are copied; checksums are not looked at. A file may be removed or replaced meanwhile; if one is cut short in place,
+/// using what it had ends the process (SIGBUS).
+///   errors    as load_tensors
+std::map<std::string, Tensor> map_tensors(const std::string& path, CallSite site = CallSite::here());
 
 namespace detail {
 std::map<std::string, Tensor> state(ModuleRef model);
