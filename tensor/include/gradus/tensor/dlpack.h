@@ -9,13 +9,16 @@ GRADUS_EXPORT_BEGIN
 /// They are laid out as those of dlpack.h, so a pointer to one may be cast to a pointer to the other.
 namespace gradus::dlpack {
 
+/// Where an array lies.
 struct Device {
   std::int32_t type, id;  // 1, 0: the CPU's memory
 };
+/// What its elements are.
 struct DataType {
   std::uint8_t code, bits;  // codes: 0 signed and 1 unsigned whole numbers, 2 IEEE floats, 6 bool
   std::uint16_t lanes;
 };
+/// The array.
 struct DLTensor {
   void* data;
   Device device;
@@ -58,6 +61,7 @@ Tensor from_dlpack(dlpack::ManagedTensorVersioned* managed, CallSite site = Call
 
 /// x for another library, without a copy: its values, not its gradient. Whoever takes it calls its deleter once.
 dlpack::ManagedTensor* to_dlpack(const Tensor& x);
+/// The same for libraries of version 1.
 dlpack::ManagedTensorVersioned* to_dlpack_versioned(const Tensor& x);
 
 }  // namespace gradus
