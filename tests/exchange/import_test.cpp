@@ -1,6 +1,7 @@
 #include "exported.h"
 #include "onnx/load/model.h"
 
+#include "gradus/autograd.h"
 #include "gradus/exchange/load_onnx.h"
 #include "gradus/nn.h"
 #include "gradus/ops.h"
@@ -8,9 +9,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <unistd.h>
 
@@ -52,6 +56,12 @@ bool is_close(const Tensor& a, const Tensor& b) {
   return true;
 }
 
+std::string saved_bytes(const TempFolder& folder) {
+  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm(4), nn::ReLU(), nn::Linear(4, 2));
+  nn::save_onnx(net, zeros({1, 3}), folder.file("net.onnx"));
+  return detail::read_file("test", folder.file("net.onnx"));
+}
+
 // ---- round trips ---------------------------------------------------------------------------------
 
 /// What comes back gives the same values, with each batch.
@@ -81,7 +91,10 @@ void expect_round_trips(const std::vector<Exported>& all, const std::vector<std:
   for (const Exported& e : all) {
     if (!e.not_in_onnx.empty()) continue;
     ++seen;
-    const std::string error = error_of([&] { expect_same(e, folder.file("net.onnx"), batches); });
+    // Of larger batches rows of its mask see no key, which the recordings had none of.
+    const bool is_masked = e.name == "model: masks";
+    const std::string error =
+        error_of([&] { expect_same(e, folder.file("net.onnx"), is_masked ? std::vector<std::int64_t>{1} : batches); });
     EXPECT_EQ(error, "no error") << e.name;
   }
   EXPECT_GT(seen, at_least);
@@ -90,13 +103,138 @@ void expect_round_trips(const std::vector<Exported>& all, const std::vector<std:
 TEST(LoadOnnx, EveryLayerThatIsSavedComesBack) { expect_round_trips(exported_models(), {1, 2, 17}, 100); }
 TEST(LoadOnnx, EveryOpThatIsSavedComesBack) { expect_round_trips(exported_ops(), {1}, 200); }
 
-// ---- files that are none -------------------------------------------------------------------------
+// ---- as a module ---------------------------------------------------------------------------------
 
-std::string saved_bytes(const TempFolder& folder) {
-  nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm(4), nn::ReLU(), nn::Linear(4, 2));
-  nn::save_onnx(net, zeros({1, 3}), folder.file("net.onnx"));
-  return detail::read_file("test", folder.file("net.onnx"));
+Tensor loss_of(const nn::OnnxModel& net, const Tensor& x, const Tensor& y) { return cross_entropy(net(x), y); }
+
+TEST(LoadOnnx, IsTrainedFurther) {
+  const TempFolder folder;
+  saved_bytes(folder);
+  nn::OnnxModel net = nn::load_onnx(folder.file("net.onnx"));
+  manual_seed(1);
+  const Tensor x = normal({32, 3}, 0, 1), y = cast(select(x, 1, 0) > 0, int64);
+  nn::train(net);
+  const std::vector<Parameter> parameters = nn::parameters(net);
+  ASSERT_EQ(parameters.size(), 6u);
+  const Tensor mean = clone(nn::named_buffers(net)[0].buffer);
+  const double before = loss_of(net, x, y).item();
+  for (int step = 0; step < 60; ++step) {
+    nn::zero_grad(net);
+    backward(loss_of(net, x, y));
+    for (Parameter p : parameters) copy_into(p, detach(p) - gradient(p) * 0.3);
+  }
+  EXPECT_LT(loss_of(net, x, y).item(), before / 2);
+  EXPECT_FALSE(equal(mean, nn::named_buffers(net)[0].buffer));  // training moves the running mean
+  nn::eval(net);
+  const Tensor still = clone(nn::named_buffers(net)[0].buffer);
+  net(x);
+  EXPECT_TRUE(equal(still, nn::named_buffers(net)[0].buffer));
 }
+
+TEST(LoadOnnx, IsAModuleAsOthersAre) {
+  const TempFolder folder;
+  nn::Sequential saved(nn::Linear(3, 4), nn::BatchNorm(4), nn::ReLU(), nn::Linear(4, 2));
+  nn::save_onnx(saved, zeros({1, 3}), folder.file("net.onnx"));
+  nn::OnnxModel net = nn::load_onnx(folder.file("net.onnx"));
+  EXPECT_EQ(net.input_names(), std::vector<std::string>{"input"});
+  std::set<std::string> names, wanted;
+  for (const auto& p : nn::named_parameters(net)) names.insert(p.name);
+  for (const auto& p : nn::named_parameters(saved)) wanted.insert(p.name);
+  EXPECT_EQ(names, wanted);
+  ASSERT_EQ(nn::named_buffers(net).size(), 2u);
+
+  const Tensor x = normal({5, 3}, 0, 1);
+  nn::OnnxModel other = nn::clone(net);
+  for (Parameter p : nn::parameters(other)) copy_into(p, zeros_like(p));
+  EXPECT_FALSE(equal(net(x), other(x)));
+  nn::save(net, folder.file("net.safetensors"));
+  nn::load(other, folder.file("net.safetensors"));
+  EXPECT_TRUE(equal(net(x), other(x)));
+  nn::freeze(net);
+  EXPECT_FALSE(requires_grad(net(x)));
+  nn::to(net, float64);
+  EXPECT_EQ(net(cast(x, float64)).dtype(), float64);
+
+  nn::Sequential more(other, nn::Linear(2, 1));
+  EXPECT_TRUE(more(x).shape() == Shape({5, 1}));
+  EXPECT_TRUE(equal(other(std::map<std::string, Tensor>{{"input", x}}).at("output"), other(x)));
+}
+
+TEST(LoadOnnx, OneErrorListsAllThatIsNotKnown) {
+  const TempFolder folder;
+  std::string bytes = saved_bytes(folder);
+  // Names of the same length.
+  for (std::size_t at = 0; (at = bytes.find("Relu", at)) != std::string::npos;) bytes.replace(at, 4, "Rulu");
+  for (std::size_t at = 0; (at = bytes.find("transB", at)) != std::string::npos;) bytes.replace(at, 6, "transD");
+  for (std::size_t at = 0; (at = bytes.find("epsilon", at)) != std::string::npos;) bytes.replace(at, 7, "epsolin");
+  detail::write_file("test", folder.file("odd.onnx"), bytes);
+  const std::string error = error_of([&] { nn::load_onnx(folder.file("odd.onnx")); });
+  EXPECT_TRUE(contains(error, "1 × Rulu")) << error;
+  EXPECT_TRUE(contains(error, "1 × BatchNormalization with attribute epsolin")) << error;
+}
+
+TEST(LoadOnnx, InputsThatDontFitAreErrors) {
+  const TempFolder folder;
+  saved_bytes(folder);
+  const nn::OnnxModel net = nn::load_onnx(folder.file("net.onnx"));
+  EXPECT_TRUE(contains(error_of([&] { net(zeros({2, 4})); }), "expected input [batch, 3], got [2, 4]"));
+  EXPECT_TRUE(contains(error_of([&] { net(zeros({2, 3}, int64)); }), "expected float32 as input, got int64"));
+  EXPECT_THROW(net(zeros({2, 3}), zeros({2, 3})), ArgumentError);
+  EXPECT_THROW(net(std::map<std::string, Tensor>{{"output", zeros({2, 3})}}), ArgumentError);
+  EXPECT_THROW(nn::OnnxModel()(zeros({2, 3})), ArgumentError);
+}
+
+// ---- tensors -------------------------------------------------------------------------------------
+
+/// A field of bytes, shorter than 128.
+std::string field(int number, const std::string& bytes) {
+  return std::string{static_cast<char>(number << 3 | 2), static_cast<char>(bytes.size())} + bytes;
+}
+std::string field(int number, char value) { return {static_cast<char>(number << 3), value}; }
+std::string entry(const std::string& key, const std::string& value) {
+  return field(13, field(1, key) + field(2, value));
+}
+
+TEST(LoadOnnx, DataBesideTheModelAreReadInItsFolderOnly) {
+  const TempFolder folder;
+  fs::create_directories(folder.path / "models");
+  const std::string path = folder.file("models/net.onnx");
+  detail::write_file("test", folder.file("models/data"), std::string("....") + std::string("\0\0\200\77\0\0\0\100", 8));
+  fs::copy_file(folder.path / "models/data", folder.path / "data");
+  fs::create_symlink("../data", folder.path / "models/link");
+  const auto read = [&](const std::string& location, const std::string& offset, const std::string& length) {
+    return onnx::read_tensor(path,
+                             field(1, '\2') + field(2, '\1') + field(8, "w") + entry("location", location) +
+                                 entry("offset", offset) + entry("length", length) + field(14, '\1'));
+  };
+  EXPECT_TRUE(equal(read("data", "4", "8"), tensor({1.0, 2.0})));
+  EXPECT_THROW(read("data", "5", "8"), IoError);
+  EXPECT_THROW(read("data", "4", "4"), IoError);
+  EXPECT_THROW(read("data", "-4", "8"), IoError);
+  EXPECT_THROW(read("../data", "4", "8"), IoError);
+  EXPECT_THROW(read("link", "4", "8"), IoError);
+  EXPECT_THROW(read((folder.path / "data").string(), "4", "8"), IoError);
+  EXPECT_THROW(read("missing", "4", "8"), IoError);
+  EXPECT_THROW(read("", "4", "8"), IoError);
+}
+
+TEST(LoadOnnx, TypesOfTensors) {
+  const auto read = [](char type, const std::string& data) {
+    return onnx::read_tensor("x.pb", field(1, '\2') + field(2, type) + data);
+  };
+  EXPECT_TRUE(equal(read(10, field(9, std::string("\0\74\0\300", 4))), tensor({1.0, -2.0})));       // float16
+  EXPECT_TRUE(equal(read(16, field(9, std::string("\200\77\0\300", 4))), tensor({1.0, -2.0})));     // bfloat16
+  EXPECT_TRUE(equal(read(3, field(9, "\377\2")), from_vector(std::vector<std::int64_t>{-1, 2})));   // int8
+  EXPECT_TRUE(equal(read(2, field(9, "\377\2")), from_vector(std::vector<std::int64_t>{255, 2})));  // uint8
+  EXPECT_TRUE(equal(read(6, field(5, "\3\4")), from_vector(std::vector<std::int64_t>{3, 4})));      // int32, packed
+  EXPECT_TRUE(equal(read(7, field(7, '\3') + field(7, '\4')), from_vector(std::vector<std::int64_t>{3, 4})));  // int64
+  EXPECT_TRUE(equal(read(9, field(5, std::string("\1\0", 2))), from_vector(std::vector<bool>{true, false})));
+  EXPECT_THROW(read(8, field(9, "ab")), IoError);                               // texts
+  EXPECT_THROW(read(13, field(11, std::string(9, '\377') + "\1\1")), IoError);  // uint64 beyond int64
+  EXPECT_THROW(read(6, field(5, "\3\4\5")), IoError);                           // one more than the shape
+}
+
+// ---- files that are none -------------------------------------------------------------------------
 
 TEST(LoadOnnx, NoBeginningOfAFileIsAFile) {
   const TempFolder folder;

@@ -22,10 +22,11 @@ struct Resized {
 /// Where element i of the result is read, by coordinate_transformation_mode.
 double source_of(const std::string& mode, const Resized& r, std::int64_t i) {
   const auto x = static_cast<double>(i), n = static_cast<double>(r.n), o = static_cast<double>(r.o);
+  const double whole = n * r.scale;  // the size before it is rounded
   if (mode == "asymmetric") return x / r.scale;
-  if (mode == "align_corners") return r.o == 1 ? 0 : x * (n - 1) / (o - 1);
+  if (mode == "align_corners") return whole == 1 ? 0 : x * (n - 1) / (whole - 1);
   if (mode == "pytorch_half_pixel") return r.o == 1 ? 0 : (x + 0.5) / r.scale - 0.5;
-  if (mode == "half_pixel_symmetric") return n / 2 * (1 - o / (n * r.scale)) + (x + 0.5) / r.scale - 0.5;
+  if (mode == "half_pixel_symmetric") return n / 2 * (1 - o / whole) + (x + 0.5) / r.scale - 0.5;
   return (x + 0.5) / r.scale - 0.5;
 }
 
@@ -132,10 +133,23 @@ const char* refuse_resize(const Attributes& a) {
   return a.text("coordinate_transformation_mode") == "tf_crop_and_resize" ? "tf_crop_and_resize" : nullptr;
 }
 
+GridMode grid_mode(const Attributes& a) {
+  const std::string mode = a.text("mode", "linear");
+  if (mode == "nearest") return GridMode::nearest;
+  return mode == "cubic" || mode == "bicubic" ? GridMode::cubic : GridMode::linear;
+}
+Tensor grid_sampled(NodeCall& c) {
+  const std::string padding = c.text("padding_mode", "zeros");
+  GridSampleOptions options{.mode = grid_mode(c), .align_corners = c.flag("align_corners")};
+  if (padding != "zeros") options.padding = padding == "border" ? GridPadding::border : GridPadding::reflection;
+  return grid_sample(c.in(0), c.in(1), options);
+}
+
 constexpr const char* kAttributes =
     "antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside extrapolation_value "
     "keep_aspect_ratio_policy mode nearest_mode";
 constexpr LoadRule kRules[] = {
+    {"GridSample", grid_sampled, "align_corners mode padding_mode"},
     {"Resize", resized, kAttributes, refuse_resize, 0b1110},
     {"Upsample", resized, "mode scales", nullptr, 0b10},
 };
