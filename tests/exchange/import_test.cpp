@@ -1,5 +1,6 @@
 #include "exported.h"
 #include "onnx/load/model.h"
+#include "onnx/load/node_call.h"
 
 #include "gradus/autograd.h"
 #include "gradus/exchange/load_onnx.h"
@@ -11,6 +12,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <random>
@@ -182,6 +184,18 @@ TEST(LoadOnnx, InputsThatDontFitAreErrors) {
   EXPECT_THROW(net(zeros({2, 3}), zeros({2, 3})), ArgumentError);
   EXPECT_THROW(net(std::map<std::string, Tensor>{{"output", zeros({2, 3})}}), ArgumentError);
   EXPECT_THROW(nn::OnnxModel()(zeros({2, 3})), ArgumentError);
+}
+
+TEST(LoadOnnx, ThePageListsEveryOperator) {
+  const char* source = std::getenv("GRADUS_SOURCE_DIR");
+  if (source == nullptr) GTEST_SKIP() << "GRADUS_SOURCE_DIR is not set";
+  const std::string page = detail::read_file("test", source + std::string("/docs/exchange.md"));
+  for (const auto table : onnx::load_rule_tables())
+    for (const onnx::LoadRule& rule : table) {
+      const std::string name(rule.type);
+      EXPECT_TRUE(contains(page, " " + name + ",") || contains(page, " " + name + " |")) << name;
+      EXPECT_EQ(onnx::find_load_rule(name), &rule) << name << " stands in two tables";
+    }
 }
 
 // ---- tensors -------------------------------------------------------------------------------------

@@ -57,18 +57,22 @@ void NodeCall::fail(std::string_view expected, std::string_view got) const {
   detail::fail<ArgumentError>(node_->type, fmt::format("expected {}, got {}", expected, got));
 }
 
+std::vector<std::span<const LoadRule>> load_rule_tables() {
+  return {load_elementwise_rules(),
+          load_shape_rules(),
+          load_index_rules(),
+          load_reduce_rules(),
+          load_product_rules(),
+          load_pool_rules(),
+          load_norm_rules(),
+          load_sequence_rules(),
+          load_resize_rules()};
+}
+
 const LoadRule* find_load_rule(std::string_view type) {
   static const std::map<std::string_view, const LoadRule*> all = [] {
     std::map<std::string_view, const LoadRule*> rules;
-    for (const auto table : {load_elementwise_rules(),
-                             load_shape_rules(),
-                             load_index_rules(),
-                             load_reduce_rules(),
-                             load_product_rules(),
-                             load_pool_rules(),
-                             load_norm_rules(),
-                             load_sequence_rules(),
-                             load_resize_rules()})
+    for (const auto table : load_rule_tables())
       for (const LoadRule& rule : table) rules.emplace(rule.type, &rule);
     return rules;
   }();

@@ -101,6 +101,9 @@ std::span<const LoadRule> load_norm_rules();
 std::span<const LoadRule> load_sequence_rules();
 std::span<const LoadRule> load_resize_rules();
 
+/// All of these.
+std::vector<std::span<const LoadRule>> load_rule_tables();
+
 /// Null for an operator that isn't known.
 const LoadRule* find_load_rule(std::string_view type);
 
