@@ -278,6 +278,33 @@ TEST(LoadOnnx, BytesOutOfPlaceAreErrorsAtMost) {
   EXPECT_GT(refused, 500);
 }
 
+/// Files of every kind of layer, changed: what is loaded nevertheless is called, too.
+TEST(LoadOnnx, AlteredModelsAreErrorsAtMost) {
+  const TempFolder folder;
+  const std::string path = folder.file("net.onnx");
+  std::mt19937 random(4);
+  int loaded = 0, refused = 0;
+  for (const Exported& e : exported_models()) {
+    if (!e.not_in_onnx.empty()) continue;
+    e.save(path);
+    const std::string bytes = detail::read_file("test", path);
+    for (int trial = 0; trial < 24; ++trial) {
+      std::string changed = bytes;
+      changed[random() % changed.size()] = static_cast<char>(random() % (trial % 2 == 0 ? 256 : 10));
+      detail::write_file("test", path, changed);
+      try {
+        const nn::OnnxModel net = nn::load_onnx(path);
+        ++loaded;
+        if (net.input_names().size() == e.inputs.size()) net(e.inputs);
+      } catch (const Error&) {
+        ++refused;
+      }
+    }
+  }
+  EXPECT_GT(loaded, 1000);
+  EXPECT_GT(refused, 1000);
+}
+
 TEST(LoadOnnx, ErrorsNameFileAndByte) {
   const TempFolder folder;
   detail::write_file("test", folder.file("net.onnx"), "no such model");

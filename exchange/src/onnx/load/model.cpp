@@ -51,6 +51,7 @@ LoadedNode node_of(const Source& source, Fields fields) {
   }
   if (n.domain == "ai.onnx") n.domain.clear();
   if (n.type.empty()) fields.fail("a node with an operator", "one without");
+  if (n.outputs.empty()) fields.fail("a node with outputs", fmt::format("{} without", n.type));
   return n;
 }
 

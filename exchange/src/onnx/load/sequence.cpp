@@ -119,9 +119,8 @@ Tensor recurrence(NodeCall& c, Run run) {
     Direction d{row(w, i), row(r, i), {}, {}, row(h, i), row(cell, i), row(peephole, i)};
     d.is_reverse = i == 1 || direction == "reverse";
     if (bias.defined()) {
-      const std::vector<Tensor> both = chunk(row(bias, i), 2);
-      d.input_bias = both[0];
-      d.state_bias = both[1];
+      d.input_bias = narrow(row(bias, i), 0, 0, d.w.size(0));
+      d.state_bias = narrow(row(bias, i), 0, d.w.size(0), d.w.size(0));
     }
     const States y = run(Sequence{x, lengths, r.size(2)}, d);
     all.push_back(y.all);

@@ -185,17 +185,23 @@ Tensor triangle(NodeCall& c) {
   return c.flag("upper", true) ? triu(c.in(), k) : tril(c.in(), k);
 }
 
+std::int64_t block_size(const NodeCall& c) {
+  const std::int64_t size = c.integer("blocksize", 1);
+  if (size < 1 || size > 1 << 15) c.fail("a blocksize from 1 on", fmt::format("{}", size));
+  return size;
+}
+
 /// Depth first, then the blocks' rows and columns, in each pixel's channels: mode DCR; CRD has the channels first.
 Tensor depth_to_space(NodeCall& c) {
   const Tensor& x = c.in();
-  const std::int64_t b = c.integer("blocksize", 1), depth = x.size(1) / (b * b);
+  const std::int64_t b = block_size(c), depth = x.size(1) / (b * b);
   if (c.text("mode", "DCR") == "CRD") return pixel_shuffle(x, b);
   const Tensor y = reshape(x, {x.size(0), b, b, depth, x.size(2), x.size(3)});
   return reshape(permute(y, {0, 3, 4, 1, 5, 2}), {x.size(0), depth, x.size(2) * b, x.size(3) * b});
 }
 Tensor space_to_depth(NodeCall& c) {
   const Tensor& x = c.in();
-  const std::int64_t b = c.integer("blocksize", 1), rows = x.size(2) / b, columns = x.size(3) / b;
+  const std::int64_t b = block_size(c), rows = x.size(2) / b, columns = x.size(3) / b;
   const Tensor y = reshape(x, {x.size(0), x.size(1), rows, b, columns, b});
   return reshape(permute(y, {0, 3, 5, 1, 2, 4}), {x.size(0), x.size(1) * b * b, rows, columns});
 }
