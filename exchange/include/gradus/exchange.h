@@ -1,4 +1,5 @@
 #pragma once
 
 // Models for other programs, and from them.
+#include "gradus/exchange/load_onnx.h"
 #include "gradus/exchange/save_onnx.h"
