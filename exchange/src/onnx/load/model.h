@@ -56,6 +56,7 @@ struct LoadedModel {
 
 /// A model of the bytes of the file at `path`; data that are beside it are read there, from its own folder only.
 /// Whole numbers of any width become int64, float16 and bfloat16 float32. IoError that names what is wrong and where.
+/// Graphs in attributes are not gone into, so messages are nested to a fixed depth.
 LoadedModel read_model(const std::string& path, std::string_view bytes);
 
 /// A TensorProto of bytes alone, as the data of node tests are.
