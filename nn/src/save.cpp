@@ -15,7 +15,6 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
-#include <iterator>
 #include <set>
 #include <string_view>
 #include <tuple>
@@ -121,9 +120,8 @@ class Reader {
   Entry read_entry(const std::string& name, const Json& entry) const {
     const Json &sizes = entry.at("shape"), &offsets = entry.at("data_offsets");
     const std::string dtype = entry.at("dtype").get<std::string>();
-    const Stored* const stored =
-        std::find_if(std::begin(kStored), std::end(kStored), [&](const Stored& known) { return known.name == dtype; });
-    if (stored == std::end(kStored))
+    const Stored* const stored = find_stored(dtype);
+    if (stored == nullptr)
       fail_header(
           fmt::format("expected dtype F8_E4M3, F8_E5M2, F16, BF16, F32, F64, I8, I16, I32, I64, U8, U16, U32 or "
                       "BOOL for {}, got {}",

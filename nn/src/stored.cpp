@@ -23,9 +23,10 @@ float from_e4m3(std::uint8_t bits) {
 /// The upper half of binary16, by the same source.
 float from_e5m2(std::uint8_t bits) { return gradus::detail::from_half(static_cast<std::uint16_t>(bits << 8)); }
 
-/// Elements stored as Bits, each made one of `x` by `f`.
-template <class Bits, class F>
-void convert(std::string_view bytes, Tensor& x, F f) {
+/// Elements stored as Bits, each made one of x by f.
+template <class Bits, auto f>
+void fill(Tensor& x, std::string_view bytes) {
+  static_assert(std::endian::native == std::endian::little);
   dispatch(x.dtype(), [&]<class T>() {
     T* const out = x.mutable_data<T>();
     for (std::size_t i = 0; i < bytes.size() / sizeof(Bits); ++i) {
@@ -35,13 +36,39 @@ void convert(std::string_view bytes, Tensor& x, F f) {
     }
   });
 }
+constexpr auto kSame = [](auto value) { return value; };
+constexpr auto kNotZero = [](std::uint8_t value) { return value != 0; };
+
+constexpr Stored kStored[] = {{"F32", 4, float32, fill<float, kSame>},
+                              {"F64", 8, float64, fill<double, kSame>},
+                              {"I64", 8, int64, fill<std::int64_t, kSame>},
+                              {"BOOL", 1, boolean, fill<std::uint8_t, kNotZero>},
+                              {"F16", 2, float32, fill<std::uint16_t, gradus::detail::from_half>},
+                              {"BF16", 2, float32, fill<std::uint16_t, gradus::detail::from_bfloat16>},
+                              {"F8_E4M3", 1, float32, fill<std::uint8_t, from_e4m3>},
+                              {"F8_E5M2", 1, float32, fill<std::uint8_t, from_e5m2>},
+                              {"I32", 4, int64, fill<std::int32_t, kSame>},
+                              {"I16", 2, int64, fill<std::int16_t, kSame>},
+                              {"I8", 1, int64, fill<std::int8_t, kSame>},
+                              {"U32", 4, int64, fill<std::uint32_t, kSame>},
+                              {"U16", 2, int64, fill<std::uint16_t, kSame>},
+                              {"U8", 1, int64, fill<std::uint8_t, kSame>}};
+
+/// The first that passes; null if none does.
+template <class F>
+const Stored* find(F&& passes) {
+  const auto* const at = std::find_if(std::begin(kStored), std::end(kStored), passes);
+  return at == std::end(kStored) ? nullptr : at;
+}
 
 }  // namespace
 
+const Stored* find_stored(std::string_view name) {
+  return find([&](const Stored& stored) { return stored.name == name; });
+}
+
 std::string_view name_of(DType dtype) {
-  return std::find_if(
-             std::begin(kStored), std::end(kStored), [&](const Stored& stored) { return stored.dtype == dtype; })
-      ->name;
+  return find([&](const Stored& stored) { return stored.dtype == dtype; })->name;
 }
 
 bool can_be_mapped(std::string_view bytes, const Stored& stored) {
@@ -50,37 +77,8 @@ bool can_be_mapped(std::string_view bytes, const Stored& stored) {
 }
 
 Tensor to_tensor(std::string_view bytes, const Stored& stored, const Shape& shape) {
-  static_assert(std::endian::native == std::endian::little);
-  const auto same = [](auto value) { return value; };
   Tensor x = empty(shape, stored.dtype);
-  if (stored.name == "F16")
-    convert<std::uint16_t>(bytes, x, gradus::detail::from_half);
-  else if (stored.name == "BF16")
-    convert<std::uint16_t>(bytes, x, gradus::detail::from_bfloat16);
-  else if (stored.name == "F8_E4M3")
-    convert<std::uint8_t>(bytes, x, from_e4m3);
-  else if (stored.name == "F8_E5M2")
-    convert<std::uint8_t>(bytes, x, from_e5m2);
-  else if (stored.name == "F32")
-    convert<float>(bytes, x, same);
-  else if (stored.name == "F64")
-    convert<double>(bytes, x, same);
-  else if (stored.name == "I64")
-    convert<std::int64_t>(bytes, x, same);
-  else if (stored.name == "I32")
-    convert<std::int32_t>(bytes, x, same);
-  else if (stored.name == "I16")
-    convert<std::int16_t>(bytes, x, same);
-  else if (stored.name == "I8")
-    convert<std::int8_t>(bytes, x, same);
-  else if (stored.name == "U32")
-    convert<std::uint32_t>(bytes, x, same);
-  else if (stored.name == "U16")
-    convert<std::uint16_t>(bytes, x, same);
-  else if (stored.name == "U8")
-    convert<std::uint8_t>(bytes, x, same);
-  else
-    convert<std::uint8_t>(bytes, x, [](std::uint8_t v) { return v != 0; });
+  stored.fill(x, bytes);
   return x;
 }
 

@@ -12,21 +12,10 @@ struct Stored {
   std::string_view name;
   std::size_t bytes;
   DType dtype;
+  void (*fill)(Tensor& x, std::string_view bytes);  // x with the elements that the bytes hold
 };
-inline constexpr Stored kStored[] = {{"F32", 4, float32},
-                                     {"F64", 8, float64},
-                                     {"I64", 8, int64},
-                                     {"BOOL", 1, boolean},
-                                     {"F16", 2, float32},
-                                     {"BF16", 2, float32},
-                                     {"F8_E4M3", 1, float32},
-                                     {"F8_E5M2", 1, float32},
-                                     {"I32", 4, int64},
-                                     {"I16", 2, int64},
-                                     {"I8", 1, int64},
-                                     {"U32", 4, int64},
-                                     {"U16", 2, int64},
-                                     {"U8", 1, int64}};
+/// Null for a type that is not read.
+const Stored* find_stored(std::string_view name);
 std::string_view name_of(DType dtype);
 
 /// Whether elements can be a tensor where they are: of a type that tensors have, and aligned. (Bytes other than 0 and 1

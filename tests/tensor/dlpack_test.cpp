@@ -124,9 +124,16 @@ TEST(DLPack, IsGivenWithoutACopy) {
   EXPECT_EQ(lent->tensor.dtype.bits, 64);
   x.mutable_data<double>()[3] = 40;
   EXPECT_EQ(static_cast<double*>(lent->tensor.data)[3], 40);
-  const std::int64_t live = memory_stats().live;
   lent->deleter(lent);
-  EXPECT_LE(memory_stats().live, live);
+
+  // What nobody else has lives until the deleter is called, and no longer.
+  Tensor alone = full({1000}, 5, float64);
+  Old* const last = to_dlpack(alone);
+  alone.reset();
+  EXPECT_EQ(static_cast<double*>(last->tensor.data)[999], 5);
+  const std::int64_t live = memory_stats().live;
+  last->deleter(last);
+  EXPECT_LE(memory_stats().live, live - 8000);
 
   // There and back: the array is the same, and lives as long as either side wants it.
   Tensor back = from_dlpack(to_dlpack(tensor({true, false, true})));

@@ -33,7 +33,7 @@ Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOpt
     folder.write("summary.json", summary_json(state.record, state.divergence));
   };
   Snapshot before(model.module);
-  const auto modes = keep_modes(model.module);
+  const nn::detail::KeptModes modes(model.module);
   const auto rates = keep_rates(optimizer);
   try {
     train({model, data, options, site, loss, optimizer, lr, folder, state});

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "gradus/nn/model.h"
+#include "gradus/nn/keep_modes.h"
 #include "gradus/optim/optimizer.h"
 #include "gradus/tensor/random.h"
 
@@ -22,16 +22,6 @@ class [[nodiscard]] AtEnd {
  private:
   F f_;
 };
-
-/// The modes that modules have.
-inline auto keep_modes(nn::ModuleRef model) {
-  std::vector<std::pair<nn::ModuleRef, bool>> modes;
-  for (const nn::NamedModule& named : nn::detail::named_modules(model))
-    if (named.module.has_training_mode()) modes.emplace_back(named.module, named.module.is_training());
-  return AtEnd([modes = std::move(modes)] {
-    for (const auto& [module, on] : modes) module.set_training(on);
-  });
-}
 
 /// The rates of an optimizer.
 inline auto keep_rates(optim::Optimizer& optimizer) {

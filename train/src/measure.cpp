@@ -78,7 +78,7 @@ Score measure(const detail::AnyModel& model,
               const data::Transform& transform,
               std::int64_t batch,
               CallSite site) {
-  const auto modes = keep_modes(model.module);
+  const nn::detail::KeptModes modes(model.module);
   nn::detail::set_training(model.module, false);
   const NoGrad guard;
   Tally tally;

@@ -145,7 +145,7 @@ void Babysitter::Impl::look_at_data(const data::Splits& data, const data::Transf
   seen.inputs.site = site;
   watch.sleep(true);
   const AtEnd wake([&] { watch.sleep(false); });
-  const auto modes = keep_modes(model.module);
+  const nn::detail::KeptModes modes(model.module);
   nn::detail::set_training(model.module, false);
   const Tensor output = model.forward(model.object, Arg(some_rows(data.train, 2, transform, site).inputs, site));
   count_classes(data, classes_of(output), seen.data);

@@ -14,7 +14,7 @@ namespace gradus::train {
 /// generator are afterwards as before, to the last bit.
 class Kept {
  public:
-  explicit Kept(nn::ModuleRef model) : weights_(model), modes_(keep_modes(model)) {
+  explicit Kept(nn::ModuleRef model) : weights_(model), modes_(model) {
     for (const Parameter& p : nn::detail::parameters(model)) {
       const Tensor g = gradient(p);
       gradients_.emplace_back(p, g.defined() ? clone(g) : Tensor());
@@ -31,7 +31,7 @@ class Kept {
 
  private:
   Snapshot weights_;
-  decltype(keep_modes(std::declval<nn::ModuleRef>())) modes_;
+  nn::detail::KeptModes modes_;
   Generator generator_ = default_generator();
   std::vector<std::pair<Parameter, Tensor>> gradients_;
 };

@@ -4,6 +4,7 @@
 #include "onnx/save/fold.h"
 #include "onnx/save/graph_writer.h"
 
+#include "gradus/nn/keep_modes.h"
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/index.h"
 #include "gradus/ops/shape.h"
@@ -24,24 +25,6 @@ using onnx::varies;
 namespace {
 
 constexpr const char* kOp = "save_onnx";
-
-/// The model in evaluation while it lives.
-class Evaluation {
- public:
-  explicit Evaluation(ModuleRef model) {
-    for (const NamedModule& m : named_modules(model))
-      if (m.module.has_training_mode()) before_.emplace_back(m.module, m.module.is_training());
-    set_training(model, false);
-  }
-  ~Evaluation() {
-    for (const auto& [module, training] : before_) module.set_training(training);
-  }
-  Evaluation(const Evaluation&) = delete;
-  Evaluation& operator=(const Evaluation&) = delete;
-
- private:
-  std::vector<std::pair<ModuleRef, bool>> before_;
-};
 
 // ---- what is dynamic -----------------------------------------------------------------------------
 
@@ -310,7 +293,8 @@ void save_onnx(ModuleRef model,
   const std::vector<std::string> inputs = names_of("input", example.size(), options.inputs);
   gradus::detail::check_writable(kOp, path);
 
-  const Evaluation evaluation(model);
+  const KeptModes modes(model);
+  set_training(model, false);
   Recordings all = record_all(forward, example, axes);
   const std::vector<std::string> outputs = output_names(all.results, options.outputs);
   std::map<const void*, std::string> names = names_of_tensors(model, all.traces);
