@@ -62,7 +62,7 @@ template <class T>
   T sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t j = 0; j < n; ++j) {
-    x[j] = elementary::exp(x[j] - shift);
+    x[j] = elementary::exp_down(x[j] - shift);
     sum += x[j];
   }
   return sum;
@@ -111,7 +111,7 @@ struct Running {
     const T shift = now == -std::numeric_limits<T>::infinity() ? T(0) : now;
     most[row] = now;
     if (now != before) {
-      const T factor = elementary::exp(before - shift);
+      const T factor = elementary::exp_down(before - shift);
       scale_row(y, width, factor);
       sum[row] *= static_cast<double>(factor);
     }

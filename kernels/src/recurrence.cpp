@@ -1,55 +1,50 @@
 #include "gradus/kernels/recurrence.h"
 
 #include "buffer.h"
+#include "panels.h"
 
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/gemm.h"
 #include "gradus/kernels/loops.h"
+#include "gradus/tensor/runtime.h"
 
 #include <algorithm>
 
 namespace gradus::kernels {
 namespace {
 
-/// Visits steps in their order, or from the last to the first of them, with the numbers of the step and of the one
-/// before it, which is -1 for the first.
-template <class F>
-void for_each_step(const Steps& at, bool backward, F f) {
-  for (std::int64_t i = 0; i < at.steps; ++i) {
-    const std::int64_t place = backward ? at.steps - 1 - i : i;
-    const std::int64_t t = at.reverse ? at.steps - 1 - place : place;
-    f(t, place == 0 ? -1 : at.reverse ? t + 1 : t - 1);
+/// Some rows of the batch, which go through all steps by themselves.
+struct Slice {
+  const Steps& at;
+  std::int64_t first, rows;
+
+  /// The slice's rows of a step in a tensor with `width` numbers a row; the initial ones for step -1. Null stays.
+  template <class T>
+  T* of_step(T* x, std::int64_t t, std::int64_t width, T* initial = nullptr) const {
+    T* const base = t < 0 ? initial : x;
+    return base == nullptr ? nullptr : base + (std::max<std::int64_t>(t, 0) * at.batch + first) * width;
   }
-}
 
-/// The rows of a step in a tensor with `width` numbers a row; the initial ones for step -1.
-template <class T>
-T* of_step(const Steps& at, T* x, std::int64_t t, std::int64_t width, T* initial = nullptr) {
-  if (t < 0) return initial;
-  return x == nullptr ? nullptr : x + t * at.batch * width;
-}
+  /// Visits steps in their order, or from the last to the first of them, with the numbers of the step and of the one
+  /// before it, which is -1 for the first.
+  template <class F>
+  void for_each_step(bool backward, F f) const {
+    for (std::int64_t i = 0; i < at.steps; ++i) {
+      const std::int64_t place = backward ? at.steps - 1 - i : i;
+      const std::int64_t t = at.reverse ? at.steps - 1 - place : place;
+      f(t, place == 0 ? -1 : at.reverse ? t + 1 : t - 1);
+    }
+  }
+};
 
-/// f(row) for the rows of a step.
+/// f(slice) for the batch, in as many slices as threads serve.
 template <class F>
-void for_each_row(const Steps& at, F f) {
-  parallel_for(at.batch, 1 + kGrain / (1 + 16 * at.hidden), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t n = begin; n < end; ++n) f(n);
+void for_each_slice(const Steps& at, std::int64_t width, F f) {
+  const std::int64_t work_of_row = std::max<std::int64_t>(1, at.steps * at.hidden * width);
+  parallel_for(at.batch, 1 + (std::int64_t{1} << 19) / work_of_row, [&](std::int64_t begin, std::int64_t end) {
+    const detail::ThreadLimit limit(1);
+    f(Slice{at, begin, end - begin});
   });
-}
-
-/// out = h weight^T, or zeros without h.
-template <class T>
-void product(const Steps& at, std::int64_t width, const T* h, const T* weight, T* out) {
-  if (h == nullptr)
-    std::fill_n(out, at.batch * width, T(0));
-  else
-    gemm<T>(false, true, at.batch, width, at.hidden, 1, h, at.hidden, weight, at.hidden, 0, out, width);
-}
-
-/// out = d weight + beta out
-template <class T>
-void product_back(const Steps& at, std::int64_t width, const T* d, const T* weight, T beta, T* out) {
-  gemm<T>(false, false, at.batch, at.hidden, width, 1, d, width, weight, at.hidden, beta, out, at.hidden);
 }
 
 // Rows are functions of their own, so that the compiler knows that nothing overlaps.
@@ -140,6 +135,30 @@ struct Zeros : Buffer<T> {
   explicit Zeros(std::int64_t n) : Buffer<T>(n) { std::fill_n(this->get(), n, T(0)); }
 };
 
+/// The matrix op(b) that every step multiplies by: k by n, its rows `ldb` apart as in gemm.
+template <class T>
+struct Weight {
+  bool transpose;
+  std::int64_t k, n;
+  const T* b;
+  Panels<T> panels{transpose, k, n, b, transpose ? k : n};
+
+  /// c = a op(b) + beta c; from so many rows on a library is faster.
+  void multiply(std::int64_t rows, const T* a, T beta, T* c) const {
+    if (rows < 64)
+      panels.multiply(rows, a, beta, c);
+    else
+      gemm<T>(false, transpose, rows, n, k, 1, a, k, b, transpose ? k : n, beta, c, n);
+  }
+  /// The same for beta = 0, and zeros without a.
+  void multiply(std::int64_t rows, const T* a, T* c) const {
+    if (a == nullptr)
+      std::fill_n(c, rows * n, T(0));
+    else
+      multiply(rows, a, T(0), c);
+  }
+};
+
 /// sum += x, if there is an x.
 template <class T>
 void add_if_any(const T* x, std::int64_t n, T* sum) {
@@ -154,13 +173,14 @@ void lstm(const Steps& at, const LstmForward<T>& p) {
   const std::int64_t n = at.hidden;
   const Zeros<T> zeros(at.batch * n);
   const T* c0 = p.c0 == nullptr ? zeros.get() : p.c0;
-  for_each_step(at, false, [&](std::int64_t t, std::int64_t before) {
-    const T *x = of_step(at, p.from_inputs, t, 4 * n), *c_before = of_step<const T>(at, p.c, before, n, c0);
-    T *gates = of_step(at, p.gates, t, 4 * n), *c = of_step(at, p.c, t, n), *h = of_step(at, p.h, t, n);
-    product(at, 4 * n, of_step<const T>(at, p.h, before, n, p.h0), p.weight, gates);
-    for_each_row(at, [=](std::int64_t row) {
-      const std::int64_t i = row * n;
-      lstm_row(n, x + 4 * i, gates + 4 * i, c_before + i, c + i, h + i);
+  const Weight<T> weight{true, n, 4 * n, p.weight};
+  for_each_slice(at, 4 * n, [&](const Slice& s) {
+    s.for_each_step(false, [&](std::int64_t t, std::int64_t before) {
+      const T *x = s.of_step(p.from_inputs, t, 4 * n), *c_before = s.of_step<const T>(p.c, before, n, c0);
+      T *gates = s.of_step(p.gates, t, 4 * n), *c = s.of_step(p.c, t, n), *h = s.of_step(p.h, t, n);
+      weight.multiply(s.rows, s.of_step<const T>(p.h, before, n, p.h0), gates);
+      for (std::int64_t i = 0; i < s.rows * n; i += n)
+        lstm_row(n, x + 4 * i, gates + 4 * i, c_before + i, c + i, h + i);
     });
   });
 }
@@ -170,21 +190,22 @@ void lstm_gradient(const Steps& at, const LstmGradient<T>& p) {
   const std::int64_t n = at.hidden, all = at.batch * n;
   const Zeros<T> zeros(all), to_h(all), to_c(all);
   const T* c0 = p.c0 == nullptr ? zeros.get() : p.c0;
-  T *dh = to_h.get(), *dc = to_c.get();
-  for_each_step(at, true, [&](std::int64_t t, std::int64_t before) {
-    const T *gates = of_step(at, p.gates, t, 4 * n), *c = of_step(at, p.c, t, n);
-    const T* c_before = of_step(at, p.c, before, n, c0);
-    T* dgates = of_step(at, p.dgates, t, 4 * n);
-    add_if_any(of_step(at, p.dh, t, n), all, dh);
-    add_if_any(of_step(at, p.dc, t, n), all, dc);
-    for_each_row(at, [=](std::int64_t row) {
-      const std::int64_t i = row * n;
-      lstm_row_gradient(n, gates + 4 * i, c_before + i, c + i, dh + i, dc + i, dgates + 4 * i);
+  const Weight<T> weight{false, 4 * n, n, p.weight};
+  for_each_slice(at, 4 * n, [&](const Slice& s) {
+    T *dh = s.of_step(to_h.get(), 0, n), *dc = s.of_step(to_c.get(), 0, n);
+    s.for_each_step(true, [&](std::int64_t t, std::int64_t before) {
+      const T *gates = s.of_step(p.gates, t, 4 * n), *c = s.of_step(p.c, t, n);
+      const T* c_before = s.of_step(p.c, before, n, c0);
+      T* dgates = s.of_step(p.dgates, t, 4 * n);
+      add_if_any(s.of_step(p.dh, t, n), s.rows * n, dh);
+      add_if_any(s.of_step(p.dc, t, n), s.rows * n, dc);
+      for (std::int64_t i = 0; i < s.rows * n; i += n)
+        lstm_row_gradient(n, gates + 4 * i, c_before + i, c + i, dh + i, dc + i, dgates + 4 * i);
+      if (before >= 0 || p.dh0 != nullptr) weight.multiply(s.rows, dgates, T(0), dh);
     });
-    if (before >= 0 || p.dh0 != nullptr) product_back(at, 4 * n, dgates, p.weight, T(0), dh);
   });
-  if (p.dh0 != nullptr) std::copy_n(dh, all, p.dh0);
-  if (p.dc0 != nullptr) std::copy_n(dc, all, p.dc0);
+  if (p.dh0 != nullptr) std::copy_n(to_h.get(), all, p.dh0);
+  if (p.dc0 != nullptr) std::copy_n(to_c.get(), all, p.dc0);
 }
 
 template <class T>
@@ -193,15 +214,16 @@ void gru(const Steps& at, const GruForward<T>& p) {
   const Buffer<T> of_products(at.batch * 3 * n);
   const Zeros<T> zeros(std::max<std::int64_t>(at.batch, 3) * n);
   const T* bias = p.bias == nullptr ? zeros.get() : p.bias;
-  T* products = of_products.get();
-  for_each_step(at, false, [&](std::int64_t t, std::int64_t step_before) {
-    const T *x = of_step(at, p.from_inputs, t, 3 * n), *known = of_step<const T>(at, p.h, step_before, n, p.h0);
-    const T* before = known == nullptr ? zeros.get() : known;
-    T *gates = of_step(at, p.gates, t, 3 * n), *q = of_step(at, p.q, t, n), *h = of_step(at, p.h, t, n);
-    product(at, 3 * n, known, p.weight, products);
-    for_each_row(at, [=](std::int64_t row) {
-      const std::int64_t i = row * n;
-      gru_row(n, x + 3 * i, products + 3 * i, bias, before + i, gates + 3 * i, q + i, h + i);
+  const Weight<T> weight{true, n, 3 * n, p.weight};
+  for_each_slice(at, 3 * n, [&](const Slice& s) {
+    T* products = s.of_step(of_products.get(), 0, 3 * n);
+    s.for_each_step(false, [&](std::int64_t t, std::int64_t step_before) {
+      const T *x = s.of_step(p.from_inputs, t, 3 * n), *known = s.of_step<const T>(p.h, step_before, n, p.h0);
+      const T* before = known == nullptr ? zeros.get() : known;
+      T *gates = s.of_step(p.gates, t, 3 * n), *q = s.of_step(p.q, t, n), *h = s.of_step(p.h, t, n);
+      weight.multiply(s.rows, known, products);
+      for (std::int64_t i = 0; i < s.rows * n; i += n)
+        gru_row(n, x + 3 * i, products + 3 * i, bias, before + i, gates + 3 * i, q + i, h + i);
     });
   });
 }
@@ -211,19 +233,20 @@ void gru_gradient(const Steps& at, const GruGradient<T>& p) {
   const std::int64_t n = at.hidden, all = at.batch * n;
   const Zeros<T> zeros(all), to_h(all);
   const T* h0 = p.h0 == nullptr ? zeros.get() : p.h0;
-  T* dh = to_h.get();
-  for_each_step(at, true, [&](std::int64_t t, std::int64_t step_before) {
-    const T *gates = of_step(at, p.gates, t, 3 * n), *q = of_step(at, p.q, t, n);
-    const T* before = of_step(at, p.h, step_before, n, h0);
-    T *dinputs = of_step(at, p.dinputs, t, 3 * n), *dproducts = of_step(at, p.dproducts, t, 3 * n);
-    add_if_any(of_step(at, p.dh, t, n), all, dh);
-    for_each_row(at, [=](std::int64_t row) {
-      const std::int64_t i = row * n;
-      gru_row_gradient(n, gates + 3 * i, q + i, before + i, dh + i, dinputs + 3 * i, dproducts + 3 * i);
+  const Weight<T> weight{false, 3 * n, n, p.weight};
+  for_each_slice(at, 3 * n, [&](const Slice& s) {
+    T* dh = s.of_step(to_h.get(), 0, n);
+    s.for_each_step(true, [&](std::int64_t t, std::int64_t step_before) {
+      const T *gates = s.of_step(p.gates, t, 3 * n), *q = s.of_step(p.q, t, n);
+      const T* before = s.of_step(p.h, step_before, n, h0);
+      T *dinputs = s.of_step(p.dinputs, t, 3 * n), *dproducts = s.of_step(p.dproducts, t, 3 * n);
+      add_if_any(s.of_step(p.dh, t, n), s.rows * n, dh);
+      for (std::int64_t i = 0; i < s.rows * n; i += n)
+        gru_row_gradient(n, gates + 3 * i, q + i, before + i, dh + i, dinputs + 3 * i, dproducts + 3 * i);
+      if (step_before >= 0 || p.dh0 != nullptr) weight.multiply(s.rows, dproducts, T(1), dh);
     });
-    if (step_before >= 0 || p.dh0 != nullptr) product_back(at, 3 * n, dproducts, p.weight, T(1), dh);
   });
-  if (p.dh0 != nullptr) std::copy_n(dh, all, p.dh0);
+  if (p.dh0 != nullptr) std::copy_n(to_h.get(), all, p.dh0);
 }
 
 template <class T>

@@ -13,11 +13,11 @@
 namespace gradus::kernels {
 namespace {
 
-/// out[i] = exp(x[i]); in place if out is x.
+/// out[i] = exp(x[i]) of x up to 0; in place if out is x.
 template <class T>
 void exp_values(const T* x, T* out, std::int64_t n) {
 #pragma omp simd
-  for (std::int64_t i = 0; i < n; ++i) out[i] = elementary::exp(x[i]);
+  for (std::int64_t i = 0; i < n; ++i) out[i] = elementary::exp_down(x[i]);
 }
 
 /// Calls `f(offset, width)` for groups of at most `kLanes` neighbouring lines along the axis, where inner > 1.
@@ -70,7 +70,7 @@ double sum_exp(const T* x, T m, std::int64_t n, T* y) {
     T sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (std::int64_t i = first; i < last; ++i) {
-      const T e = elementary::exp(x[i] - m);
+      const T e = elementary::exp_down(x[i] - m);
       if constexpr (keep) y[i] = e;
       sum += e;
     }
@@ -167,7 +167,7 @@ void backward_rows(const Lines& at, bool log, const T* g, const T* y, T* dx) {
           for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - out[i] * sum;
         } else {
 #pragma omp simd
-          for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - elementary::exp(yr[i]) * sum;
+          for (std::int64_t i = 0; i < n; ++i) out[i] = gr[i] - elementary::exp_down(yr[i]) * sum;
         }
       } else {
 #pragma omp simd reduction(+ : sum)
@@ -232,7 +232,7 @@ void logsumexp_gradient(std::int64_t rows, std::int64_t n, const T* g, const T* 
       // Where all are -inf every weight is 0.
       const T factor = g[r], level = y[r] == -std::numeric_limits<T>::infinity() ? 0 : y[r];
 #pragma omp simd
-      for (std::int64_t i = 0; i < n; ++i) out[i] = elementary::exp(row[i] - level) * factor;
+      for (std::int64_t i = 0; i < n; ++i) out[i] = elementary::exp_down(row[i] - level) * factor;
     }
   });
 }

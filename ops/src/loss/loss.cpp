@@ -187,7 +187,7 @@ struct BceWithLogits : ElementLoss {
       // |x| has the weight of the class that x speaks against; without weight it may be infinite.
       return reduce<T>(e.x, [&](std::int64_t i) {
         const T v = e.v(i), size = std::abs(v), against = v < 0 ? e.p(i) * e.t(i) : 1 - e.t(i);
-        const T rest = e.positive(i) * elementary::log1p(elementary::exp(-size));
+        const T rest = e.positive(i) * elementary::log1p(elementary::exp_down(-size));
         const T all = (against == 0 ? T(0) : against * size) + rest, w = e.w(i);
         return w == 0 ? w : w * all;
       });
@@ -254,7 +254,7 @@ struct BceWithLogits : ElementLoss {
       const Elements<T> e(input, target, weight, pos_weight);
       return spread<T>(g, e.x, scale(e.x.shape()), [&](std::int64_t i) {
         // 1 / (1 + e^x), without overflow
-        const T v = e.v(i), small = elementary::exp(-std::abs(v));
+        const T v = e.v(i), small = elementary::exp_down(-std::abs(v));
         const T sigmoid_of_minus = (v < 0 ? T(1) : small) / (1 + small);
         return e.w(i) * ((1 - e.t(i)) - e.positive(i) * sigmoid_of_minus);
       });

@@ -196,7 +196,7 @@ struct LogSumExp : Reduction {
         return y;
       }
       const Tensor top = max_over(x, mask, reduced_shape(x, mask, true));
-      const Tensor terms = map_dense<T>(centred<T>(x, top, mask), [](T v) { return elementary::exp(v); });
+      const Tensor terms = map_dense<T>(centred<T>(x, top, mask), [](T v) { return elementary::exp_down(v); });
       const Tensor sums = sum_over(terms, mask, result_shape(x));
       return map<T, T>(view_as(top, sums.shape(), sums.strides()), sums, [](T most, T sum) {
         return std::isfinite(most) ? most + elementary::log(sum) : most;

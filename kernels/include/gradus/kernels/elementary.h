@@ -29,6 +29,7 @@ struct Format<float> {
   static constexpr float ln2_hi = 0x1.62e4p-1f;          // ln 2 in two parts; a whole number of exponent
   static constexpr float ln2_lo = 0x1.7f7d1cp-20f;       // size times the first is exact
   static constexpr float exp_low = -104, exp_high = 89;  // exp is 0 and infinite from here on
+  static constexpr float lift = 0x1p64f;                 // times 2^k it is normal for k = -163 … 0
 };
 
 template <>
@@ -39,6 +40,7 @@ struct Format<double> {
   static constexpr double ln2_hi = 0x1.62e42fefa4p-1;
   static constexpr double ln2_lo = -0x1.8432a1b0e2634p-43;
   static constexpr double exp_low = -746, exp_high = 710;
+  static constexpr double lift = 0x1p1000;  // for k = -1131 … 0
 };
 
 // The width of a register of the processor that is compiled for, and the name of an inline namespace for what is made
@@ -159,10 +161,10 @@ GRADUS_ELEMENTARY V finite(V x) {
 
 GRADUS_ELEMENTARY V round_to_whole(V x) { return (x + Format<Scalar<V>>::round) - Format<Scalar<V>>::round; }
 
-/// 2^k for a whole k within the normal exponents.
-GRADUS_ELEMENTARY V power_of_two(V k) {
+/// 2^k, or power 2^k for another power of two, for a whole k that leads to a normal exponent.
+GRADUS_ELEMENTARY V power_of_two(V k, Scalar<V> power = 1) {
   using F = Format<Scalar<V>>;
-  return from_bits<V>((bits(k + F::round) << F::mantissa) + bits(Scalar<V>(1)));
+  return from_bits<V>((bits(k + F::round) << F::mantissa) + bits(power));
 }
 
 /// x + rest = k ln 2 + r with |r| <= ln 2 / 2, and a little more where rest, which is small, is not 0; and e^r - 1 by
@@ -200,18 +202,36 @@ GRADUS_ELEMENTARY V exp(Reduced<V> x) {
   return (1 + x.expm1_r) * power_of_two(half) * power_of_two(x.k - half);
 }
 
+/// The same where k <= 0, for less.
+GRADUS_ELEMENTARY V exp_down(Reduced<V> x) {
+  constexpr Scalar<V> lift = Format<Scalar<V>>::lift;
+  return (1 + x.expm1_r) * power_of_two(x.k, lift) * (1 / lift);
+}
+
 /// e^x, to 1.01 ulp; 0 from exp_low down, infinite from exp_high up.
 GRADUS_ELEMENTARY V exp(V x) {
   using F = Format<Scalar<V>>;
   return exp<V>(reduced(within(x, F::exp_low, F::exp_high)));
 }
 
-/// e^(scale x^2) for a scale of -1 or -1/2 and |x| up to 40, to 2 ulp. The square is taken in two parts: that of x
-/// without the lower half of its bits, which is exact, and the rest.
+/// The same for x <= 0.
+GRADUS_ELEMENTARY V exp_down(V x) {
+  const V low = constant<V>(Format<Scalar<V>>::exp_low);
+  return exp_down<V>(reduced<V>(x < low ? low : x));
+}
+
+/// e^(scale x^2) for a scale of -1 or -1/2 and |x| up to 40, to 2 ulp. The square is taken in two parts: rounded, and
+/// what rounding took; or that of x without the lower half of its bits, which is exact, and the rest.
 GRADUS_ELEMENTARY V exp_of_square(V x, Scalar<V> scale) {
+#ifdef __FMA__
+  if constexpr (std::is_floating_point_v<V>) {
+    const V square = x * x;
+    return exp_down<V>(reduced<V>(scale * square, scale * std::fma(x, x, -square)));
+  }
+#endif
   using B = typename Format<Scalar<V>>::Bits;
   const V high = from_bits<V>(bits(x) & ~((B(1) << (Format<Scalar<V>>::mantissa + 2) / 2) - 1));
-  return exp<V>(reduced(scale * (high * high), scale * ((x - high) * (x + high))));
+  return exp_down<V>(reduced<V>(scale * (high * high), scale * ((x - high) * (x + high))));
 }
 
 /// e^x - 1, to 2.5 ulp.
@@ -289,14 +309,14 @@ GRADUS_ELEMENTARY V tanh(V x) {
 
 /// 1 / (1 + e^-x), to 3 ulp.
 GRADUS_ELEMENTARY V sigmoid(V x) {
-  const V e = exp(-magnitude(x)), one = constant<V>(1), above = x < 0 ? e : one;
+  const V e = exp_down<V>(-magnitude(x)), one = constant<V>(1), above = x < 0 ? e : one;
   return above / (1 + e);
 }
 
 /// log(1 + e^x), to 2.5 ulp.
 GRADUS_ELEMENTARY V softplus(V x) {
   using S = Scalar<V>;
-  const V e = exp(-magnitude(x)), zero = constant<V>(0), ln2 = constant<V>(S(0.69314718055994531));
+  const V e = exp_down<V>(-magnitude(x)), zero = constant<V>(0), ln2 = constant<V>(S(0.69314718055994531));
   // 1 + e is 1 + f, or 2 (1 + f) where that is nearer to 1.
   const auto halve = e > S(0.41421356);
   const V half = (e - 1) * S(0.5), f = halve ? half : e, base = halve ? ln2 : zero;

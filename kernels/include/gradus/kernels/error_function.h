@@ -139,7 +139,7 @@ template <class V>
                                     -1.6208483801871705e-07,
                                     1.3720064546777686e-08,
                                     -7.795898827002142e-10);
-  const V inside = within(z, 0, 6), far = 1 - exp<V>(reduced<V>(-(inside * inside))) * erfcx(inside);
+  const V inside = within(z, 0, 6), far = 1 - exp_down<V>(reduced<V>(-(inside * inside))) * erfcx(inside);
   const V size = z < 1 ? near : far;
   return with_sign_of(size, x);
 }
