@@ -224,14 +224,18 @@ GRADUS_ELEMENTARY V exp_down(V x) {
 /// what rounding took; or that of x without the lower half of its bits, which is exact, and the rest.
 GRADUS_ELEMENTARY V exp_of_square(V x, Scalar<V> scale) {
 #ifdef __FMA__
-  if constexpr (std::is_floating_point_v<V>) {
-    const V square = x * x;
-    return exp_down<V>(reduced<V>(scale * square, scale * std::fma(x, x, -square)));
-  }
-#endif
+  const V square = product(x, x);
+  V rest = square;
+  if constexpr (std::is_floating_point_v<V>)
+    rest = std::fma(x, x, -square);
+  else
+    for (int i = 0; i < static_cast<int>(sizeof(V) / sizeof(Scalar<V>)); ++i) rest[i] = std::fma(x[i], x[i], -square[i]);
+#else
   using B = typename Format<Scalar<V>>::Bits;
   const V high = from_bits<V>(bits(x) & ~((B(1) << (Format<Scalar<V>>::mantissa + 2) / 2) - 1));
-  return exp_down<V>(reduced<V>(scale * (high * high), scale * ((x - high) * (x + high))));
+  const V square = high * high, rest = (x - high) * (x + high);
+#endif
+  return exp_down<V>(reduced<V>(scale * square, scale * rest));
 }
 
 /// e^x - 1, to 2.5 ulp.
