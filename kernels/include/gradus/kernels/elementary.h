@@ -229,7 +229,8 @@ GRADUS_ELEMENTARY V exp_of_square(V x, Scalar<V> scale) {
   if constexpr (std::is_floating_point_v<V>)
     rest = std::fma(x, x, -square);
   else
-    for (int i = 0; i < static_cast<int>(sizeof(V) / sizeof(Scalar<V>)); ++i) rest[i] = std::fma(x[i], x[i], -square[i]);
+    for (int i = 0; i < static_cast<int>(sizeof(V) / sizeof(Scalar<V>)); ++i)
+      rest[i] = std::fma(x[i], x[i], -square[i]);
 #else
   using B = typename Format<Scalar<V>>::Bits;
   const V high = from_bits<V>(bits(x) & ~((B(1) << (Format<Scalar<V>>::mantissa + 2) / 2) - 1));
