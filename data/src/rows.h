@@ -7,8 +7,12 @@
 
 namespace gradus::data {
 
-/// Copies of rows of `x`; the caller has checked them.
+/// Copies of rows of `x`; the caller has checked them. Those of a large mapped file are read from it, so that its pages
+/// don't become the process's: IoError if that fails.
 Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows);
+
+/// Has the system read rows of a contiguous tensor ahead, which rise, if they are such.
+void expect_rows(const Tensor& x, std::span<const std::int64_t> rows);
 
 /// ShapeError, named by `op`, if there are targets but not one for each row of the inputs.
 void check_targets(const char* op, const Dataset& dataset);
