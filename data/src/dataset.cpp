@@ -164,25 +164,29 @@ Dataset Dataset::subset(const Tensor& indices, CallSite site) const {
   return result;
 }
 
-Splits split(const Dataset& all, const SplitOptions& options, Generator& generator, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  check_targets("split", all);
+Deal deal_rows(std::int64_t n, const Tensor& targets, const SplitOptions& options, Generator& generator) {
   const double v = options.validation, t = options.test;
   if (!(v >= 0) || !(t >= 0) || !(v + t <= 1))
     fail<ArgumentError>("split", fmt::format("expected shares >= 0 and at most 1 in sum, got {} and {}", v, t));
-  if (options.stratified && (!all.targets.defined() || all.targets.dtype() != int64 || all.targets.rank() != 1))
+  if (options.stratified && (!targets.defined() || targets.dtype() != int64 || targets.rank() != 1))
     fail<ArgumentError>("split", "expected classes (int64 [N]) to stratify by, got other targets");
 
-  const std::int64_t n = all.size();
   const auto tests = static_cast<std::int64_t>(std::llround(static_cast<double>(n) * t));
   const std::int64_t validations =
       std::min(static_cast<std::int64_t>(std::llround(static_cast<double>(n) * v)), n - tests);
-  const std::int64_t first = n - tests - validations, second = n - tests;
-  if (!options.shuffle && !options.stratified)
-    return {all.slice(0, first), all.slice(first, second), all.slice(second, n)};
+  Deal deal{.first = n - tests - validations, .second = n - tests};
+  if (!options.shuffle && !options.stratified) return deal;
+  deal.order = options.shuffle ? permutation(n, generator) : arange(n);
+  if (options.stratified) deal_by_class(deal.order, targets, validations, tests);
+  return deal;
+}
 
-  Tensor order = options.shuffle ? permutation(n, generator) : arange(n);
-  if (options.stratified) deal_by_class(order, all.targets, validations, tests);
+Splits split(const Dataset& all, const SplitOptions& options, Generator& generator, CallSite site) {
+  const gradus::detail::SitePin pin(site);
+  check_targets("split", all);
+  const std::int64_t n = all.size();
+  const auto [order, first, second] = deal_rows(n, all.targets, options, generator);
+  if (!order.defined()) return {all.slice(0, first), all.slice(first, second), all.slice(second, n)};
   return {all.subset(slice_rows(order, 0, first)),
           all.subset(slice_rows(order, first, second)),
           all.subset(slice_rows(order, second, n))};

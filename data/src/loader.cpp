@@ -47,23 +47,6 @@ void check_fetched(const Batch& batch, std::size_t rows) {
                        fmt::format("expected {} [{}, …] from `fetch`, got {}", name, rows, to_string(x.shape())));
 }
 
-Source as_source(Dataset dataset) {
-  // Rows are copied by the byte.
-  for (Tensor* x : {&dataset.inputs, &dataset.targets})
-    if (x->defined()) *x = contiguous(*x);
-  Source source;
-  source.size = dataset.size();
-  source.fetch = [dataset](std::span<const std::int64_t> rows) {
-    return Batch{.inputs = gather_rows(dataset.inputs, rows),
-                 .targets = dataset.targets.defined() ? gather_rows(dataset.targets, rows) : Tensor()};
-  };
-  source.expect = [dataset](std::span<const std::int64_t> rows) {
-    expect_rows(dataset.inputs, rows);
-    if (dataset.targets.defined()) expect_rows(dataset.targets, rows);
-  };
-  return source;
-}
-
 }  // namespace
 
 /// What a batch is made from.
@@ -262,10 +245,7 @@ class Loader::Prefetch {
 
 Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site) : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
-  check_targets("loader", dataset);
-  const std::int64_t classes = options.augment ? dataset.num_classes() : 0;
   core_->source = as_source(std::move(dataset));
-  core_->source.classes = classes;
   start(std::move(options), false, site);
 }
 

@@ -2,35 +2,31 @@
 
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/foreign.h"
+#include "gradus/tensor/random_access_file.h"
 
 #include <fmt/format.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fcntl.h>
 #include <iterator>
 #include <map>
 #include <mutex>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace gradus::detail {
 
 struct MappedFile::Mapping {
-  std::string path;
   char* data = nullptr;
   std::size_t size = 0;
-  int file = -1;  // if it is kept open
+  std::unique_ptr<RandomAccessFile> file;  // if it is kept open
 
   Mapping() = default;
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
   ~Mapping() {
-    if (file >= 0) {
+    if (file != nullptr) {
       const std::scoped_lock lock(kept_open().mutex);
       kept_open().by_begin.erase(data);
-      close(file);
     }
     if (data != nullptr) munmap(data, size);
   }
@@ -48,30 +44,18 @@ struct MappedFile::Mapping {
 };
 
 MappedFile::MappedFile(const char* op, const std::string& path) : mapping_(std::make_shared<Mapping>()) {
-  mapping_->path = path;
-  const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  struct stat status{};
-  int error = file < 0 || fstat(file, &status) != 0 ? errno : 0;
-  if (error == 0 && S_ISDIR(status.st_mode)) error = EISDIR;
-  if (error == 0 && status.st_size > 0) {
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
-    if (data == MAP_FAILED) {
-      error = errno;
-    } else {
-      mapping_->data = static_cast<char*>(data);
-      mapping_->size = size;
-    }
-  }
-  if (error == 0 && mapping_->size >= kKeptOpen) {
-    mapping_->file = file;
-    const std::scoped_lock lock(Mapping::kept_open().mutex);
-    Mapping::kept_open().by_begin[mapping_->data] = mapping_;
-  } else if (file >= 0) {
-    close(file);
-  }
-  if (error != 0)
-    fail<IoError>(op, fmt::format("expected a file that can be mapped, got \"{}\" for {}", std::strerror(error), path));
+  auto file = std::make_unique<RandomAccessFile>(op, path);
+  const std::size_t size = file->size();
+  if (size == 0) return;
+  void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file->descriptor(), 0);
+  if (data == MAP_FAILED)
+    fail<IoError>(op, fmt::format("expected a file that can be mapped, got \"{}\" for {}", std::strerror(errno), path));
+  mapping_->data = static_cast<char*>(data);
+  mapping_->size = size;
+  if (size < kKeptOpen) return;
+  mapping_->file = std::move(file);
+  const std::scoped_lock lock(Mapping::kept_open().mutex);
+  Mapping::kept_open().by_begin[mapping_->data] = mapping_;
 }
 
 std::optional<MappedFile> MappedFile::behind(const Tensor& x) {
@@ -89,24 +73,11 @@ std::optional<MappedFile> MappedFile::behind(const Tensor& x) {
 std::string_view MappedFile::bytes() const { return {mapping_->data, mapping_->size}; }
 
 void MappedFile::read(const char* op, std::string_view part, void* to) const {
-  const auto begin = static_cast<std::size_t>(part.data() - mapping_->data);
-  for (std::size_t done = 0; done < part.size();) {
-    const ssize_t n =
-        pread(mapping_->file, static_cast<char*>(to) + done, part.size() - done, static_cast<off_t>(begin + done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0)
-      fail<IoError>(op,
-                    fmt::format("expected {} bytes, got {} at byte {} of {}",
-                                mapping_->size,
-                                n < 0 ? fmt::format("\"{}\"", std::strerror(errno)) : "the end of the file",
-                                begin + done,
-                                mapping_->path));
-    done += static_cast<std::size_t>(n);
-  }
+  mapping_->file->read(op, static_cast<std::size_t>(part.data() - mapping_->data), part.size(), to);
 }
 
 void MappedFile::expect(std::string_view part) const noexcept {
-  posix_fadvise(mapping_->file, part.data() - mapping_->data, static_cast<off_t>(part.size()), POSIX_FADV_WILLNEED);
+  mapping_->file->expect(static_cast<std::size_t>(part.data() - mapping_->data), part.size());
 }
 
 Tensor MappedFile::tensor(std::string_view part, DType dtype, const Shape& shape) const {

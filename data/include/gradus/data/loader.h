@@ -152,6 +152,23 @@ struct Source {
   Tensor mean = {}, std = {};  // of each feature, float64, without values that are missing (NaN)
 };
 
+/// The rows of a data set. Shares the tensors.
+///   errors    ShapeError if there are targets but not one for each row
+Source as_source(Dataset dataset, CallSite site = CallSite::here());
+
+/// Sources for the usual three parts; a part that is not there is empty.
+struct SourceSplits {
+  Source train{}, validation{}, test{};
+};
+
+/// Divides the rows of a source in three, which keep their order. With `shuffle` or `stratified` it is drawn which rows
+/// a part has, and eight bytes a row are kept.
+///   errors    as for data sets; ArgumentError if there are no `targets` to stratify by
+SourceSplits split(const Source& all,
+                   const SplitOptions& options = {},
+                   Generator& generator = default_generator(),
+                   CallSite site = CallSite::here());
+
 // ---- the loader ----------------------------------------------------------------------------------
 
 struct LoaderOptions {
