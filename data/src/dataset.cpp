@@ -3,6 +3,7 @@
 #include "rows.h"
 
 #include "gradus/graph/arg.h"
+#include "gradus/tensor/mapped_file.h"
 #include "gradus/tensor/runtime.h"
 
 #include <fmt/format.h>
@@ -10,30 +11,70 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 namespace gradus::data {
 
 using gradus::detail::fail;
 
+namespace {
+
+/// Calls `f(first, count)` for every stretch of neighbouring rows among those from `begin` to `end` - 1.
+template <class F>
+void each_stretch(std::span<const std::int64_t> rows, std::int64_t begin, std::int64_t end, F f) {
+  while (begin < end) {
+    std::int64_t next = begin + 1;
+    while (next < end && rows[static_cast<std::size_t>(next)] == rows[static_cast<std::size_t>(next - 1)] + 1) ++next;
+    f(begin, next - begin);
+    begin = next;
+  }
+}
+
+/// The bytes of a contiguous tensor's rows.
+struct RowBytes {
+  const char* data;
+  std::size_t size;  // of a row
+
+  explicit RowBytes(const Tensor& x)
+      : data(reinterpret_cast<const char*>(x.raw()->data)),
+        size(x.size(0) == 0 ? 0 : static_cast<std::size_t>(x.numel() / x.size(0)) * size_of(x.dtype())) {}
+  std::string_view of(std::int64_t row, std::int64_t count) const {
+    return {data + static_cast<std::size_t>(row) * size, static_cast<std::size_t>(count) * size};
+  }
+};
+
+}  // namespace
+
 Tensor gather_rows(const Tensor& x, std::span<const std::int64_t> rows) {
   const Tensor source = contiguous(x);
   Shape shape = x.shape();
-  const std::int64_t row_size = shape[0] == 0 ? 0 : x.numel() / shape[0];
   shape[0] = static_cast<std::int64_t>(rows.size());
   Tensor result = empty(shape, x.dtype());
-  dispatch(x.dtype(), [&]<class T>() {
-    const T* from = source.data<T>();
-    T* to = result.mutable_data<T>();
-    const auto bytes = static_cast<std::size_t>(row_size) * sizeof(T);
-    const std::int64_t grain =
-        (std::int64_t{1} << 20) / std::max<std::int64_t>(static_cast<std::int64_t>(bytes), 1) + 1;
-    gradus::detail::parallel_for(shape[0], grain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i)
-        std::memcpy(to + i * row_size, from + rows[static_cast<std::size_t>(i)] * row_size, bytes);
+  const auto file = gradus::detail::MappedFile::behind(source);
+  const RowBytes bytes(source);
+  auto* const to = reinterpret_cast<char*>(result.raw()->data);
+  const auto grain = static_cast<std::int64_t>((std::size_t{1} << 20) / std::max<std::size_t>(bytes.size, 1) + 1);
+  gradus::detail::parallel_for(shape[0], grain, [&](std::int64_t begin, std::int64_t end) {
+    each_stretch(rows, begin, end, [&](std::int64_t first, std::int64_t count) {
+      const std::string_view from = bytes.of(rows[static_cast<std::size_t>(first)], count);
+      char* const out = to + static_cast<std::size_t>(first) * bytes.size;
+      if (file)
+        file->read("loader", from, out);
+      else
+        std::memcpy(out, from.data(), from.size());
     });
   });
   return result;
+}
+
+void expect_rows(const Tensor& x, std::span<const std::int64_t> rows) {
+  const auto file = gradus::detail::MappedFile::behind(x);
+  if (!file) return;
+  const RowBytes bytes(x);
+  each_stretch(rows, 0, static_cast<std::int64_t>(rows.size()), [&](std::int64_t first, std::int64_t count) {
+    file->expect(bytes.of(rows[static_cast<std::size_t>(first)], count));
+  });
 }
 
 void check_targets(const char* op, const Dataset& dataset) {
@@ -123,25 +164,29 @@ Dataset Dataset::subset(const Tensor& indices, CallSite site) const {
   return result;
 }
 
-Splits split(const Dataset& all, const SplitOptions& options, Generator& generator, CallSite site) {
-  const gradus::detail::SitePin pin(site);
-  check_targets("split", all);
+Deal deal_rows(std::int64_t n, const Tensor& targets, const SplitOptions& options, Generator& generator) {
   const double v = options.validation, t = options.test;
   if (!(v >= 0) || !(t >= 0) || !(v + t <= 1))
     fail<ArgumentError>("split", fmt::format("expected shares >= 0 and at most 1 in sum, got {} and {}", v, t));
-  if (options.stratified && (!all.targets.defined() || all.targets.dtype() != int64 || all.targets.rank() != 1))
+  if (options.stratified && (!targets.defined() || targets.dtype() != int64 || targets.rank() != 1))
     fail<ArgumentError>("split", "expected classes (int64 [N]) to stratify by, got other targets");
 
-  const std::int64_t n = all.size();
   const auto tests = static_cast<std::int64_t>(std::llround(static_cast<double>(n) * t));
   const std::int64_t validations =
       std::min(static_cast<std::int64_t>(std::llround(static_cast<double>(n) * v)), n - tests);
-  const std::int64_t first = n - tests - validations, second = n - tests;
-  if (!options.shuffle && !options.stratified)
-    return {all.slice(0, first), all.slice(first, second), all.slice(second, n)};
+  Deal deal{.first = n - tests - validations, .second = n - tests};
+  if (!options.shuffle && !options.stratified) return deal;
+  deal.order = options.shuffle ? permutation(n, generator) : arange(n);
+  if (options.stratified) deal_by_class(deal.order, targets, validations, tests);
+  return deal;
+}
 
-  Tensor order = options.shuffle ? permutation(n, generator) : arange(n);
-  if (options.stratified) deal_by_class(order, all.targets, validations, tests);
+Splits split(const Dataset& all, const SplitOptions& options, Generator& generator, CallSite site) {
+  const gradus::detail::SitePin pin(site);
+  check_targets("split", all);
+  const std::int64_t n = all.size();
+  const auto [order, first, second] = deal_rows(n, all.targets, options, generator);
+  if (!order.defined()) return {all.slice(0, first), all.slice(first, second), all.slice(second, n)};
   return {all.subset(slice_rows(order, 0, first)),
           all.subset(slice_rows(order, first, second)),
           all.subset(slice_rows(order, second, n))};

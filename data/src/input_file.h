@@ -40,6 +40,8 @@ class InputFile {
 
   const char* op() const { return op_; }
   const std::string& path() const { return path_; }
+  /// Whether it is gzipped.
+  bool is_packed() const { return packed_; }
   /// Bytes handed out so far.
   std::int64_t position() const { return position_; }
   /// "message at byte N of PATH".

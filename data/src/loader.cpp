@@ -13,6 +13,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -36,52 +37,132 @@ class GeneratorGuard {
   Generator outer_;
 };
 
+/// ShapeError unless `fetch` gave as many rows as it was asked for.
+void check_fetched(const Batch& batch, std::size_t rows) {
+  const auto is_right = [&](const Tensor& x) { return x.rank() > 0 && x.size(0) == static_cast<std::int64_t>(rows); };
+  if (!batch.inputs.defined()) fail<ArgumentError>("loader", "expected inputs from `fetch`, got none");
+  for (const auto& [name, x] : {std::pair("inputs", batch.inputs), std::pair("targets", batch.targets)})
+    if (x.defined() && !is_right(x))
+      fail<ShapeError>("loader",
+                       fmt::format("expected {} [{}, …] from `fetch`, got {}", name, rows, to_string(x.shape())));
+}
+
 }  // namespace
 
 /// What a batch is made from.
 struct Loader::Core {
-  Dataset dataset;
-  Source source;  // if it has `get`, instead of the data set
+  Source source;
   LoaderOptions options;
   CallSite site;
   std::int64_t available = 0;  // rows to choose from
   std::int64_t count = 0;      // rows of a pass, a last batch included that is dropped
-  std::int64_t classes = 0;
 
-  /// The rows of a batch that begins at `position` in the pass.
-  Batch make(std::span<const std::int64_t> rows, const Generator& pass, std::int64_t position) const {
-    const gradus::detail::SitePin pin(site);
-    const auto stream = [&](std::uint64_t kind, std::size_t i) {
-      return pass.split(kind).split(static_cast<std::uint64_t>(position) + i);
-    };
-    Batch batch;
-    if (source.get) {
-      std::vector<Example> examples;
-      for (std::size_t i = 0; i < rows.size(); ++i) {
-        const GeneratorGuard guard(stream(kSourceStream, i));
-        examples.push_back(source.get(rows[i]));
-      }
-      batch = source.collate ? source.collate(examples) : stack_examples(examples);
+  /// The batch of so many rows that begins at `position` in the pass.
+  Batch make(const Order& order, const Generator& pass, std::int64_t position, std::int64_t size) const;
+
+ private:
+  Batch read(std::span<const std::int64_t> rows, const Generator& pass, std::int64_t position) const;
+};
+
+/// The rows of a pass, made part by part. Used by several threads at once.
+class Loader::Order {
+ public:
+  Order(std::shared_ptr<const Core> core, const Generator& pass) : core_(std::move(core)), pass_(pass) {}
+
+  /// Those at positions from `begin` to `begin + count` - 1.
+  std::vector<std::int64_t> rows(std::int64_t begin, std::int64_t count) const {
+    std::vector<std::int64_t> result(static_cast<std::size_t>(count));
+    if (!core_->options.sampler) {
+      std::iota(result.begin(), result.end(), begin);
     } else {
-      batch.inputs = gather_rows(dataset.inputs, rows);
-      if (dataset.targets.defined()) batch.targets = gather_rows(dataset.targets, rows);
+      const std::int64_t length = core_->options.sampler.part_length(core_->available);
+      for (std::int64_t done = 0; done < count;) {
+        const std::int64_t at = (begin + done) % length, more = std::min(count - done, length - at);
+        const Tensor rows = part((begin + done) / length);
+        std::copy_n(rows.data<std::int64_t>() + at, more, result.data() + done);
+        done += more;
+      }
     }
-    if (options.augment) {
-      std::vector<Generator> generators;
-      for (std::size_t i = 0; i < rows.size(); ++i) generators.push_back(stream(kAugmentStream, i));
-      const GeneratorGuard guard(stream(kAugmentStream, 0).split(0));  // for those that ignore these
-      batch = options.augment(batch, generators, classes, site);
+    if (core_->options.indices.defined())
+      for (std::int64_t& row : result) row = core_->options.indices.data<std::int64_t>()[row];
+    return result;
+  }
+
+ private:
+  static constexpr std::size_t kMostParts = 4;  // that are kept, for workers that lag behind
+
+  /// A part; the next one is made too, so that its rows can be read ahead.
+  Tensor part(std::int64_t k) const {
+    const std::scoped_lock lock(mutex_);
+    const std::int64_t length = core_->options.sampler.part_length(core_->available);
+    Tensor rows = make(k);
+    if ((k + 1) * length < core_->count) make(k + 1);
+    return rows;
+  }
+
+  Tensor make(std::int64_t k) const {
+    if (const auto at = parts_.find(k); at != parts_.end()) return at->second;
+    const LoaderOptions& options = core_->options;
+    Tensor rows = options.sampler.part(core_->available, k, pass_);
+    if (core_->source.expect && rows.numel() < core_->count) {
+      const Tensor chosen = options.indices.defined() ? gather_rows(options.indices, as_span(rows)) : rows;
+      std::vector<std::int64_t> rising(as_span(chosen).begin(), as_span(chosen).end());
+      std::sort(rising.begin(), rising.end());
+      core_->source.expect(rising);
     }
-    if (options.transform) batch.inputs = options.transform(batch.inputs, site);
+    parts_[k] = rows;
+    if (parts_.size() > kMostParts) parts_.erase(parts_.begin());
+    return rows;
+  }
+
+  const std::shared_ptr<const Core> core_;
+  const Generator pass_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::int64_t, Tensor> parts_;
+};
+
+Batch Loader::Core::make(const Order& order, const Generator& pass, std::int64_t position, std::int64_t size) const {
+  const gradus::detail::SitePin pin(site);
+  const std::vector<std::int64_t> rows = order.rows(position, size);
+  Batch batch = read(rows, pass, position);
+  if (options.augment) {
+    std::vector<Generator> generators;
+    const Generator stream = pass.split(kAugmentStream);
+    for (std::int64_t i = 0; i < size; ++i)
+      generators.push_back(stream.split(static_cast<std::uint64_t>(position + i)));
+    const GeneratorGuard guard(generators[0].split(0));  // for those that ignore these
+    batch = options.augment(batch, generators, source.classes, site);
+  }
+  if (options.transform) batch.inputs = options.transform(batch.inputs, site);
+  return batch;
+}
+
+Batch Loader::Core::read(std::span<const std::int64_t> rows, const Generator& pass, std::int64_t position) const {
+  const auto stream = [&](std::size_t i) {
+    return pass.split(kSourceStream).split(static_cast<std::uint64_t>(position) + i);
+  };
+  if (source.fetch) {
+    const GeneratorGuard guard(stream(0));
+    Batch batch = source.fetch(rows);
+    check_fetched(batch, rows.size());
     return batch;
   }
-};
+  std::vector<Example> examples;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const GeneratorGuard guard(stream(i));
+    examples.push_back(source.get(rows[i]));
+  }
+  return source.collate ? source.collate(examples) : stack_examples(examples);
+}
 
 /// Threads that make the batches of a pass ahead of the one who takes them, in order.
 class Loader::Prefetch {
  public:
-  Prefetch(
-      std::shared_ptr<const Core> core, Tensor order, const Generator& pass, std::int64_t position, std::int64_t end)
+  Prefetch(std::shared_ptr<const Core> core,
+           std::shared_ptr<const Order> order,
+           const Generator& pass,
+           std::int64_t position,
+           std::int64_t end)
       : core_(std::move(core)), order_(std::move(order)), pass_(pass), next_(position), end_(end) {
     try {
       for (int i = 0; i < core_->options.workers; ++i)
@@ -138,10 +219,7 @@ class Loader::Prefetch {
       lock.unlock();
       Made made;
       try {
-        made.batch =
-            core_->make(as_span(order_).subspan(static_cast<std::size_t>(position), static_cast<std::size_t>(count)),
-                        pass_,
-                        position);
+        made.batch = core_->make(*order_, pass_, position, count);
       } catch (...) {
         made.error = std::current_exception();
       }
@@ -153,7 +231,7 @@ class Loader::Prefetch {
   }
 
   const std::shared_ptr<const Core> core_;
-  const Tensor order_;
+  const std::shared_ptr<const Order> order_;
   const Generator pass_;
   std::mutex mutex_;
   std::condition_variable ready_, room_;
@@ -167,31 +245,24 @@ class Loader::Prefetch {
 
 Loader::Loader(Dataset dataset, LoaderOptions options, CallSite site) : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
-  check_targets("loader", dataset);
-  core_->available = dataset.size();
-  if (options.augment) core_->classes = dataset.num_classes();
-  core_->dataset = std::move(dataset);
-  // Rows are copied by the byte.
-  for (Tensor* x : {&core_->dataset.inputs, &core_->dataset.targets})
-    if (x->defined()) *x = contiguous(*x);
-  start(std::move(options), site);
+  core_->source = as_source(std::move(dataset));
+  start(std::move(options), false, site);
 }
 
 Loader::Loader(Source source, LoaderOptions options, CallSite site) : core_(std::make_shared<Core>()) {
   const gradus::detail::SitePin pin(site);
-  if (source.size < 0 || !source.get)
+  if (source.size < 0 || !source.get == !source.fetch)
     fail<ArgumentError>("loader",
-                        fmt::format("expected a source with rows >= 0 and `get`, got {} rows{}",
+                        fmt::format("expected a source with rows >= 0 and either `get` or `fetch`, got {} rows and {}",
                                     source.size,
-                                    source.get ? "" : " and no `get`"));
-  core_->available = source.size;
-  core_->classes = source.classes;
+                                    source.get ? "both" : "neither"));
   core_->source = std::move(source);
-  start(std::move(options), site);
+  start(std::move(options), true, site);
 }
 
-void Loader::start(LoaderOptions options, CallSite site) {
+void Loader::start(LoaderOptions options, bool draws, CallSite site) {
   Core& core = *core_;
+  core.available = core.source.size;
   if (options.batch < 1) fail<ArgumentError>("loader", fmt::format("expected a batch >= 1, got {}", options.batch));
   if (options.workers < 0 || options.workers > 256 || options.prefetch < 1)
     fail<ArgumentError>(
@@ -207,8 +278,8 @@ void Loader::start(LoaderOptions options, CallSite site) {
     fail<ShapeError>(
         "loader",
         fmt::format("expected a sampler for {} rows, got one for {}", core.available, options.sampler.rows()));
-  const bool random = options.shuffle || options.sampler || options.augment || core.source.get;
-  if (random) state_.seed = options.seed ? *options.seed : default_generator().next();
+  if (draws || options.shuffle || options.sampler || options.augment)
+    state_.seed = options.seed ? *options.seed : default_generator().next();
   if (options.shuffle) options.sampler = random_sampler();
   core.count = options.sampler ? options.sampler.count(core.available) : core.available;
   core.options = std::move(options);
@@ -237,27 +308,18 @@ void Loader::restore(const LoaderState& state, CallSite site) {
   fresh_ = true;
 }
 
-Tensor Loader::draw_order() const {
-  const LoaderOptions& options = core_->options;
-  Tensor order;
-  if (options.sampler) {
-    Generator generator = Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch));
-    order = options.sampler(core_->available, generator);
-  } else {
-    order = arange(core_->available);
-  }
-  return options.indices.defined() ? gather_rows(options.indices, as_span(order)) : order;
-}
-
 Loader::Iterator Loader::begin() {
   const gradus::detail::SitePin pin(core_->site);
   if (!fresh_) state_ = {state_.seed, state_.epoch + 1, 0};
   fresh_ = false;
-  order_ = state_.position < rows() ? draw_order() : Tensor();
+  order_.reset();
   std::shared_ptr<Prefetch> prefetch;
-  if (core_->options.workers > 0 && order_.defined())
-    prefetch = std::make_shared<Prefetch>(
-        core_, order_, Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)), state_.position, rows());
+  if (state_.position < rows()) {
+    const Generator pass = Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch));
+    order_ = std::make_shared<Order>(core_, pass);
+    (void)order_->rows(state_.position, 1);  // samplers of the user's on this thread
+    if (core_->options.workers > 0) prefetch = std::make_shared<Prefetch>(core_, order_, pass, state_.position, rows());
+  }
   return {this, std::move(prefetch)};
 }
 
@@ -266,10 +328,10 @@ std::optional<Batch> Loader::next(Prefetch* prefetch) {
   const std::int64_t count = std::min(core_->options.batch, rows() - state_.position);
   Batch batch = prefetch != nullptr
                     ? prefetch->take(state_.position)
-                    : core_->make(as_span(order_).subspan(static_cast<std::size_t>(state_.position),
-                                                          static_cast<std::size_t>(count)),
+                    : core_->make(*order_,
                                   Generator(state_.seed).split(static_cast<std::uint64_t>(state_.epoch)),
-                                  state_.position);
+                                  state_.position,
+                                  count);
   state_.position += count;
   return batch;
 }

@@ -6,6 +6,7 @@
 #include "gradus/graph/arg.h"
 #include "gradus/tensor/file.h"
 #include "gradus/tensor/half.h"
+#include "gradus/tensor/mapped_file.h"
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -169,6 +171,36 @@ Tensor parse_npy(const Bytes& in) {
   }
 }
 
+/// The dtype whose elements are as they stand in the file; nothing if they would have to be converted.
+std::optional<DType> plain_dtype(const Header& header) {
+  if (header.swapped && header.size > 1) return {};
+  if (header.kind == 'f' && header.size == 4) return float32;
+  if (header.kind == 'f' && header.size == 8) return float64;
+  if (header.kind == 'i' && header.size == 8) return int64;
+  return {};
+}
+
+Tensor map_array(const gradus::detail::MappedFile& file, const Bytes& in) {
+  constexpr const char* kOther = ", which read_npy takes,";
+  const Header header = parse_header(in);
+  const auto dtype = plain_dtype(header);
+  if (!dtype)
+    in.fail(fmt::format("expected '<f4', '<f8' or '<i8' to map, got '{}{}{}'{}",
+                        header.swapped    ? ">"
+                        : header.size > 1 ? "<"
+                                          : "|",
+                        header.kind,
+                        header.size,
+                        kOther),
+            10);
+  if (header.fortran && header.shape.rank() > 1)
+    in.fail(fmt::format("expected rows one after the other to map, got Fortran order{}", kOther), 10);
+  if (header.end % header.size != 0)
+    in.fail(fmt::format("expected elements at a multiple of {} bytes to map, got others{}", header.size, kOther),
+            header.end);
+  return file.tensor(in.all().substr(header.end), *dtype, header.shape);
+}
+
 constexpr std::size_t kLongestHeader = 512;  // of what is written: 8 sizes of at most 19 digits
 
 std::string spell_npy(const Tensor& source) {
@@ -215,6 +247,13 @@ Tensor read_npy(const std::string& path, CallSite site) {
   return reading("read_npy", path, site, [&] {
     const std::string bytes = read_all("read_npy", path);
     return parse_npy(Bytes("read_npy", path, bytes));
+  });
+}
+
+Tensor map_npy(const std::string& path, CallSite site) {
+  return reading("map_npy", path, site, [&] {
+    const gradus::detail::MappedFile file("map_npy", path);
+    return map_array(file, Bytes("map_npy", path, file.bytes()));
   });
 }
 

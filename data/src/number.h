@@ -16,6 +16,12 @@ struct Number {
 /// float64 is 0.
 Number parse_number(std::string_view text, char decimal = '.');
 
+/// Whether a text is one, even if float64 does not hold it.
+inline bool is_number(std::string_view text, char decimal) {
+  const Number n = parse_number(text, decimal);
+  return n.value || n.overflows;
+}
+
 /// A whole number ("3", "3.0", "3e2") if int64 holds it, and float64 too unless it is written plainly.
 std::optional<std::int64_t> parse_whole(std::string_view text, char decimal = '.');
 

@@ -16,10 +16,38 @@ namespace gradus::data {
 
 using gradus::detail::fail;
 
+namespace {
+
+Tensor check_order(const Tensor& rows, std::int64_t n, std::int64_t count) {
+  Tensor order = check_rows("sampler", rows, n);
+  if (order.numel() != count)
+    fail<ShapeError>("sampler", fmt::format("expected {} rows, got {}", count, order.numel()));
+  return order;
+}
+
+}  // namespace
+
+Sampler Sampler::in_parts(Part part, std::int64_t length, CallSite site) {
+  if (length < 1) fail<ArgumentError>("sampler", fmt::format("expected parts of length >= 1, got {}", length), site);
+  Sampler sampler;
+  sampler.order_ = std::move(part);
+  sampler.length_ = length;
+  return sampler;
+}
+
+Tensor Sampler::part(std::int64_t n, std::int64_t part, Generator generator) const {
+  const std::int64_t length = part_length(n);
+  return check_order(order_(n, part, generator), n, std::min(length, count(n) - part * length));
+}
+
 Tensor Sampler::operator()(std::int64_t n, Generator& generator) const {
-  Tensor order = check_rows("sampler", order_(n, generator), n);
-  if (order.numel() != count(n))
-    fail<ShapeError>("sampler", fmt::format("expected {} rows, got {}", count(n), order.numel()));
+  if (length_ < 0) return check_order(order_(n, 0, generator), n, count(n));
+  const Generator pass(generator.next());
+  Tensor order = empty({n}, int64);
+  for (std::int64_t done = 0; done < n; done += length_) {
+    const Tensor rows = part(n, done / length_, pass);
+    std::copy_n(rows.data<std::int64_t>(), rows.numel(), order.mutable_data<std::int64_t>() + done);
+  }
   return order;
 }
 
@@ -29,6 +57,44 @@ Sampler sequential_sampler() {
 
 Sampler random_sampler() {
   return Sampler([](std::int64_t n, Generator& generator) { return permutation(n, generator); });
+}
+
+namespace {
+
+/// The rows of one window of a pass over n: places from `first` on in the row of blocks, mixed. Blocks are counted from
+/// a row that is drawn, past the last row to the first; what is left over is a shorter one, the last of the pass.
+Tensor mixed_window(std::int64_t n, std::int64_t block, std::int64_t length, std::int64_t part, Generator& generator) {
+  const std::int64_t origin = generator.below(n), whole = n / block;
+  const Tensor blocks = permutation(whole, generator);
+  Generator mixing = Generator(generator.next()).split(static_cast<std::uint64_t>(part));
+  const std::int64_t first = part * length, count = std::min(length, n - first);
+  const Tensor places = permutation(count, mixing);
+  Tensor rows = empty({count}, int64);
+  auto* const out = rows.mutable_data<std::int64_t>();
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t place = first + places.data<std::int64_t>()[i], at = place / block;
+    const std::int64_t start = (at < whole ? blocks.data<std::int64_t>()[at] : whole) * block;
+    out[i] = (origin + start + place % block) % n;
+  }
+  return rows;
+}
+
+}  // namespace
+
+Sampler block_sampler(const BlockOptions& options, CallSite site) {
+  const auto [block, window] = options;
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  if (block < 1 || window < 1 || window > kMost / block)
+    fail<ArgumentError>(
+        "block_sampler",
+        fmt::format("expected block >= 1 and window >= 1, at most 2^40 rows in all, got {} and {}", block, window),
+        site);
+  const std::int64_t rows = block * window;
+  return Sampler::in_parts(
+      [block = block, rows](std::int64_t n, std::int64_t part, Generator& generator) {
+        return mixed_window(n, block, rows, part, generator);
+      },
+      rows);
 }
 
 namespace {

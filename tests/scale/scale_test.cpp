@@ -1,5 +1,5 @@
 // What holds for small things holds for large ones: tapes of ten million ops, tensors of more than 2^31 elements,
-// models of a hundred thousand parameters, sums of a hundred million numbers.
+// models of a hundred thousand parameters, sums of a hundred million numbers, data that don't fit in memory.
 #include <gradus/gradus.h>
 
 #include <gtest/gtest.h>
@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <vector>
 
@@ -126,6 +128,68 @@ TEST(Scale, SumsOfAHundredMillion) {
     EXPECT_LT(error, 1e-6);
     EXPECT_LT(of_mean, 1e-6);
   }
+}
+
+/// Starts VmHWM anew; false if the system does not.
+bool reset_peak() {
+  std::ofstream("/proc/self/clear_refs") << 5;
+  return gigabytes("/proc/self/status", "VmHWM") < gigabytes("/proc/self/status", "VmRSS") + 0.05;
+}
+
+/// A .npy file of float32 [rows, columns] that is a hole, but for the first element of every `step`-th row, its number.
+/// False if the file system has no holes, or no room for the file's size.
+bool make_sparse(const std::string& path, std::int64_t rows, std::int64_t columns, std::int64_t step) {
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) + ", " +
+                       std::to_string(columns) + "), }";
+  header.append(117 - header.size(), ' ');
+  std::ofstream file(path, std::ios::binary);
+  file << std::string("\x93NUMPY\x01\x00\x76\x00", 10) << header << '\n';
+  for (std::int64_t row = 0; row < rows; row += step) {
+    const auto number = static_cast<float>(row);
+    file.seekp(128 + row * columns * 4);
+    file.write(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  file.close();
+  if (!file || truncate(path.c_str(), 128 + rows * columns * 4) != 0) return false;
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 && status.st_blocks * 512 < 1'000'000'000;
+}
+
+TEST(Scale, TwentyGigabytesOfRowsIn500Megabytes) {
+  constexpr std::int64_t rows = 1'250'000, columns = 4096, step = 5'000;
+  const std::string path = testing::TempDir() + "sparse.npy";
+  const auto remove = [](const std::string* file) { std::remove(file->c_str()); };
+  const std::unique_ptr<const std::string, decltype(remove)> removed(&path, remove);
+  rlimit space{};
+  getrlimit(RLIMIT_AS, &space);
+  if (space.rlim_cur < 25'000'000'000) GTEST_SKIP() << "needs 25 GB of address space";
+  if (!make_sparse(path, rows, columns, step)) GTEST_SKIP() << "needs a file system that has sparse files of 20 GB";
+  if (!reset_peak()) GTEST_SKIP() << "needs /proc/self/clear_refs";
+
+  const double before = gigabytes("/proc/self/status", "VmRSS");
+  const auto start = std::chrono::steady_clock::now();
+  const data::Dataset all{.inputs = data::map_npy(path), .targets = arange(rows)};
+  data::Loader loader(
+      all, {.batch = 256, .seed = 1, .sampler = data::block_sampler({.block = 64, .window = 32}), .workers = 1});
+  std::int64_t sum = 0, in_order = 0, last = -1;
+  double numbers = 0;
+  for (const auto& [x, y] : loader) {
+    for (std::int64_t i = 0; i < y.size(0); ++i) {
+      const std::int64_t row = y.data<std::int64_t>()[i];
+      const float first = x.data<float>()[i * columns];
+      ASSERT_EQ(first, static_cast<float>(row % step == 0 ? row : 0));
+      sum += row;
+      numbers += first;
+      in_order += row == last + 1;
+      last = row;
+    }
+  }
+  const double memory = gigabytes("/proc/self/status", "VmHWM");
+  std::printf("20.5 GB in %.0f s; peak of memory %.2f GB, %.2f before\n", seconds_since(start), memory, before);
+  EXPECT_EQ(sum, rows * (rows - 1) / 2);
+  EXPECT_EQ(numbers, static_cast<double>(step) * (rows / step) * (rows / step - 1) / 2);
+  EXPECT_LT(in_order, rows / 100);
+  EXPECT_LT(memory - before, 0.5);
 }
 
 }  // namespace

@@ -48,23 +48,34 @@ class Transform {
 class Sampler {
  public:
   using Order = std::function<Tensor(std::int64_t n, Generator& generator)>;
+  /// The rows of one part of a pass. Each part is given the same generator, a copy of the pass's.
+  using Part = std::function<Tensor(std::int64_t n, std::int64_t part, Generator& generator)>;
 
   /// As `.shuffle` says.
   Sampler() = default;
   /// `count` < 0: as many as there are rows. With `rows` >= 0 it is one for that many rows only.
   explicit Sampler(Order order, std::int64_t count = -1, std::int64_t rows = -1)
-      : order_(std::move(order)), count_(count), rows_(rows) {}
+      : order_([order = std::move(order)](std::int64_t n, std::int64_t, Generator& g) { return order(n, g); }),
+        count_(count),
+        rows_(rows) {}
+  /// One whose passes, over all rows, come in parts of `length` >= 1 rows, the last one shorter, that are made when a
+  /// pass comes to them: for orders that are too long to keep.
+  static Sampler in_parts(Part part, std::int64_t length, CallSite site = CallSite::here());
 
   explicit operator bool() const { return static_cast<bool>(order_); }
   std::int64_t count(std::int64_t n) const { return count_ < 0 ? n : count_; }
   /// -1: any number.
   std::int64_t rows() const { return rows_; }
+  /// Rows of a part; of those that give all at once the number of rows of a pass.
+  std::int64_t part_length(std::int64_t n) const { return length_ > 0 ? length_ : count(n); }
   /// IndexError or ShapeError if it does not give what it should.
+  Tensor part(std::int64_t n, std::int64_t part, Generator generator) const;
+  /// All parts.
   Tensor operator()(std::int64_t n, Generator& generator) const;
 
  private:
-  Order order_;
-  std::int64_t count_ = -1, rows_ = -1;
+  Part order_;
+  std::int64_t count_ = -1, rows_ = -1, length_ = -1;
 };
 
 /// One after the other.
@@ -81,6 +92,17 @@ struct WeightedOptions {
 ///             `count` of them above 0); ShapeError, DTypeError
 ///   source    without replacement: Efraimidis & Spirakis 2006
 Sampler weighted_sampler(const Tensor& weights, const WeightedOptions& options = {}, CallSite site = CallSite::here());
+
+struct BlockOptions {
+  std::int64_t block = 256;  // neighbouring rows
+  std::int64_t window = 64;  // blocks whose rows are mixed
+};
+/// All in an order for files: blocks of neighbouring rows in random order, and the rows of every `window` blocks mixed, so
+/// that a disk reads in stretches and what is read lies together. Where blocks begin is drawn for each pass. An order
+/// takes the memory of a few windows; of a mapped file, or a source that can, the window after the one at hand is
+/// read ahead.
+///   errors    ArgumentError unless block >= 1 and window >= 1, and their product is at most 2^40
+Sampler block_sampler(const BlockOptions& options = {}, CallSite site = CallSite::here());
 /// All in random order, but so that the classes come evenly: any k rows in a row have of each class
 /// its share of k, give or take 1.
 ///   shapes    classes int64 [N]
@@ -113,17 +135,39 @@ std::pair<Tensor, Tensor> pad_sequences(std::span<const Tensor> sequences,
 /// That as a way to make batches, with `lengths`. Targets of one shape are stacked, others padded.
 Collate pad_collate(const PadOptions& options = {}, CallSite site = CallSite::here());
 
-/// Rows that are made when asked for. `get` is called from several threads at once if the loader has
-/// several; what it draws from `default_generator()` is decided by seed, epoch and place in the epoch.
+/// Rows that are made when asked for, one by one by `get` or many at once by `fetch`. Both are called from several
+/// threads at once if the loader has several; what they draw from `default_generator()` is decided by seed, epoch and
+/// place in the epoch.
 struct Source {
   std::int64_t size = 0;
   std::function<Example(std::int64_t row)> get = {};
-  Collate collate = {};      // stack_examples if empty
+  Collate collate = {};  // of what `get` gives; stack_examples if empty
+  std::function<Batch(std::span<const std::int64_t> rows)> fetch = {};
+  // Told of rows, which rise, that will be asked for soon; may be empty.
+  std::function<void(std::span<const std::int64_t> rows)> expect = {};
   std::int64_t classes = 0;  // for mixup
   // What is known of all rows beforehand, for samplers and others; may be empty.
   Tensor targets = {};
-  std::vector<std::string> class_names = {};
+  std::vector<std::string> class_names = {}, feature_names = {};
+  Tensor mean = {}, std = {};  // of each feature, float64, without values that are missing (NaN)
 };
+
+/// The rows of a data set. Shares the tensors.
+///   errors    ShapeError if there are targets but not one for each row
+Source as_source(Dataset dataset, CallSite site = CallSite::here());
+
+/// Sources for the usual three parts; a part that is not there is empty.
+struct SourceSplits {
+  Source train{}, validation{}, test{};
+};
+
+/// Divides the rows of a source in three, which keep their order. With `shuffle` or `stratified` it is drawn which rows
+/// a part has, and eight bytes a row are kept.
+///   errors    as for data sets; ArgumentError if there are no `targets` to stratify by
+SourceSplits split(const Source& all,
+                   const SplitOptions& options = {},
+                   Generator& generator = default_generator(),
+                   CallSite site = CallSite::here());
 
 // ---- the loader ----------------------------------------------------------------------------------
 
@@ -175,15 +219,15 @@ class Loader {
 
  private:
   struct Core;
+  class Order;
   class Prefetch;
-  void start(LoaderOptions options, CallSite site);
-  Tensor draw_order() const;
+  void start(LoaderOptions options, bool draws, CallSite site);
   std::optional<Batch> next(Prefetch* prefetch);
 
   std::shared_ptr<Core> core_;  // constant once made; what workers share
   LoaderState state_;
-  bool fresh_ = true;  // the next pass is the one in `state_`
-  Tensor order_;       // the rows of this pass
+  bool fresh_ = true;                   // the next pass is the one in `state_`
+  std::shared_ptr<const Order> order_;  // the rows of this pass
 };
 
 class Loader::Iterator {
