@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what Gradus needs on Debian 12 and 13 and Ubuntu 24.04, by package name; what is there already is left alone.
-# usage: scripts/setup.sh [--bench|--docs|--package|--ci]     --bench adds libtorch, for the comparison in scripts/bench.sh,
+# usage: scripts/setup.sh [--bench|--docs|--package|--ci|--fuzz]     --bench adds libtorch, for the comparison in scripts/bench.sh,
 # --package what scripts/package.sh makes the .deb with, and --ci what formats and lints the sources, counts instructions, a
 # browser to look at reports with, what checks and runs saved ONNX files (npm for scripts/onnxruntime.sh), and all of --package
-# and --docs; that has only what scripts/docs.sh builds the site with
+# and --docs; that has only what scripts/docs.sh builds the site with. --fuzz adds Clang with libFuzzer, for scripts/fuzz.sh
 set -euo pipefail
 
 packages=(
@@ -20,9 +20,10 @@ case "${1-}" in
   --bench) packages+=(libtorch-dev libopenblas0-pthread) ;;  # without the second, libtorch has a slow BLAS
   --docs) packages=("${docs[@]}") ;;
   --package) packages+=("${package[@]}") ;;
+  --fuzz) packages+=(clang-19 libclang-rt-19-dev) ;;
   --ci) packages+=(clang-format-19 clang-tidy-19 libomp-19-dev chromium valgrind python3-onnx "${package[@]}" "${docs[@]}")
     command -v npm >/dev/null || packages+=(nodejs npm) ;;  # which may come as one package
-  *) echo "usage: scripts/setup.sh [--bench|--docs|--package|--ci]" >&2; exit 2 ;;
+  *) echo "usage: scripts/setup.sh [--bench|--docs|--package|--ci|--fuzz]" >&2; exit 2 ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

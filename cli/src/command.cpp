@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "gradus/tensor/from_chars.h"
+#include "gradus/tensor/parse_json.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace gradus::cli {
@@ -31,7 +33,8 @@ namespace {
 po::parsed_options config_options(const char* command, const std::string& path, const po::options_description& known) {
   std::ifstream in(path);
   if (!in) throw UsageError(fmt::format("--config: expected a file that can be read, got '{}'", path));
-  nlohmann::json all = nlohmann::json::parse(in, nullptr, false);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  auto all = gradus::detail::parse_json<nlohmann::json>(text);
   // Those of a run are of another command perhaps, which has more.
   const bool of_run = all.contains("gradus_run") && all.contains("options");
   if (of_run) all = nlohmann::json(all["options"]);
@@ -43,13 +46,13 @@ po::parsed_options config_options(const char* command, const std::string& path, 
     if (option == nullptr && of_run) continue;
     if (option == nullptr) refuse_option(command, fmt::format("in {} ", path), "--" + name, known);
     const bool is_flag = option->semantic()->max_tokens() == 0;
-    const std::string text = value.is_string() ? value.get<std::string>() : value.dump();
-    if (is_flag && text != "true" && text != "false")
+    const std::string given = value.is_string() ? value.get<std::string>() : value.dump();
+    if (is_flag && given != "true" && given != "false")
       throw UsageError(fmt::format("--config: expected true or false for {}, got {}", name, value.dump()));
     if (!is_flag && (value.is_object() || value.is_array() || value.is_null()))
       throw UsageError(fmt::format("--config: expected a text or a number for {}, got {}", name, value.dump()));
-    if (is_flag && text == "false") continue;
-    result.options.emplace_back(name, is_flag ? std::vector<std::string>() : std::vector<std::string>{text});
+    if (is_flag && given == "false") continue;
+    result.options.emplace_back(name, is_flag ? std::vector<std::string>() : std::vector<std::string>{given});
   }
   return result;
 }

@@ -168,6 +168,15 @@ void note_jpeg(j_common_ptr info, int level) {
   if (level < 0) leave_jpeg(info);
 }
 
+/// A progressive file may go over all pixels once more with each few bytes: no picture does so often.
+void limit_scans(j_common_ptr info) {
+  constexpr int kMostScans = 100;  // those of programs have up to some 20
+  if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number <= kMostScans) return;
+  auto* const error = reinterpret_cast<JpegError*>(info->err);
+  std::snprintf(error->message, sizeof error->message, "more than %d scans", kMostScans);
+  std::longjmp(error->jump, 1);
+}
+
 int jpeg_orientation(const jpeg_decompress_struct& info) {
   constexpr std::string_view kExif("Exif\0\0", 6);
   for (const auto* marker = info.marker_list; marker != nullptr; marker = marker->next) {
@@ -186,6 +195,8 @@ bool run_jpeg(const Bytes& in,
               unsigned char* pixels,
               std::size_t& position) {
   jpeg_decompress_struct info;
+  jpeg_progress_mgr progress{};
+  progress.progress_monitor = limit_scans;
   info.err = jpeg_std_error(&error.base);
   error.base.error_exit = leave_jpeg;
   error.base.emit_message = note_jpeg;
@@ -195,6 +206,7 @@ bool run_jpeg(const Bytes& in,
     jpeg_destroy_decompress(&info);
     return false;
   }
+  info.progress = &progress;
   jpeg_mem_src(&info, reinterpret_cast<const unsigned char*>(in.all().data()), in.size());
   jpeg_save_markers(&info, JPEG_APP0 + 1, 0xffff);
   jpeg_read_header(&info, TRUE);

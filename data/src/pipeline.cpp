@@ -9,6 +9,22 @@ namespace gradus::data {
 
 using gradus::detail::fail;
 
+namespace {
+
+/// Names of arrays tell pipelines in pipelines, "0.pipeline.0.pipeline.1.center.shift": a file could tell thousands.
+void check_depth(const Arrays& state) {
+  constexpr int kDeepest = 16;
+  const std::string part = fmt::format(".{}.", Pipeline::kName);
+  for (const auto& [name, array] : state) {
+    int depth = 0;
+    for (std::size_t at = 0; (at = name.find(part, at)) != std::string::npos; at += part.size()) ++depth;
+    if (depth > kDeepest)
+      fail<IoError>(Pipeline::kName, fmt::format("expected pipelines at most {} deep, got {}", kDeepest, depth));
+  }
+}
+
+}  // namespace
+
 Pipeline::Pipeline(const Pipeline& other) {
   for (const auto& step : other.steps_) steps_.push_back(step->clone());
 }
@@ -50,6 +66,7 @@ Arrays Pipeline::state(CallSite site) const {
 
 void Pipeline::restore(const Arrays& state, CallSite site) {
   const gradus::detail::SitePin pin(site);
+  check_depth(state);
   Pipeline restored = *this;
   const bool given = size() > 0;
   std::size_t used = 0;

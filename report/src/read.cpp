@@ -2,12 +2,14 @@
 
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/file.h"
+#include "gradus/tensor/parse_json.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 namespace gradus::report {
@@ -49,9 +51,18 @@ std::vector<Json> thinned(std::vector<Json> lines) {
   return kept;
 }
 
+void check_whole(const Json& object, const char* key, const std::string& where) {
+  const auto at = object.find(key);
+  if (at != object.end() && !at->is_null() && !at->is_number_integer())
+    fail<IoError>("report", fmt::format("{}: expected '{}' to be a whole number, got {}", where, key, at->dump()));
+}
+
 /// {"step", "low", "high", "counts"}
 Json histogram(const Json& given, const Json& step, const std::string& where) {
-  const auto is_count = [](const Json& count) { return count.is_number_unsigned(); };
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
+  const auto is_count = [](const Json& count) {
+    return count.is_number_unsigned() && count.get<std::uint64_t>() <= kMost;
+  };
   const Json counts = given.is_object() ? given.value("counts", Json()) : Json();
   if (!counts.is_array() || counts.empty() || !std::all_of(counts.begin(), counts.end(), is_count))
     fail<IoError>("report", where + ": expected a histogram with a list 'counts'");
@@ -78,6 +89,7 @@ Json columns(const std::vector<Json>& lines, const std::string& path) {
   for (std::size_t i = 0; i < lines.size(); ++i) {
     const std::string where = fmt::format("{}:{}", path, i + 1);
     for (const char* key : kStepKeys) steps[key].push_back(number(lines[i], key, where));
+    for (const char* key : {"step", "epoch"}) check_whole(lines[i], key, where);
     const Json empty = Json::object(), none = Json::array();
     const Json& of = lines[i].contains("parameters") ? lines[i]["parameters"] : empty;
     if (!of.is_object()) fail<IoError>("report", where + ": expected 'parameters' to be an object");
@@ -107,7 +119,8 @@ Json columns(const std::vector<Json>& lines, const std::string& path) {
 
 Json epochs(const std::vector<Json>& lines, const std::string& path) {
   Json table = Json::object();
-  for (std::size_t i = 0; i < lines.size(); ++i)
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    check_whole(lines[i], "epoch", fmt::format("{}:{}", path, i + 1));
     for (const char* key : {"epoch",
                             "train_loss",
                             "train_accuracy",
@@ -121,6 +134,7 @@ Json epochs(const std::vector<Json>& lines, const std::string& path) {
                             "lr",
                             "seconds"})
       table[key].push_back(number(lines[i], key, fmt::format("{}:{}", path, i + 1)));
+  }
   return table;
 }
 
@@ -145,7 +159,7 @@ Json number(const Json& object, const char* key, const std::string& where) {
 }
 
 Json read_object(const std::string& path) {
-  Json json = Json::parse(gradus::detail::read_file("report", path), nullptr, false);
+  Json json = gradus::detail::parse_json<Json>(gradus::detail::read_file("report", path));
   if (!json.is_object())
     fail<IoError>("report", fmt::format("expected an object of JSON in '{}', got other text", path));
   return json;
@@ -155,10 +169,7 @@ std::vector<Json> read_lines(const std::string& path) {
   const std::string text = gradus::detail::read_file("report", path);
   std::vector<Json> lines;
   for (std::size_t at = 0, end = 0; (end = text.find('\n', at)) != std::string::npos; at = end + 1) {
-    lines.push_back(Json::parse(text.begin() + static_cast<std::ptrdiff_t>(at),
-                                text.begin() + static_cast<std::ptrdiff_t>(end),
-                                nullptr,
-                                false));
+    lines.push_back(gradus::detail::parse_json<Json>(std::string_view(text).substr(at, end - at)));
     if (!lines.back().is_object())
       fail<IoError>("report", fmt::format("{}:{}: expected an object of JSON", path, lines.size()));
   }

@@ -41,6 +41,21 @@ data::Transform transform_of(const Json& config, const Shape& input, const std::
       values("standardize_mean"), values("standardize_std"), channels ? data::Per::channel : data::Per::feature);
 }
 
+/// The shape of a row, empty if it is none that memory can hold.
+Shape shape_of(const Json& sizes) {
+  constexpr std::uint64_t kMost = std::uint64_t{1} << 31;
+  std::uint64_t values = 1;
+  if (!sizes.is_array() || sizes.size() >= kMaxRank) return {};
+  Shape shape;
+  for (const Json& size : sizes) {
+    if (!size.is_number_unsigned() || size.get<std::uint64_t>() == 0 || size.get<std::uint64_t>() > kMost / values)
+      return {};
+    values *= size.get<std::uint64_t>();
+    shape.push_back(size.get<std::int64_t>());
+  }
+  return shape;
+}
+
 }  // namespace
 
 std::string SavedRun::config_file(const std::string& folder) {
@@ -53,7 +68,8 @@ SavedRun::SavedRun(const std::string& folder) {
   const Json config = read_object(config_file(folder));
   try {
     model = config.at("model").get<std::string>();
-    for (const auto size : config.at("input_shape").get<std::vector<std::int64_t>>()) input.push_back(size);
+    input = shape_of(config.at("input_shape"));
+    if (input.rank() == 0) refuse(folder, "no shape of a row in its config.json");
     class_names = config.value("class_names", class_names);
     regression = config.contains("target_std");
     target_mean = config.value("target_mean", target_mean);

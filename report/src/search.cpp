@@ -18,28 +18,35 @@ using gradus::detail::fail;
 
 /// The values that one parameter had in all trials.
 struct Column {
-  std::set<std::string> words;
+  std::set<std::string> words, all;  // the second with numbers as they are written
   double low = std::numeric_limits<double>::infinity(), high = -low;
   bool whole = true;
 };
 
+std::string spelled(const Json& value) { return value.is_string() ? value.get<std::string>() : value.dump(); }
+
+/// Not so large that a range of it were infinite.
+double number_of(const Json& value) { return std::clamp(value.get<double>(), -1e300, 1e300); }
+
 void see(Column& column, const Json& value) {
+  column.all.insert(spelled(value));
   if (value.is_string()) {
     column.words.insert(value.get<std::string>());
     return;
   }
-  column.whole = column.whole && value.is_number_integer();
-  column.low = std::min(column.low, value.get<double>());
-  column.high = std::max(column.high, value.get<double>());
+  constexpr double kMostWhole = 0x1p53;  // of train::Integer
+  column.whole = column.whole && value.is_number_integer() && std::abs(value.get<double>()) <= kMostWhole;
+  column.low = std::min(column.low, number_of(value));
+  column.high = std::max(column.high, number_of(value));
 }
 
 /// A space that holds them: importances depend on ranks, not on its borders.
 train::Space space_of(const std::map<std::string, Column>& columns) {
   std::vector<train::Hyperparameter> parameters;
   for (const auto& [name, column] : columns) {
-    train::Domain domain = train::Uniform{column.low, std::max(column.high, std::nextafter(column.low, 1e300))};
+    train::Domain domain = train::Uniform{column.low, std::max(column.high, std::nextafter(column.low, 1e301))};
     if (!column.words.empty())
-      domain = train::Choice{{column.words.begin(), column.words.end()}};
+      domain = train::Choice{{column.all.begin(), column.all.end()}};
     else if (column.whole)
       domain =
           train::Integer{.low = static_cast<std::int64_t>(column.low), .high = static_cast<std::int64_t>(column.high)};
@@ -63,12 +70,12 @@ train::TrialResult trial_of(const Json& json, const std::map<std::string, Column
   for (const auto& [name, column] : columns) {
     std::optional<train::Value> value;
     if (const auto at = json["values"].find(name); at != json["values"].end()) {
-      if (at->is_string())
-        value = at->get<std::string>();
+      if (!column.words.empty())
+        value = spelled(*at);
       else if (column.whole)
         value = at->get<std::int64_t>();
       else
-        value = at->get<double>();
+        value = number_of(*at);
     }
     entries.emplace_back(name, std::move(value));
   }
@@ -77,7 +84,11 @@ train::TrialResult trial_of(const Json& json, const std::map<std::string, Column
 }
 
 void check_trial(const Json& trial, const std::string& where) {
-  for (const char* key : {"trial", "budget", "seconds", "value"}) number(trial, key, where);
+  for (const char* key : {"trial", "configuration", "budget", "seconds", "value"}) number(trial, key, where);
+  for (const char* key : {"trial", "configuration"})
+    if (trial.contains(key) &&
+        (!trial[key].is_number_unsigned() || trial[key].get<std::uint64_t>() > train::kMostTrials))
+      fail<IoError>("report", fmt::format("{}: expected '{}' to be the number of a trial", where, key));
   for (const char* key : {"status", "values"})
     if (!trial.contains(key)) fail<IoError>("report", fmt::format("{}: expected a trial with '{}'", where, key));
   if (!trial["status"].is_string() || !trial["values"].is_object() || !trial.contains("value"))
@@ -103,9 +114,14 @@ Json read_search(const std::string& path) {
     trials.push_back(lines[i]);
   }
   train::SearchResults results;
-  results.space = space_of(columns);
   results.maximize = lines[0].value("goal", "") == "maximize";
-  for (const Json& trial : trials) results.trials.push_back(trial_of(trial, columns));
+  try {
+    results.space = space_of(columns);
+    for (const Json& trial : trials) results.trials.push_back(trial_of(trial, columns));
+  } catch (const ArgumentError& error) {  // a parameter without a name, say
+    fail<IoError>("report",
+                  fmt::format("expected the trials of a search in {}, got them wrong: {}", path, error.message()));
+  }
   Json importances = Json::array();
   for (const train::Importance& one : results.importances())
     importances.push_back({{"name", one.name}, {"share", one.share}, {"trials", one.trials}});

@@ -13,6 +13,16 @@ std::string to_string(CallSite site) {
   return fmt::format("{}:{}", path.substr(path.find_last_of('/') + 1), site.line);
 }
 
+/// Names in files may hold control characters, which are spelled: a NUL would end `what()`, others reach a terminal.
+static std::string printable(const std::string& text) {
+  std::string result;
+  for (const char c : text) {
+    const bool is_control = (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    result += is_control ? fmt::format("\\x{:02x}", static_cast<unsigned char>(c)) : std::string(1, c);
+  }
+  return result;
+}
+
 static std::string compose(const std::string& op, const std::string& message, const std::string& scope, CallSite site) {
   std::string text = op + ": " + message;
   if (!scope.empty() || site.file != nullptr) text += "\n ";
@@ -22,10 +32,10 @@ static std::string compose(const std::string& op, const std::string& message, co
 }
 
 Error::Error(std::string op, const std::string& message, std::string scope, CallSite site)
-    : std::runtime_error(compose(op, message, scope, site)),
+    : std::runtime_error(printable(compose(op, message, scope, site))),
       op_(std::move(op)),
       scope_(std::move(scope)),
-      message_(message),
+      message_(printable(message)),
       site_(site) {}
 
 const char* to_string(DType dtype) {

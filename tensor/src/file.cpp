@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
@@ -10,7 +11,6 @@
 #include <memory>
 #include <system_error>
 #include <unistd.h>
-#include <vector>
 
 namespace gradus::detail {
 namespace {
@@ -60,7 +60,7 @@ std::string read_file(const char* op, const std::string& path) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), &std::fclose);
   check(file != nullptr);
   std::string bytes;
-  std::vector<char> buffer(std::size_t{1} << 20);
+  std::array<char, std::size_t{1} << 16> buffer;
   while (const std::size_t n = std::fread(buffer.data(), 1, buffer.size(), file.get())) bytes.append(buffer.data(), n);
   check(std::ferror(file.get()) == 0);
   return bytes;

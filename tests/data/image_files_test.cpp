@@ -111,6 +111,20 @@ void write_folder(const TempFolder& folder) {
   folder.write("dogs/c.jpeg", jpeg(2, 2, 1, std::string(4, '\x66')));
 }
 
+/// A few bytes have the decoder go over all pixels once more.
+TEST(Image, AJpegHasAtMostAHundredScans) {
+  const TempFolder folder;
+  const std::string good = jpeg(8, 8, 3, random_bytes(8 * 8 * 3, 1), {.separate = true});
+  const std::size_t last = good.rfind("\xff\xda"), end = good.size() - 2;
+  const auto read = [&](int more) {
+    std::string bytes = good.substr(0, end);
+    for (int i = 0; i < more; ++i) bytes += good.substr(last, end - last);
+    return read_image(folder.write("x.jpg", bytes + good.substr(end)));
+  };
+  EXPECT_TRUE(equal(read(97), read(0)));
+  expect_error<IoError>([&] { read(98); }, {"more than 100 scans", folder.path("x.jpg")});
+}
+
 TEST(ImageFolder, ReadsAClassFromEachFolder) {
   const TempFolder folder;
   write_folder(folder);

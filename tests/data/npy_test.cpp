@@ -1,6 +1,7 @@
 #include "gradus/data/npy.h"
 
 #include "files.h"
+#include "zips.h"
 
 #include "gradus/tensor/memory.h"
 #include "gradus/tensor/random.h"
@@ -23,12 +24,6 @@ std::string npy(const std::string& type, const std::string& shape, const std::st
   return npy(
       "{'descr': '" + type + "', 'fortran_order': " + (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n",
       values);
-}
-
-std::string bytes_of(std::uint64_t value, int size, bool big = false) {
-  std::string bytes;
-  for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> (8 * (big ? size - 1 - i : i)) & 0xff);
-  return bytes;
 }
 
 TEST(Npy, ReadsEveryElementType) {
@@ -144,18 +139,6 @@ TEST(Npz, GivesBackWhatWasWritten) {
   write_npz(path, {});
   EXPECT_TRUE(read_npz(path).empty());
   EXPECT_THROW(write_npz(folder.path("none/x.npz"), arrays), IoError);
-}
-
-/// A zip file with one member that is deflated.
-std::string zipped(const std::string& name, const std::string& bytes, std::size_t size) {
-  const std::string packed = deflated(bytes, -15);
-  const auto crc = crc32_z(0, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
-  const std::string common = bytes_of(20, 2) + bytes_of(0, 2) + bytes_of(8, 2) + bytes_of(0, 4) + bytes_of(crc, 4) +
-                             bytes_of(packed.size(), 4) + bytes_of(size, 4) + bytes_of(name.size(), 2) + bytes_of(0, 2);
-  const std::string local = "PK\x03\x04" + common + name + packed;
-  const std::string entry = "PK\x01\x02" + bytes_of(20, 2) + common + std::string(14, '\0') + name;
-  return local + entry + "PK\x05\x06" + bytes_of(0, 4) + bytes_of(1, 2) + bytes_of(1, 2) + bytes_of(entry.size(), 4) +
-         bytes_of(local.size(), 4) + bytes_of(0, 2);
 }
 
 TEST(Npz, ReadsDeflatedMembers) {

@@ -235,6 +235,23 @@ TEST(Steps, AreSavedAndLoadedExactly) {
   EXPECT_EQ(load<Pipeline>(path).size(), 3U);
 }
 
+/// A name of 64 KB could tell 5,000 pipelines, each with a copy of what is in it.
+TEST(Steps, PipelinesInPipelinesAreAtMostSixteenDeep) {
+  const TempFolder folder;
+  const std::string path = folder.path("x.npz");
+  const auto write = [&](int depth) {
+    std::string name = "pipeline.";
+    for (int i = 0; i < depth; ++i) name += "0.pipeline.";
+    write_npz(path, {{name + "0.impute.mean", zeros({3}, float64)}});
+  };
+  write(16);
+  EXPECT_TRUE(equal(load<Pipeline>(path)(ones({2, 3})), ones({2, 3})));
+  for (const int depth : {17, 5000}) {
+    write(depth);
+    expect_error<IoError>([&] { load<Pipeline>(path); }, {"at most 16 deep, got " + std::to_string(depth), path});
+  }
+}
+
 TEST(Steps, LoadRejectsWhatIsNotTheirs) {
   const TempFolder folder;
   const std::string path = folder.path("x.npz");

@@ -232,6 +232,25 @@ TEST(LoadOnnx, DataBesideTheModelAreReadInItsFolderOnly) {
   EXPECT_THROW(read("", "4", "8"), IoError);
 }
 
+/// Many tensors on the same bytes would take any amount of memory.
+TEST(LoadOnnx, DataBesideTheModelAreSharedByFewTensors) {
+  const TempFolder folder;
+  const std::string path = folder.file("net.onnx");
+  detail::write_file("test", folder.file("data"), std::string(8, 'x'));
+  const auto read = [&](int tensors) {
+    std::string graph;
+    for (int i = 0; i < tensors; ++i)
+      graph += field(
+          5,
+          field(1, '\2') + field(2, '\1') + field(8, std::to_string(i)) + entry("location", "data") + field(14, '\1'));
+    const std::string length{static_cast<char>(graph.size() % 128 | 128), static_cast<char>(graph.size() / 128)};
+    return onnx::read_model(path, std::string("\x3a") + length + graph + field(8, field(2, '\xd')));
+  };
+  EXPECT_EQ(read(8).graph.initializers.size(), 8u);
+  const std::string error = error_of([&] { read(9); });
+  EXPECT_TRUE(contains(error, "at most 8 times the bytes of")) << error;
+}
+
 TEST(LoadOnnx, TypesOfTensors) {
   const auto read = [](char type, const std::string& data) {
     return onnx::read_tensor("x.pb", field(1, '\2') + field(2, type) + data);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "files.h"  // jpeglib.h needs what it includes
+
 #include <jpeglib.h>
 #include <zlib.h>
 
@@ -51,6 +53,8 @@ struct JpegForm {
   J_COLOR_SPACE stored = JCS_UNKNOWN;  // unknown: what suits
   bool adobe = true;                   // with Adobe's marker where it belongs
   std::string exif = "";               // a block that goes before the pixels
+  bool progressive = false;            // all blocks coarsely, then finer
+  bool separate = false;               // each of three channels by itself
 };
 
 inline std::string jpeg(int height, int width, int channels, std::string pixels, const JpegForm& form = {}) {
@@ -69,6 +73,12 @@ inline std::string jpeg(int height, int width, int channels, std::string pixels,
   if (form.stored != JCS_UNKNOWN) jpeg_set_colorspace(&info, form.stored);
   jpeg_set_quality(&info, form.quality, TRUE);
   if (!form.adobe) info.write_Adobe_marker = FALSE;
+  if (form.progressive) jpeg_simple_progression(&info);
+  const jpeg_scan_info scans[] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+  if (form.separate) {
+    info.scan_info = scans;
+    info.num_scans = 3;
+  }
   jpeg_start_compress(&info, TRUE);
   if (!form.exif.empty())
     jpeg_write_marker(&info,

@@ -20,6 +20,7 @@ void each_number(Epoch& e, F f) {
   f(e.lr), f(e.seconds);
 }
 constexpr std::int64_t kNumbers = 12;
+constexpr double kMostEpochs = 1e9;
 
 /// A tensor of a state; `shape` but for all sizes before the last.
 Tensor find(const optim::State& state, const char* name, DType dtype, const Shape& shape, CallSite site) {
@@ -72,6 +73,10 @@ void RunState::set_state(const optim::State& state) {
   const auto* const p = places.data<std::int64_t>();
   const Place place{p[0], p[1], p[2], p[3]};
   const Past past{spent.data<double>()[0], spent.data<double>()[1]};
+  for (std::int64_t row = 0; row < epochs.size(0); ++row)
+    if (const double number = epochs.data<double>()[row * kNumbers]; !(number >= 0 && number <= kMostEpochs))
+      gradus::detail::fail<ArgumentError>(
+          "fit", fmt::format("expected the numbers of epochs in a checkpoint of a run, got {}", number), site);
   const auto its_seed = static_cast<std::uint64_t>(place.seed);
   if (seed && its_seed != *seed)
     gradus::detail::fail<ArgumentError>(

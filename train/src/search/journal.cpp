@@ -3,6 +3,7 @@
 #include "record.h"
 
 #include "gradus/tensor/file.h"
+#include "gradus/tensor/parse_json.h"
 
 #include <fmt/format.h>
 
@@ -132,12 +133,12 @@ void Journal::read(const Identity& identity, const Space& space) {
     // Empty, or a first line that was torn; anything else is a file of the user's.
     if (!header.starts_with(text) && !text.starts_with(fmt::format("{{\"{}\":", kFormat))) refuse("another file");
   } else {
-    const Json json = Json::parse(*first, nullptr, false);
+    const Json json = gradus::detail::parse_json<Json>(*first);
     if (!json.is_object() || !json.contains(kFormat)) refuse("another file");
     if (json[kFormat] != kVersion) refuse(fmt::format("one of version {}", json[kFormat].dump()));
     compare(Json::parse(header), json);
     for (int line = 2; const auto next = next_line(); ++line) {
-      auto trial = trial_from_json(Json::parse(*next, nullptr, false), space);
+      auto trial = trial_from_json(gradus::detail::parse_json<Json>(*next), space);
       if (!trial || trials_.contains(trial->number)) refuse(fmt::format("a damaged one (line {})", line));
       trials_.emplace(trial->number, std::move(*trial));
     }

@@ -13,6 +13,13 @@ constexpr std::array kStatuses = {std::pair{TrialStatus::finished, "finished"},
                                   std::pair{TrialStatus::condemned, "condemned"},
                                   std::pair{TrialStatus::failed, "failed"}};
 
+/// Whether a number is whole and one of T: the JSON library would make some number of others.
+template <class T>
+bool is_whole(const Json& json) {
+  if (json.is_number_unsigned()) return std::in_range<T>(json.get<std::uint64_t>());
+  return json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+}
+
 /// Values as the domains of a space have them: 1 may stand for the real number.
 std::optional<Values> values_from(const Json& json, const Space& space) {
   std::vector<Values::Entry> entries;
@@ -23,6 +30,8 @@ std::optional<Values> values_from(const Json& json, const Space& space) {
       ++found;
       if (std::holds_alternative<Choice>(parameter.domain))
         value = at->get<std::string>();
+      else if (std::holds_alternative<Integer>(parameter.domain) && !is_whole<std::int64_t>(*at))
+        return {};
       else if (std::holds_alternative<Integer>(parameter.domain))
         value = at->get<std::int64_t>();
       else
@@ -70,6 +79,9 @@ Json to_json(const TrialResult& trial) {
 std::optional<TrialResult> trial_from_json(const Json& json, const Space& space) {
   try {
     TrialResult trial;
+    for (const char* key : {"trial", "configuration"})
+      if (!is_whole<int>(json.at(key))) return {};
+    if (!is_whole<std::uint64_t>(json.at("seed"))) return {};
     trial.number = json.at("trial").get<int>();
     trial.configuration = json.at("configuration").get<int>();
     trial.budget = json.at("budget").get<double>();
@@ -88,8 +100,10 @@ std::optional<TrialResult> trial_from_json(const Json& json, const Space& space)
     trial.reason = json.value("reason", std::string());
     trial.finding = json.value("finding", std::string());
     if (json.contains("curve"))
-      for (const Json& point : json["curve"])
+      for (const Json& point : json["curve"]) {
+        if (!is_whole<std::int64_t>(point.at(0))) return {};
         trial.curve.emplace_back(point.at(0).get<std::int64_t>(), number_from(point.at(1)));
+      }
     if (json.contains("folds"))
       for (const Json& fold : json["folds"]) trial.folds.push_back(number_from(fold));
     trial.seconds = json.at("seconds").get<double>();

@@ -208,6 +208,11 @@ std::string outside_data(const Source& source, const Fields& fields, const Parts
   if (error || size < length || size - length < offset)
     fields.fail(fmt::format("{} bytes from byte {} on in {}", length, offset, whole.string()),
                 error ? error.message() : fmt::format("a file of {} bytes", size));
+  // A few bytes of the model tell of a tensor: many on the same data would take any amount of memory.
+  constexpr std::uint64_t kMostTimes = 8;
+  if ((source.outside[whole.string()] += length) / kMostTimes > size)
+    fields.fail(fmt::format("tensors of all in all at most {} times the bytes of {}", kMostTimes, whole.string()),
+                "more");
   std::string data(static_cast<std::size_t>(length), '\0');
   std::ifstream in(whole, std::ios::binary);
   in.seekg(static_cast<std::streamoff>(offset));

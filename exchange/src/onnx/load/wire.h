@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@ namespace gradus::onnx {
 struct Source {
   std::string path;
   std::string_view bytes;
+  mutable std::map<std::string, std::uint64_t> outside = {};  // bytes read of files beside it
 
   /// IoError "load_onnx: expected <expected>, got <got> at byte <of at> of <path>".
   [[noreturn]] void fail(std::string_view expected, std::string_view got, const char* at) const;
