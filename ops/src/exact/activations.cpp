@@ -33,14 +33,25 @@ Exact selu_of(Exact x) {
 
 /// x - tanh x; the first terms of its series where it would cancel.
 Exact tanhshrink_of(Exact x) {
-  if (!(std::fabs(x) < 0.01L)) return x - std::tanh(x);
+  if (!(std::fabs(x) < 0.1L)) return x - std::tanh(x);
   const Exact z = x * x;
-  const Exact terms = 1 / 3.L - z * (2 / 15.L - z * (17 / 315.L - z * (62 / 2835.L - z * (1382 / 155925.L))));
-  return x * z * terms;
+  Exact sum = 0;
+  for (const Exact c : {443861162 / 1856156927625.L,
+                        -6404582 / 10854718875.L,
+                        929569 / 638512875.L,
+                        -21844 / 6081075.L,
+                        1382 / 155925.L,
+                        -62 / 2835.L,
+                        17 / 315.L,
+                        -2 / 15.L,
+                        1 / 3.L})
+    sum = sum * z + c;
+  return x * z * sum;
 }
 
 Exact hardsigmoid_of(Exact x) { return x <= -3 ? 0 : x >= 3 ? 1 : x / 6 + 0.5L; }
 Exact hardswish_of(Exact x) { return x < -3 ? 0 : x > 3 ? x : x * (x + 3) / 6; }
+constexpr auto kNormal = ExactOp::Units::of_normal;
 bool is_inside(Exact x) { return x >= -0.5L && x <= 0.5L; }
 
 }  // namespace
@@ -60,21 +71,22 @@ std::vector<ExactOp> exact_activations() {
       {"celu", "", [](X x) { return celu_of(x[0], 1); }, 2.5, 2.5},
       {"celu", "alpha 0.5", [](X x) { return celu_of(x[0], 0.5); }, 2.5, 2.5},
       {"selu", "", [](X x) { return selu_of(x[0]); }, 3.5, 3.5},
-      {"silu", "", [](X x) { return gated(x[0], sigmoid_of(x[0])); }, 3.5, 3.5},
-      {"mish", "", [](X x) { return gated(x[0], std::tanh(softplus_of(x[0]))); }, 6, 6},
+      {"silu", "", [](X x) { return gated(x[0], sigmoid_of(x[0])); }, 3.5, 3.5, kNormal},
+      {"mish", "", [](X x) { return gated(x[0], std::tanh(softplus_of(x[0]))); }, 6, 6, kNormal},
       {"gelu",
        "",
        [](X x) { return gated(x[0], std::erfc(-x[0] * std::numbers::sqrt2_v<Exact> / 2) / 2); },
        5.5,
-       5.5},
-      {"gelu_tanh", "", [](X x) { return gelu_tanh_of(x[0]); }, 5, 5},
+       5.5,
+       kNormal},
+      {"gelu_tanh", "", [](X x) { return gelu_tanh_of(x[0]); }, 80, 800, kNormal},
       {"softsign",
        "",
        [](X x) { return std::isinf(x[0]) ? std::copysign(Exact(1), x[0]) : x[0] / (1 + std::fabs(x[0])); },
        1.5,
        1.5},
       {"log_sigmoid", "", [](X x) { return -softplus_of(-x[0]); }, 2.5, 2.5},
-      {"tanhshrink", "", [](X x) { return tanhshrink_of(x[0]); }, 5, 5},
+      {"tanhshrink", "", [](X x) { return tanhshrink_of(x[0]); }, 8, 8},
       {"hardsigmoid", "", [](X x) { return hardsigmoid_of(x[0]); }, 1, 1, ExactOp::Units::of_largest},
       {"hardswish", "", [](X x) { return hardswish_of(x[0]); }, 2, 2},
       {"threshold", "", [](X x) { return x[0] <= 0.5L ? -3 : x[0]; }, 0, 0},

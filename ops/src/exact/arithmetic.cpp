@@ -5,11 +5,13 @@
 namespace gradus::detail {
 namespace {
 
-/// a + w (b - a); the end itself where w is 0 or 1, and the sum of both shares where an end is infinite.
+/// a + w (b - a) = b + (1 - w) (a - b): the end itself where w is 0 or 1 and an end infinite, the sum of both shares where
+/// both are.
 Exact lerp_of(Exact a, Exact b, Exact w) {
-  if (std::isfinite(a) && std::isfinite(b)) return a + w * (b - a);
-  if (w == 0) return a;
-  return w == 1 ? b : a * (1 - w) + b * w;
+  const bool infinite = !std::isfinite(a) || !std::isfinite(b);
+  if (infinite && (w == 0 || w == 1)) return w == 0 ? a : b;
+  if (std::isfinite(a)) return a + w * (b - a);
+  return std::isfinite(b) ? b + (1 - w) * (a - b) : a * (1 - w) + b * w;
 }
 
 /// What fmod leaves, on the side of 0 on which the divisor is.
@@ -54,18 +56,8 @@ std::vector<ExactOp> exact_arithmetic() {
       {"lerp", "", [](X x) { return lerp_of(x[0], x[1], x[2]); }, 3, 3, kLargest},
       {"lerp_scalar", "w 0.3", [](X x) { return lerp_of(x[0], x[1], x.rounded(0.3)); }, 3, 3, kLargest},
       {"lerp_scalar", "w 0.8", [](X x) { return lerp_of(x[0], x[1], x.rounded(0.8)); }, 3, 3, kLargest},
-      {"addcmul",
-       "",
-       [](X x) { return x[0] + x.rounded(x.rounded(0.7) * x.rounded(x[1] * x[2])); },
-       kRounded,
-       kRounded,
-       kLargest},
-      {"addcdiv",
-       "",
-       [](X x) { return x[0] + x.rounded(x.rounded(0.7) * x.rounded(x[1] / x[2])); },
-       kRounded,
-       kRounded,
-       kLargest},
+      {"addcmul", "", [](X x) { return x[0] + x.rounded(x.rounded(0.7) * x.rounded(x[1] * x[2])); }, 1, 1, kLargest},
+      {"addcdiv", "", [](X x) { return x[0] + x.rounded(x.rounded(0.7) * x.rounded(x[1] / x[2])); }, 1, 1, kLargest},
       {"stop_gradient", "", [](X x) { return x[0]; }, 0, 0},
       {"scale_gradient", "", [](X x) { return x[0]; }, 0, 0},
       {"clip_gradient", "", [](X x) { return x[0]; }, 0, 0},

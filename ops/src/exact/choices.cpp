@@ -52,7 +52,9 @@ std::vector<ExactOp> exact_choices() {
       {"isinf", "", [](X x) { return Exact(std::isinf(x[0])); }, 0, 0},
       {"isfinite", "", [](X x) { return Exact(std::isfinite(x[0])); }, 0, 0},
       {"abs", "", [](X x) { return std::fabs(x[0]); }, 0, 0},
-      {"sign", "", [](X x) { return x[0] > 0 ? 1 : x[0] < 0 ? -1 : x[0]; }, 0, 0},
+      {"sign", "", [](X x) { return x[0] > 0   ? 1
+                                    : x[0] < 0 ? -1
+                                               : x[0]; }, 0, 0},
       {"clamp", "both", [](X x) { return clamped(x[0], x.rounded(-0.6), x.rounded(0.8)); }, 0, 0},
       {"clamp", "min", [](X x) { return clamped(x[0], x.rounded(-0.6), kExactInfinity); }, 0, 0},
       {"clamp", "max", [](X x) { return clamped(x[0], -kExactInfinity, x.rounded(0.8)); }, 0, 0},

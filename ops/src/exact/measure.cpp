@@ -3,9 +3,12 @@
 #include "gradus/graph/recording.h"
 #include "gradus/tensor/tensor.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace gradus {
 namespace {
@@ -31,22 +34,11 @@ Exact bounded(Exact x) {
 template <class T>
 double units_off_as(const ExactOp& op, const ExactInputs& x, Exact exact, double result) {
   Exact size = std::fabs(bounded<T>(exact));
+  if (op.units == ExactOp::Units::of_normal) size = std::max(size, 1024 * Exact(std::numeric_limits<T>::min()));
   if (op.units == ExactOp::Units::of_largest)
     for (const double v : x.numbers)
       if (std::isfinite(v)) size = std::max(size, std::fabs(Exact(v)));
   return units_of<T>(size, std::fabs(bounded<T>(exact) - bounded<T>(result)));
-}
-
-const Example& example_of(const ExactOp& op) {
-  for (const OpEntry& entry : all_ops()) {
-    if (entry.name != op.name) continue;
-    static std::vector<std::pair<const char*, std::vector<Example>>> known;
-    auto at = std::find_if(known.begin(), known.end(), [&](const auto& pair) { return pair.first == entry.name; });
-    if (at == known.end()) at = known.insert(known.end(), {entry.name, entry.examples()});
-    for (const Example& example : at->second)
-      if (example.label == op.label) return example;
-  }
-  detail::fail<ArgumentError>("exact_ops", "expected a row of an example in all_ops()");
 }
 
 /// A number of either sign and any exponent, or of one near that of 1, from the place in a sequence that fills all
@@ -66,7 +58,7 @@ double spread(std::uint64_t place, std::size_t input) {
 template <class T>
 MeasuredUnits measure(const ExactOp& op, DType dtype) {
   constexpr std::uint64_t count = 30000;
-  const std::size_t arity = arity_of(op);
+  const std::size_t arity = example_of(op).inputs.size();
   std::vector<double> numbers;
   for (std::uint64_t place = 1; place <= count; ++place) {
     std::vector<double> row;
@@ -92,10 +84,8 @@ long double ExactInputs::rounded(long double value) const {
 std::span<const ExactOp> exact_ops() {
   static const std::vector<ExactOp> all = [] {
     std::vector<ExactOp> rows;
-    for (const auto& part : {detail::exact_arithmetic(),
-                             detail::exact_choices(),
-                             detail::exact_functions(),
-                             detail::exact_activations()})
+    for (const auto& part :
+         {detail::exact_arithmetic(), detail::exact_choices(), detail::exact_functions(), detail::exact_activations()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();
@@ -123,10 +113,18 @@ double units_off(const ExactOp& op, const ExactInputs& x, double result) {
   return x.dtype == float32 ? units_off_as<float>(op, x, exact, result) : units_off_as<double>(op, x, exact, result);
 }
 
-std::size_t arity_of(const ExactOp& op) { return example_of(op).inputs.size(); }
+Example example_of(const ExactOp& op) {
+  for (const OpEntry& entry : all_ops()) {
+    if (entry.name != op.name) continue;
+    for (Example& example : entry.examples())
+      if (example.label == op.label) return std::move(example);
+  }
+  detail::fail<ArgumentError>("exact_ops",
+                              fmt::format("expected an example of an op in all_ops(), got {} {}", op.name, op.label));
+}
 
 std::vector<double> results_of(const ExactOp& op, const std::vector<double>& numbers, DType dtype) {
-  const Example& example = example_of(op);
+  const Example example = example_of(op);
   const std::size_t arity = example.inputs.size(), rows = numbers.size() / arity;
   std::vector<Tensor> inputs;
   for (std::size_t k = 0; k < arity; ++k) {

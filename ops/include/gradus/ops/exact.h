@@ -3,8 +3,8 @@
 #include "gradus/ops/registry.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -26,8 +26,12 @@ struct ExactInputs {
 /// What an elementwise op is held to: the exact value of one of its examples, by IEEE 754, Annex F of C, or the function's
 /// limits where those say nothing; and how many units in the last place of it (ulp) a result may be off.
 struct ExactOp {
-  /// What units are those of: the exact value, or, where terms may cancel, the largest of it and of the inputs.
-  enum class Units : std::uint8_t { of_value, of_largest };
+  /// What units are those of.
+  enum class Units : std::uint8_t {
+    of_value,    // the exact value
+    of_normal,   // the same, or of 1024 times the smallest normal number: a factor of the result may be subnormal
+    of_largest,  // the largest of the value and the inputs: terms may cancel
+  };
 
   std::string_view name, label;  // of the op and its example in all_ops()
   long double (*value)(const ExactInputs& x);
@@ -52,8 +56,8 @@ double units_off(const ExactOp& op, const ExactInputs& x, double result);
 /// Results for some rows of numbers, one of each input; `numbers` has them row by row.
 std::vector<double> results_of(const ExactOp& op, const std::vector<double>& numbers, DType dtype);
 
-/// How many inputs the row's example has.
-std::size_t arity_of(const ExactOp& op);
+/// The row's example. ArgumentError if there is none.
+Example example_of(const ExactOp& op);
 
 /// The largest error at numbers of every exponent and either sign, and where it is.
 struct MeasuredUnits {
@@ -61,6 +65,30 @@ struct MeasuredUnits {
   std::vector<double> at;
 };
 MeasuredUnits measure_units(const ExactOp& op, DType dtype);
+
+/// What an op makes of rows with special numbers, along their axis: [n, k] gives [n, m], or [n] where m is 1.
+struct RowOp {
+  struct Row {
+    std::vector<double> numbers, result;
+  };
+  std::string_view name, call;  // "sort", "sort(x, descending)"
+  Tensor (*run)(const Tensor& rows);
+  std::vector<Row> rows;
+};
+std::span<const RowOp> row_ops();
+
+/// An op of which it is not true that NaN in an element makes NaN of each result that depends on it (or is refused) and
+/// changes no other.
+struct NanNote {
+  enum class Kind : std::uint8_t {
+    stops,    // a result that depends on the element may be a number
+    spreads,  // another result may be NaN: it has the element with a factor of 0, or is worked out with it
+  };
+  std::string_view name;
+  Kind kind;
+  std::string_view reason;
+};
+std::span<const NanNote> nan_notes();
 
 }  // namespace gradus
 GRADUS_EXPORT_END
