@@ -1,4 +1,5 @@
 #include "command.h"
+#include "special.h"
 
 #include "gradus/ops/registry.h"
 
@@ -14,13 +15,16 @@ namespace {
 
 constexpr const char* kUsage =
     "Tells what every op computes, how its rule takes the cotangent g of its result y back, where "
-    "the tests draw its inputs from, and what it keeps for the rule.\n\n"
+    "the tests draw its inputs from, and what it keeps for the rule; or what it gives at zeros, "
+    "infinities, NaN and the ends of both dtypes.\n\n"
     "usage: gradus ops [NAME] [options]";
 
 constexpr const char* kExamples =
-    "NAME is a part of the names of the ops to show.\n\n"
+    "NAME is a part of the names of the ops to show. With --special, the exit code is 1 if a result "
+    "is not as specified.\n\n"
     "examples\n"
     "  gradus ops softmax\n"
+    "  gradus ops --special exp\n"
     "  gradus ops --markdown > ops.md\n";
 
 constexpr const char* kHeading =
@@ -35,7 +39,9 @@ constexpr const char* kHeading =
     "gradient summed. The domain is where tests\n"
     "draw inputs from, with the points in it that have no derivative. What the rule needs is kept "
     "only while some input requires a gradient; an\n"
-    "op made of others keeps what they keep.\n\n"
+    "op made of others keeps what they keep. `gradus ops --special NAME` prints what an op gives at "
+    "zeros, infinities, NaN and the ends of both dtypes,\n"
+    "and by how many units in the last place it may be off ([decision 0008](decisions/0008-borders.md)).\n\n"
     "| op | value | gradient | domain | saved |\n|---|---|---|---|---|\n";
 
 std::string domain_text(const OpEntry& entry) {
@@ -77,11 +83,16 @@ std::string saved_text(const OpEntry& entry) {
 
 int run_ops(const std::vector<std::string>& arguments) {
   po::options_description known("");
-  known.add_options()("markdown", po::bool_switch(), "as the table in docs/ops.md");
+  known.add_options()("markdown", po::bool_switch(), "as the table in docs/ops.md")(
+      "special", po::bool_switch(), "results at special numbers, and units in the last place");
   const Options options("ops", known, arguments, kUsage, kExamples, 1);
   if (options.help_shown()) return 0;
   const std::string filter = options.arguments().empty() ? "" : options.arguments()[0];
   const bool markdown = options.has("markdown");
+  if (options.has("special")) {
+    if (markdown) throw UsageError("ops: expected --markdown or --special, got both");
+    return print_special(filter) ? 0 : 1;
+  }
 
   if (markdown) fmt::print("{}", kHeading);
   int shown = 0;

@@ -63,7 +63,7 @@ struct Moments {
   /// distance between the two is in `squares` itself.
   void add(double n, double from, const Sums& sums) {
     const double all = count + n, rest = sums[0] / n, step = from + rest - mean;
-    squares += std::max(0.0, sums[1] - sums[0] * rest) + step * step * (count * n / all);
+    squares += std::max(sums[1] - sums[0] * rest, 0.0) + step * step * (count * n / all);
     mean += step * (n / all);
     count = all;
   }
@@ -381,7 +381,7 @@ void normalise_rows(
     const Sums sums = differences(v, n, m);
     // The first sum is what rounding the mean has left.
     const double rest = at.centred ? sums[0] * sums[0] / count : 0;
-    const auto r = static_cast<T>(1 / std::sqrt(std::max(0.0, sums[1] - rest) / count + eps));
+    const auto r = static_cast<T>(1 / std::sqrt(std::max(sums[1] - rest, 0.0) / count + eps));
     const std::int64_t first = i % at.groups * at.channels;
     if (inner == 1) {
 #pragma omp simd

@@ -47,19 +47,19 @@ struct Tap {
   Tensor index, weight;
 };
 
-/// What stands at whole places: beyond the edges nothing.
-Tap tap(const Tensor& at, const Tensor& weight, std::int64_t n) {
+/// What stands at whole places: beyond the edges nothing, which has the index `none`.
+Tap tap(const Tensor& at, const Tensor& weight, std::int64_t n, double none) {
   const double last = static_cast<double>(n - 1);
   const Tensor inside = logical_and(greater_equal(at, 0), less_equal(at, last));
   const Tensor outside = logical_or(less(at, 0), greater(at, last));  // which NaN is not, either
-  return {to(where(inside, at, 0.0), int64), where(outside, 0.0, weight)};
+  return {where(outside, none, to(where(inside, at, 0.0), int64)), where(outside, 0.0, weight)};
 }
 
-std::vector<Tap> taps_of(const Tensor& u, std::int64_t n, const GridSampleOptions& o) {
+std::vector<Tap> taps_of(const Tensor& u, std::int64_t n, double none, const GridSampleOptions& o) {
   const Tensor free = unnormalized(u, n, o.align_corners);
   if (o.mode == GridMode::nearest) {
     const Tensor at = round(detach(padded(free, n, o)));
-    return {tap(at, where(equal_to(at, at), 1.0, at), n)};
+    return {tap(at, where(equal_to(at, at), 1.0, at), n, none)};
   }
   const bool cubic = o.mode == GridMode::cubic;
   // Far beyond an edge all four neighbours are alike.
@@ -67,12 +67,12 @@ std::vector<Tap> taps_of(const Tensor& u, std::int64_t n, const GridSampleOption
                     : o.padding == GridPadding::reflection ? free
                                                            : clamp(free, -3, static_cast<double>(n + 2));
   const Tensor low = floor(detach(at)), f = sub(at, low);
-  if (!cubic) return {tap(low, sub(1, f), n), tap(add(low, 1), f, n)};
+  if (!cubic) return {tap(low, sub(1, f), n, none), tap(add(low, 1), f, n, none)};
   std::vector<Tap> taps;
   for (int k = -1; k <= 2; ++k) {
     const Tensor d = k <= 0 ? sub(f, k) : sub(k, f);
     const Tensor weight = k == 0 || k == 1 ? cubic_near<Tensor>(d) : cubic_far<Tensor>(d);
-    taps.push_back(tap(padded(add(low, k), n, o), weight, n));
+    taps.push_back(tap(padded(add(low, k), n, o), weight, n, none));
   }
   return taps;
 }
@@ -114,7 +114,9 @@ Tensor grid_sample(Arg x, const Tensor& grid, const GridSampleOptions& options) 
     result.push_back(grid.size(1 + d));
   }
   last.push_back(1);
-  const Tensor rows = reshape(permute(x, last), {n * sizes.numel(), channels});
+  // One more, of zeros: what is read in place of nothing must not be NaN.
+  const std::int64_t none = n * sizes.numel();
+  const Tensor rows = concat({reshape(permute(x, last), {none, channels}), zeros({1, channels}, x->dtype())}, 0);
   const std::int64_t places = result.numel();
   result.push_back(channels);
 
@@ -126,7 +128,7 @@ Tensor grid_sample(Arg x, const Tensor& grid, const GridSampleOptions& options) 
     stride /= sizes[d];
     const Tensor u = reshape(select(grid, -1, spatial - 1 - d), {places});
     std::vector<Tap> joined;
-    for (const Tap& t : taps_of(u, sizes[d], options))
+    for (const Tap& t : taps_of(u, sizes[d], static_cast<double>(none), options))
       for (const Tap& before : all)
         joined.push_back({add(before.index, mul(t.index, static_cast<double>(stride))),
                           before.weight.defined() ? mul(before.weight, t.weight) : t.weight});
@@ -134,7 +136,8 @@ Tensor grid_sample(Arg x, const Tensor& grid, const GridSampleOptions& options) 
   }
   Tensor y;
   for (const Tap& t : all) {
-    const Tensor part = mul(index_select(rows, 0, t.index), unsqueeze(t.weight, 1));
+    const Tensor index = clamp(t.index, {}, static_cast<double>(none));
+    const Tensor part = mul(index_select(rows, 0, index), unsqueeze(t.weight, 1));
     y = y.defined() ? add(y, part) : part;
   }
   return permute(reshape(y, result), first);

@@ -9,6 +9,7 @@
 #include "gradus/ops/pool.h"
 #include "gradus/ops/shape.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus {
@@ -25,6 +26,21 @@ struct Neighbour {
   std::vector<std::int64_t> place;
   std::vector<double> weight;
 };
+
+/// Where one of the last neighbours alone counts, all are that one, in shares whose sum is exact: what has no part in a
+/// result may be NaN.
+void share_single(std::vector<Neighbour>& all) {
+  const auto counts = [](const Neighbour& part) { return part.weight.back() != 0; };
+  const auto single = std::find_if(all.begin(), all.end(), counts);
+  if (all.size() == 1 || single == all.end() || std::count_if(all.begin(), all.end(), counts) > 1) return;
+  const std::int64_t place = single->place.back();
+  const double weight = single->weight.back();
+  for (std::size_t k = 0; k < all.size(); ++k) {
+    all[k].place.back() = place;
+    all[k].weight.back() =
+        std::ldexp(weight, static_cast<int>(std::max<std::size_t>(k, 1)) - static_cast<int>(all.size()));
+  }
+}
 
 std::vector<Neighbour> neighbours(std::int64_t n, std::int64_t size, const Step& s, const InterpolateOptions& o) {
   const bool cubic = o.mode == Interpolation::cubic, linear = o.mode == Interpolation::linear;
@@ -50,6 +66,7 @@ std::vector<Neighbour> neighbours(std::int64_t n, std::int64_t size, const Step&
       put(0, 0, linear ? 1 - f : 1);
       if (linear) put(1, 1, f);
     }
+    share_single(all);
   }
   return all;
 }

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 
 // Activations given by three formulas each; the relu and its kin are in relu.cpp.
 
@@ -48,6 +49,43 @@ template <class T>
 
 /// x as a factor of what is 0 beyond 1000, in float64 too.
 Tensor near(const Tensor& x) { return clamp(x, -1000, 1000); }
+
+/// x - tanh x, which would cancel, for |x| <= 1: x^3 times a polynomial of x^2 interpolated at Chebyshev's nodes, to 5e-9
+/// for float and 2e-17 for double.
+template <class T>
+[[gnu::always_inline]] inline T tanhshrink_near_zero(T x) {
+  const T z = x * x;
+  if constexpr (std::is_same_v<T, float>)
+    return x * z *
+           elementary::polynomial(z,
+                                  0.3333333315672231f,
+                                  -0.133333106555451f,
+                                  0.05396341475443884f,
+                                  -0.02182954884305937f,
+                                  0.008697847592814879f,
+                                  -0.003206803386846565f,
+                                  0.0009235008463481761f,
+                                  -0.00014279318799621565f);
+  else
+    return x * z *
+           elementary::polynomial(z,
+                                  0.3333333333333333,
+                                  -0.1333333333333309,
+                                  0.05396825396804637,
+                                  -0.02186948852912909,
+                                  0.008863235404578283,
+                                  -0.003592126679366341,
+                                  0.0014558246920964941,
+                                  -0.0005899792946300052,
+                                  0.00023895705228738225,
+                                  -9.646277743313181e-05,
+                                  3.8389607893147334e-05,
+                                  -1.4606131676715378e-05,
+                                  4.987760317520347e-06,
+                                  -1.3791814499083342e-06,
+                                  2.6330772232959337e-07,
+                                  -2.5155023659382105e-08);
+}
 
 constexpr double kDensity = 0.5 * std::numbers::inv_sqrtpi * std::numbers::sqrt2;  // of the normal distribution at 0
 
@@ -98,19 +136,19 @@ struct GeluTanh : Op {
   static constexpr const char* name = "gelu_tanh";
   static constexpr Domain region = domain(-3, 3);
   static constexpr double kScale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi, kCubic = 0.044715;
-  static constexpr double kFlat = 20;  // tanh is 1 from here on, and the cube can't overflow
-  template <class T> static T inner(T v) { return T(kScale) * (v + T(kCubic) * v * v * v); }
+  static constexpr double kFlat = 25;  // the sigmoid is 0 or 1 from here on, and the cube can't overflow
+  // (1 + tanh u) / 2 is the sigmoid of 2 u, which doesn't cancel.
+  template <class T> static T inner(T v) { return T(2 * kScale) * (v + T(kCubic) * v * v * v); }
   template <class T> static T near(T v) { return v > T(kFlat) ? T(kFlat) : v < T(-kFlat) ? T(-kFlat) : v; }
-  template <class T> T value(T v) const { return gated(v, T(0.5) * (1 + elementary::tanh(inner(near(v))))); }
+  template <class T> T value(T v) const { return gated(v, elementary::sigmoid(inner(near(v)))); }
   template <class T> T slope(T v) const {
-    const T w = near(v), t = elementary::tanh(inner(w));
-    return T(0.5) * (1 + t + w * (1 - t * t) * T(kScale) * (1 + T(3 * kCubic) * w * w));
+    const T w = near(v), s = elementary::sigmoid(inner(w));
+    return s * (1 + w * (1 - s) * T(2 * kScale) * (1 + T(3 * kCubic) * w * w));
   }
   Tensor derivative(const Tensor& x) const {
     const Tensor w = clamp(x, -kFlat, kFlat), w2 = square(w);
-    const Tensor t = tanh(mul(mul(w, add(mul(w2, kCubic), 1)), kScale));
-    const Tensor bend = mul(mul(w, sub(1, square(t))), mul(add(mul(w2, 3 * kCubic), 1), kScale));
-    return mul(add(add(t, bend), 1), 0.5);
+    const Tensor s = sigmoid(mul(mul(w, add(mul(w2, kCubic), 1)), 2 * kScale));
+    return mul(s, add(mul(mul(w, sub(1, s)), mul(add(mul(w2, 3 * kCubic), 1), 2 * kScale)), 1));
   }
 };
 
@@ -133,7 +171,10 @@ struct LogSigmoid : Op {
 struct Tanhshrink : Op {
   static constexpr const char* name = "tanhshrink";
   static constexpr Domain region{};
-  template <class T> T value(T v) const { return v - elementary::tanh(v); }
+  template <class T> T value(T v) const {
+    const T near = tanhshrink_near_zero(v), far = v - elementary::tanh(v);
+    return std::fabs(v) < 1 ? near : far;
+  }
   template <class T> T slope(T v) const { const T t = elementary::tanh(v); return t * t; }
   Tensor derivative(const Tensor& x) const { return square(tanh(x)); }
 };

@@ -3,6 +3,7 @@
 #include "family.h"
 #include "step_kernels.h"
 
+#include "gradus/kernels/extremes.h"
 #include "gradus/kernels/modular.h"
 #include "gradus/kernels/power.h"
 #include "gradus/ops/compare.h"
@@ -13,6 +14,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
 namespace gradus {
 namespace detail {
@@ -255,7 +257,9 @@ Tensor share(const Tensor& g, const Tensor& won, const Tensor& tied) {
 struct Maximum : Op {
   static constexpr OpInfo info{.name = "maximum", .arity = 2, .saves = Saves::inputs};
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return arithmetic(a, b, [](auto x, auto y) { return x > y || x != x ? x : y; });
+    return arithmetic(a, b, [](auto x, auto y) {
+      if constexpr (std::is_integral_v<decltype(x)>) return x > y ? x : y; else return elementary::larger(x, y);
+    });
   }
   Cotangents vjp(const Pullback& p) const {
     const Tensor a = p.in(0), b = p.in(1), tied = equal_to(a, b);
@@ -266,7 +270,9 @@ struct Maximum : Op {
 struct Minimum : Op {
   static constexpr OpInfo info{.name = "minimum", .arity = 2, .saves = Saves::inputs};
   Tensor forward(const Tensor& a, const Tensor& b) const {
-    return arithmetic(a, b, [](auto x, auto y) { return x < y || x != x ? x : y; });
+    return arithmetic(a, b, [](auto x, auto y) {
+      if constexpr (std::is_integral_v<decltype(x)>) return x < y ? x : y; else return elementary::smaller(x, y);
+    });
   }
   Cotangents vjp(const Pullback& p) const {
     const Tensor a = p.in(0), b = p.in(1), tied = equal_to(a, b);

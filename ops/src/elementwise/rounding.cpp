@@ -50,7 +50,9 @@ struct Trunc : Rounding {
 struct Frac : Op {
   static constexpr OpInfo info{.name = "frac", .domain = kBetweenWhole};
   Tensor forward(const Tensor& x) const {
-    return numbers(x, [](auto v) { if constexpr (std::is_integral_v<decltype(v)>) return v - v; else return v - std::trunc(v); });
+    return numbers(x, [](auto v) {
+      if constexpr (std::is_integral_v<decltype(v)>) return v - v; else return std::copysign(v - std::trunc(v), v);  // zeros too
+    });
   }
   Cotangents vjp(const Pullback& p) const { return {p.g}; }
 };

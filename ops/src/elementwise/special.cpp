@@ -71,7 +71,7 @@ struct Logit : Op {
     return floating(x, [](auto v) {
       using T = decltype(v);
       // Around 1/2 the quotient is near 1; 2 v - 1 is exact there.
-      const bool middle = (v > T(0.25)) & (v < T(0.75));
+      const bool middle = (v > T(0.35)) & (v < T(0.65));
       const T near = elementary::log1p((2 * v - 1) / (1 - v)), far = elementary::log(v / (1 - v));
       return middle ? near : far;
     });
@@ -95,8 +95,8 @@ double hurwitz_zeta(double s, double q) {
   double sum = 0;
   const double enough = std::max(12., s);
   for (; q < enough; ++q) sum += std::pow(q, -s);
-  const double term = std::pow(q, -s);
-  sum += term * (q / (s - 1) + 0.5);
+  const double term = std::pow(q, -s);  // 0 for a q whose power of 1 - s is none
+  sum += std::pow(q, 1 - s) / (s - 1) + term / 2;
   double factor = term * s / (2 * q);
   for (std::size_t j = 0; j < kBernoulli.size(); ++j) {
     const double k = 2 * static_cast<double>(j) + 1;
@@ -153,13 +153,14 @@ double cotangent_derivative(int n, double x) {
     p = next;
   }
   const double c = 1 / tan_pi(x);
-  double sum = 0;
-  for (std::size_t i = p.size(); i-- > 0;) sum = sum * c + p[i];
+  double sum = p.back();  // (c may be infinite)
+  for (std::size_t i = p.size() - 1; i-- > 0;) sum = sum * c + p[i];
   return sum * std::pow(std::numbers::pi, n + 1);
 }
 
-/// n >= 1
+/// n >= 1. There is no limit at -infinity, where poles go on.
 double polygamma_value(int n, double x) {
+  if (std::isinf(x) && x < 0) return kNaN;
   const bool odd = n % 2 != 0;
   if (x == std::floor(x) && x <= 0) return odd ? kInfinity : x == 0 ? std::copysign(kInfinity, -x) : kNaN;
   if (x < 0) return (odd ? -1 : 1) * polygamma_value(n, 1 - x) - cotangent_derivative(n, x);

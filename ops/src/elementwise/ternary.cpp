@@ -1,4 +1,4 @@
-#include "family.h"
+#include "elementwise/functions.h"
 
 #include "gradus/ops/arithmetic.h"
 #include "gradus/ops/compare.h"
@@ -17,8 +17,12 @@ Tensor lerp_values(const Tensor& a, const Tensor& b, const Tensor& w) {
   const Tensor d = sub(b, a);
   const Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
   if (all(isfinite(d)).item<bool>()) return y;
-  // The difference may be infinite where its parts aren't, and an end is one whatever the other is.
-  const Tensor apart = where(isfinite(d), y, add(mul(a, sub(1, w)), mul(b, w)));
+  // The difference may be infinite where its parts aren't, and an end is one whatever the other is. The share of a
+  // finite one counts less than an infinite one, even if it overflows.
+  const auto share = [](const Tensor& x, const Tensor& part) {
+    return where(isfinite(x), finite(mul(x, finite(part))), mul(x, part));
+  };
+  const Tensor apart = where(isfinite(d), y, add(share(a, sub(1, w)), share(b, w)));
   return where(equal_to(w, 0), a, where(equal_to(w, 1), b, apart));
 }
 

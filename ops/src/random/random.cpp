@@ -145,7 +145,8 @@ Tensor alpha_dropout(Arg x, double p, bool training, Generator& generator) {
   const double a = keep > 0 ? 1 / std::sqrt(keep + limit * limit * keep * p) : 0;
   const SitePin pin(x.site);
   const Tensor kept = bernoulli(x->shape(), keep, x->dtype(), generator);
-  return add(mul(mul(x, kept), a), mul(sub(mul(sub(1, kept), limit), p * limit), a));
+  const Tensor rest = where(equal_to(kept, 1), x, 0.0);  // NaN that is dropped is
+  return add(mul(rest, a), mul(sub(mul(sub(1, kept), limit), p * limit), a));
 }
 
 Tensor rrelu(Arg x, double lower, double upper, bool training, Generator& generator) {

@@ -2,6 +2,7 @@
 
 #include "gradus/kernels/elementary.h"
 #include "gradus/kernels/error_function.h"
+#include "gradus/kernels/extremes.h"
 #include "gradus/kernels/power.h"
 #include "gradus/kernels/trigonometric.h"
 #include "gradus/tensor/export.h"
@@ -356,10 +357,12 @@ template <Lane P, class B> GRADUS_LANE P& operator*=(P& a, const B& b) { return 
 template <Lane P, class B> GRADUS_LANE P& operator/=(P& a, const B& b) { return a = a / b; }
 template <class T> GRADUS_LANE Pack<T> relu(const Pack<T>& a) { return where(a < 0.0, 0.0, a); }
 template <class P> GRADUS_LANE Dual<P> relu(const Dual<P>& a) { return {relu(a.v), where(a.v <= 0.0, 0.0, a.d)}; }
-template <Lane P> GRADUS_LANE P maximum(const P& a, const P& b) { return where(a > b, a, b); }
-template <Lane P> GRADUS_LANE P minimum(const P& a, const P& b) { return where(a < b, a, b); }
-template <Lane P> GRADUS_LANE P maximum(const P& a, double b) { return where(a > b, a, b); }
-template <Lane P> GRADUS_LANE P minimum(const P& a, double b) { return where(a < b, a, b); }
+template <class T> GRADUS_LANE Pack<T> maximum(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return elementary::larger(x, y); }); }
+template <class T> GRADUS_LANE Pack<T> minimum(const Pack<T>& a, const Pack<T>& b) { return detail::by_vectors(a, b, [](auto x, auto y) { return elementary::smaller(x, y); }); }
+template <class P> GRADUS_LANE Dual<P> maximum(const Dual<P>& a, const Dual<P>& b) { return {maximum(a.v, b.v), where(a > b, a.d, b.d)}; }
+template <class P> GRADUS_LANE Dual<P> minimum(const Dual<P>& a, const Dual<P>& b) { return {minimum(a.v, b.v), where(a < b, a.d, b.d)}; }
+template <Lane P> GRADUS_LANE P maximum(const P& a, double b) { return maximum(a, P::constant(b)); }
+template <Lane P> GRADUS_LANE P minimum(const P& a, double b) { return minimum(a, P::constant(b)); }
 template <Lane P> GRADUS_LANE P clamp(const P& a, double low, double high) { return minimum(maximum(a, low), high); }
 // clang-format on
 

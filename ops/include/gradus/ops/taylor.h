@@ -49,7 +49,9 @@ Taylor pow(const Taylor& a, const Taylor& b);
 Taylor sigmoid(const Taylor& a);
 Taylor softplus(const Taylor& a);
 inline Taylor where(bool m, const Taylor& a, const Taylor& b) { return m ? a : b; }
-inline Taylor relu(const Taylor& a) { return where(a > 0.0, a, Taylor::constant(0)); }
+inline Taylor maximum(const Taylor& a, const Taylor& b) { return a > b || a.c[0] != a.c[0] ? a : b; }
+inline Taylor minimum(const Taylor& a, const Taylor& b) { return b > a || a.c[0] != a.c[0] ? a : b; }
+inline Taylor relu(const Taylor& a) { return 0.0 >= a.c[0] ? Taylor::constant(0) : a; }
 
 }  // namespace gradus::lane
 GRADUS_EXPORT_END
