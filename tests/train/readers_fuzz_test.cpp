@@ -161,6 +161,10 @@ TEST_F(Fuzz, Tables) {
   const std::string names = "width,\"a \"\"b\"\"\",kind\n1.5,2,x\n-3e1,+4,y\n\n5,6,x\n",
                     counts = "2,2,no,yes\n1,2,0\n3,4,1\n", comma = "1,5;2;3\n4;5,25;6\n";
   run("names.csv", {names, counts, "1,2,3\n4,5,6\n", gzipped(names)}, [](const std::string& path) { csv(path); });
+  run("streamed.csv", {names, counts}, [](const std::string& path) {
+    const Source source = csv_source(path);
+    (void)*Loader(source, {.batch = source.size}).begin();
+  });
   run("comma.csv", {comma}, [](const std::string& path) {
     csv(path, {.delimiter = ';', .regression = true, .missing = {""}, .decimal = ','});
   });
@@ -173,6 +177,7 @@ TEST_F(Fuzz, Arrays) {
   };
   const std::string array = written(reshape(arange(12), {3, 4})), fractions = written(tensor({0.5, 1.5}));
   run("x.npy", {array, fractions, gzipped(array)}, [](const std::string& path) { read_npy(path); });
+  run("mapped.npy", {array, written(zeros({3}))}, [](const std::string& path) { (void)clone(map_npy(path)); });
   write_npz(folder_.path("seed"), {{"a", arange(3)}, {"b/c", tensor({true, false})}});
   run("x.npz", {read_bytes(folder_.path("seed"))}, [](const std::string& path) { read_npz(path); });
 }
@@ -250,6 +255,8 @@ TEST(Readers, TakeNoFolderForAFile) {
   const std::string path = folder.path("folder");
   std::filesystem::create_directory(path);
   const std::function<void()> readers[] = {[&] { csv(path); },
+                                           [&] { csv_source(path); },
+                                           [&] { map_npy(path); },
                                            [&] { read_idx(path); },
                                            [&] { read_image(path); },
                                            [&] { read_npy(path); },
