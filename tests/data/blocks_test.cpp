@@ -77,7 +77,7 @@ TEST(BlockSampler, MixesTheRowsOfAWindowAndNoOthers) {
     for (std::size_t i = 1; i < rows.size(); ++i) neighbours += rows[i] == rows[i - 1] + 1;
     EXPECT_LT(neighbours, 60);  // 1000 times 1 in 50 or so
     for (std::int64_t w = 0; w < n / (block * window); ++w) {
-      // A window is whole blocks: each row of it has its neighbours beside it, but for the ends of at most `window` runs.
+      // A window is whole blocks: at most `window` runs of neighbours, one more where they go past the last row.
       Rows part(rows.begin() + w * block * window, rows.begin() + (w + 1) * block * window);
       std::sort(part.begin(), part.end());
       std::int64_t runs = part.front() != 0 || part.back() != n - 1;

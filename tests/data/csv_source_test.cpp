@@ -170,5 +170,27 @@ TEST(CsvSource, NoticesThatTheFileWasWrittenTo) {
   EXPECT_EQ(whole(other).inputs.size(0), 3000);
 }
 
+TEST(CsvSource, NamesTheLineOfAnErrorWhereItReads) {
+  const TempFolder folder;
+  std::string text = ragged(3000);
+  const std::string path = folder.write("table.csv", text);
+  const auto time = std::filesystem::last_write_time(path);
+  const CsvOptions options{.missing = {"?"}, .skip = {"name"}};
+  const Source source = csv_source(path, options);
+  // A number and a label become others, behind the back of the clock.
+  const std::size_t at = text.find(",500.000000,") + 1;
+  const std::int64_t line = std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+  const auto refusal = [&](std::size_t place, const std::string& other) {
+    std::string changed = text;
+    folder.write("table.csv", changed.replace(place, other.size(), other));
+    std::filesystem::last_write_time(path, time);
+    return [&source] { source.fetch(std::vector<std::int64_t>{7, 2000, 2500}); };
+  };
+  const std::string where = " in line " + std::to_string(line) + ", column ";
+  expect_error<IoError>(refusal(at, "50x"),
+                        {"csv_source: expected a number, got \"50x.000000\"" + where + "2 of " + path});
+  expect_error<IoError>(refusal(text.find('\n', at) - 3, "ash"), {"expected a label as when", "\"ash\"" + where + "3"});
+}
+
 }  // namespace
 }  // namespace gradus::data

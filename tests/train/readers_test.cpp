@@ -17,6 +17,8 @@ TEST(Readers, TakeNoFolderForAFile) {
   const std::string path = folder.path("folder");
   std::filesystem::create_directory(path);
   const std::function<void()> readers[] = {[&] { csv(path); },
+                                           [&] { csv_source(path); },
+                                           [&] { map_npy(path); },
                                            [&] { read_idx(path); },
                                            [&] { read_image(path); },
                                            [&] { read_npy(path); },

@@ -16,6 +16,7 @@ using gradus::detail::fail;
 
 void check_options(const FitOptions& options, CallSite site) {
   const auto refuse = [&](const std::string& message) { fail<ArgumentError>("fit", message, site); };
+  if (options.workers < 0) refuse(fmt::format("expected workers >= 0, got {}", options.workers));
   if (options.epochs < 1) refuse(fmt::format("expected epochs >= 1, got {}", options.epochs));
   if (!(options.loss_unit > 0)) refuse(fmt::format("expected a loss unit above 0, got {}", options.loss_unit));
   if (!(options.explosion > 1)) refuse(fmt::format("expected an explosion above 1, got {}", options.explosion));
@@ -66,16 +67,20 @@ std::size_t shared_parameters(const optim::Optimizer& optimizer, nn::ModuleRef m
 
 }  // namespace
 
-void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& options, CallSite site) {
-  const auto refuse = [&](const char* message) { fail<ArgumentError>("fit", message, site); };
+void check_parts(const data::Splits& data, const FitOptions& options, CallSite site) {
   check_options(options, site);
-  if (data.train.size() == 0) refuse("expected rows to train on, got none");
+  if (data.train.size() == 0) fail<ArgumentError>("fit", "expected rows to train on, got none", site);
   check_part("training", data.train, data.train, options, site);
   check_part("validation", data.validation, data.train, options, site);
   check_part("test", data.test, data.train, options, site);
-  if (options.patience > 0 && data.validation.size() == 0)
+}
+
+void check_run(nn::ModuleRef model, const RunData& data, const FitOptions& options, CallSite site) {
+  const auto refuse = [&](const char* message) { fail<ArgumentError>("fit", message, site); };
+  check_options(options, site);
+  if (options.patience > 0 && data.rows.validation.size == 0)
     refuse("expected validation rows, as patience goes by them, got none");
-  const bool classes = data.train.targets.defined() && data.train.targets.dtype() == int64;
+  const bool classes = data.first.targets.defined() && data.first.targets.dtype() == int64;
   if (options.metric == (classes ? Metric::r2 : Metric::accuracy))
     refuse(classes ? "expected the metric accuracy or loss for classes, got r2"
                    : "expected the metric loss or r2 where targets are no classes, got accuracy");
@@ -87,8 +92,8 @@ void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& 
 
 void check_first_batch(const Tensor& output, const Tensor& loss, const Run& run) {
   if (!run.options.loss)
-    for (const data::Dataset* part : {&run.data.train, &run.data.validation, &run.data.test})
-      if (part->size() > 0) check_classes(part->targets, classes_of(output), "fit", run.site);
+    for (const data::Source* part : {&run.data.rows.train, &run.data.rows.validation, &run.data.rows.test})
+      check_classes(part->targets, classes_of(output), "fit", run.site);
   if (shared_parameters(run.optimizer, run.model.module) < run.optimizer.parameters().size())
     return;  // it trains more than the model
   const auto strays = nn::detail::unreachable_parameters(run.model.module, loss);

@@ -11,9 +11,12 @@
 /// What a run is refused for.
 namespace gradus::train {
 
-/// ArgumentError, ShapeError or DTypeError for options out of range, rows of different kinds, or an
-/// optimizer of another model; IoError if the checkpoint can't be written.
-void check_run(nn::ModuleRef model, const data::Splits& data, const FitOptions& options, CallSite site);
+/// ArgumentError, ShapeError or DTypeError for no rows to train on, or rows of different kinds.
+void check_parts(const data::Splits& data, const FitOptions& options, CallSite site);
+
+/// ArgumentError for options out of range, or an optimizer of another model; IoError if the checkpoint can't be
+/// written.
+void check_run(nn::ModuleRef model, const RunData& data, const FitOptions& options, CallSite site);
 
 /// What only a first output can tell: ArgumentError for targets that are no class of the model's, or a
 /// parameter used but not trained.

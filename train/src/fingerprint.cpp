@@ -35,6 +35,27 @@ std::string digest(const Tensor& tensor) {
   return fmt::format("{} {} {:016x}", to_string(x.dtype()), to_string(x.shape()), h);
 }
 
+/// Of inputs and targets of some rows, from the first to the last.
+std::pair<std::string, std::string> digest(const data::Source& rows) {
+  constexpr std::int64_t kRows = 16;
+  if (rows.size == 0) return {"none", "none"};
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < std::min(kRows, rows.size); ++i)
+    indices.push_back(rows.size <= kRows ? i : i * ((rows.size - 1) / (kRows - 1)));
+  data::Loader some(rows, {.batch = kRows, .seed = 0, .indices = from_vector(indices)});
+  const data::Batch batch = *some.begin();
+  const auto text = [&](const Tensor& x) { return fmt::format("{} rows, some {}", rows.size, digest(x)); };
+  return {text(batch.inputs), text(batch.targets)};
+}
+
+/// Adds what is known of a part of the data; `tensors` hold it, if there are any.
+void add_part(Fingerprint& result, const std::string& name, const data::Source& rows, const data::Dataset* tensors) {
+  const auto [inputs, targets] =
+      tensors != nullptr ? std::pair(digest(tensors->inputs), digest(tensors->targets)) : digest(rows);
+  result.add(name + " inputs", inputs);
+  result.add(name + " targets", targets);
+}
+
 std::string text_of(const Note& note) {
   return std::visit([](const auto& value) { return fmt::format("{}", value); }, note);
 }
@@ -89,7 +110,7 @@ void Fingerprint::check(const std::string& checkpoint, CallSite site) const {
 }
 
 Fingerprint fingerprint(const FitOptions& options,
-                        const data::Splits& data,
+                        const RunData& data,
                         nn::ModuleRef model,
                         const optim::Optimizer& optimizer) {
   Fingerprint result;
@@ -97,7 +118,7 @@ Fingerprint fingerprint(const FitOptions& options,
     if (const auto note = options.notes.find(name); note != options.notes.end())
       result.add(name, text_of(note->second));
   result.add("batch", std::to_string(options.batch));
-  result.add("shuffle", options.shuffle ? "on" : "off");
+  result.add("shuffle", options.sampler ? "by a sampler" : options.shuffle ? "on" : "off");
   if (options.schedule) result.add("epochs", std::to_string(options.epochs));
   // The curve, by some of its points.
   std::string curve = "constant";
@@ -106,12 +127,11 @@ Fingerprint fingerprint(const FitOptions& options,
     for (const double t : {0.0, 0.1, 0.25, 0.5, 0.75, 0.9}) curve += fmt::format(" {:.6g}", (*options.schedule)(t));
   }
   result.add("schedule", curve);
-  for (const auto& [name, part] :
-       {std::pair("training", &data.train), std::pair("validation", &data.validation), std::pair("test", &data.test)}) {
-    result.add(fmt::format("{} inputs", name), digest(part->inputs));
-    result.add(fmt::format("{} targets", name), digest(part->targets));
-  }
-  const data::Dataset row = data.train.slice(0, 1);
+  const data::Splits* const tensors = data.tensors;
+  add_part(result, "training", data.rows.train, tensors == nullptr ? nullptr : &tensors->train);
+  add_part(result, "validation", data.rows.validation, tensors == nullptr ? nullptr : &tensors->validation);
+  add_part(result, "test", data.rows.test, tensors == nullptr ? nullptr : &tensors->test);
+  const data::Batch& row = data.first;
   result.add("transform", options.transform ? digest(options.transform(row.inputs, {})) : std::string("none"));
   std::string augment = "none";
   if (options.augment) {
@@ -121,7 +141,7 @@ Fingerprint fingerprint(const FitOptions& options,
       augment += digest(options
                             .augment({.inputs = row.inputs, .targets = row.targets},
                                      Generator(seed),
-                                     std::max<std::int64_t>(data.train.num_classes(), 0))
+                                     std::max<std::int64_t>(data.rows.train.classes, 0))
                             .inputs);
   }
   result.add("augmentation", augment);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "run.h"
+
 #include "gradus/train/fit.h"
 
 #include <string>
@@ -23,9 +25,9 @@ class Fingerprint {
   std::vector<std::pair<std::string, std::string>> items_;
 };
 
-/// Functions are known by what they make of the first row.
+/// Functions are known by what they make of the first row, sources by some of their rows.
 Fingerprint fingerprint(const FitOptions& options,
-                        const data::Splits& data,
+                        const RunData& data,
                         nn::ModuleRef model,
                         const optim::Optimizer& optimizer);
 

@@ -14,18 +14,28 @@
 
 namespace gradus::train {
 
-Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site) {
+RunData run_data(data::SourceSplits rows, const data::Splits* tensors, CallSite site) {
+  RunData data{.rows = std::move(rows), .tensors = tensors};
+  if (data.rows.train.size <= 0)
+    gradus::detail::fail<ArgumentError>("fit", "expected rows to train on, got none", site);
+  data.first = *data::Loader(data.rows.train, {.batch = 1, .seed = 0}, site).begin();
+  return data;
+}
+
+namespace {
+
+Record run(const detail::AnyModel& model, const RunData& data, const FitOptions& options, CallSite site) {
   check_run(model.module, data, options, site);
   RunState state{.seed = options.seed, .site = site};
   state.record.seed = options.seed ? *options.seed : default_generator().next() >> 32;
   state.record.parameters = nn::detail::parameter_count(model.module);
-  const Loss loss = loss_for(options.loss, data.train, "fit", site);
+  const Loss loss = loss_for(options.loss, data.first.targets, "fit", site);
   std::unique_ptr<optim::Optimizer> own;
   if (options.optimizer.get() == nullptr) own = std::make_unique<optim::Adam>(nn::detail::parameters(model.module));
   optim::Optimizer& optimizer = own ? *own : *options.optimizer.get();
   const double lr = optimizer.lr();
   RunFolder folder(options.out, options.runs);
-  const std::string config = config_json(options, data, state.record, lr);
+  const std::string config = config_json(options, data.rows, state.record, lr);
   folder.show("config.json", config);
   const auto write_texts = [&] {
     folder.write("config.json", config);
@@ -58,6 +68,19 @@ Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOpt
   }
   optimizer.zero_grad();
   return std::move(state.record);
+}
+
+}  // namespace
+
+Record detail::fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site) {
+  check_parts(data, options, site);
+  data::SourceSplits rows{
+      data::as_source(data.train, site), data::as_source(data.validation, site), data::as_source(data.test, site)};
+  return run(model, run_data(std::move(rows), &data, site), options, site);
+}
+
+Record detail::fit(const AnyModel& model, const data::SourceSplits& data, const FitOptions& options, CallSite site) {
+  return run(model, run_data(data, nullptr, site), options, site);
 }
 
 }  // namespace gradus::train

@@ -28,11 +28,13 @@ bool is_better(const Score& a, const Score& b, Metric by) {
 
 data::LoaderOptions loader_options(const FitOptions& options, std::int64_t rows, std::uint64_t seed) {
   return {.batch = options.batch,
-          .shuffle = options.shuffle,
+          .shuffle = options.shuffle && !options.sampler,
           .drop_last = rows > options.batch && rows % options.batch == 1,
           .augment = options.augment,
           .transform = options.transform,
-          .seed = Generator(seed).split(kOrderStream).next()};
+          .seed = Generator(seed).split(kOrderStream).next(),
+          .sampler = options.sampler,
+          .workers = options.workers};
 }
 
 class Loop {
@@ -46,7 +48,7 @@ class Loop {
   void train_step(const data::Batch& batch);
   EpochRecord measure_epoch();
   /// Of no rows: NaN.
-  Score measure_part(const char* name, const data::Dataset& part, int epoch);
+  Score measure_part(const char* name, const data::Source& part, int epoch);
   bool is_best(const EpochRecord& now) const;
   bool has_patience() const;
   /// Ends the run where the loss is not finite or explodes: "loss on the test rows", "after epoch 1".
@@ -62,7 +64,8 @@ class Loop {
   const Run& run_;
   const FitOptions& options_ = run_.options;
   RunState& state_ = run_.state;
-  data::Loader loader_{run_.data.train, loader_options(options_, run_.data.train.size(), state_.record.seed)};
+  data::Loader loader_{
+      run_.data.rows.train, loader_options(options_, run_.data.rows.train.size, state_.record.seed), run_.site};
   std::optional<optim::Schedule> schedule_;
   std::optional<Snapshot> best_;  // if there are rows to validate
   std::optional<RunCheckpoint> checkpoint_;
@@ -76,7 +79,7 @@ Loop::Loop(const Run& run) : run_(run) {
   if (!options_.checkpoint.empty() || !options_.resume.empty() || run.folder.exists())
     given = fingerprint(options_, run.data, run.model.module, run.optimizer);
   if (options_.schedule) schedule_.emplace(run.optimizer, *options_.schedule);
-  if (run.data.validation.size() > 0) best_.emplace(run.model.module);
+  if (run.data.rows.validation.size > 0) best_.emplace(run.model.module);
   checkpoint_.emplace(options_, run.folder, std::move(given), parts(), run.site);
 }
 
@@ -114,7 +117,7 @@ void Loop::train() {
     if (run_.folder.exists() && state_.record.best_epoch != state_.record.history.back().epoch)
       nn::detail::save(run_.model.module, run_.folder.file("last.safetensors"));
     best_->restore();
-    state_.record.test = measure_part("test", run_.data.test, state_.record.best_epoch);
+    state_.record.test = measure_part("test", run_.data.rows.test, state_.record.best_epoch);
   }
   state_.record.seconds = state_.seconds();
 }
@@ -157,15 +160,20 @@ void Loop::train_step(const data::Batch& batch) {
 EpochRecord Loop::measure_epoch() {
   EpochRecord now{.epoch = state_.epoch, .train = told(state_.tally.score()), .lr = run_.optimizer.lr()};
   if (best_)
-    now.validation = measure_part("validation", run_.data.validation, now.epoch);
+    now.validation = measure_part("validation", run_.data.rows.validation, now.epoch);
   else
-    now.test = measure_part("test", run_.data.test, now.epoch);
+    now.test = measure_part("test", run_.data.rows.test, now.epoch);
   return now;
 }
 
-Score Loop::measure_part(const char* name, const data::Dataset& part, int epoch) {
-  if (part.size() == 0) return {};
-  const Score score = measure(run_.model, part, run_.loss, options_.transform, 4 * options_.batch, run_.site);
+Score Loop::measure_part(const char* name, const data::Source& part, int epoch) {
+  if (part.size == 0) return {};
+  const Score score =
+      measure(run_.model,
+              part,
+              run_.loss,
+              {.batch = 4 * options_.batch, .transform = options_.transform, .workers = options_.workers},
+              run_.site);
   check_loss(score.loss, fmt::format("loss on the {} rows", name), fmt::format("after epoch {}", epoch));
   return told(score);
 }

@@ -63,26 +63,26 @@ void Tally::set_numbers(const double* numbers) {
   each_number(*this, [&](auto& value) { value = static_cast<std::remove_reference_t<decltype(value)>>(*numbers++); });
 }
 
-Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site) {
+Loss loss_for(const Loss& given, const Tensor& targets, const char* op, CallSite site) {
   if (given) return given;
-  if (!data.targets.defined())
-    fail<ArgumentError>(op, "expected targets, or a loss that needs none, got neither", site);
-  if (data.targets.dtype() == int64)
-    return [site](const Tensor& output, const Tensor& targets) { return cross_entropy(Arg(output, site), targets); };
-  return [site](const Tensor& output, const Tensor& targets) { return mse_loss(Arg(output, site), targets); };
+  if (!targets.defined()) fail<ArgumentError>(op, "expected targets, or a loss that needs none, got neither", site);
+  if (targets.dtype() == int64)
+    return [site](const Tensor& output, const Tensor& wanted) { return cross_entropy(Arg(output, site), wanted); };
+  return [site](const Tensor& output, const Tensor& wanted) { return mse_loss(Arg(output, site), wanted); };
 }
 
 Score measure(const detail::AnyModel& model,
-              const data::Dataset& data,
+              const data::Source& data,
               const Loss& loss,
-              const data::Transform& transform,
-              std::int64_t batch,
+              const EvaluateOptions& options,
               CallSite site) {
   const nn::detail::KeptModes modes(model.module);
   nn::detail::set_training(model.module, false);
   const NoGrad guard;
   Tally tally;
-  for (const data::Batch& b : data::Loader(data, {.batch = batch, .transform = transform})) {
+  data::Loader loader(
+      data, {.batch = options.batch, .transform = options.transform, .seed = 0, .workers = options.workers}, site);
+  for (const data::Batch& b : loader) {
     const Tensor output = model.forward(model.object, Arg(b.inputs, site));
     tally.add(loss(output, b.targets).item<double>(), output, b);
   }
@@ -93,14 +93,19 @@ Score detail::evaluate(const AnyModel& model,
                        const data::Dataset& data,
                        const EvaluateOptions& options,
                        CallSite site) {
-  if (data.size() == 0) fail<ArgumentError>("evaluate", "expected rows, got none", site);
-  const Loss loss = loss_for(options.loss, data, "evaluate", site);
   if (!options.loss) check_classes(data.targets, -1, "evaluate", site);
-  const Loss checked = [&](const Tensor& output, const Tensor& targets) {
-    if (!options.loss) check_classes(targets, classes_of(output), "evaluate", site);
-    return loss(output, targets);
+  return evaluate(model, data::as_source(data, site), options, site);
+}
+
+Score detail::evaluate(const AnyModel& model, const data::Source& data, const EvaluateOptions& options, CallSite site) {
+  if (data.size <= 0) fail<ArgumentError>("evaluate", "expected rows, got none", site);
+  const Tensor targets = data::Loader(data, {.batch = 1, .seed = 0}, site).begin()->targets;
+  const Loss loss = loss_for(options.loss, targets, "evaluate", site);
+  const Loss checked = [&](const Tensor& output, const Tensor& wanted) {
+    if (!options.loss) check_classes(wanted, classes_of(output), "evaluate", site);
+    return loss(output, wanted);
   };
-  return measure(model, data, checked, options.transform, options.batch, site);
+  return measure(model, data, checked, options, site);
 }
 
 }  // namespace gradus::train

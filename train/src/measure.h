@@ -36,13 +36,13 @@ class Tally {
 
 /// `given`, or the usual one for such targets. ArgumentError if there are no targets to compare
 /// with.
-Loss loss_for(const Loss& given, const data::Dataset& data, const char* op, CallSite site);
+Loss loss_for(const Loss& given, const Tensor& targets, const char* op, CallSite site);
 
+/// `options.loss` does not count.
 Score measure(const detail::AnyModel& model,
-              const data::Dataset& data,
+              const data::Source& data,
               const Loss& loss,
-              const data::Transform& transform,
-              std::int64_t batch,
+              const EvaluateOptions& options,
               CallSite site);
 
 }  // namespace gradus::train

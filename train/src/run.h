@@ -7,10 +7,19 @@
 
 namespace gradus::train {
 
+/// The rows of a run.
+struct RunData {
+  data::SourceSplits rows;
+  const data::Splits* tensors = nullptr;  // that hold them, if there are any
+  data::Batch first{};                    // the first row to train on
+};
+/// ArgumentError if there are no rows to train on.
+RunData run_data(data::SourceSplits rows, const data::Splits* tensors, CallSite site);
+
 /// What a run is made of.
 struct Run {
   const detail::AnyModel& model;
-  const data::Splits& data;
+  const RunData& data;
   const FitOptions& options;
   CallSite site;
   Loss loss;

@@ -187,7 +187,7 @@ void put(Json& json, const char* prefix, const Score& score) {
 
 }  // namespace
 
-std::string config_json(const FitOptions& options, const data::Splits& data, const Record& record, double lr) {
+std::string config_json(const FitOptions& options, const data::SourceSplits& rows, const Record& record, double lr) {
   Json json{{kFormat, 1}};
   for (const auto& [key, value] : options.notes) std::visit([&, &name = key](const auto& v) { json[name] = v; }, value);
   const auto put_once = [&](const char* key, auto value) {
@@ -197,12 +197,12 @@ std::string config_json(const FitOptions& options, const data::Splits& data, con
   put_once("batch", options.batch);
   put_once("lr", lr);
   put_once("seed", record.seed);
-  put_once("shuffle", options.shuffle);
+  put_once("shuffle", options.shuffle || options.sampler);
   put_once("threads", num_threads());
   put_once("deterministic", is_deterministic());
-  put_once("train_rows", data.train.size());
-  put_once("validation_rows", data.validation.size());
-  put_once("test_rows", data.test.size());
+  put_once("train_rows", rows.train.size);
+  put_once("validation_rows", rows.validation.size);
+  put_once("test_rows", rows.test.size);
   // Paths and names of the user's need not be UTF-8.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

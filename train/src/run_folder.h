@@ -52,7 +52,7 @@ class RunFolder {
 };
 
 /// Those files of a run that are text.
-std::string config_json(const FitOptions& options, const data::Splits& data, const Record& record, double lr);
+std::string config_json(const FitOptions& options, const data::SourceSplits& rows, const Record& record, double lr);
 std::string metrics_jsonl(const Record& record);
 std::string summary_json(const Record& record, const Divergence& divergence);
 

@@ -1,5 +1,6 @@
 #include "target.h"
 
+#include "gradus/data/loader.h"
 #include "gradus/data/readers.h"
 
 namespace gradus::fuzz {
@@ -14,6 +15,21 @@ const Registered kPoint{{
     },
     .read = [](const std::string& path) { data::csv(path); },
     .per_byte = 2000,  // gzipped, a byte can become a thousand
+    .words = {"1.5", "-3e1", "\"\"", "1,2,0\n"},
+}};
+
+const Registered kStreamed{{
+    .name = "csv_source",
+    .file = "streamed.csv",
+    .seeds = [](const TempFolder&) -> std::vector<std::string> {
+      return {"width,\"a \"\"b\"\"\",kind\n1.5,2,x\n-3e1,+4,y\n\n5,6,x\n", "2,2,no,yes\n1,2,0\n3,4,1\n"};
+    },
+    .read =
+        [](const std::string& path) {
+          const data::Source source = data::csv_source(path);
+          data::Loader(source, {.batch = source.size}).begin();
+        },
+    .per_byte = 2000,
     .words = {"1.5", "-3e1", "\"\"", "1,2,0\n"},
 }};
 

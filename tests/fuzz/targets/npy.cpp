@@ -31,6 +31,17 @@ const Registered kNpy{{
     .words = {"'descr'", "'fortran_order': True", "'shape': (2, 3)", ">f2", "|u1", "<i8", "(1,)"},
 }};
 
+const Registered kMapped{{
+    .name = "npy_mapped",
+    .file = "mapped.npy",
+    .seeds = [](const TempFolder& folder) -> std::vector<std::string> {
+      return {npy(folder, reshape(arange(12), {3, 4})), npy(folder, zeros({3}))};
+    },
+    .read = [](const std::string& path) { clone(data::map_npy(path)); },
+    .per_byte = 10'000,
+    .words = {"'descr'", "'fortran_order': True", "'shape': (2, 3)", ">f4", "<f8", "<i8", "(1,)"},
+}};
+
 const Registered kNpz{{
     .name = "npz",
     .file = "x.npz",

@@ -115,7 +115,7 @@ const std::vector<Finding>& Babysitter::check(const data::Splits& data,
   nn::detail::set_training(my.model.module, true);
   my.seen.site = site;
   my.look_at_data(data, transform, site);
-  const Loss loss = loss_for(given, data.train, "check", site);
+  const Loss loss = loss_for(given, data.train.targets, "check", site);
   const auto loss_of = [&](const data::Batch& batch) {
     return loss(my.model.forward(my.model.object, Arg(batch.inputs, site)), batch.targets);
   };

@@ -90,7 +90,7 @@ RateRange detail::find_rate(const AnyModel& model,
     own = std::make_unique<optim::Adam>(nn::detail::parameters(model.module)), optimizer = own.get();
   const optim::State state = optimizer->state();
   const AtEnd restore([&] { optimizer->set_state(state); });
-  const Loss loss_of = loss_for(options.loss, data, "find_rate", site);
+  const Loss loss_of = loss_for(options.loss, data.targets, "find_rate", site);
   data::Loader loader(data,
                       {.batch = std::min(options.batch, data.size()),
                        .shuffle = true,

@@ -97,10 +97,10 @@ struct BlockOptions {
   std::int64_t block = 256;  // neighbouring rows
   std::int64_t window = 64;  // blocks whose rows are mixed
 };
-/// All in an order for files: blocks of neighbouring rows in random order, and the rows of every `window` blocks mixed, so
-/// that a disk reads in stretches and what is read lies together. Where blocks begin is drawn for each pass. An order
-/// takes the memory of a few windows; of a mapped file, or a source that can, the window after the one at hand is
-/// read ahead.
+/// All in an order for files: blocks of neighbouring rows in random order, and the rows of every `window` blocks mixed,
+/// so that a disk reads in stretches and what is read lies together. Where blocks begin is drawn for each pass. An
+/// order takes the memory of a few windows; of a mapped file, or a source that can, the window after the one at hand
+/// is read ahead.
 ///   errors    ArgumentError unless block >= 1 and window >= 1, and their product is at most 2^40
 Sampler block_sampler(const BlockOptions& options = {}, CallSite site = CallSite::here());
 /// All in random order, but so that the classes come evenly: any k rows in a row have of each class

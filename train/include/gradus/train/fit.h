@@ -7,6 +7,7 @@
 #include "gradus/optim/schedule.h"
 #include "gradus/train/observer.h"
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -77,6 +78,11 @@ struct FitOptions {
   /// as it was; if no seed is given, it draws one.
   std::optional<std::uint64_t> seed = std::nullopt;
   bool shuffle = true;
+  /// Of the rows to train on, instead of `shuffle`: data::block_sampler() for files. What it does is not compared with
+  /// that of a run to go on with.
+  data::Sampler sampler = {};
+  /// Threads that make batches to train on and to measure ahead: for sources whose rows are dear.
+  int workers = 0;
   Metric metric = Metric::automatic;
   /// The run ends after so many epochs in a row that were not better on the validation rows; 0: never.
   std::int64_t patience = 0;
@@ -120,6 +126,7 @@ struct EvaluateOptions {
   std::int64_t batch = 256;
   Loss loss = nullptr;
   data::Transform transform = {};
+  int workers = 0;  // threads that make batches ahead
 };
 
 namespace detail {
@@ -136,7 +143,9 @@ AnyModel any_model(M& model) {
 }
 
 Record fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site);
+Record fit(const AnyModel& model, const data::SourceSplits& data, const FitOptions& options, CallSite site);
 Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateOptions& options, CallSite site);
+Score evaluate(const AnyModel& model, const data::Source& data, const EvaluateOptions& options, CallSite site);
 
 }  // namespace detail
 
@@ -163,6 +172,12 @@ Record fit(M& model, const data::Splits& data, const FitOptions& options = {}, C
   return detail::fit(detail::any_model(model), data, options, site);
 }
 
+/// The same with rows that are made when they are needed. A checkpoint's data are compared by some of the rows.
+template <nn::Model M>
+Record fit(M& model, const data::SourceSplits& data, const FitOptions& options = {}, CallSite site = CallSite::here()) {
+  return detail::fit(detail::any_model(model), data, options, site);
+}
+
 /// Loss and accuracy in evaluation mode, without recording; modules are afterwards in the mode they
 /// had.
 ///   errors    ArgumentError if there are no rows, or targets that are no class of the model's
@@ -171,6 +186,10 @@ Score evaluate(M& model,
                const data::Dataset& data,
                const EvaluateOptions& options = {},
                CallSite site = CallSite::here()) {
+  return detail::evaluate(detail::any_model(model), data, options, site);
+}
+template <nn::Model M, std::same_as<data::Source> S>
+Score evaluate(M& model, const S& data, const EvaluateOptions& options = {}, CallSite site = CallSite::here()) {
   return detail::evaluate(detail::any_model(model), data, options, site);
 }
 
