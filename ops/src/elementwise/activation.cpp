@@ -50,8 +50,8 @@ template <class T>
 /// x as a factor of what is 0 beyond 1000, in float64 too.
 Tensor near(const Tensor& x) { return clamp(x, -1000, 1000); }
 
-/// x - tanh x, which would cancel, for |x| <= 1: x^3 times a polynomial of x^2 interpolated at Chebyshev's nodes, to 5e-9
-/// for float and 2e-17 for double.
+/// x - tanh x, which would cancel, for |x| <= 1: x^3 times a polynomial of x^2 interpolated at Chebyshev's nodes, to
+/// 5e-9 for float and 2e-17 for double.
 template <class T>
 [[gnu::always_inline]] inline T tanhshrink_near_zero(T x) {
   const T z = x * x;

@@ -5,8 +5,8 @@
 namespace gradus::detail {
 namespace {
 
-/// a + w (b - a) = b + (1 - w) (a - b): the end itself where w is 0 or 1 and an end infinite, the sum of both shares where
-/// both are.
+/// a + w (b - a) = b + (1 - w) (a - b): the end itself where w is 0 or 1 and an end infinite, the sum of both shares
+/// where both are.
 Exact lerp_of(Exact a, Exact b, Exact w) {
   const bool infinite = !std::isfinite(a) || !std::isfinite(b);
   if (infinite && (w == 0 || w == 1)) return w == 0 ? a : b;

@@ -16,7 +16,7 @@ using X = const ExactInputs&;
 
 inline constexpr Exact kExactInfinity = std::numeric_limits<Exact>::infinity();
 inline constexpr Exact kExactNaN = std::numeric_limits<Exact>::quiet_NaN();
-/// Of a result that is rounded once: long doubles are so themselves.
+/// Of a result that is rounded once: long doubles, which have 11 bits more than doubles, are so themselves.
 inline constexpr double kRounded = 0.501;
 
 /// The rows of arithmetic, comparisons, rounding and activations; of elementary and special functions.

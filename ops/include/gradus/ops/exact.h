@@ -23,8 +23,8 @@ struct ExactInputs {
   long double rounded(long double value) const;
 };
 
-/// What an elementwise op is held to: the exact value of one of its examples, by IEEE 754, Annex F of C, or the function's
-/// limits where those say nothing; and how many units in the last place of it (ulp) a result may be off.
+/// What an elementwise op is held to: the exact value of one of its examples, by IEEE 754, Annex F of C, or the
+/// function's limits where those say nothing; and how many units in the last place of it (ulp) a result may be off.
 struct ExactOp {
   /// What units are those of.
   enum class Units : std::uint8_t {
@@ -50,7 +50,7 @@ std::span<const ExactOp> exact_ops();
 std::vector<double> special_numbers(DType dtype);
 
 /// How many units in the last place a result is off: infinite where one of it and the exact value is NaN and the other
-/// is not, and where signs differ, those of zeros included (of terms that cancel only if neither is 0).
+/// is not, and where signs differ, those of zeros included, unless terms may cancel.
 double units_off(const ExactOp& op, const ExactInputs& x, double result);
 
 /// Results for some rows of numbers, one of each input; `numbers` has them row by row.
