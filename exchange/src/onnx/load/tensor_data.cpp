@@ -233,6 +233,7 @@ std::pair<std::string, Tensor> tensor_of(const Source& source, Fields fields) {
   std::string outside;
   std::optional<std::string_view> raw = p.raw;
   if (p.is_outside) {
+    source.has_data_outside = true;
     outside = outside_data(source, fields, p, wanted);
     raw = outside;
   }

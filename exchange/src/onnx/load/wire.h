@@ -14,6 +14,7 @@ namespace gradus::onnx {
 struct Source {
   std::string path;
   std::string_view bytes;
+  mutable bool has_data_outside = false;  // noted where a tensor's data are read from another file
 
   /// IoError "load_onnx: expected <expected>, got <got> at byte <of at> of <path>".
   [[noreturn]] void fail(std::string_view expected, std::string_view got, const char* at) const;
