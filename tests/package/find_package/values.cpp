@@ -16,7 +16,8 @@ void print(const Tensor& x) {
 }
 
 struct Net : nn::Module<Net> {
-  nn::Conv2d conv{3, 8, {.kernel = 3, .padding = 1}};
+  // A bias before a norm has the gradient 0 but for rounding, of which the largest would be scaled to 1.
+  nn::Conv2d conv{3, 8, {.kernel = 3, .padding = 1, .bias = false}};
   nn::BatchNorm bn{8};
   nn::Linear fc{8 * 16, 32};
   nn::LayerNorm norm{32};
