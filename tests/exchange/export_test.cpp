@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -24,8 +25,11 @@ namespace fs = std::filesystem;
 
 /// A file's path that is taken away again.
 struct TempFile {
-  fs::path path = fs::temp_directory_path() / ("gradus_export_" + std::to_string(::getpid()) + ".onnx");
-  TempFile() { fs::remove(path); }
+  fs::path path;
+  explicit TempFile(const std::string& end = "")
+      : path(fs::temp_directory_path() / ("gradus_export_" + std::to_string(::getpid()) + ".onnx" + end)) {
+    fs::remove(path);
+  }
   ~TempFile() { fs::remove(path); }
   TempFile(const TempFile&) = delete;
   TempFile& operator=(const TempFile&) = delete;
@@ -123,6 +127,67 @@ TEST(SaveOnnx, LeavesModeAndTapeAsTheyWere) {
   nn::Sequential refused(nn::Dropout(0.5), [](const Tensor& x) { return erfinv(x); });
   EXPECT_THROW(nn::save_onnx(refused, ones({5, 3}), file.path.string()), ArgumentError);
   EXPECT_TRUE(refused[0].get_if<nn::Dropout>()->training);
+}
+
+// ---- data beside the model -----------------------------------------------------------------------
+
+/// A value of an entry of TensorProto.external_data: key and value are fields 1 and 2 of a message.
+std::vector<std::string> entries(const std::string& bytes, const std::string& key) {
+  std::vector<std::string> all;
+  const std::string begin = "\n" + std::string(1, static_cast<char>(key.size())) + key + "\x12";
+  for (std::size_t at = 0; (at = bytes.find(begin, at)) != std::string::npos; ++at)
+    all.push_back(bytes.substr(at + begin.size() + 1, static_cast<unsigned char>(bytes[at + begin.size()])));
+  return all;
+}
+
+TEST(SaveOnnx, LargeConstantsAreBesideTheModelOnRequest) {
+  const TempFile file, data{".data"};
+  nn::Sequential net(nn::Linear(20, 30), nn::ReLU(), nn::Linear(30, 256));
+  nn::save_onnx(net, ones({5, 20}), file.path.string());
+  EXPECT_FALSE(fs::exists(data.path));
+  const std::size_t whole = file.bytes().size();
+  nn::save_onnx(net, ones({5, 20}), file.path.string(), {.external_data = true});
+
+  // Three of 1 KiB and more, each from a multiple of 4096 on: [30, 20], [256, 30] and the bias [256].
+  const std::string bytes = file.bytes(), beside = data.bytes();
+  EXPECT_LT(bytes.size(), whole - std::size_t{4} * (30 * 20 + 256 * 30));
+  EXPECT_EQ(entries(bytes, "location"), std::vector(3, data.path.filename().string()));
+  const std::vector<std::string> lengths = entries(bytes, "length"), offsets = entries(bytes, "offset");
+  ASSERT_EQ(lengths.size(), 3U);
+  ASSERT_EQ(offsets.size(), 3U);
+  std::size_t seen = 0, end = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::size_t offset = std::stoul(offsets[i]), length = std::stoul(lengths[i]);
+    EXPECT_EQ(offset % 4096, 0U);
+    EXPECT_GE(offset, end);
+    end = offset + length;
+    ASSERT_LE(end, beside.size());
+    for (const Parameter& p : nn::parameters(net))
+      if (static_cast<std::size_t>(p.numel()) * 4 == length)
+        seen += std::memcmp(p.raw()->data, beside.data() + offset, length) == 0 ? 1U : 0U;
+  }
+  EXPECT_EQ(end, beside.size());
+  EXPECT_EQ(seen, 3U);
+}
+
+TEST(SaveOnnx, WithoutLargeConstantsThereIsNoOtherFile) {
+  const TempFile file, data{".data"};
+  Net net;
+  nn::save_onnx(net, ones({5, 3}), file.path.string(), {.external_data = true});
+  EXPECT_TRUE(fs::exists(file.path));
+  EXPECT_FALSE(fs::exists(data.path));
+}
+
+TEST(SaveOnnx, WhereNoDataCanBeNothingIsWritten) {
+  const TempFile file, data{".data"};
+  fs::create_directory(data.path);
+  nn::Linear net(20, 30);
+  const std::string error =
+      error_of([&] { nn::save_onnx(net, ones({5, 20}), file.path.string(), {.external_data = true}); });
+  EXPECT_TRUE(contains(error, data.path.string())) << error;
+  EXPECT_FALSE(fs::exists(file.path));
+  EXPECT_EQ(error_of([&] { nn::save_onnx(net, ones({5, 20}), file.path.string()); }), "no error");
+  EXPECT_THROW(nn::save_onnx(net, ones({5, 20}), "/dev/null", {.external_data = true}), IoError);
 }
 
 // ---- what is refused -----------------------------------------------------------------------------

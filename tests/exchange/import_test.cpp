@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
@@ -18,6 +19,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <unistd.h>
 
 namespace gradus {
@@ -249,6 +251,49 @@ TEST(LoadOnnx, DataBesideTheModelAreSharedByFewTensors) {
   EXPECT_EQ(read(8).graph.initializers.size(), 8u);
   const std::string error = error_of([&] { read(9); });
   EXPECT_TRUE(contains(error, "at most 8 times the bytes of")) << error;
+}
+
+TEST(LoadOnnx, AModelIsNeverReadWithTheDataOfAnother) {
+  const TempFolder folder;
+  const std::string path = folder.file("net.onnx");
+  // The bias is in the model, the weight beside it.
+  const auto save = [&](double value) {
+    nn::Linear net(64, 8);
+    for (Parameter p : nn::parameters(net)) copy_into(p, full(p.shape(), value));
+    nn::save_onnx(net, zeros({1, 64}), path, {.external_data = true});
+  };
+  save(0);
+  std::atomic<bool> done = false;
+  std::thread writer([&] {
+    for (int i = 1; i <= 150; ++i) save(i);
+    done = true;
+  });
+  int loaded = 0;
+  do {
+    try {
+      const nn::OnnxModel net = nn::load_onnx(path);
+      ++loaded;
+      for (const auto& p : nn::named_parameters(net))
+        EXPECT_EQ(p.parameter.to_vector()[0], nn::parameters(net)[0].to_vector()[0]) << p.name;
+    } catch (const IoError&) {
+      // There is no model at the moment, or it was replaced.
+    }
+  } while (!done);
+  writer.join();
+  EXPECT_GT(loaded, 0);
+  EXPECT_EQ(nn::load_onnx(path)(ones({1, 64})).to_vector()[0], 150 * 65);
+}
+
+TEST(LoadOnnx, DataThatAreCutShortAreAnError) {
+  const TempFolder folder;
+  const std::string path = folder.file("net.onnx");
+  nn::Linear net(64, 8);
+  nn::save_onnx(net, zeros({1, 64}), path, {.external_data = true});
+  EXPECT_TRUE(equal(nn::load_onnx(path)(ones({1, 64})), net(ones({1, 64}))));
+  fs::resize_file(path + ".data", 64 * 8 * 4 - 1);
+  const std::string error = error_of([&] { nn::load_onnx(path); });
+  EXPECT_TRUE(contains(error, "expected 2048 bytes from byte 0 on in ")) << error;
+  EXPECT_TRUE(contains(error, "net.onnx.data, got a file of 2047 bytes")) << error;
 }
 
 TEST(LoadOnnx, TypesOfTensors) {

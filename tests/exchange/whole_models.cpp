@@ -147,6 +147,13 @@ Exported exported(std::string name, M made, std::tuple<Inputs...> inputs, nn::Sa
           std::move(options)};
 }
 
+/// Weights large enough for a file beside the model, and small ones.
+struct Wide : nn::Module<Wide> {
+  nn::LSTM lstm{8, 32, {.batch_first = true}};
+  nn::Linear head{32, 300}, last{300, 2};
+  Tensor forward(const Tensor& x) { return last(tanh(head(lstm(x).y))); }
+};
+
 Tensor drawn(const Shape& shape) {
   Generator g(3);
   return normal(shape, 0, 1, float32, g);
@@ -193,6 +200,8 @@ std::vector<Exported> whole_models() {
                          std::tuple(drawn({5, 2, 3}), drawn({1, 2, 4}), drawn({1, 2, 4}) * 0.5),
                          {.dynamic = steps}));
   all.push_back(exported("model: tied, in float64", Tied{}, std::tuple(words())));
+  all.push_back(exported(
+      "model: data beside it", Wide{}, std::tuple(drawn({2, 5, 8})), {.dynamic = sequences, .external_data = true}));
   all.push_back(exported("model: two inputs", Pair{}, std::tuple(drawn({5, 3}), drawn({5, 4}))));
   return all;
 }

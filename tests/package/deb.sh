@@ -36,5 +36,6 @@ export LD_LIBRARY_PATH
 "$cmake" --build "$work/consumer"
 "$work/consumer/consumer"
 "$work/consumer/op_test" --gtest_brief=1
+bash "$here/processors.sh" "$work/consumer/values" "$LD_LIBRARY_PATH" || (( $? == 77 ))
 bash "$here/pkg_config.sh" "$usr" "$compiler" "$(command -v pkgconf || command -v pkg-config)"
 rm -rf "$work"

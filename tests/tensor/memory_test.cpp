@@ -334,5 +334,32 @@ TEST_F(Files, ErrorsLeaveNothingBehind) {
   }
 }
 
+TEST_F(Files, TwoThatBelongTogetherAreReplacedTogetherOrNotAtAll) {
+  const std::string path = dir_ + "/a", beside = dir_ + "/a.data";
+  const auto write = [&](std::string_view text, const std::string& other) {
+    const std::string_view parts[] = {text.substr(0, 1), {}, text.substr(1)};
+    detail::write_files("save", {path, parts}, {other, parts});
+  };
+  const auto expect = [&](const char* text) {
+    EXPECT_EQ(read(path), text);
+    EXPECT_EQ(read(beside), text);
+    EXPECT_EQ(count(), 2U);
+  };
+  write("one", beside);
+  expect("one");
+  write("second", beside);
+  expect("second");
+  EXPECT_THROW(write("third", "/dev/null"), IoError);
+  EXPECT_THROW(write("third", dir_), IoError);
+  EXPECT_THROW(write("third", dir_ + "/missing/a.data"), IoError);
+  expect("second");
+  EXPECT_THROW(write("third", path), IoError);  // found out when the first has been moved away
+  expect("second");
+  std::filesystem::remove(path);
+  std::filesystem::remove(beside);
+  write("fourth", beside);
+  expect("fourth");
+}
+
 }  // namespace
 }  // namespace gradus

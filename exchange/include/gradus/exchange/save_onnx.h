@@ -34,6 +34,7 @@ struct SaveOnnxOptions {
   bool fold_batch_norms = false;  // into the Linear or convolution right before them
   std::int64_t opset = 17;        // 17 to 21
   std::int64_t ir_version = 8;    // 8 to 10
+  bool external_data = false;     // elements in a file beside, path + ".data"; beyond 2 GiB in any case
 };
 
 namespace detail {

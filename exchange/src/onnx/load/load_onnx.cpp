@@ -9,6 +9,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <sys/stat.h>
+#include <utility>
 
 namespace gradus::nn {
 
@@ -19,6 +23,17 @@ std::vector<Tensor> values_of(const detail::NamedInFile<T>& all) {
   std::vector<Tensor> values;
   for (const auto& [name, x] : all) values.push_back(x);
   return values;
+}
+
+/// Another one for a file that has taken the place of one: device, number, size and time of the last change.
+std::array<std::int64_t, 5> identity_of(const std::string& path) {
+  struct stat status{};
+  if (stat(path.c_str(), &status) != 0) return {};
+  return {static_cast<std::int64_t>(status.st_dev),
+          static_cast<std::int64_t>(status.st_ino),
+          status.st_size,
+          status.st_mtim.tv_sec,
+          status.st_mtim.tv_nsec};
 }
 
 }  // namespace
@@ -69,9 +84,17 @@ std::string OnnxModel::describe() const {
 
 OnnxModel detail::LoadOnnx::operator()(const std::string& path, CallSite site) const {
   const gradus::detail::SitePin pin(site);
+  const auto before = identity_of(path);
   const std::string bytes = gradus::detail::read_file("load_onnx", path);
-  onnx::ProgramWithState all = gradus::detail::at_boundary(
-      "load_onnx", path, [&] { return onnx::program_of(onnx::read_model(path, bytes), path); });
+  onnx::ProgramWithState all = gradus::detail::at_boundary("load_onnx", path, [&] {
+    onnx::LoadedModel read = onnx::read_model(path, bytes);
+    // save_onnx takes the model away before it replaces the data.
+    if (read.has_data_outside && identity_of(path) != before)
+      gradus::detail::fail<IoError>(
+          "load_onnx",
+          fmt::format("expected a model and its data as they were written, got {} replaced meanwhile", path));
+    return onnx::program_of(std::move(read), path);
+  });
   OnnxModel model;
   for (auto& [name, x] : all.parameters) model.parameters_.emplace_back(name, Parameter(x));
   for (auto& [name, x] : all.buffers) model.buffers_.emplace_back(name, Buffer(x));

@@ -121,6 +121,7 @@ LoadedModel read_model(const std::string& path, std::string_view bytes) {
       model.opsets[domain == "ai.onnx" ? std::string() : domain] = version;
     }
   }
+  model.has_data_outside = !source.outside.empty();
   if (!has_graph) source.fail("an ONNX model", "a file without a graph", bytes.data());
   if (!model.opsets.contains("")) source.fail("the version of ONNX's operators", "none", bytes.data());
   return model;

@@ -52,6 +52,7 @@ struct LoadedGraph {
 struct LoadedModel {
   LoadedGraph graph;
   std::map<std::string, std::int64_t> opsets;  // by domain; that of ONNX is ""
+  bool has_data_outside = false;               // in other files, which have been read
 };
 
 /// A model of the bytes of the file at `path`; data that are beside it are read there, from its own folder only.

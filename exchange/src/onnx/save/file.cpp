@@ -1,10 +1,12 @@
 #include "onnx/save/file.h"
 
-#include <bit>
-#include <cstring>
-#include <string_view>
+#include <fmt/format.h>
 
-// The messages of onnx.proto3 and their fields' numbers; the encoding is that of Protocol Buffers.
+#include <array>
+#include <bit>
+
+// The messages of onnx.proto3 and their fields' numbers; the encoding is that of Protocol Buffers. Of data beside the
+// model: ONNX, "External Data".
 
 namespace gradus::onnx {
 namespace {
@@ -21,35 +23,63 @@ class Message {
   }
   Message& put(int field, float value) {
     key(field, 5);
-    bytes_.append(reinterpret_cast<const char*>(&value), sizeof value);
+    bytes_.add({reinterpret_cast<const char*>(&value), sizeof value});
     return *this;
   }
   Message& put(int field, std::string_view bytes) {
-    key(field, 2);
-    varint(bytes.size());
-    bytes_ += bytes;
+    head(field, bytes.size());
+    bytes_.add(bytes);
     return *this;
   }
-  Message& put(int field, const Message& message) { return put(field, std::string_view(message.bytes_)); }
-  std::string take() { return std::move(bytes_); }
+  Message& put(int field, const Message& message) {
+    head(field, message.bytes_.size());
+    bytes_.add(message.bytes_);
+    return *this;
+  }
+  Message& lend(int field, std::string_view bytes) {
+    head(field, bytes.size());
+    bytes_.lend(bytes);
+    return *this;
+  }
+  Bytes take() { return std::move(bytes_); }
 
  private:
   void key(int field, int type) { varint(static_cast<std::uint64_t>(field) << 3 | static_cast<std::uint64_t>(type)); }
+  void head(int field, std::uint64_t size) {
+    key(field, 2);
+    varint(size);
+  }
   void varint(std::uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes_ += static_cast<char>(value | 0x80);
-    bytes_ += static_cast<char>(value);
+    std::string bytes;
+    for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+    bytes += static_cast<char>(value);
+    bytes_.add(bytes);
   }
 
-  std::string bytes_;
+  Bytes bytes_;
 };
 
-Message tensor(const std::string& name, const Tensor& x) {
+constexpr std::size_t kLeastOutside = 1024, kAlignment = 4096;
+
+/// One entry of TensorProto.external_data.
+Message entry(std::string_view key, std::string_view value) { return Message().put(1, key).put(2, value); }
+
+/// Elements of large ones are put into `data`, if that has a name.
+Message tensor(const std::string& name, const Tensor& x, const std::string& data_name, Bytes& data) {
   Message m;
   for (const std::int64_t size : x.shape()) m.put(1, size);
-  const auto bytes = static_cast<std::size_t>(x.numel()) * size_of(x.dtype());
-  return m.put(2, type_number(x.dtype()))
-      .put(8, name)
-      .put(9, std::string_view(reinterpret_cast<const char*>(x.raw()->data), bytes));
+  m.put(2, type_number(x.dtype())).put(8, name);
+  const std::string_view elements(reinterpret_cast<const char*>(x.raw()->data),
+                                  static_cast<std::size_t>(x.numel()) * size_of(x.dtype()));
+  if (data_name.empty() || elements.size() < kLeastOutside) return m.lend(9, elements);
+  static constexpr std::array<char, kAlignment> zeros{};
+  data.lend({zeros.data(), static_cast<std::size_t>((kAlignment - data.size() % kAlignment) % kAlignment)});
+  m.put(13, entry("location", data_name))
+      .put(13, entry("offset", fmt::to_string(data.size())))
+      .put(13, entry("length", fmt::to_string(elements.size())))
+      .put(14, std::int64_t{1});
+  data.lend(elements);
+  return m;
 }
 
 /// The value's field, and the number of its type.
@@ -94,6 +124,34 @@ Message value(const GraphValue& v) {
 
 }  // namespace
 
+void Bytes::add(std::string_view bytes) {
+  if (!parts_.back().lent.empty()) parts_.emplace_back();
+  parts_.back().own += bytes;
+  size_ += bytes.size();
+}
+
+void Bytes::lend(std::string_view bytes) {
+  if (bytes.empty()) return;
+  if (!parts_.back().lent.empty()) parts_.emplace_back();
+  parts_.back().lent = bytes;
+  size_ += bytes.size();
+}
+
+void Bytes::add(const Bytes& other) {
+  for (const Part& part : other.parts_) {
+    add(part.own);
+    lend(part.lent);
+  }
+}
+
+std::vector<std::string_view> Bytes::parts() const {
+  std::vector<std::string_view> all;
+  for (const Part& part : parts_)
+    for (const std::string_view bytes : {std::string_view(part.own), part.lent})
+      if (!bytes.empty()) all.push_back(bytes);
+  return all;
+}
+
 std::int64_t type_number(DType dtype) {
   switch (dtype) {
     case DType::float32: return 1;
@@ -104,20 +162,22 @@ std::int64_t type_number(DType dtype) {
   return 0;
 }
 
-std::string file_of(const Draft& draft) {
+OnnxFiles files_of(const Draft& draft) {
+  OnnxFiles files;
   Message graph;
   for (const DraftNode& n : *draft.nodes) graph.put(1, node(n));
   graph.put(2, draft.name.empty() ? std::string("model") : draft.name);
-  for (const auto& [name, x] : *draft.constants) graph.put(5, tensor(name, x));
+  for (const auto& [name, x] : *draft.constants) graph.put(5, tensor(name, x, draft.data_name, files.data));
   for (const GraphValue& v : draft.inputs) graph.put(11, value(v));
   for (const GraphValue& v : draft.outputs) graph.put(12, value(v));
-  return Message()
-      .put(1, draft.ir_version)
-      .put(2, std::string_view("gradus"))
-      .put(3, std::string_view(GRADUS_VERSION))
-      .put(7, graph)
-      .put(8, Message().put(1, std::string_view()).put(2, draft.opset))
-      .take();
+  files.model = Message()
+                    .put(1, draft.ir_version)
+                    .put(2, std::string_view("gradus"))
+                    .put(3, std::string_view(GRADUS_VERSION))
+                    .put(7, graph)
+                    .put(8, Message().put(1, std::string_view()).put(2, draft.opset))
+                    .take();
+  return files;
 }
 
 }  // namespace gradus::onnx

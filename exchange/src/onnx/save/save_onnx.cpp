@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 namespace gradus::nn::detail {
@@ -246,14 +247,19 @@ void check_versions(const SaveOnnxOptions& o) {
     fail<ArgumentError>(kOp, fmt::format("expected an IR version from 8 to 10, got {}", o.ir_version));
 }
 
-/// Protocol Buffers count the bytes of a message in 31 bits.
-void check_bytes(const onnx::GraphWriter& graph) {
-  constexpr std::int64_t kMostBytes = (std::int64_t{1} << 31) - (std::int64_t{1} << 24);  // and room for the nodes
-  std::int64_t bytes = 0;
-  for (const auto& [name, x] : graph.constants()) bytes += x.numel() * static_cast<std::int64_t>(size_of(x.dtype()));
-  if (bytes > kMostBytes)
+/// Protocol Buffers count the bytes of a message in 31 bits; what doesn't fit has its elements beside.
+onnx::OnnxFiles files_within_bounds(onnx::Draft draft, const std::string& data_name, bool is_beside) {
+  constexpr std::uint64_t kMostBytes = (std::uint64_t{1} << 31) - 1;
+  if (is_beside) draft.data_name = data_name;
+  onnx::OnnxFiles files = onnx::files_of(draft);
+  if (files.model.size() > kMostBytes && !is_beside) return files_within_bounds(std::move(draft), data_name, true);
+  if (files.model.size() > kMostBytes)
     fail<ArgumentError>(
-        kOp, fmt::format("expected parameters of at most {} bytes in one ONNX file, got {}", kMostBytes, bytes));
+        kOp,
+        fmt::format("expected a graph of at most {} bytes without the elements of its parameters, got {}",
+                    kMostBytes,
+                    files.model.size()));
+  return files;
 }
 
 /// A dimension: its size, or a name where it varies.
@@ -291,7 +297,9 @@ void save_onnx(ModuleRef model,
   std::vector<DynamicAxis> axes = options.dynamic ? *options.dynamic : first_axes(example);
   check_axes(axes, example);
   const std::vector<std::string> inputs = names_of("input", example.size(), options.inputs);
+  const std::string data_path = path + ".data";
   gradus::detail::check_writable(kOp, path);
+  if (options.external_data) gradus::detail::check_writable(kOp, data_path);
 
   const KeptModes modes(model);
   set_training(model, false);
@@ -304,18 +312,24 @@ void save_onnx(ModuleRef model,
   graph.name_results(outputs);
   graph.use_opset(options.opset);
   graph.prune();
-  check_bytes(graph);
 
   std::vector<int> given(inputs.size());
   for (std::size_t i = 0; i < given.size(); ++i) given[i] = static_cast<int>(i);
-  const std::string bytes = onnx::file_of({&graph.nodes(),
-                                           &graph.constants(),
-                                           values_of(graph, given, inputs, all.symbols),
-                                           values_of(graph, graph.trace(0).results, outputs, all.symbols),
-                                           std::string(model.type_name()),
-                                           options.opset,
-                                           options.ir_version});
-  gradus::detail::write_file(kOp, path, bytes);
+  const onnx::OnnxFiles files = files_within_bounds({&graph.nodes(),
+                                                     &graph.constants(),
+                                                     values_of(graph, given, inputs, all.symbols),
+                                                     values_of(graph, graph.trace(0).results, outputs, all.symbols),
+                                                     std::string(model.type_name()),
+                                                     options.opset,
+                                                     options.ir_version,
+                                                     {}},
+                                                    std::filesystem::path(data_path).filename().string(),
+                                                    options.external_data);
+  const std::vector<std::string_view> parts = files.model.parts(), data = files.data.parts();
+  if (data.empty())
+    gradus::detail::write_file(kOp, path, parts);
+  else
+    gradus::detail::write_files(kOp, {path, parts}, {data_path, data});
 }
 
 }  // namespace gradus::nn::detail

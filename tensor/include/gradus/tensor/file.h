@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,19 @@ std::string read_file(const char* op, const std::string& path);
 /// Replaces a file by `bytes`, whole or not at all: what was there stays until all is written. A
 /// device or pipe is written to as it is. IoError, named by `op`.
 void write_file(const char* op, const std::string& path, std::string_view bytes);
+
+/// The same of parts, one behind the other.
+void write_file(const char* op, const std::string& path, std::span<const std::string_view> parts);
+
+/// Where a file is, and what is to be in it.
+struct FilePlan {
+  std::string path;
+  std::span<const std::string_view> parts;
+};
+
+/// Replaces a file and one that it refers to, both whole or neither. The file is away while the other is replaced: who
+/// finds it finds what belongs to it. IoError, named by `op`, also if either is no regular file.
+void write_files(const char* op, const FilePlan& file, const FilePlan& beside);
 
 /// IoError as of `write_file` if that would fail now, except for want of room. Leaves all as it was.
 void check_writable(const char* op, const std::string& path);
