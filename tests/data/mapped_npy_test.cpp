@@ -110,8 +110,7 @@ TEST(MapNpy, ThatWasCutShortIsAnError) {
   Loader loader(Dataset{.inputs = map_npy(file.path())}, {.batch = 10'000});
   std::filesystem::resize_file(file.path(), 4096 * 15'000);
   auto at = loader.begin();
-  expect_error<IoError>([&] { ++at; },
-                        {"expected 81920128 bytes, got the end of the file at byte 61440000", "sparse.npy"});
+  expect_error<IoError>([&] { ++at; }, {"expected 81920128 bytes, got the end of the file at byte ", "sparse.npy"});
 }
 
 TEST(MapNpy, FilesAreKnownUntilTheirLastTensorEnds) {
