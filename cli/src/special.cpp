@@ -54,18 +54,20 @@ bool print_unary(const ExactOp& op) {
   return right;
 }
 
-/// For pairs of a few numbers, in float64 (float32 gives the same ones); a third input is 1.
+constexpr double kThird = 0.5;
+
+/// For pairs of a few numbers, in float64 (float32 gives the same ones); a third input is 1/2.
 bool print_pairs(const ExactOp& op, std::size_t arity) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const Numbers few{0, -0.0, 1, -1, infinity, -infinity, std::numeric_limits<double>::quiet_NaN()};
   bool right = true;
   fmt::print("  {:<6}", "a \\ b");
   for (const double b : few) fmt::print(" {:>10.6g}", b);
-  fmt::print("{}\n", arity > 2 ? "   (c is 1)" : "");
+  fmt::print("{}\n", arity > 2 ? "   (c is 0.5)" : "");
   for (const double a : few) {
     Numbers numbers;
     for (const double b : few) {
-      const double all[] = {a, b, 1};
+      const double all[] = {a, b, kThird};
       numbers.insert(numbers.end(), all, all + arity);
     }
     const Numbers results = results_of(op, numbers, float64);

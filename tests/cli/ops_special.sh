@@ -10,6 +10,6 @@ grep -qE '^  -inf +-1 +-1$' part || fail "no -inf of tanh: $(cat part)"
 grep -qE '^  units in the last place 3 allowed, [0-9.]+ measured in float32; 3 allowed' part || fail "no units of tanh"
 gradus ops --special logsumexp | grep -qF "(-inf, -inf) gives (-inf)" || fail "no row of logsumexp"
 gradus ops --special matmul | grep -q "reaches each result that depends on it" || fail "no NaN of matmul"
-refused "expected a part of the name of an op, got 'tahn' \(did you mean 'tanh'\?\)" ops --special tahn
+refused "expected a part of the name of an op, got 'sofmax' \(did you mean 'softmax'\?\)" ops --special sofmax
 refused "expected --markdown or --special, got both" ops --special --markdown
 finish

@@ -1,5 +1,6 @@
 #include <gradus/kernels/elementary.h>
 #include <gradus/kernels/error_function.h>
+#include <gradus/kernels/extremes.h>
 #include <gradus/kernels/power.h>
 #include <gradus/kernels/trigonometric.h>
 
@@ -195,6 +196,32 @@ void check_powers(double ulp) {
 
 TEST(Elementary, PowersOfFloatsAreExactToTheirUnits) { check_powers<float>(1); }
 TEST(Elementary, PowersOfDoublesAreExactToTheirUnits) { check_powers<double>(1.5); }
+
+/// By the definition, of numbers and in registers.
+template <class T>
+void check_extremes() {
+  using V = elementary::Vector<T>;
+  constexpr std::size_t width = sizeof(V) / sizeof(T);
+  const auto same = [](T got, T want) {
+    return std::isnan(want) ? std::isnan(got) : got == want && std::signbit(got) == std::signbit(want);
+  };
+  const std::vector<std::pair<T, T>> all = pairs<T>();
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto [a, b] = all[i];
+    const bool first = a > b || (a == b && !std::signbit(a));
+    const T nan = std::isnan(a) ? a : b;
+    const T largest = std::isnan(nan) ? nan : first ? a : b, least = std::isnan(nan) ? nan : first ? b : a;
+    V x = V{}, y = V{};
+    x[i % width] = a;
+    y[i % width] = b;
+    const V larger = elementary::larger(x, y), smaller = elementary::smaller(x, y);
+    ASSERT_TRUE(same(elementary::larger(a, b), largest) && same(larger[i % width], largest)) << a << " " << b;
+    ASSERT_TRUE(same(elementary::smaller(a, b), least) && same(smaller[i % width], least)) << a << " " << b;
+  }
+}
+
+TEST(Elementary, ExtremesOfFloats) { check_extremes<float>(); }
+TEST(Elementary, ExtremesOfDoubles) { check_extremes<double>(); }
 
 TEST(Elementary, LogarithmsOfPowersAreWhole) {
   for (double e = -1074; e < 1024; ++e) ASSERT_EQ(elementary::log2(std::exp2(e)), e);

@@ -127,6 +127,23 @@ std::vector<RowOp> exponentials() {
   };
 }
 
+std::vector<RowOp> norms() {
+  return {
+      {"layer_norm",
+       "layer_norm(x)",
+       [](const Tensor& x) { return layer_norm(x, {x.size(-1)}); },
+       {{{kNaN, 1, 2}, {kNaN, kNaN, kNaN}}, {{kInf, 1, 2}, {kNaN, kNaN, kNaN}}, {{3, 3}, {0, 0}}}},
+      {"rms_norm",
+       "rms_norm(x)",
+       [](const Tensor& x) { return rms_norm(x, {x.size(-1)}); },
+       {{{kNaN, 1, 2}, {kNaN, kNaN, kNaN}}, {{kInf, 1, 2}, {kNaN, 0, 0}}, {{0, -0.0}, {0, 0}}}},
+      {"normalize",
+       "normalize(x)",
+       [](const Tensor& x) { return normalize(x, 2, -1); },
+       {{{kNaN, 1}, {kNaN, kNaN}}, {{kInf, 1}, {kNaN, 0}}, {{0, 0}, {0, 0}}}},
+  };
+}
+
 std::vector<RowOp> running() {
   return {
       {"cumsum",
@@ -195,7 +212,7 @@ std::vector<RowOp> order() {
 std::span<const RowOp> row_ops() {
   static const std::vector<RowOp> all = [] {
     std::vector<RowOp> rows;
-    for (const auto& part : {sums(), extremes(), exponentials(), running(), order()})
+    for (const auto& part : {sums(), extremes(), exponentials(), norms(), running(), order()})
       rows.insert(rows.end(), part.begin(), part.end());
     return rows;
   }();
