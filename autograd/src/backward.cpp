@@ -133,17 +133,25 @@ class Pass {
     return partial_ ? held_[at].cotangent : cotangents_[at];
   }
 
-  /// Adds what reached the leaves to their gradients.
+  /// Adds what reached the leaves to their gradients: to all, or, where memory is wanting, to none.
   void accumulate() {
     const RecordingGuard recording(options_.create_graph);
+    std::erase_if(leaves_, [&](std::uint32_t i) { return !cotangents_[slots_[i].first].defined(); });
+    if (options_.create_graph) return accumulate_recorded();
     for (const std::uint32_t i : leaves_) {
-      Tensor g = std::move(cotangents_[slots_[i].first]);
-      if (!g.defined()) continue;
-      static_cast<Leaf*>(slots_[i].node)->update_gradient([&](Tensor old) {
-        if (old.defined()) return add_up(std::move(old), g);
-        return options_.create_graph || is_own(g) ? std::move(g) : clone(g);
-      });
+      if (Tensor& g = cotangents_[slots_[i].first]; !is_own(g)) g = clone(g);
+      if (const Tensor old = leaf_of(i).gradient(); old.defined() && !old.is_contiguous()) {
+        const Tensor rows = contiguous(old);
+        leaf_of(i).update_gradient([&](Tensor now) { return now.is_same(old) ? rows : now; });
+      }
     }
+    for (const std::uint32_t i : leaves_)
+      leaf_of(i).update_gradient([&g = cotangents_[slots_[i].first]](Tensor old) {
+        if (!old.defined()) return std::move(g);
+        if (!is_own(old)) old.swap(g);
+        detail::add_in_place(old, g);
+        return old;
+      });
   }
 
  private:
@@ -160,6 +168,30 @@ class Pass {
     Tensor cotangent{};
   };
   static constexpr std::size_t kAbsent = ~std::size_t{0};
+
+  Leaf& leaf_of(std::uint32_t slot) const { return static_cast<Leaf&>(*slots_[slot].node); }
+
+  /// The same where the sums are on the tape. Another thread may add to a leaf meanwhile; then its sum is made again.
+  void accumulate_recorded() {
+    Vector<Tensor> before, sums;
+    const auto sum = [&](std::size_t k) {
+      const Tensor& g = cotangents_[slots_[leaves_[k]].first];
+      return before[k].defined() ? before[k] + g : g;
+    };
+    for (std::size_t k = 0; k < leaves_.size(); ++k) {
+      before.push_back(leaf_of(leaves_[k]).gradient());
+      sums.push_back(sum(k));
+    }
+    for (std::size_t k = 0; k < leaves_.size(); ++k)
+      for (bool done = false; !done;) {
+        leaf_of(leaves_[k]).update_gradient([&](Tensor old) {
+          done = old.is_same(before[k]);
+          if (!done) before[k] = old;
+          return done ? sums[k] : old;
+        });
+        if (!done) sums[k] = sum(k);
+      }
+  }
 
   /// Never 0, which marks a node that no pass holds.
   static std::uint32_t next_id() {
@@ -211,22 +243,23 @@ class Pass {
     if (const std::size_t known = find(node); known != kAbsent) return static_cast<std::uint32_t>(known);
     const bool reused = !free_.empty() && node->output_count() == 1;
     const auto index = reused ? free_.back() : static_cast<std::uint32_t>(slots_.size());
+    if (reused) {
+      free_.pop_back();
+      slots_[index] = {node, slots_[index].first, false};
+    } else {
+      slots_.push_back({node, static_cast<std::uint32_t>(cotangents_.size()), false});
+      cotangents_.resize(cotangents_.size() + static_cast<std::size_t>(node->output_count()));
+    }
+    // Marked once there is a slot to say so.
     std::uint64_t mark = 0;
     const std::uint64_t mine = std::uint64_t{id_} << 32 | index;
-    bool marked = true;
+    bool& marked = slots_[index].marked;
     if (!detail::single_threaded())
       marked = node->mark.compare_exchange_strong(mark, mine, std::memory_order_acq_rel);
     else if (marked = node->mark.load(std::memory_order_relaxed) == 0; marked)
       node->mark.store(mine, std::memory_order_relaxed);
     // Held by a pass on another thread, or by an outer pass whose hook runs this.
     if (!marked) others_.emplace(node, index);
-    if (reused) {
-      free_.pop_back();
-      slots_[index] = {node, slots_[index].first, marked};
-    } else {
-      slots_.push_back({node, static_cast<std::uint32_t>(cotangents_.size()), marked});
-      cotangents_.resize(cotangents_.size() + static_cast<std::size_t>(node->output_count()));
-    }
     pending_.push(node->id(), index);
     return index;
   }
@@ -372,9 +405,8 @@ class Pass {
 Tensor starting_cotangent(const char* op, const Tensor& y, const Tensor& cotangent, CallSite site) {
   if (!requires_grad(y))
     detail::fail<GradientError>(op,
-                                "expected a result that requires a gradient, got one that doesn't "
-                                "(no leaf behind it, or recorded "
-                                "under NoGrad)",
+                                "expected a result that requires a gradient, got one that doesn't (no leaf behind "
+                                "it, or recorded under NoGrad)",
                                 site);
   if (!cotangent.defined()) {
     if (y.numel() != 1)

@@ -297,6 +297,7 @@ class Recorder {
     std::vector<PackedTensor> packed;
     if (saved_hooks != nullptr && saved_count_ > 0) [[unlikely]]
       packed = pack_saved();
+    own_results();
     make_node(attributes, site);
     SavedTensor* saved = enter_inputs(node_->saved_tensors());
     enter_results();
@@ -331,6 +332,12 @@ class Recorder {
     return packed;
   }
 
+  /// Gives each result an array of its own, so that owning the node changes no other tensor.
+  void own_results() {
+    for (Tensor& y : outputs_.first(differentiable_))
+      if (!y.raw()->refs.unique() || y.raw()->attachment != nullptr) y = detach(y);
+  }
+
   /// The node, with places for what follows.
   void make_node(const void* attributes, CallSite site) {
     if (differentiable_ > kMostResults || inputs_.size() > kMostInputs)
@@ -351,7 +358,15 @@ class Recorder {
     node_->input_count_ = static_cast<std::uint32_t>(inputs_.size());
     node_->saved_count_ = static_cast<std::uint32_t>(saved_count_);
     node_->output_count_ = static_cast<std::uint16_t>(differentiable_);
-    if (op_.copy != nullptr) op_.copy(node_->attribute_place(), attributes);
+    if (op_.copy == nullptr) return;
+    try {
+      op_.copy(node_->attribute_place(), attributes);
+    } catch (...) {
+      const std::size_t bytes = sizeof(Node) + tail;
+      node_->~Node();
+      deallocate_packed(node_, bytes);
+      throw;
+    }
   }
 
   /// Edges, and saved inputs from `saved` on; returns the place of the next saved tensor.
@@ -366,13 +381,12 @@ class Recorder {
     return saved;
   }
 
-  /// Makes results own the node. Each gets an array of its own, so that this changes no other tensor.
+  /// Makes results own the node.
   void enter_results() {
     std::int64_t* sizes = node_->sizes();
     std::size_t place = 0;
     for (std::size_t i = 0; i < differentiable_; ++i) {
       Tensor& y = outputs_[i];
-      if (!y.raw()->refs.unique() || y.raw()->attachment != nullptr) y = detach(y);
       TensorImpl* impl = y.raw();
       new (i == 0 ? &node_->first_result_ : node_->more_results() + i - 1) Node::Output(Node::output_of(place, y));
       std::copy_n(impl->sizes(), impl->rank, sizes + place);
@@ -383,12 +397,15 @@ class Recorder {
     }
   }
 
+  /// All places are filled before the first handle is made, for which memory may be wanting.
   void save_outputs(SavedTensor* saved) {
+    SavedTensor* last = saved;
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-      if (keeps_output(i))
-        new (saved++) SavedTensor{i < differentiable_ ? detach(outputs_[i]) : outputs_[i],
-                                  outputs_[i].version(),
-                                  -1 - static_cast<std::int32_t>(i)};
+      if (keeps_output(i)) new (last++) SavedTensor{{}, outputs_[i].version(), -1 - static_cast<std::int32_t>(i)};
+    for (; saved != last; ++saved) {
+      const auto i = static_cast<std::size_t>(-1 - saved->slot);
+      saved->tensor = i < differentiable_ ? detach(outputs_[i]) : outputs_[i];
+    }
   }
 
   /// Puts packed tensors, which are in the order of what is saved, in its place.

@@ -39,7 +39,12 @@ const Scope* Scope::child(const Scope* parent, std::string_view name, std::strin
   if (const auto at = known.find({&owner, name, description}); at != known.end()) return at->second;
   owner.children_.push_back(Scope(parent, name, description));
   const Scope& made = owner.children_.back();
-  known.emplace(Key{&owner, made.name_, made.description_}, &made);
+  try {
+    known.emplace(Key{&owner, made.name_, made.description_}, &made);
+  } catch (...) {
+    owner.children_.pop_back();
+    throw;
+  }
   return &made;
 }
 

@@ -11,6 +11,7 @@
 #include <array>
 #include <list>
 #include <map>
+#include <memory>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -79,13 +80,10 @@ class Copy {
  public:
   Copy(const memory::desc& ours, const memory::desc& wanted, const float* data, const Share& share)
       : ours_(ours, engine(), const_cast<float*>(data)),
-        bytes_(std::max(wanted.get_size(), wanted.get_size() / share.images * share.of)),
-        copy_(allocate(bytes_)) {
-    theirs_ = memory(wanted, engine(), copy_);
+        copy_(nullptr, {std::max(wanted.get_size(), wanted.get_size() / share.images * share.of)}) {
+    copy_.reset(allocate(copy_.get_deleter().bytes));
+    theirs_ = memory(wanted, engine(), copy_.get());
   }
-  ~Copy() { deallocate(copy_, bytes_); }
-  Copy(const Copy&) = delete;
-  Copy& operator=(const Copy&) = delete;
 
   bool is(const memory::desc& wanted, const float* data) const {
     return ours_.get_data_handle() == data && theirs_.get_desc() == wanted;
@@ -104,9 +102,12 @@ class Copy {
   }
 
  private:
+  struct Free {
+    std::size_t bytes;
+    void operator()(void* block) const noexcept { deallocate(block, bytes); }
+  };
   memory ours_, theirs_;
-  std::size_t bytes_;
-  void* copy_;
+  std::unique_ptr<void, Free> copy_;
 };
 using Copies = std::list<Copy>;
 

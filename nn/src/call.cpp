@@ -213,9 +213,9 @@ std::string Call::spell(const void* scope) {
 
 Call::Call(ModuleRef module, const CallSite* site)
     : module_(module), outer_(innermost), before_(gradus::detail::context), scope_(find_scope()) {
+  if (outer_ == nullptr) label_once(module);  // may fail, so before anything is changed
   gradus::detail::Context& context = gradus::detail::context;
   context.scope = scope_;
-  if (outer_ == nullptr) label_once(module);
   if (site == nullptr) {
     context.pinned = false;
   } else if (!context.pinned) {

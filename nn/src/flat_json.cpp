@@ -52,11 +52,17 @@ struct Strict : nlohmann::json_sax<Json> {
 
 }  // namespace
 
-nlohmann::json parse_flat(std::string_view text, const std::function<void(const std::string& message)>& fail) {
+void FlatJson::take_apart(Json& value) noexcept {
+  if (!value.is_structured()) return;
+  for (Json& part : value) take_apart(part);
+  value.clear();
+}
+
+FlatJson parse_flat(std::string_view text, const std::function<void(const std::string& message)>& fail) {
   Strict strict;
   Json::sax_parse(text, &strict);
   if (!strict.wrong.empty()) fail(strict.wrong);
-  return Json::parse(text);
+  return FlatJson(Json::parse(text));
 }
 
 }  // namespace gradus::nn

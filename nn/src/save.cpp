@@ -31,18 +31,26 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kMetadata = "__metadata__", kChecksum = "crc32 of ";
 
-Json entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, std::uint64_t to) {
-  return {
-      {"dtype", dtype}, {"shape", std::vector<std::int64_t>(shape.begin(), shape.end())}, {"data_offsets", {from, to}}};
+/// What the header says of a tensor. Written without the JSON library, which leaks or ends the program where memory is
+/// wanting for a list of values.
+std::string entry_of(std::string_view dtype, const Shape& shape, std::uint64_t from, std::uint64_t to) {
+  return fmt::format(R"({{"data_offsets":[{},{}],"dtype":"{}","shape":[{}]}})", from, to, dtype, fmt::join(shape, ","));
 }
 
 /// CRC-32 of what is said of a tensor, then its values, in hexadecimal digits.
-std::string checksum(const Json& entry, std::string_view values) {
-  const std::string text = entry.dump();
+std::string checksum(std::string_view entry, std::string_view values) {
   uLong crc = 0;
-  for (const std::string_view part : {std::string_view(text), values})
+  for (const std::string_view part : {entry, values})
     crc = crc32_z(crc, reinterpret_cast<const Bytef*>(part.data()), part.size());
   return fmt::format("{:08x}", crc);
+}
+
+/// An object of members that are JSON, in the order of their names.
+std::string object_of(const std::map<std::string, std::string>& members) {
+  std::string text = "{";
+  for (const auto& [name, value] : members)
+    text += fmt::format("{}{}:{}", text.size() > 1 ? "," : "", Json(name).dump(), value);
+  return text + "}";
 }
 
 /// A file of the format: eight bytes of header length, the header, the values without a gap.
@@ -61,13 +69,16 @@ class Reader {
 
   std::map<std::string, Tensor> tensors() {
     const std::vector<Entry> entries = read_entries();
-    const Json checksums = read_checksums(entries.size());
+    const auto checksums = read_checksums(entries.size());
     std::map<std::string, Tensor> tensors;
     for (const Entry& e : entries) {
       const std::string_view bytes = values_.substr(e.from, e.to - e.from);
-      if (!checksums.empty() && checksums.value(std::string(kChecksum) + e.name, "") !=
-                                    checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
-        fail(start_ + e.from, fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
+      if (!checksums.empty()) {
+        const auto given = checksums.find(std::string(kChecksum) + e.name);
+        if (given == checksums.end() ||
+            given->second != checksum(entry_of(e.stored->name, e.shape, e.from, e.to), bytes))
+          fail(start_ + e.from, fmt::format("expected {} as it was written, got it damaged", in_quotes(e.name)));
+      }
       tensors[e.name] = to_tensor(bytes, *e.stored, e.shape);
     }
     return tensors;
@@ -104,7 +115,7 @@ class Reader {
 
   std::vector<Entry> read_entries() const {
     std::vector<Entry> entries;
-    for (const auto& [name, entry] : header_.items())
+    for (const auto& [name, entry] : header_->items())
       if (name != kMetadata) entries.push_back(read_entry(name, entry));
     check_layout(entries);
     return entries;
@@ -172,15 +183,15 @@ class Reader {
   }
 
   /// Those in the metadata; none in files of other programs.
-  Json read_checksums(std::size_t tensors) const {
-    Json checksums = Json::object();
-    if (!header_.contains(kMetadata)) return checksums;
-    const Json& metadata = header_.at(std::string(kMetadata));
+  std::map<std::string, std::string> read_checksums(std::size_t tensors) const {
+    std::map<std::string, std::string> checksums;
+    if (!header_->contains(kMetadata)) return checksums;
+    const Json& metadata = header_->at(std::string(kMetadata));
     if (!metadata.is_object()) fail_header("expected an object as metadata, got another value");
     for (const auto& [key, value] : metadata.items()) {
       if (!value.is_string())
         fail_header(fmt::format("expected text as metadata, got another value for {}", in_quotes(key)));
-      if (key.starts_with(kChecksum)) checksums[key] = value;
+      if (key.starts_with(kChecksum)) checksums[key] = value.get<std::string>();
     }
     if (!checksums.empty() && checksums.size() != tensors)
       fail_header(fmt::format("expected {} checksums, got {}", tensors, checksums.size()));
@@ -191,7 +202,7 @@ class Reader {
   std::string_view bytes_;
   std::uint64_t start_ = 0;  // of the values
   std::string_view values_;
-  Json header_;
+  FlatJson header_;
 };
 
 constexpr std::string_view kWhole = "model.safetensors", kIndex = "model.safetensors.index.json";
@@ -220,7 +231,8 @@ std::map<std::string, std::set<std::string>> read_index(const std::string& path)
     gradus::detail::fail<IoError>("load", fmt::format("{} in {}", message, path));
   };
   const std::string text = gradus::detail::read_file("load", path);
-  const Json index = parse_flat(text, fail);
+  const FlatJson parsed = parse_flat(text, fail);
+  const Json& index = *parsed;
   if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object())
     fail("expected an object with an object \"weight_map\", got another");
   std::map<std::string, std::set<std::string>> files;
@@ -305,7 +317,9 @@ void write_shards(const std::map<std::string, Tensor>& tensors, std::uint64_t mo
       bytes += bytes_of(x);
     }
   }
-  const Json index = {{"metadata", {{"total_size", bytes}}}, {"weight_map", places}};
+  Json index = Json::object();
+  index["metadata"]["total_size"] = bytes;
+  index["weight_map"] = std::move(places);
   gradus::detail::write_file("save", (folder / kIndex).string(), index.dump(2) + "\n");
 }
 
@@ -318,7 +332,7 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
   std::stable_sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) {
     return size_of(a.second.dtype()) > size_of(b.second.dtype());
   });
-  Json header = Json::object(), metadata = Json::object();
+  std::map<std::string, std::string> header, metadata;
   std::size_t at = 0;
   std::string values;
   for (const auto& [name, given] : ordered) {
@@ -329,11 +343,12 @@ void save_tensors(const std::map<std::string, Tensor>& tensors, const std::strin
     dispatch(x.dtype(), [&]<class T>() {
       if (bytes > 0) values.append(reinterpret_cast<const char*>(x.data<T>()), bytes);
     });
-    metadata[std::string(kChecksum) + name] = checksum(header[name], std::string_view(values).substr(at, bytes));
+    metadata[std::string(kChecksum) + name] =
+        fmt::format("\"{}\"", checksum(header[name], std::string_view(values).substr(at, bytes)));
     at += bytes;
   }
-  header[std::string(kMetadata)] = std::move(metadata);
-  std::string text = header.dump();
+  header[std::string(kMetadata)] = object_of(metadata);
+  std::string text = object_of(header);
   text.append((8 - text.size() % 8) % 8, ' ');  // keeps the values aligned
   const std::uint64_t length = text.size();
   std::string file(sizeof(length), '\0');

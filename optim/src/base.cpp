@@ -58,7 +58,7 @@ double Optimizer::momentum(int group, CallSite site) const {
 void Optimizer::set_momentum(double momentum, int group, CallSite site) {
   const SitePin pin(site);
   check_range("optimizer", "momentum", momentum, momentum >= 0 && momentum < 1, "in [0, 1)");
-  (void)this->momentum(group);
+  if (this->momentum(group) == 0) settled_ = false;
   *momentum_option(group) = momentum;
 }
 
@@ -70,7 +70,41 @@ void Optimizer::zero_grad() {
   for (const Parameter& p : parameters_) gradus::zero_grad(p);
 }
 
+bool Optimizer::is_settled() const {
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const Tensor& p = parameters_[i];
+    const Tensor g = gradient(p);
+    if (!g.defined()) continue;
+    const Slot& slot = slots_[i];
+    if (slot.steps == 0 || !p.is_contiguous() || !g.is_contiguous()) return false;
+    if (slot.first.defined() && slot.first.dtype() != p.dtype()) return false;
+  }
+  return settled_;
+}
+
 void Optimizer::step() {
+  if (is_settled()) return update_all();
+  // Sums are made, or more: should memory be wanting, all is put back.
+  const auto copy = [](const Tensor& x) { return x.defined() ? clone(x) : x; };
+  std::vector<Slot> slots = slots_;
+  std::vector<Tensor> values;
+  for (Slot& slot : slots)
+    for (Tensor* sum : {&slot.first, &slot.second, &slot.third}) *sum = copy(*sum);
+  for (const Parameter& p : parameters_) values.push_back(gradient(p).defined() ? clone(p) : Tensor());
+  try {
+    update_all();
+    settled_ = true;
+    for (std::size_t i = 0; i < values.size(); ++i) settled_ = settled_ && (values[i].defined() || slots[i].steps == 0);
+  } catch (...) {
+    --steps_;
+    slots_ = std::move(slots);
+    for (std::size_t i = 0; i < values.size(); ++i)
+      if (values[i].defined()) copy_into(parameters_[i], values[i]);
+    throw;
+  }
+}
+
+void Optimizer::update_all() {
   ++steps_;
   int group = 0;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -142,6 +176,7 @@ void Optimizer::set_state(const State& state) {
   }
   in.finish();
   set_numbers(options);
+  settled_ = false;
   slots_ = std::move(slots);
   steps_ = steps;
 }

@@ -2,6 +2,7 @@
 
 #include "gradus/report/report.h"
 #include "gradus/tensor/error.h"
+#include "gradus/tensor/file.h"
 
 #include <fmt/format.h>
 #include <spawn.h>
@@ -9,6 +10,7 @@
 #include <cerrno>
 #include <initializer_list>
 #include <sys/wait.h>
+#include <unistd.h>
 #include <vector>
 
 extern char** environ;
@@ -39,7 +41,15 @@ void run(std::initializer_list<const char*> command, const char* package) {
 }  // namespace
 
 void png_of(const std::string& svg, const std::string& png) {
-  run({"rsvg-convert", "--zoom=2", "-o", png.c_str(), svg.c_str()}, "librsvg2-bin");
+  const std::string part = png + ".part";
+  try {
+    run({"rsvg-convert", "--zoom=2", "-o", part.c_str(), svg.c_str()}, "librsvg2-bin");
+    gradus::detail::write_file("report", png, gradus::detail::read_file("report", part));
+  } catch (...) {
+    ::unlink(part.c_str());
+    throw;
+  }
+  ::unlink(part.c_str());
 }
 
 void open_in_browser(const std::string& target) { run({"xdg-open", target.c_str()}, "xdg-utils"); }

@@ -3,6 +3,7 @@
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/file.h"
 #include "gradus/tensor/parse_json.h"
+#include "gradus/train/fit.h"
 
 #include <fmt/format.h>
 
@@ -28,6 +29,7 @@ constexpr const char* kRunFiles[] = {"config.json", "metrics.jsonl", "summary.js
 
 /// Where the files of a run stand: in its folder, or while it goes on in one inside.
 fs::path files_of(const fs::path& folder) {
+  train::detail::complete_run(folder.string());
   for (const char* name : kRunFiles)
     if (fs::exists(folder / name)) return folder;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))

@@ -11,6 +11,7 @@
 #include "gradus/ops/reduce.h"
 #include "gradus/ops/shape.h"
 #include "gradus/tensor/error.h"
+#include "gradus/train/fit.h"
 
 #include <fmt/format.h>
 
@@ -59,6 +60,7 @@ Shape shape_of(const Json& sizes) {
 }  // namespace
 
 std::string SavedRun::config_file(const std::string& folder) {
+  train::detail::complete_run(folder);
   const fs::path file = fs::path(folder) / "config.json";
   if (!fs::exists(file)) refuse(folder, "config.json is missing");
   return file.string();

@@ -210,7 +210,12 @@ Chunk* take_shared() {
 void add_region() {
   auto* const begin = static_cast<std::byte*>(system_allocate(kRegion, kChunk));
   const std::scoped_lock lock(shared().mutex);
-  shared().regions.push_back(begin);
+  try {
+    shared().regions.push_back(begin);
+  } catch (...) {
+    system_free(begin, kRegion);
+    throw;
+  }
   for (std::size_t at = kRegion; at > 0; at -= kChunk) {
     auto* const chunk = new (begin + at - kChunk) Chunk{};
     chunk->state = Chunk::empty;
@@ -300,6 +305,8 @@ void give_to_chunk(void* block) noexcept {
   else
     return_to(chunk, free_block);
 }
+
+std::mutex& chunks_mutex() { return shared().mutex; }
 
 void release_chunks() {
   if (own != nullptr) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <mutex>
 
 namespace gradus::detail {
 
@@ -17,5 +18,8 @@ void give_to_chunk(void* block) noexcept;
 
 /// Gives empty chunks of this thread, of ended ones and of none back to the system.
 void release_chunks();
+
+/// Held while what threads share of them is changed.
+std::mutex& chunks_mutex();
 
 }  // namespace gradus::detail

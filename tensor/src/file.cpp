@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <filesystem>
 #include <memory>
 #include <system_error>
@@ -20,21 +21,37 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// 0, or the error number. A file system that can't force anything to a disk is none.
+int force(int file) {
+  if (fsync(file) == 0) return 0;
+  return errno == EINVAL || errno == ENOTSUP || errno == EROFS ? 0 : errno;
+}
+
+/// The same of what is at a path: a file, or a folder with the names in it.
+int force(const char* path) {
+  const int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return errno == EACCES ? 0 : errno;  // a folder may be written to without being read
+  const int error = force(file);
+  close(file);
+  return error;
+}
+
 /// 0, or the error number.
-int write_all(const std::string& path, std::span<const std::string_view> parts) {
+int write_all(const std::string& path, std::span<const std::string_view> parts, OnDisk when) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   if (file == nullptr) return errno;
   const bool written = std::all_of(parts.begin(), parts.end(), [&](std::string_view bytes) {
     return bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size();
   });
-  const int error = errno;
+  int error = written && std::fflush(file) == 0 ? 0 : errno;
+  if (error == 0 && when == OnDisk::now) error = force(fileno(file));
   const bool closed = std::fclose(file) == 0;
-  return !written ? error : closed ? 0 : errno;
+  return error != 0 ? error : closed ? 0 : errno;
 }
 
 /// Where the bytes for `path` go first.
 struct Target {
-  fs::path path, part;  // no part: written to as it is
+  std::string path, part, folder;  // no part: written to as it is
 };
 
 [[noreturn]] void refuse(const char* op, const std::string& path, const std::error_code& error) {
@@ -46,13 +63,14 @@ Target target_of(const char* op, const std::string& path) {
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::none) refuse(op, path, error);
   if (fs::is_directory(status)) refuse(op, path, std::make_error_code(std::errc::is_a_directory));
-  if (fs::exists(status) && !fs::is_regular_file(status)) return {path, {}};
+  if (fs::exists(status) && !fs::is_regular_file(status)) return {path, {}, {}};
   // Through a link to what it names, so that the link stays.
   fs::path target = path;
   if (fs::exists(status)) target = fs::canonical(path, error);
   if (target.empty()) refuse(op, path, error);
   static std::atomic<unsigned> count{0};
-  return {target, fmt::format("{}.{}-{}.part", target.string(), getpid(), count++)};
+  const fs::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  return {target.string(), fmt::format("{}.{}-{}.part", target.string(), getpid(), count++), folder.string()};
 }
 
 }  // namespace
@@ -71,26 +89,31 @@ std::string read_file(const char* op, const std::string& path) {
   return bytes;
 }
 
-void write_file(const char* op, const std::string& path, std::string_view bytes) {
-  write_file(op, path, std::span(&bytes, 1));
+void write_file(const char* op, const std::string& path, std::string_view bytes, OnDisk when) {
+  write_file(op, path, std::span(&bytes, 1), when);
 }
 
-void write_file(const char* op, const std::string& path, std::span<const std::string_view> parts) {
+void write_file(const char* op, const std::string& path, std::span<const std::string_view> parts, OnDisk when) {
   const Target target = target_of(op, path);
-  const int code = write_all(target.part.empty() ? path : target.part.string(), parts);
-  std::error_code error{code, std::generic_category()};
-  if (code == 0 && !target.part.empty()) fs::rename(target.part, target.path, error);
-  if (!error) return;
-  std::error_code ignored;
-  if (!target.part.empty()) fs::remove(target.part, ignored);
-  refuse(op, path, error);
+  const bool replaces = !target.part.empty();
+  // From here on nothing asks for memory, so that nothing stays half done for want of it.
+  int code = replaces ? write_all(target.part, parts, when) : write_all(path, parts, OnDisk::later);
+  if (code == 0 && replaces && std::rename(target.part.c_str(), target.path.c_str()) != 0) code = errno;
+  if (code == 0 && replaces && when == OnDisk::now) code = force(target.folder.c_str());
+  if (code == 0) return;
+  if (replaces) unlink(target.part.c_str());
+  refuse(op, path, {code, std::generic_category()});
+}
+
+void force_to_disk(const char* op, const std::string& path) {
+  if (const int code = force(path.c_str()); code != 0) refuse(op, path, {code, std::generic_category()});
 }
 
 void write_files(const char* op, const FilePlan& file, const FilePlan& beside) {
   const Target target = target_of(op, file.path), other = target_of(op, beside.path);
   const auto refuse_without_parts = [&](const std::string& path, const std::error_code& error) {
     std::error_code ignored;
-    for (const fs::path& part : {target.part, other.part})
+    for (const std::string& part : {target.part, other.part})
       if (!part.empty()) fs::remove(part, ignored);
     refuse(op, path, error);
   };
@@ -99,11 +122,11 @@ void write_files(const char* op, const FilePlan& file, const FilePlan& beside) {
                   fmt::format("expected a regular file, as another one belongs to it, got '{}'",
                               target.part.empty() ? file.path : beside.path));
   for (const auto& [part, plan] : {std::pair(other.part, &beside), std::pair(target.part, &file)})
-    if (const int code = write_all(part.string(), plan->parts); code != 0)
+    if (const int code = write_all(part, plan->parts, OnDisk::now); code != 0)
       refuse_without_parts(plan->path, {code, std::generic_category()});
 
-  std::vector<std::pair<fs::path, fs::path>> moves;
-  const fs::path old = target.part.string() + ".old", old_other = other.part.string() + ".old";
+  std::vector<std::pair<std::string, std::string>> moves;
+  const std::string old = target.part + ".old", old_other = other.part + ".old";
   std::error_code error, ignored;
   if (fs::exists(target.path, ignored)) moves.emplace_back(target.path, old);
   if (fs::exists(other.path, ignored)) moves.emplace_back(other.path, old_other);
@@ -115,15 +138,15 @@ void write_files(const char* op, const FilePlan& file, const FilePlan& beside) {
     while (i-- > 0) fs::rename(moves[i].second, moves[i].first, ignored);
     refuse_without_parts(file.path, error);
   }
-  for (const fs::path& path : {old, old_other}) fs::remove(path, ignored);
+  force_to_disk(op, target.folder);
+  for (const std::string& path : {old, old_other}) fs::remove(path, ignored);
 }
 
 void check_writable(const char* op, const std::string& path) {
   const Target target = target_of(op, path);
   if (target.part.empty()) return;
-  const int code = write_all(target.part.string(), {});
-  std::error_code ignored;
-  fs::remove(target.part, ignored);
+  const int code = write_all(target.part, {}, OnDisk::later);
+  unlink(target.part.c_str());
   if (code != 0) refuse(op, path, {code, std::generic_category()});
 }
 

@@ -5,6 +5,8 @@
 
 #include "gradus/tensor/packed.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -32,7 +34,10 @@ void* system_allocate(std::size_t bytes, std::size_t alignment) {
   void* block = nullptr;
   const auto take = [&] { return posix_memalign(&block, alignment, bytes) == 0; };
   if (!take()) {
-    release_cached_memory();
+    try {
+      release_cached_memory();
+    } catch (const std::bad_alloc&) {  // what could be given back without asking for memory has been
+    }
     if (!take()) throw std::bad_alloc();
   }
 #ifdef MADV_HUGEPAGE
@@ -167,9 +172,12 @@ void refill(int index) {
   if (own.lists[c].count > 0) return;
   const std::size_t bytes = std::max(size, kChunk / size * size);
   auto* begin = static_cast<std::byte*>(detail::system_allocate(bytes, kAlignment));
-  {
+  try {
     const std::scoped_lock lock(pool().mutex);
     pool().chunks.push_back({begin, size});
+  } catch (...) {
+    system_free(begin, bytes);
+    throw;
   }
   for (std::size_t at = bytes; at >= size; at -= size) own.lists[c].push(reinterpret_cast<Free*>(begin + at - size));
 }
@@ -272,38 +280,56 @@ MemoryStats memory_stats() {
 
 void reset_peak_memory() { usage.peak.set(usage.live.get()); }
 
+namespace {
+
+/// Gives those chunks of small blocks back of which all blocks are in the list of their class. The pool is locked.
+void release_small(Pool& shared, int index) {
+  List& list = shared.lists[static_cast<std::size_t>(index)];
+  if (list.count == 0) return;
+  std::vector<std::byte*> blocks;
+  blocks.reserve(list.count);
+  std::vector<bool> gone(list.count);  // from here on nothing asks for memory
+  while (list.count > 0) blocks.push_back(reinterpret_cast<std::byte*>(list.pop()));
+  std::sort(blocks.begin(), blocks.end());
+  const std::size_t size = class_size(index), bytes = std::max(size, kChunk / size * size);
+  std::erase_if(shared.chunks, [&](const Chunk& chunk) {
+    if (chunk.block_size != size) return false;
+    const auto first = std::lower_bound(blocks.begin(), blocks.end(), chunk.begin);
+    const auto last = std::lower_bound(first, blocks.end(), chunk.begin + bytes);
+    if (static_cast<std::size_t>(last - first) != bytes / size) return false;
+    std::fill(gone.begin() + (first - blocks.begin()), gone.begin() + (last - blocks.begin()), true);
+    system_free(chunk.begin, bytes);
+    return true;
+  });
+  for (std::size_t i = blocks.size(); i-- > 0;)
+    if (!gone[i]) list.push(reinterpret_cast<Free*>(blocks[i]));
+}
+
+// A process made by fork() has one thread. No other holds a lock of the allocator at that moment.
+void lock_all() {
+  pool().mutex.lock();
+  detail::chunks_mutex().lock();
+}
+void unlock_all() {
+  detail::chunks_mutex().unlock();
+  pool().mutex.unlock();
+}
+[[maybe_unused]] const int at_fork = pthread_atfork(lock_all, unlock_all, unlock_all);
+
+}  // namespace
+
 void release_cached_memory() {
-  detail::release_chunks();
   give_to_pool();
   Pool& shared = pool();
-  const std::scoped_lock lock(shared.mutex);
-  for (int index = 0; index < kClasses; ++index) {
-    List& list = shared.lists[static_cast<std::size_t>(index)];
-    const std::size_t size = class_size(index);
-    if (size > kSmallLimit) {
-      while (list.count > 0) system_free(list.pop(), size);
-      continue;
-    }
-    // A chunk goes back once all of its blocks are in the list.
-    if (list.count == 0) continue;
-    std::vector<std::byte*> blocks;
-    blocks.reserve(list.count);
-    while (list.count > 0) blocks.push_back(reinterpret_cast<std::byte*>(list.pop()));
-    std::sort(blocks.begin(), blocks.end());
-    std::vector<bool> gone(blocks.size());
-    const std::size_t bytes = std::max(size, kChunk / size * size);
-    std::erase_if(shared.chunks, [&](const Chunk& chunk) {
-      if (chunk.block_size != size) return false;
-      const auto first = std::lower_bound(blocks.begin(), blocks.end(), chunk.begin);
-      const auto last = std::lower_bound(first, blocks.end(), chunk.begin + bytes);
-      if (static_cast<std::size_t>(last - first) != bytes / size) return false;
-      std::fill(gone.begin() + (first - blocks.begin()), gone.begin() + (last - blocks.begin()), true);
-      system_free(chunk.begin, bytes);
-      return true;
-    });
-    for (std::size_t i = blocks.size(); i-- > 0;)
-      if (!gone[i]) list.push(reinterpret_cast<Free*>(blocks[i]));
+  {
+    const std::scoped_lock lock(shared.mutex);
+    for (int index = 0; index < kClasses; ++index)  // first what takes no memory to be found
+      if (const std::size_t size = class_size(index); size > kSmallLimit)
+        for (List& list = shared.lists[static_cast<std::size_t>(index)]; list.count > 0;) system_free(list.pop(), size);
   }
+  detail::release_chunks();
+  const std::scoped_lock lock(shared.mutex);
+  for (int index = 0; class_size(index) <= kSmallLimit; ++index) release_small(shared, index);
 }
 
 }  // namespace gradus

@@ -3,11 +3,15 @@
 #include "gradus/tensor/error.h"
 #include "gradus/tensor/worker.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <exception>
 #include <mutex>
+#include <new>
 #include <string>
+#include <system_error>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -36,7 +40,7 @@ void set_num_threads(int n) {
   if (n < 1) detail::fail<ArgumentError>("set_num_threads", "expected n >= 1, got " + std::to_string(n));
   threads = n;
 #ifdef _OPENMP
-  omp_set_num_threads(n);
+  if (!worker) omp_set_num_threads(n);
 #endif
 }
 
@@ -62,6 +66,9 @@ void become_worker() {
   omp_set_num_threads(1);
 #endif
 }
+
+// The threads that helped this one do not exist in a process that it makes by fork(); OpenMP would wait for them.
+[[maybe_unused]] static const int at_fork = pthread_atfork(nullptr, nullptr, &become_worker);
 
 void parallel_for(std::int64_t n, std::int64_t grain, void (*body)(void*, std::int64_t, std::int64_t), void* closure) {
   const std::int64_t most = std::max<std::int64_t>(1, (n + grain - 1) / grain);
@@ -93,7 +100,12 @@ void parallel_for(std::int64_t n, std::int64_t grain, void (*body)(void*, std::i
   };
   {
     std::vector<std::future<void>> helpers;  // joined when they are destroyed
-    for (int k = 1; k < num_threads(); ++k) helpers.push_back(std::async(std::launch::async, work));
+    try {
+      helpers.reserve(static_cast<std::size_t>(num_threads()));
+      for (int k = 1; k < num_threads(); ++k) helpers.push_back(std::async(std::launch::async, work));
+    } catch (const std::bad_alloc&) {  // those that there are do it all
+    } catch (const std::system_error&) {
+    }
     work();
   }
 #endif

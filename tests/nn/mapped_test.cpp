@@ -7,13 +7,17 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
 #include <string>
+#include <thread>
 
 namespace gradus::nn {
 namespace {
@@ -88,6 +92,47 @@ TEST_F(Mapped, RefusesWhatLoadRefuses) {
   std::filesystem::resize_file(file_, std::filesystem::file_size(file_) - 1);
   EXPECT_TRUE(refusal().starts_with("load: expected 400 bytes for \"x\", got offsets 0 to 400 of 399 in "))
       << refusal();
+}
+
+// Decision 0026: the system ends a process that reads what is no longer in the file it has mapped.
+TEST_F(Mapped, EndsTheProcessIfTheFileIsCutShortInPlace) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers take the signal";
+#endif
+  const std::int64_t n = 1 << 20;
+  save_tensors({{"x", ones({n})}}, file_);
+  const Tensor x = map_tensors(file_).at("x");
+  save_tensors({{"x", zeros({n})}}, file_);  // replaced, not changed: x has the file of before
+  EXPECT_EQ(x.data<float>()[n - 1], 1);
+  const Tensor other = map_tensors(file_).at("x");
+  std::filesystem::resize_file(file_, 4096 * 4);
+  EXPECT_EQ(other.data<float>()[1], 0);
+  EXPECT_EXIT(std::exit(static_cast<int>(other.data<float>()[n - 1])), testing::KilledBySignal(SIGBUS), "");
+}
+
+// A file that is read is another's to cut at any moment: it is all there, or an error.
+TEST_F(Mapped, IsWholeOrRefusedIfAFileIsCutWhileItIsRead) {
+  save_tensors({{"x", ones({1 << 18})}}, file_);
+  const std::string whole = content();
+  std::atomic<bool> stop{false};
+  std::thread other([&] {
+    for (std::size_t i = 0; !stop; ++i) {
+      std::filesystem::resize_file(file_, i * 4099 % whole.size());
+      std::ofstream(file_, std::ios::binary) << whole;
+    }
+  });
+  int refused = 0;
+  for (int i = 0; i < 200; ++i) {
+    try {
+      const Tensors loaded = load_tensors(file_);
+      EXPECT_TRUE(equal(loaded.at("x"), ones({1 << 18})));
+    } catch (const IoError&) {
+      ++refused;
+    }
+  }
+  stop = true;
+  other.join();
+  EXPECT_GT(refused, 0);
 }
 
 }  // namespace

@@ -317,6 +317,14 @@ TEST_F(Files, AreReplacedAsAWhole) {
   EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
+TEST_F(Files, AreForcedToTheDisk) {
+  detail::write_file("save", dir_ + "/a.txt", "one", detail::OnDisk::later);
+  detail::force_to_disk("save", dir_ + "/a.txt");
+  detail::force_to_disk("save", dir_);
+  EXPECT_EQ(read(dir_ + "/a.txt"), "one");
+  EXPECT_THROW(detail::force_to_disk("save", dir_ + "/missing"), IoError);
+}
+
 TEST_F(Files, ErrorsLeaveNothingBehind) {
   try {
     detail::write_file("save", dir_ + "/missing/a.txt", "one");

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <stdexcept>
@@ -103,6 +104,52 @@ TEST_F(RunFolder, HoldsTheFourFiles) {
   EXPECT_EQ(value(config, "train_rows"), "90");
 
   EXPECT_TRUE(equal(nn::load_tensors((out / "weights.safetensors").string()).at("weight"), weight_));
+}
+
+TEST_F(RunFolder, TakesItsPlaceLaterIfTheProgramIsKilledMeanwhile) {
+  const fs::path out = root_ / "run", other = root_ / "other";
+  run({.out = out.string()});
+  write(out / "last.safetensors", "of the earlier run");
+  write(out / "model.onnx", "the user's");
+  run({.out = other.string()}, 2);
+  // As it is at such a moment: the run has its name, and its weights have been moved.
+  fs::create_directory(out / ".finished");
+  write(out / ".finished" / "removed", "last.safetensors\n");
+  for (const std::string& name : kRun)
+    fs::copy_file(other / name,
+                  name.starts_with("weights") ? out / name : out / ".finished" / name,
+                  fs::copy_options::overwrite_existing);
+  detail::complete_run(out.string());
+  std::set<std::string> expected = kRun;
+  expected.insert("model.onnx");
+  EXPECT_EQ(names(out), expected);
+  for (const std::string& name : kRun) EXPECT_EQ(content(out / name), content(other / name)) << name;
+  detail::complete_run(out.string());
+  detail::complete_run((root_ / "none").string());
+  EXPECT_EQ(names(out), expected);
+}
+
+TEST_F(RunFolder, RemovesWhatAKilledRunLeftButNoneThatIsAlive) {
+  const fs::path out = root_ / "run";
+  fs::create_directories(out / ".unfinished-killed");
+  write(out / ".unfinished-killed" / "metrics.jsonl", "{");
+  run({.out = out.string()});
+  EXPECT_EQ(names(out), kRun);
+
+  struct Second : Observer {
+    std::function<void()> start;
+    std::string folder;
+    void before_run(const RunStart& start_of_run) override {
+      folder = start_of_run.folder;
+      start();
+    }
+    bool after_epoch(const EpochRecord&) override { return fs::exists(folder); }
+  } second;
+  second.start = [&] { run({.out = out.string()}, 2); };
+  const Record record = run({.observer = second, .out = out.string()}, 3);
+  EXPECT_EQ(record.history.size(), 2U);
+  EXPECT_EQ(names(out), kRun);
+  EXPECT_EQ(value(content(out / "summary.json"), "seed"), "3");
 }
 
 TEST_F(RunFolder, SettingsAndEpochsCanBeReadWhileTheRunGoesOn) {

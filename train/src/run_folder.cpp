@@ -9,9 +9,13 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <fcntl.h>
 #include <fstream>
 #include <iterator>
+#include <sys/file.h>
 #include <system_error>
+#include <unistd.h>
 #include <utility>
 
 namespace gradus::train {
@@ -21,12 +25,18 @@ namespace fs = std::filesystem;
 using gradus::detail::fail;
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kFiles[] = {
-    "weights.safetensors", "last.safetensors", "metrics.jsonl", "config.json", "summary.json"};
+constexpr const char* kRunFiles[] = {"weights.safetensors",
+                                     "last.safetensors",
+                                     "metrics.jsonl",
+                                     "config.json",
+                                     "summary.json",
+                                     "findings.jsonl",
+                                     "steps.jsonl",
+                                     "preprocess.npz"};
 // What observers write while the run goes on (RunStart): its files too, in a stopped run without the others.
 constexpr const char* kObserved[] = {"findings.jsonl", "steps.jsonl", "preprocess.npz"};
 constexpr const char* kCheckpoint = "checkpoint.safetensors";
-constexpr std::string_view kUnfinished = ".unfinished-";
+constexpr std::string_view kUnfinished = ".unfinished-", kFinished = ".finished", kRemoved = "removed";
 constexpr const char* kFormat = "gradus_run";  // the key in config.json that marks a run
 
 [[noreturn]] void refuse(const fs::path& folder, const std::string& why) {
@@ -39,14 +49,33 @@ bool is_free(const fs::path& folder) {
   bool empty = true;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    empty = empty && (name.starts_with(kUnfinished) || name == kCheckpoint ||
+    empty = empty && (name.starts_with(kUnfinished) || name == kFinished || name == kCheckpoint ||
                       std::find(std::begin(kObserved), std::end(kObserved), name) != std::end(kObserved));
   }
   if (empty) return true;
-  for (const char* name : kFiles)
+  for (const char* name : kRunFiles)
     if (fs::is_directory(folder / name)) return false;
   std::ifstream config(folder / "config.json");
   return Json::parse(config, nullptr, false).contains(kFormat);
+}
+
+/// The folder, open and locked, if it is there, nobody else has locked it, and its file system has locks; or -1.
+int lock(const fs::path& folder, int how) {
+  const int file = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0 || flock(file, how) == 0) return file;
+  ::close(file);
+  return -1;
+}
+
+/// Takes what a finished run wrote to its place, and removes the names that it lists. Done again after it was cut
+/// short at whatever point, it comes to the same.
+void take_up(const fs::path& folder) {
+  const fs::path from = folder / kFinished;
+  std::ifstream removed(from / kRemoved);
+  for (std::string name; std::getline(removed, name);) fs::remove(folder / name);
+  for (const char* name : kRunFiles)
+    if (fs::exists(from / name)) fs::rename(from / name, folder / name);
+  gradus::detail::force_to_disk("fit", folder.string());
 }
 
 /// The number that a folder's name is, or 0.
@@ -83,6 +112,8 @@ void RunFolder::give_up() noexcept {
   std::error_code ignored;
   if (!unfinished_.empty()) fs::remove_all(unfinished_, ignored);
   unfinished_.clear();
+  if (lock_ >= 0) ::close(lock_);
+  lock_ = -1;
   // Not if something has been put there in the meantime: only empty folders can be removed like
   // this.
   for (auto it = made_.rbegin(); it != made_.rend(); ++it) fs::remove(*it, ignored);
@@ -93,6 +124,7 @@ void RunFolder::make(const fs::path& folder) {
   std::vector<fs::path> missing;
   for (fs::path at = fs::absolute(folder).lexically_normal(); !fs::exists(at); at = at.parent_path())
     if (at.has_filename()) missing.push_back(at);
+  made_.reserve(missing.size() + 1);  // so that what is made is noted
   for (auto it = missing.rbegin(); it != missing.rend(); ++it)
     if (fs::create_directory(*it)) made_.push_back(*it);
   if (!fs::is_directory(folder)) refuse(folder, "not a folder");
@@ -111,14 +143,33 @@ void RunFolder::make_numbered(const fs::path& runs) {
 }
 
 void RunFolder::open() {
+  detail::complete_run(folder_.string());
   if (!is_free(folder_)) refuse(folder_, "it holds other files than a run's");
+  const int all = lock(folder_, LOCK_EX);  // until ours is locked, lest another that begins takes it for abandoned
+  remove_abandoned();
   std::string name = (folder_ / fmt::format("{}XXXXXX", kUnfinished)).string();
-  if (mkdtemp(name.data()) == nullptr) refuse(folder_, std::error_code(errno, std::generic_category()).message());
-  unfinished_ = name;
+  const int error = mkdtemp(name.data()) == nullptr ? errno : 0;
+  if (error == 0) lock_ = lock(unfinished_ = name, LOCK_EX | LOCK_NB);
+  if (all >= 0) ::close(all);
+  if (error != 0) refuse(folder_, std::error_code(error, std::generic_category()).message());
+}
+
+/// What a run left that was killed: a live one's is locked.
+void RunFolder::remove_abandoned() const {
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder_))
+    if (entry.path().filename().string().starts_with(kUnfinished)) found.push_back(entry.path());
+  for (const fs::path& path : found) {
+    const int file = lock(path, LOCK_EX | LOCK_NB);
+    if (file < 0) continue;
+    std::error_code ignored;
+    fs::remove_all(path, ignored);
+    ::close(file);
+  }
 }
 
 void RunFolder::write(std::string_view name, std::string_view text) const {
-  gradus::detail::write_file("fit", file(name), text);
+  gradus::detail::write_file("fit", file(name), text, gradus::detail::OnDisk::later);
 }
 
 void RunFolder::show(std::string_view name, std::string_view text) const noexcept {
@@ -151,30 +202,59 @@ void RunFolder::take_observed() {
 
 void RunFolder::publish() {
   if (!exists()) return;
+  const fs::path finished = folder_ / kFinished;
   try {
-    const auto take = [&](const char* name) {
-      if (fs::exists(unfinished_ / name))
-        fs::rename(unfinished_ / name, folder_ / name);
-      else
-        fs::remove(folder_ / name);
+    std::string removed;
+    const auto remove = [&](const char* name) {
+      if (fs::exists(folder_ / name)) removed += fmt::format("{}\n", name);
     };
-    for (const char* name : kFiles) take(name);
-    for (const char* name : kObserved) take(name);
-    fs::remove(folder_ / kCheckpoint);
+    for (const char* name : kRunFiles)
+      if (!fs::exists(unfinished_ / name)) remove(name);
+    remove(kCheckpoint);
+    write(kRemoved, removed);
+    for (const fs::directory_entry& entry : fs::directory_iterator(unfinished_))
+      gradus::detail::force_to_disk("fit", entry.path().string());
+    gradus::detail::force_to_disk("fit", unfinished_.string());
+    fs::rename(unfinished_, finished);  // from here on this is the run, whatever happens
+    unfinished_.clear();
+    take_up(folder_);
+    for (const fs::path& made : made_) gradus::detail::force_to_disk("fit", made.parent_path().string());
   } catch (const fs::filesystem_error& error) {
     refuse(folder_, error.code().message());
   }
   made_.clear();
+  std::error_code error;
   if (!latest_.empty()) {  // a help only: no reason to fail
-    std::error_code error;
     const fs::file_status status = fs::symlink_status(latest_, error);
     if (!fs::exists(status) || fs::is_symlink(status)) {
-      const fs::path link = unfinished_ / "latest";
+      const fs::path link = finished / "latest";
       fs::create_symlink(folder_.filename(), link, error);
       if (!error) fs::rename(link, latest_, error);
     }
   }
+  fs::remove_all(finished, error);
   give_up();
+}
+
+void detail::complete_run(const std::string& folder) {
+  const fs::path finished = fs::path(folder) / kFinished;
+  std::error_code error;
+  if (!fs::exists(finished, error)) return;
+  const int file = lock(finished, LOCK_EX);  // one that is alive does it itself
+  try {
+    take_up(folder);
+    fs::remove_all(finished, error);
+  } catch (const fs::filesystem_error& failed) {
+    error = failed.code();
+  }
+  if (file >= 0) ::close(file);
+  if (error)
+    fail<IoError>(
+        "run",
+        fmt::format("expected a folder in which the files of a run that was killed as it ended can take their "
+                    "places, got '{}' ({})",
+                    folder,
+                    error.message()));
 }
 
 namespace {

@@ -13,7 +13,8 @@ namespace gradus::train {
 
 /// The folder of a run. Files are written to a folder inside it, whose making proves that it can be
 /// written to, and take their places together at the end; a checkpoint that an earlier run left goes then.
-/// Without `publish` or `keep`, all that was made goes again.
+/// Without `publish` or `keep`, all that was made goes again. A run that is killed leaves the folder inside: the next
+/// one removes it, or, if it had been given the name of a finished one, first takes what is in it to its place.
 class RunFolder {
  public:
   /// Nowhere if both are empty. IoError if the folder can't be made, can't be written to, or holds
@@ -45,10 +46,12 @@ class RunFolder {
   void make(const std::filesystem::path& folder);
   void make_numbered(const std::filesystem::path& runs);
   void open();
+  void remove_abandoned() const;
   void give_up() noexcept;
 
   std::filesystem::path folder_, unfinished_, latest_;
   std::vector<std::filesystem::path> made_;  // outermost first
+  int lock_ = -1;                            // on the unfinished folder: its run is alive
 };
 
 /// Those files of a run that are text.

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <thread>
@@ -144,7 +145,10 @@ void Journal::read(const Identity& identity, const Space& space) {
     }
   }
   if (at < text.size() && ftruncate(file_, static_cast<off_t>(at)) != 0) refuse(std::strerror(errno));
-  if (!first) write(header);
+  if (first) return;
+  write(header);
+  const std::filesystem::path folder = std::filesystem::path(path_).parent_path();
+  gradus::detail::force_to_disk("Search", folder.empty() ? "." : folder.string());  // its name is there, too
 }
 
 void Journal::append(const TrialResult& trial) {

@@ -1,7 +1,6 @@
 #include "workers.h"
 
 #include "gradus/tensor/error.h"
-#include "gradus/tensor/worker.h"
 
 #include <fmt/format.h>
 #include <poll.h>
@@ -45,7 +44,6 @@ void send(int file, std::string_view text) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);  // a search that is killed takes its trials with it
 #endif
   if (getppid() != parent) _exit(1);
-  gradus::detail::become_worker();
   send(file, job());
   std::fflush(nullptr);
   _exit(0);  // without destructors of what belongs to the parent

@@ -35,7 +35,8 @@ class Optimizer {
   Optimizer(const Optimizer&) = delete;
   Optimizer& operator=(const Optimizer&) = delete;
 
-  /// Changes every parameter that has a gradient.
+  /// Changes every parameter that has a gradient: all of them, or, where there is no memory for the sums of a first
+  /// step (std::bad_alloc), none.
   virtual void step();
   /// The same with the gradients that `closure` makes. Returns its loss, that before the change.
   virtual double step(const Closure& closure);
@@ -96,11 +97,15 @@ class Optimizer {
 
  private:
   Optimizer& self() const { return const_cast<Optimizer&>(*this); }
+  /// True if an update makes no sums, so asks for no memory.
+  bool is_settled() const;
+  void update_all();
 
   std::vector<Parameter> parameters_;
   std::vector<Slot> slots_;
   std::vector<std::size_t> ends_;  // of the groups
   std::int64_t steps_ = 0;
+  bool settled_ = false;  // all sums that the options of now need were made
 };
 
 namespace detail {

@@ -15,12 +15,23 @@ namespace gradus::detail {
 /// All bytes of a file. IoError, named by `op`, if it can't be read, is a folder, …
 std::string read_file(const char* op, const std::string& path);
 
+/// When what is written is forced to the disk, so that it outlasts a failure of the system: before it takes its place,
+/// or by `force_to_disk`. A file that is only shown while something goes on needs neither.
+enum class OnDisk { now, later };
+
 /// Replaces a file by `bytes`, whole or not at all: what was there stays until all is written. A
-/// device or pipe is written to as it is. IoError, named by `op`.
-void write_file(const char* op, const std::string& path, std::string_view bytes);
+/// device or pipe is written to as it is. IoError, named by `op`. A process that is killed meanwhile
+/// may leave a file PATH.PID-N.part beside it.
+void write_file(const char* op, const std::string& path, std::string_view bytes, OnDisk when = OnDisk::now);
 
 /// The same of parts, one behind the other.
-void write_file(const char* op, const std::string& path, std::span<const std::string_view> parts);
+void write_file(const char* op,
+                const std::string& path,
+                std::span<const std::string_view> parts,
+                OnDisk when = OnDisk::now);
+
+/// Forces to the disk what a file holds, or what names a folder has. IoError, named by `op`.
+void force_to_disk(const char* op, const std::string& path);
 
 /// Where a file is, and what is to be in it.
 struct FilePlan {

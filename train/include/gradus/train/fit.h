@@ -144,6 +144,10 @@ AnyModel any_model(M& model) {
 
 Record fit(const AnyModel& model, const data::Splits& data, const FitOptions& options, CallSite site);
 Record fit(const AnyModel& model, const data::SourceSplits& data, const FitOptions& options, CallSite site);
+
+/// Has the files of a run that was killed as it took its place in `folder` do so; nothing for any other folder. IoError
+/// if they can't.
+void complete_run(const std::string& folder);
 Score evaluate(const AnyModel& model, const data::Dataset& data, const EvaluateOptions& options, CallSite site);
 Score evaluate(const AnyModel& model, const data::Source& data, const EvaluateOptions& options, CallSite site);
 
