@@ -351,10 +351,6 @@ TEST(Errors, FormOfTheText) {
                "linear: expected a, got b\n  in net.fc at model.cpp:38");
   EXPECT_STREQ(IoError("read", "expected a", "", {}).what(), "read: expected a");
   EXPECT_STREQ(Error("read", "expected a", "net", {}).what(), "read: expected a\n  in net");
-  // Names in files may hold anything; a NUL would end the text.
-  const Error odd("read", std::string("expected 'a\0b\x1b[1m', got\tc", 25), "net", {});
-  EXPECT_STREQ(odd.what(), "read: expected 'a\\x00b\\x1b[1m', got\tc\n  in net");
-  EXPECT_EQ(odd.message(), "expected 'a\\x00b\\x1b[1m', got\tc");
   EXPECT_EQ(to_string(site), "model.cpp:38");
   EXPECT_EQ(to_string(CallSite{}), "");
 }
