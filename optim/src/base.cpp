@@ -73,7 +73,7 @@ void Optimizer::zero_grad() {
 bool Optimizer::is_settled() const {
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Tensor& p = parameters_[i];
-    const Tensor g = gradient(p);
+    const Tensor g = gradient(parameters_[i]);
     if (!g.defined()) continue;
     const Slot& slot = slots_[i];
     if (slot.steps == 0 || !p.is_contiguous() || !g.is_contiguous()) return false;

@@ -48,7 +48,8 @@ class WantOfMemoryFiles : public ::testing::Test {
             EXPECT_EQ(files(), 1U);
             reset();
           },
-          all);
+          all,
+          step);
       EXPECT_GT(requests, 10);
       EXPECT_TRUE(content() == saved);
     }

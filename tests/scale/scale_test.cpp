@@ -1,6 +1,5 @@
 // What holds for small things holds for large ones: tapes of ten million ops, tensors of more than 2^31 elements,
-// models of a hundred thousand parameters or beyond 2 GiB in ONNX, sums of a hundred million numbers, data that don't
-// fit in memory.
+// models of a hundred thousand parameters, sums of a hundred million numbers, data that don't fit in memory.
 #include <gradus/gradus.h>
 
 #include <gtest/gtest.h>
@@ -9,7 +8,6 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
@@ -114,30 +112,6 @@ TEST(Scale, AHundredThousandParameters) {
   const double seconds = seconds_since(start);
   std::printf("made, run, trained a step, saved and read in %.1f s\n", seconds);
   EXPECT_LT(seconds, 60);  // what is quadratic takes hours
-}
-
-TEST(Scale, AnOnnxModelBeyondTwoGiB) {
-  GRADUS_NEEDS_MEMORY(8);
-  const std::string path = testing::TempDir() + "large.onnx", data = path + ".data";
-  if (const double free = static_cast<double>(std::filesystem::space(testing::TempDir()).available) / 1e9; free < 3)
-    GTEST_SKIP() << "needs 3 GB of disk, and " << free << " are free";
-  const Tensor index = tensor({std::int64_t{0}, std::int64_t{269'999'999}});
-  Tensor rows;
-  {
-    nn::Embedding net(270'000'000, 2);
-    rows = net(index);
-    std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM begins anew
-    const double before = gigabytes("/proc/self/status", "VmRSS");
-    nn::save_onnx(net, index, path);
-    const double more = gigabytes("/proc/self/status", "VmHWM") - before;
-    std::printf("memory of saving 2.16 GB: %.2f GB\n", more);
-    EXPECT_LT(more, 0.1);
-  }
-  EXPECT_EQ(std::filesystem::file_size(data), std::uintmax_t{270'000'000} * 2 * 4);
-  EXPECT_LT(std::filesystem::file_size(path), 1000U);
-  EXPECT_TRUE(equal(nn::load_onnx(path)(index), rows));
-  std::remove(path.c_str());
-  std::remove(data.c_str());
 }
 
 TEST(Scale, SumsOfAHundredMillion) {

@@ -73,7 +73,7 @@ Tensor shrink(NodeCall& c) {
 
 Tensor infinite(NodeCall& c) {
   const bool negative = c.flag("detect_negative", true), positive = c.flag("detect_positive", true);
-  const Tensor is = isinf(c.in());
+  Tensor is = isinf(c.in());
   if (negative && positive) return is;
   if (!negative && !positive) return zeros(c.in().shape(), boolean);
   return logical_and(is, negative ? c.in() < 0 : c.in() > 0);
