@@ -76,7 +76,8 @@ TEST(Generated, RejectsSizesThatMakeNoSense) {
 }
 
 TEST(DrawnDigits, ArePicturesOfStrokes) {
-  const Dataset digits = drawn_digits({.count = 200, .size = 20, .noise = 0});
+  Generator generator(1);
+  const Dataset digits = drawn_digits({.count = 200, .size = 20, .noise = 0}, generator);
   EXPECT_EQ(digits.inputs.shape(), Shape({200, 1, 20, 20}));
   EXPECT_EQ(digits.num_classes(), 10);
   const auto pixels = digits.inputs.to_vector<float>();
