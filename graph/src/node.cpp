@@ -33,6 +33,7 @@ void GradientHook::remove() noexcept {
 }
 
 struct Node::Hooks {
+  std::mutex mutex;  // of the entries: threads may set hooks on a leaf that they share
   std::vector<std::shared_ptr<GradientHook::Entry>> entries;
   std::vector<detail::PackedTensor> packed;
 
@@ -140,19 +141,25 @@ GradientHook Node::add_hook(int output, Hook hook, Tensor values) {
   entry->output = output;
   entry->hook = std::make_shared<Hook>(std::move(hook));
   entry->values = std::move(values);
-  std::vector<std::shared_ptr<GradientHook::Entry>>& entries = hooks().entries;
-  hooked_ = true;
-  std::erase_if(entries, [](const auto& e) {
-    const std::scoped_lock lock(e->mutex);
+  Hooks& all = hooks();
+  const std::scoped_lock lock(all.mutex);
+  if (!hooked_) hooked_ = true;
+  std::erase_if(all.entries, [](const auto& e) {
+    const std::scoped_lock of_entry(e->mutex);
     return e->hook == nullptr;
   });
-  entries.push_back(entry);
+  all.entries.push_back(entry);
   return GradientHook(entry);
 }
 
 Tensor Node::run_hooks(int output, Tensor cotangent) {
   if (!hooked_) return cotangent;
-  const auto entries = hooks().entries;  // a hook may set and remove others, and itself
+  std::vector<std::shared_ptr<GradientHook::Entry>> entries;  // a hook may set and remove others, and itself
+  {
+    Hooks& all = hooks();
+    const std::scoped_lock lock(all.mutex);
+    entries = all.entries;
+  }
   for (const auto& entry : entries) {
     if (entry->output != output) continue;
     std::shared_ptr<Hook> hook;

@@ -134,7 +134,7 @@ TEST_F(Report, BadInputIsNamedWithFileAndLine) {
   EXPECT_HAS(refusal(write("a/metrics.jsonl", "{\"epoch\":1}\nnonsense\n")),
              "metrics.jsonl:2: expected an object of JSON");
   EXPECT_HAS(refusal(write("b/metrics.jsonl", "{\"epoch\":\"x\"}\n")),
-             "metrics.jsonl:1: expected 'epoch' to be a number");
+             "metrics.jsonl:1: expected 'epoch' to be a whole number");
   EXPECT_HAS(refusal(write("c/config.json", "[]")), "config.json', got other text");
   // What another program has put there is shown as it is.
   for (const char* config : {"{\"model\":{\"layers\":3},\"input_shape\":[4]}",
