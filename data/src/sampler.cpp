@@ -82,7 +82,7 @@ Tensor mixed_window(std::int64_t n, std::int64_t block, std::int64_t length, std
 }  // namespace
 
 Sampler block_sampler(const BlockOptions& options, CallSite site) {
-  const auto [block, window] = options;
+  const std::int64_t block = options.block, window = options.window;
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   if (block < 1 || window < 1 || window > kMost / block)
     fail<ArgumentError>(
@@ -91,7 +91,7 @@ Sampler block_sampler(const BlockOptions& options, CallSite site) {
         site);
   const std::int64_t rows = block * window;
   return Sampler::in_parts(
-      [block = block, rows](std::int64_t n, std::int64_t part, Generator& generator) {
+      [block, rows](std::int64_t n, std::int64_t part, Generator& generator) {
         return mixed_window(n, block, rows, part, generator);
       },
       rows);

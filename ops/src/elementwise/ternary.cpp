@@ -15,7 +15,7 @@ namespace {
 /// a + w (b - a) from the nearer end.
 Tensor lerp_values(const Tensor& a, const Tensor& b, const Tensor& w) {
   const Tensor d = sub(b, a);
-  const Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
+  Tensor y = where(less(w, 0.5), add(a, mul(d, w)), sub(b, mul(d, sub(1, w))));
   if (all(isfinite(d)).item<bool>()) return y;
   // The difference may be infinite where its parts aren't, and an end is one whatever the other is. The share of a
   // finite one counts less than an infinite one, even if it overflows.
